@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+# The front door. `make help` lists what there is. Needs git, make and Python 3.10-3.13, nothing else.
+
+# The Airflow line to work with: 2.10, 2.11, 3.1 or 3.3.
+AIRFLOW ?= 3.3
+# The interpreter; empty: the first one found that runs and fits.
+PYTHON ?=
+# More arguments for pytest, e.g. make test PYTEST_ARGS="-k versions -x"
+PYTEST_ARGS ?=
+
+LINES := 2.10 2.11 3.1 3.3
+BIN := .venv/airflow-$(AIRFLOW)/bin
+LINT := .venv/lint/bin
+export PYTHON
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format bench lock lock-check env clean
+
+help: ## List the targets
+	@echo 'make TARGET [AIRFLOW=2.11] [PYTHON=/path/to/python3.12]'
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+env: ## Install Airflow, the tools and this package in .venv/airflow-$(AIRFLOW)
+	@scripts/env airflow-$(AIRFLOW)
+
+demo: env ## Watch a real Airflow roll a Deployment of the embedded platform back
+	@$(BIN)/airflow-rollback demo
+
+test: env ## Run the tests
+	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: AIRFLOW = 3.3
+lint: env ## Check style, types and the import contracts
+	@scripts/env lint
+	$(LINT)/ruff check .
+	$(LINT)/ruff format --check .
+	$(LINT)/lint-imports --no-cache
+	$(LINT)/mypy --python-executable $(BIN)/python
+
+format: ## Put the code in the one format
+	@scripts/env lint
+	@$(LINT)/ruff check --fix-only .
+	@$(LINT)/ruff format .
+
+bench: ## Measure imports, requests, memory and a thousand waits (Airflow 3.3)
+	@scripts/env bench
+	@.venv/bench/bin/python -m benchmarks $(BENCHMARKS)
+
+lock: ## Write the locks in requirements/ anew
+	@scripts/env uv
+	@scripts/lock
+
+lock-check: ## Fail when a lock does not fit what was asked for
+	@scripts/env uv
+	@scripts/lock --check
+
+clean: ## Remove everything that make made
+	rm -rf .venv .cache .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

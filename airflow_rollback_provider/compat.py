@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The names that live in different places on Airflow 2 and 3.
+
+The only file that asks which of the two is installed.
+
+Every name comes from where its Airflow line wants it to be imported from, so that no line warns. Nothing is
+imported that Airflow has not loaded by itself when it parses a Dag.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+AIRFLOW_3 = find_spec("airflow.sdk") is not None
+
+if TYPE_CHECKING or AIRFLOW_3:
+    from airflow.sdk import (
+        BaseHook,
+        BaseOperator,
+        BaseOperatorLink,
+        BaseSensorOperator,
+        Context,
+        Param,
+        Variable,
+    )
+    from airflow.sdk.bases.sensor import PokeReturnValue
+    from airflow.sdk.exceptions import AirflowException
+    from airflow.sdk.execution_time.xcom import XCom
+    from airflow.triggers.base import BaseTrigger, TriggerEvent
+else:
+    from airflow.exceptions import AirflowException
+    from airflow.hooks.base import BaseHook
+    from airflow.models.baseoperator import BaseOperator
+    from airflow.models.baseoperatorlink import BaseOperatorLink
+    from airflow.models.param import Param
+    from airflow.models.variable import Variable
+    from airflow.models.xcom import XCom
+    from airflow.sensors.base import BaseSensorOperator, PokeReturnValue
+    from airflow.triggers.base import BaseTrigger, TriggerEvent
+    from airflow.utils.context import Context
+
+# Airflow 3.1 keeps these where Airflow 2 does.
+if TYPE_CHECKING or (AIRFLOW_3 and find_spec("airflow.sdk.configuration") is not None):
+    from airflow.sdk.configuration import conf
+    from airflow.sdk.exceptions import (
+        AirflowFailException,
+        AirflowNotFoundException,
+        AirflowSkipException,
+        TaskDeferred,
+    )
+else:
+    from airflow.configuration import conf
+    from airflow.exceptions import (
+        AirflowFailException,
+        AirflowNotFoundException,
+        AirflowSkipException,
+        TaskDeferred,
+    )
+
+
+_masked: set[str] = set()
+
+
+def mask_secret(secret: str) -> None:
+    """Have Airflow replace a text by asterisks in every log line from now on. Not for an event loop."""
+    _masked.add(secret)
+    module = "airflow.sdk.log" if AIRFLOW_3 else "airflow.utils.log.secrets_masker"
+    import_module(module).mask_secret(secret)
+
+
+async def amask_secret(secret: str) -> None:
+    """Do the same inside an event loop.
+
+    The triggerer of Airflow 3 reports secrets to its supervisor; waiting for that in the loop can stop it for
+    good, so it is done in a thread. It must be one of asgiref's, which leads back to this loop: from another
+    thread Airflow 3.1 talks to the supervisor in a second loop, and the whole triggerer dies of an answer
+    that was read out of order.
+    """
+    if secret in _masked:  # a triggerer that follows a thousand rollbacks has one connection to hide
+        return
+    from asgiref.sync import sync_to_async
+
+    await sync_to_async(mask_secret)(secret)
+
+
+async def get_async_connection(conn_id: str) -> Any:
+    """Read an Airflow connection inside an event loop.
+
+    :raises AirflowNotFoundException: when there is none.
+    """
+    from airflow.providers.common.compat.connection import get_async_connection as get
+
+    return await get(conn_id)
+
+
+__all__ = [
+    "AIRFLOW_3",
+    "AirflowException",
+    "AirflowFailException",
+    "AirflowNotFoundException",
+    "AirflowSkipException",
+    "BaseHook",
+    "BaseOperator",
+    "BaseOperatorLink",
+    "BaseSensorOperator",
+    "BaseTrigger",
+    "Context",
+    "Param",
+    "PokeReturnValue",
+    "TaskDeferred",
+    "TriggerEvent",
+    "Variable",
+    "XCom",
+    "amask_secret",
+    "conf",
+    "get_async_connection",
+    "mask_secret",
+]

@@ -1,0 +1,266 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What must hold besides the versions before a Deployment is rolled back.
+
+The checks are data. All of them run, and all failures are reported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from airflow_rollback_provider.domain.deploys import (
+    Access,
+    Capabilities,
+    Deploy,
+    Deployment,
+    Mechanism,
+    Scope,
+)
+
+
+@dataclass(frozen=True)
+class FailedCheck:
+    """One reason why a plan must not be carried out.
+
+    :param code: stable name, part of the public interface.
+    :param reason: what does not hold.
+    :param remedy: what to do about it.
+    """
+
+    code: str
+    reason: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.reason} {self.remedy}"
+
+
+@dataclass(frozen=True)
+class Situation:
+    """All that the checks look at.
+
+    :param current: the deploy whose content runs now.
+    :param latest: the newest deploy of the history.
+    :param now: the platform's time where it is known, so that a wrong local clock does not matter.
+    :param same_origin: whether target and current deploy lead back to the same deploy through rollbacks.
+    """
+
+    deployment: Deployment
+    current: Deploy
+    target: Deploy
+    latest: Deploy
+    scope: Scope
+    access: Access
+    capabilities: Capabilities
+    now: datetime
+    same_origin: bool = False
+
+    @property
+    def mechanism(self) -> Mechanism:
+        """How Dags reach the Deployment now."""
+        return self.deployment.mechanism
+
+    @property
+    def mechanism_changes(self) -> bool:
+        """Whether the target is known to have been deployed with another Dag deploy mechanism."""
+        mechanisms = {self.mechanism, self.target.mechanism}
+        return len(mechanisms) > 1 and Mechanism.UNKNOWN not in mechanisms
+
+
+ReasonAndRemedy = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that must hold.
+
+    :param code: stable name, part of the public interface.
+    :param summary: what must hold, for the documentation.
+    :param violations: yields a reason and a remedy for each way in which it does not hold.
+    """
+
+    code: str
+    summary: str
+    violations: Callable[[Situation], Iterator[ReasonAndRemedy]]
+
+
+def failed_checks(situation: Situation) -> tuple[FailedCheck, ...]:
+    """Run every check and return all failures."""
+    return tuple(
+        FailedCheck(check.code, reason, remedy)
+        for check in CHECKS
+        for reason, remedy in check.violations(situation)
+    )
+
+
+def required_permissions(scope: Scope, capabilities: Capabilities) -> tuple[str, ...]:
+    """Name the permissions that a rollback of this scope takes (documentation, "Permissions")."""
+    published = capabilities.permissions
+    return tuple(published[part] for part in ("image", "dags") if part in scope.parts and part in published)
+
+
+def default_scope(mechanism: Mechanism) -> Scope:
+    """Return what a rollback brings back unless told otherwise: all that deploys of this mechanism carry."""
+    return Scope.IMAGE_AND_DAGS if mechanism in (Mechanism.DAG_DEPLOY, Mechanism.UNKNOWN) else Scope.IMAGE
+
+
+def _belongs(situation: Situation) -> Iterator[ReasonAndRemedy]:
+    target, deployment = situation.target, situation.deployment
+    if target.deployment_id != deployment.id:
+        yield (
+            f"Deploy {target.id} belongs to Deployment {target.deployment_id}, not to {deployment.id}.",
+            "Choose a deploy from this Deployment's history.",
+        )
+
+
+def _succeeded(situation: Situation) -> Iterator[ReasonAndRemedy]:
+    target = situation.target
+    if not target.succeeded:
+        yield (
+            f"Deploy {target.id} is not known to have succeeded (status: {target.status}).",
+            "Choose a deploy that succeeded.",
+        )
+
+
+def _within_retention(situation: Situation) -> Iterator[ReasonAndRemedy]:
+    target, days = situation.target, situation.capabilities.retention_days
+    excused = situation.capabilities.latest_always_allowed and target.id == situation.latest.id
+    if situation.now - target.created_at > timedelta(days=days) and not excused:
+        yield (
+            f"Deploy {target.id} was made on {target.created_at:%Y-%m-%d}, more than {days:g} days ago.",
+            "Choose a younger deploy, or deploy that version anew.",
+        )
+
+
+def _differs(situation: Situation) -> Iterator[ReasonAndRemedy]:
+    target, current, scope = situation.target, situation.current, situation.scope
+    known = all(target.part(name) and current.part(name) for name in scope.parts)
+    if situation.same_origin or target.id == current.id or (known and target.same_content(current, scope)):
+        yield (
+            f"What deploy {target.id} would bring back ({scope}) is what runs now.",
+            "Nothing needs to be rolled back; if what runs now is the bad version, choose an older deploy.",
+        )
+
+
+def _scope_is_offered(situation: Situation) -> Iterator[ReasonAndRemedy]:
+    natural = default_scope(situation.mechanism)
+    if not situation.capabilities.scopes and situation.scope is not natural:
+        yield (
+            f"{situation.capabilities.name} has no scopes: a rollback always brings back {natural}.",
+            "Leave the scope out.",
+        )
+
+
+def _not_on_a_volume(situation: Situation) -> Iterator[ReasonAndRemedy]:
+    if situation.mechanism is Mechanism.VOLUME:
+        yield (
+            "Deployments whose Dags come from an NFS volume cannot be rolled back.",
+            "Deploy the wanted version anew, or change the Deployment's Dag deploy mechanism.",
+        )
+    elif situation.target.mechanism is Mechanism.VOLUME:
+        yield (
+            f"Deploy {situation.target.id} was made while the Dags came from an NFS volume.",
+            "Choose a deploy of another Dag deploy mechanism.",
+        )
+
+
+def _scope_fits_mechanism(situation: Situation) -> Iterator[ReasonAndRemedy]:
+    if situation.scope is Scope.IMAGE:
+        return
+    if situation.mechanism is Mechanism.IMAGE:
+        yield (
+            f"The Deployment is image-based: its Dags are part of the image (asked for: {situation.scope}).",
+            "Use the scope image: it brings the Dags back too.",
+        )
+    elif situation.mechanism is Mechanism.GIT_SYNC:
+        yield (
+            f"The Deployment takes its Dags from git: a rollback cannot bring them back (asked for: "
+            f"{situation.scope}).",
+            "Use the scope image, and revert the Dags in the git repository.",
+        )
+
+
+def _target_has_dags(situation: Situation) -> Iterator[ReasonAndRemedy]:
+    target = situation.target
+    if situation.scope is Scope.DAGS and target.mechanism is Mechanism.IMAGE:
+        yield (
+            f"Deploy {target.id} was image-based: its Dags are in its image and cannot be brought back "
+            "alone.",
+            "Roll back image and Dags, or choose a deploy with Dags of its own.",
+        )
+
+
+def _git_sync_on_both_sides(situation: Situation) -> Iterator[ReasonAndRemedy]:
+    here, there = situation.mechanism, situation.target.mechanism
+    if situation.mechanism_changes and Mechanism.GIT_SYNC in (here, there):
+        yield (
+            f"A git-sync revision can be rolled back to another one only; the Deployment uses {here}, the "
+            f"target used {there}.",
+            f"Choose a deploy that was made with {here}.",
+        )
+
+
+def _permitted(situation: Situation) -> Iterator[ReasonAndRemedy]:
+    granted = situation.access.permissions
+    if granted is None:
+        return
+    for permission in required_permissions(situation.scope, situation.capabilities):
+        if not granted & {permission, f"system.{permission}"}:
+            yield (
+                f"The token lacks the permission {permission} on {situation.deployment}.",
+                "Use a token with the role DEPLOYMENT_EDITOR or above, or one with this permission.",
+            )
+
+
+def _enabled_on_installation(situation: Situation) -> Iterator[ReasonAndRemedy]:
+    if situation.access.enabled_on_installation is False:
+        yield (
+            "Rollbacks are switched off on this installation.",
+            f"Ask an administrator to set {situation.access.installation_flag} to true.",
+        )
+
+
+def _enabled_on_deployment(situation: Situation) -> Iterator[ReasonAndRemedy]:
+    if situation.access.enabled_on_deployment is False:
+        yield (
+            f"Rollbacks are switched off on {situation.deployment}.",
+            "Switch on the toggle Rollback Deploy in the Deployment's settings.",
+        )
+
+
+CHECKS: tuple[Check, ...] = (
+    Check("TARGET-OF-OTHER-DEPLOYMENT", "The target is a deploy of this Deployment.", _belongs),
+    Check("TARGET-NOT-SUCCEEDED", "The target is known to have succeeded.", _succeeded),
+    Check("TARGET-EXPIRED", "The target is within the platform's retention window.", _within_retention),
+    Check("TARGET-RUNS-ALREADY", "The target brings back something other than what runs now.", _differs),
+    Check("SCOPE-NOT-OFFERED", "The platform offers the scope.", _scope_is_offered),
+    Check(
+        "MECHANISM-CANNOT-ROLL-BACK",
+        "Neither the Deployment nor the target takes its Dags from an NFS volume.",
+        _not_on_a_volume,
+    ),
+    Check(
+        "SCOPE-DOES-NOT-FIT",
+        "Dags are rolled back only where they are deployed apart from the image and do not come from git.",
+        _scope_fits_mechanism,
+    ),
+    Check(
+        "TARGET-HAS-NO-DAGS", "For the scope dags, the target has Dags outside its image.", _target_has_dags
+    ),
+    Check(
+        "GIT-SYNC-ON-ONE-SIDE",
+        "Either both the Deployment and the target use git-sync, or neither does.",
+        _git_sync_on_both_sides,
+    ),
+    Check("PERMISSION-MISSING", "The token has the permissions that the scope takes.", _permitted),
+    Check(
+        "ROLLBACK-OFF-ON-INSTALLATION",
+        "Rollbacks are switched on on the installation.",
+        _enabled_on_installation,
+    ),
+    Check(
+        "ROLLBACK-OFF-ON-DEPLOYMENT", "Rollbacks are switched on on the Deployment.", _enabled_on_deployment
+    ),
+)

@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a rollback would change, leave alone and cost, in words. The facts behind a plan's lists."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from airflow_rollback_provider.domain.checks import Situation, default_scope
+from airflow_rollback_provider.domain.deploys import Deploy, Mechanism
+from airflow_rollback_provider.domain.rulebook import PlanWarning, judge
+
+if TYPE_CHECKING:
+    from airflow_rollback_provider.domain.versions import Versions
+
+_NEVER_ROLLED_BACK = (
+    "resources (executor, scheduler, workers and their sizes)",
+    "environment variables",
+    "other settings of the Deployment (name, description)",
+)
+
+
+@dataclass(frozen=True)
+class Change:
+    """One thing that differs afterwards."""
+
+    what: str
+    before: str
+    after: str
+
+
+def changes(situation: Situation, source: Versions, goal: Versions) -> Iterator[Change]:
+    """List what differs afterwards, or may differ where a side is not known."""
+    current, target = situation.current, situation.target
+    if "image" in situation.scope.parts:
+        yield Change("image", current.image_tag or "not known", target.image_tag or "not known")
+        yield Change("Runtime", str(source).removeprefix("Runtime "), str(goal).removeprefix("Runtime "))
+    if _brings_dags(situation):
+        in_image = situation.mechanism is Mechanism.IMAGE
+        yield Change("Dags", _dags(current, in_image), _dags(target, in_image))
+
+
+def rolled_back(situation: Situation) -> Iterator[str]:
+    """List what is brought back."""
+    if "image" in situation.scope.parts:
+        yield "the image with the Astro Runtime version and the project's code"
+    if _brings_dags(situation):
+        yield "the Dags"
+    if _whole(situation):
+        yield "the Deployment's Dag deploy setting"
+
+
+def not_rolled_back(situation: Situation) -> Iterator[str]:
+    """List what stays as it is."""
+    if not _brings_dags(situation):
+        yield "the Dags"
+    if "image" not in situation.scope.parts:
+        yield "the image and the Astro Runtime version"
+    yield from _NEVER_ROLLED_BACK
+
+
+def undo(situation: Situation, source: Versions, goal: Versions) -> str:
+    """Say how to go back on it: going forward again must pass the same table, and erased data is gone."""
+    lost = " Erased data does not come back." if goal.is_older_than(source) else ""
+    back = judge(goal, source)
+    if not back.allowed:
+        return (
+            f"A rollback cannot undo this one ({back.code}). To return, deploy the current version anew."
+            f"{lost}"
+        )
+    current, days = situation.current, situation.capabilities.retention_days
+    if situation.now - current.created_at > timedelta(days=days):
+        return (
+            f"A rollback cannot undo this one: deploy {current.id}, which runs now, is more than {days:g} "
+            f"days old. To return, deploy the current version anew.{lost}"
+        )
+    return (
+        f"Roll back to deploy {current.id} (the one that runs now), scope {situation.scope.value}, before it "
+        f"is {days:g} days old.{lost}"
+    )
+
+
+def warnings(situation: Situation, source: Versions) -> Iterator[PlanWarning]:
+    """List what to know besides what the versions say."""
+    yield from _about_the_history(situation, source)
+    yield from _about_dags(situation, source)
+    yield from _about_what_is_not_known(situation)
+
+
+def _about_the_history(situation: Situation, source: Versions) -> Iterator[PlanWarning]:
+    current, latest = situation.current, situation.latest
+    if situation.deployment.versions.contradicts(current.versions):
+        yield PlanWarning(
+            "RUNS-ANOTHER-VERSION",
+            f"The Deployment runs {source}, but deploy {current.id}, the newest that succeeded, brought "
+            f"{current.versions}. The history may not tell what runs.",
+        )
+    if latest.status.settled or latest.id == current.id:
+        return
+    yield PlanWarning(
+        "NEWEST-DEPLOY-NOT-SETTLED",
+        f"The newest deploy {latest.id} has neither succeeded nor failed (status: {latest.status}); it may "
+        "change what runs.",
+    )
+
+
+def _about_dags(situation: Situation, source: Versions) -> Iterator[PlanWarning]:
+    parts, target = situation.scope.parts, situation.target
+    if "dags" not in parts and situation.mechanism is Mechanism.DAG_DEPLOY:
+        yield PlanWarning(
+            "DAGS-STAY",
+            "Only the image is rolled back: the Dags that run now must work with the target's image.",
+        )
+    majors = {source.airflow_major, target.versions.airflow_major} - {None}
+    if "image" not in parts and len(majors) > 1:
+        yield PlanWarning(
+            "DAGS-OF-OTHER-AIRFLOW",
+            "The Dags come from a deploy with another major version of Airflow.",
+            severe=True,
+        )
+    if situation.mechanism_changes:
+        yield PlanWarning(
+            "MECHANISM-CHANGES",
+            f"The Deployment's Dag deploy mechanism {'goes' if _whole(situation) else 'may go'} back as "
+            f"well: from {situation.mechanism} to {target.mechanism}.",
+        )
+
+
+def _about_what_is_not_known(situation: Situation) -> Iterator[PlanWarning]:
+    access = situation.access
+    if not situation.capabilities.permissions:
+        return
+    if access.permissions is None:
+        yield PlanWarning(
+            "PERMISSIONS-NOT-KNOWN",
+            "The token's permissions could not be read; the platform checks them on submission.",
+        )
+    if None in (access.enabled_on_installation, access.enabled_on_deployment):
+        yield PlanWarning(
+            "SWITCHES-NOT-KNOWN",
+            "Whether rollbacks are switched on could not be read; the platform checks it on submission.",
+        )
+
+
+def _whole(situation: Situation) -> bool:
+    """Whether all that deploys of this mechanism carry is brought back, so the setting itself too."""
+    return situation.scope is default_scope(situation.mechanism)
+
+
+def _brings_dags(situation: Situation) -> bool:
+    return "dags" in situation.scope.parts or situation.mechanism is Mechanism.IMAGE
+
+
+def _dags(deploy: Deploy, in_image: bool) -> str:
+    where = "those in the image" if in_image else f"bundle {deploy.dag_bundle or 'not known'}"
+    return f"{where}, commit {deploy.git_commit[:10]}" if deploy.git_commit else where

@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One tree of errors, branched by what the caller can do about them.
+
+``BadInput``
+    What was asked for makes no sense: correct the argument.
+``RollbackRefused``
+    The request makes sense and must not be carried out: read the reasons.
+``AccessDenied``
+    The token is missing, refused, expired or lacks a permission: mend the connection.
+``PlatformError``
+    The platform could not be reached or gave an answer that cannot be used: it may pass; a retry may help.
+``RollbackNotDone``
+    The rollback was submitted and did not end well, or its end is not known: look at the Deployment.
+"""
+
+from __future__ import annotations
+
+
+class RollbackError(Exception):
+    """Root of every error of this package. ``retryable`` tells whether the same call may succeed later."""
+
+    retryable = False
+
+
+class BadInput(RollbackError, ValueError):
+    """An argument cannot be used; nothing was asked of the platform for it."""
+
+
+class InvalidVersion(BadInput):
+    """A text is neither an Astro Runtime version nor an image tag that begins with one."""
+
+
+class InvalidTarget(BadInput):
+    """A text does not say which deploy is meant."""
+
+
+class InvalidDescription(BadInput):
+    """The description is empty or longer than the platform keeps."""
+
+
+class InvalidConnection(BadInput):
+    """The Airflow connection lacks a field or holds one that cannot be used."""
+
+
+class NotFound(BadInput):
+    """The platform does not know what was named."""
+
+
+class DeploymentNotFound(NotFound):
+    """No Deployment has this id or release name, or the token may not see it."""
+
+
+class DeployNotFound(NotFound):
+    """No deploy of this Deployment answers to the id or selector."""
+
+
+class AmbiguousTarget(BadInput):
+    """A selector matches more than one thing."""
+
+
+class RollbackRefused(RollbackError):
+    """The rollback makes sense and must not be carried out."""
+
+
+class PlanRefused(RollbackRefused):
+    """One or more checks of the plan failed; the message lists all of them."""
+
+
+class AcknowledgementMissing(RollbackRefused):
+    """The rollback crosses from Airflow 3 to Airflow 2 and nobody has said that the loss is accepted."""
+
+
+class StalePlan(RollbackRefused):
+    """Another deploy landed after the plan was made."""
+
+
+class DeployInProgress(RollbackRefused):
+    """Another deploy or rollback of the Deployment has not ended yet."""
+
+    retryable = True
+
+
+class Unsupported(RollbackRefused):
+    """The platform has no such function."""
+
+
+class AccessDenied(RollbackError):
+    """The platform did not accept who asks."""
+
+
+class TokenRefused(AccessDenied):
+    """The platform does not know the token."""
+
+
+class TokenExpired(AccessDenied):
+    """The token was valid once."""
+
+
+class PermissionMissing(AccessDenied):
+    """The token is valid and lacks a permission, which the message names where it is known."""
+
+
+class PlatformError(RollbackError):
+    """The platform could not be used just now."""
+
+    retryable = True
+
+
+class PlatformUnreachable(PlatformError):
+    """No connection: name, route, port, proxy or time-out."""
+
+
+class TlsFailed(PlatformError):
+    """The certificate of the platform was not accepted."""
+
+    retryable = False
+
+
+class PlatformFailed(PlatformError):
+    """The platform answered that it failed (HTTP 5xx or an internal error)."""
+
+
+class RateLimited(PlatformError):
+    """The platform asked to slow down (HTTP 429) for longer than the request was allowed to take."""
+
+
+class MalformedAnswer(PlatformError):
+    """The answer is not what the operation promises."""
+
+
+class UnknownField(PlatformError):
+    """The platform's schema does not have a name that the request uses.
+
+    Raised when a GraphQL document does not fit the installation's version; nothing was executed.
+    """
+
+    retryable = False
+
+
+class RollbackNotDone(RollbackError):
+    """A rollback was submitted and the Deployment is not known to run the target."""
+
+
+class OutcomeUnknown(RollbackNotDone):
+    """The request was sent and it cannot be known whether it went through. It is not sent again."""
+
+
+class RollbackFailed(RollbackNotDone):
+    """The platform says that the rollback failed."""
+
+
+class RollbackOvertaken(RollbackNotDone):
+    """Another deploy landed on the Deployment after the rollback."""
+
+
+class RollbackMismatch(RollbackNotDone):
+    """The platform says that the rollback is done, and the Deployment runs something else."""
+
+
+class RollbackTimedOut(RollbackNotDone):
+    """The rollback had not ended when the deadline passed. It cannot be recalled and may still end."""
+
+    retryable = True

@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A deploy history, read from its newest deploy and only as far as a question needs it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from airflow_rollback_provider.domain.deploys import Deploy, DeployStatus, Scope
+
+_PARTS = ("image", "dags")
+
+
+class History:
+    """The deploys of one Deployment, newest first, fetched as they are looked at.
+
+    The platform's order is trusted, not the clocks in the rows. A row that comes twice, because a page
+    shifted while the history was read, counts once.
+
+    :param deploys: the deploys, newest first; it is consumed lazily and read once.
+    """
+
+    def __init__(self, deploys: Iterable[Deploy]) -> None:
+        self._source = iter(deploys)
+        self._read: list[Deploy] = []
+        self._positions: dict[str, int] = {}
+
+    def __iter__(self) -> Iterator[Deploy]:
+        return self._from(0)
+
+    def _from(self, position: int) -> Iterator[Deploy]:
+        while position < len(self._read) or self._read_one():
+            yield self._read[position]
+            position += 1
+
+    def _read_one(self) -> bool:
+        for deploy in self._source:
+            if deploy.id not in self._positions:
+                self._positions[deploy.id] = len(self._read)
+                self._read.append(deploy)
+                return True
+        return False
+
+    @property
+    def head(self) -> Deploy | None:
+        """The newest deploy, whatever its status; None for an empty history."""
+        return next(iter(self), None)
+
+    @property
+    def running(self) -> Deploy | None:
+        """The newest deploy that succeeded: what the Deployment runs now."""
+        return next((deploy for deploy in self if deploy.succeeded), None)
+
+    @property
+    def unfinished(self) -> Deploy | None:
+        """The newest deploy in progress that is younger than what runs now.
+
+        One that is older was abandoned: something succeeded after it.
+        """
+        for deploy in self:
+            if deploy.succeeded:
+                return None
+            if deploy.status is DeployStatus.IN_PROGRESS:
+                return deploy
+        return None
+
+    def find(self, deploy_id: str) -> Deploy | None:
+        """Return the deploy with this id, or None."""
+        known = self.seen(deploy_id)
+        return known or next((deploy for deploy in self if deploy.id == deploy_id), None)
+
+    def seen(self, deploy_id: str) -> Deploy | None:
+        """Return the deploy with this id if it was read already, without reading on."""
+        position = self._positions.get(deploy_id)
+        return self._read[position] if position is not None else None
+
+    def is_older(self, deploy: Deploy, other: Deploy) -> bool:
+        """Tell whether one deploy of this history is strictly older than another; both were read already."""
+        return self._positions[deploy.id] > self._positions[other.id]
+
+    def origin(self, deploy: Deploy, part: str) -> Deploy | None:
+        """Return the deploy that brought the ``image`` or the ``dags`` that run after ``deploy``.
+
+        A rollback leads to its target, a rollback to a rollback further on. A deploy that left the part as it
+        found it leads to its predecessor.
+
+        :param deploy: one of this history.
+        :param part: ``image`` or ``dags``.
+        :return: None when the history no longer holds the deploy that it leads to.
+        """
+        passed: set[str] = set()
+        step: Deploy | None = deploy
+        while step is not None and step.id not in passed:
+            passed.add(step.id)
+            following = self._step_back(step, part)
+            if following is step:
+                return step
+            step = following
+        return None
+
+    def lineage(self, deploy: Deploy, scope: Scope) -> frozenset[str]:
+        """Return the ids of the deploys whose content ``deploy`` brings, its own among them.
+
+        What was not read yet is not followed.
+        """
+        ids = {deploy.id}
+        step: Deploy | None = deploy
+        while step is not None and step.rolled_back_to and scope.parts <= _touched(step):
+            if step.rolled_back_to in ids:
+                break
+            ids.add(step.rolled_back_to)
+            step = self.seen(step.rolled_back_to)
+        return frozenset(ids)
+
+    def _step_back(self, deploy: Deploy, part: str) -> Deploy | None:
+        if deploy.rolled_back_to == deploy.id:
+            return None
+        if deploy.rolled_back_to is not None and part in _touched(deploy):
+            return self.find(deploy.rolled_back_to)
+        before = self._before(deploy)
+        if deploy.rolled_back_to is not None:
+            return before
+        kept = before is not None and deploy.part(part) is not None and before.part(part) == deploy.part(part)
+        return before if kept else deploy
+
+    def _before(self, deploy: Deploy) -> Deploy | None:
+        """Return what ran before a deploy: the next older one that succeeded."""
+        older = self._from(self._positions[deploy.id] + 1)
+        return next((other for other in older if other.succeeded), None)
+
+
+def _touched(rollback: Deploy) -> frozenset[str]:
+    """Return the parts that a rollback brought back: all where it is not told, and Dags with their image."""
+    if rollback.scope is None or ("image" in rollback.scope.parts and not rollback.dag_bundle):
+        return frozenset(_PARTS)
+    return rollback.scope.parts
+
+
+class RolledBackFrom:
+    """Remembers, walking from new to old, what people or Dags have rolled back from.
+
+    A deploy is out once a rollback left it. Content (an image, a Dag bundle) is out once a rollback left it,
+    unless a later deploy brought it again on purpose.
+    """
+
+    def __init__(self) -> None:
+        self._rows: set[str] = set()
+        self._out: dict[tuple[str, str], bool] = {}
+        self._rollback: Deploy | None = None
+
+    def pass_by(self, deploy: Deploy) -> None:
+        """Take note of the next older deploy."""
+        if not deploy.succeeded:
+            return
+        if self._rollback is not None:
+            self._leave(deploy, self._rollback)
+        for name in _PARTS:
+            self._settle(name, deploy.part(name), out=False)
+        self._rollback = deploy if deploy.is_rollback else None
+
+    def holds(self, deploy: Deploy, scope: Scope) -> bool:
+        """Tell whether this deploy, or what it brings within the scope, was rolled back from."""
+        return deploy.id in self._rows or any(
+            self._out.get((name, deploy.part(name) or ""), False) for name in scope.parts
+        )
+
+    def _leave(self, left: Deploy, rollback: Deploy) -> None:
+        self._rows.add(left.id)
+        for name in _touched(rollback):
+            if left.part(name) != rollback.part(name):
+                self._settle(name, left.part(name), out=True)
+
+    def _settle(self, name: str, part: str | None, *, out: bool) -> None:
+        if part is not None:
+            self._out.setdefault((name, part), out)

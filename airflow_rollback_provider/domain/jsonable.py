@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Frozen dataclasses to JSON-ready values and back, strictly: what comes back is what was written, or an
+error."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import MISSING, Field, fields, is_dataclass
+from datetime import datetime
+from enum import Enum
+from functools import lru_cache
+from types import NoneType
+from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints
+
+T = TypeVar("T")
+
+
+def encode(value: Any) -> Any:
+    """Return JSON-ready values for a dataclass of texts, numbers, times, enums, tuples and such
+    dataclasses."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: encode(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, tuple):
+        return [encode(item) for item in value]
+    return value
+
+
+def decode(kind: type[T], values: Any) -> T:
+    """Read what :func:`encode` wrote.
+
+    :param kind: the dataclass to build.
+    :param values: what was read from JSON; a field may be missing if it has a default.
+    :raises ValueError: when a field is missing, unknown or of another type; the message names it.
+    """
+    _expect(dict, values, kind.__name__)
+    described: dict[str, tuple[bool, Any]] = _fields(cast("Any", kind))
+    missing = [name for name, (required, _) in described.items() if required and name not in values]
+    unknown = [name for name in values if name not in described]
+    if missing or unknown:
+        raise ValueError(
+            f"{kind.__name__} lacks {missing or 'nothing'} and has unknown {unknown or 'nothing'}"
+        )
+    return kind(**{name: _read(described[name][1], value, name) for name, value in values.items()})
+
+
+@lru_cache(maxsize=64)
+def _fields(kind: Any) -> dict[str, tuple[bool, Any]]:
+    hints = get_type_hints(kind)
+    return {field.name: (_required(field), hints[field.name]) for field in fields(kind)}
+
+
+def _required(field: Field[Any]) -> bool:
+    return field.default is MISSING and field.default_factory is MISSING
+
+
+def _read(kind: Any, value: Any, name: str) -> Any:
+    alternatives = get_args(kind)
+    if get_origin(kind) is tuple:
+        return tuple(_read(alternatives[0], item, name) for item in _expect(list, value, name))
+    if NoneType in alternatives:
+        return None if value is None else _read(alternatives[0], value, name)
+    if is_dataclass(kind):
+        return decode(cast("type[Any]", kind), value)
+    return _SCALARS.get(kind, _enum_reader(kind))(value, name)
+
+
+def _expect(kind: type[T], value: Any, name: str) -> T:
+    # An exact match: True is no number here.
+    if type(value) is not kind:
+        raise ValueError(f"{name} is of type {type(value).__name__} instead of {kind.__name__}")
+    return value
+
+
+def _time(value: Any, name: str) -> datetime:
+    moment = datetime.fromisoformat(_expect(str, value, name))
+    if moment.tzinfo is None:
+        raise ValueError(f"{name} is a time without a zone")
+    return moment
+
+
+def _enum_reader(kind: Any) -> Callable[[Any, str], Any]:
+    return lambda value, name: kind(_expect(str, value, name))
+
+
+_SCALARS: dict[Any, Callable[[Any, str], Any]] = {
+    str: lambda value, name: _expect(str, value, name),
+    bool: lambda value, name: _expect(bool, value, name),
+    int: lambda value, name: _expect(int, value, name),
+    datetime: _time,
+}

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What Airflow discovers: the connection type with its form, the hook, the operator and the link."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow_rollback_provider import __version__
+from airflow_rollback_provider.hooks import form
+
+_NAME = "Astro deploy rollbacks"
+_PACKAGE = "airflow_rollback_provider"
+
+
+def get_provider_info() -> dict[str, Any]:
+    """Return the provider's metadata; the entry point ``apache_airflow_provider`` leads here.
+
+    Named in words rather than imported: Airflow calls this when it starts, long before anything of it is
+    used.
+    """
+    return {
+        "package-name": "airflow-rollback-provider",
+        "name": _NAME,
+        "description": "Roll an Astro Deployment back to an earlier deploy from a Dag.",
+        "versions": [__version__],
+        "integrations": [
+            {
+                "integration-name": _NAME,
+                "external-doc-url": "https://www.astronomer.io/docs/private-cloud",
+                "tags": ["service"],
+            }
+        ],
+        "hooks": [_modules("hooks.deploy_history")],
+        "operators": [_modules("operators.rollback")],
+        "triggers": [_modules("triggers.rollback")],
+        "extra-links": [f"{_PACKAGE}.links.deploy_history.DeployHistoryLink"],
+        "connection-types": [
+            {
+                "connection-type": "astro_private_cloud",
+                "hook-class-name": f"{_PACKAGE}.hooks.deploy_history.DeployHistoryHook",
+                "hook-name": "Astro Private Cloud",
+                "ui-field-behaviour": form.provider_ui_field_behaviour(),
+                "conn-fields": form.provider_conn_fields(),
+            }
+        ],
+    }
+
+
+def _modules(*names: str) -> dict[str, Any]:
+    return {"integration-name": _NAME, "python-modules": [f"{_PACKAGE}.{name}" for name in names]}

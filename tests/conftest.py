@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every test stands on: an Airflow home of its own, and the embedded platform's fixtures."""
+
+from __future__ import annotations
+
+import atexit
+import importlib.util
+import os
+import shutil
+import tempfile
+import warnings
+
+import pytest
+from hypothesis import settings
+
+# Airflow reads its home when it is imported, which the first test module may do: later is too late.
+AIRFLOW_HOME = tempfile.mkdtemp(prefix="airflow-rollback-tests-")
+
+
+@atexit.register
+def remove_home(owner: int = os.getpid()) -> None:
+    """Remove the home directory when the process that made it ends, not one that was forked from it."""
+    if os.getpid() == owner:
+        shutil.rmtree(AIRFLOW_HOME, ignore_errors=True)
+
+
+for name in [name for name in os.environ if name.startswith("AIRFLOW_")]:
+    del os.environ[name]
+os.environ.update(
+    AIRFLOW_HOME=AIRFLOW_HOME,
+    AIRFLOW__CORE__DAGS_FOLDER=os.path.join(AIRFLOW_HOME, "dags"),
+    AIRFLOW__CORE__LOAD_EXAMPLES="False",
+    AIRFLOW__DATABASE__SQL_ALCHEMY_CONN=f"sqlite:///{AIRFLOW_HOME}/airflow.db",
+    SQLALCHEMY_SILENCE_UBER_WARNING="1",  # Airflow 2 is bound to SQLAlchemy 1.4
+    AIRFLOW__DATABASE__LOAD_DEFAULT_CONNECTIONS="False",
+    AIRFLOW__METRICS__TIMER_UNIT_CONSISTENCY="True",  # 2.11 warns about its own default
+    # The embedded platform is on loopback; a developer's proxy has no part in it.
+    NO_PROXY="127.0.0.1,localhost",
+    no_proxy="127.0.0.1,localhost",
+)
+
+_FIXTURES = "airflow_rollback_provider.sandbox.fixtures"
+pytest_plugins = [_FIXTURES] if importlib.util.find_spec(_FIXTURES) else []
+
+# A slow machine is no failure. CI repeats the same examples; a developer's run looks for new ones.
+settings.register_profile("developer", deadline=None)
+settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
+settings.load_profile("ci" if os.environ.get("CI") else "developer")
+
+
+@pytest.fixture(scope="session")
+def airflow_db() -> None:
+    """Airflow's metadata database, made once for the tests that ask for it (some ten seconds)."""
+    with warnings.catch_warnings():  # what Airflow's migrations and Flask use is not for our tests to judge
+        warnings.simplefilter("ignore")
+        from airflow.utils.db import initdb
+
+        initdb()

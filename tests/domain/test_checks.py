@@ -1,0 +1,243 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What must hold besides the versions."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from airflow_rollback_provider.domain.checks import (
+    CHECKS,
+    FailedCheck,
+    Situation,
+    default_scope,
+    failed_checks,
+    required_permissions,
+)
+from airflow_rollback_provider.domain.deploys import Access, Mechanism, Scope
+from tests.domain.builders import (
+    ASTRO,
+    BAD,
+    FULL_ACCESS,
+    GOING,
+    HOUSTON,
+    NOW,
+    ODD,
+    PERMISSIONS,
+    deploy,
+    deployment,
+)
+
+CURRENT, TARGET = deploy("d2", 1), deploy("d1", 2)
+GOOD = Situation(deployment(), CURRENT, TARGET, CURRENT, Scope.IMAGE_AND_DAGS, FULL_ACCESS, HOUSTON, NOW)
+IMAGES, DAGS = PERMISSIONS["image"], PERMISSIONS["dags"]
+
+
+def codes(situation: Situation = GOOD, **values: Any) -> list[str]:
+    """The codes of the checks that fail."""
+    return [check.code for check in failed_checks(replace(situation, **values))]
+
+
+def with_mechanisms(here: Mechanism, there: Mechanism, scope: Scope) -> Situation:
+    """A situation that differs in how Dags reach the Deployment now and then."""
+    return replace(
+        GOOD, deployment=deployment(mechanism=here), target=replace(TARGET, mechanism=there), scope=scope
+    )
+
+
+def test_nothing_fails_when_all_is_well() -> None:
+    """The situation that the other tests spoil one thing of."""
+    assert codes() == []
+
+
+SPOILED: list[tuple[str, dict[str, Any]]] = [
+    ("TARGET-OF-OTHER-DEPLOYMENT", {"target": replace(TARGET, deployment_id="other")}),
+    ("TARGET-NOT-SUCCEEDED", {"target": replace(TARGET, status=BAD)}),
+    ("TARGET-NOT-SUCCEEDED", {"target": replace(TARGET, status=GOING)}),
+    ("TARGET-NOT-SUCCEEDED", {"target": replace(TARGET, status=ODD)}),
+    ("TARGET-EXPIRED", {"target": deploy("d1", 91)}),
+    ("TARGET-RUNS-ALREADY", {"target": CURRENT}),
+    ("TARGET-RUNS-ALREADY", {"same_origin": True}),
+    ("TARGET-RUNS-ALREADY", {"target": replace(CURRENT, id="d1")}),
+    ("SCOPE-NOT-OFFERED", {"capabilities": ASTRO, "scope": Scope.DAGS}),
+    ("MECHANISM-CANNOT-ROLL-BACK", {"target": replace(TARGET, mechanism=Mechanism.VOLUME)}),
+    ("SCOPE-DOES-NOT-FIT", {"deployment": deployment(mechanism=Mechanism.IMAGE)}),
+    (
+        "TARGET-HAS-NO-DAGS",
+        {"scope": Scope.DAGS, "target": replace(TARGET, mechanism=Mechanism.IMAGE)},
+    ),
+    ("GIT-SYNC-ON-ONE-SIDE", {"target": replace(TARGET, mechanism=Mechanism.GIT_SYNC)}),
+    ("PERMISSION-MISSING", {"access": replace(FULL_ACCESS, permissions=frozenset({IMAGES}))}),
+    ("ROLLBACK-OFF-ON-INSTALLATION", {"access": replace(FULL_ACCESS, enabled_on_installation=False)}),
+    ("ROLLBACK-OFF-ON-DEPLOYMENT", {"access": replace(FULL_ACCESS, enabled_on_deployment=False)}),
+]
+
+
+@pytest.mark.parametrize(("code", "values"), SPOILED)
+def test_each_check_fails_alone(code: str, values: dict[str, Any]) -> None:
+    """One thing is wrong, one check says so, in two whole sentences."""
+    (failure,) = failed_checks(replace(GOOD, **values))
+    assert failure.code == code
+    assert failure.reason.endswith(".")
+    assert failure.remedy.endswith(".")
+    assert str(failure) == f"{code}: {failure.reason} {failure.remedy}"
+
+
+def test_every_check_has_a_case_and_a_code_of_its_own() -> None:
+    """No check is left out above, and no code means two things."""
+    registered = [check.code for check in CHECKS]
+    assert len(set(registered)) == len(registered)
+    assert {code for code, _ in SPOILED} == set(registered)
+
+
+def test_all_failures_are_reported_together() -> None:
+    """Not the first alone, and in the order of the list."""
+    target = replace(
+        deploy("d1", 200), deployment_id="other", status=BAD, mechanism=Mechanism.GIT_SYNC, image_tag="tag-d2"
+    )
+    found = codes(
+        target=target,
+        scope=Scope.DAGS,
+        deployment=deployment(mechanism=Mechanism.VOLUME),
+        access=Access(frozenset(), False, "the.flag", False),
+        capabilities=replace(HOUSTON, scopes=False),
+        same_origin=True,
+    )
+    assert found == [
+        "TARGET-OF-OTHER-DEPLOYMENT",
+        "TARGET-NOT-SUCCEEDED",
+        "TARGET-EXPIRED",
+        "TARGET-RUNS-ALREADY",
+        "SCOPE-NOT-OFFERED",
+        "MECHANISM-CANNOT-ROLL-BACK",
+        "GIT-SYNC-ON-ONE-SIDE",
+        "PERMISSION-MISSING",
+        "ROLLBACK-OFF-ON-INSTALLATION",
+        "ROLLBACK-OFF-ON-DEPLOYMENT",
+    ]
+
+
+@pytest.mark.parametrize("days", [90.0, 7.0, 0.5])
+def test_retention_ends_after_its_last_moment(days: float) -> None:
+    """Exactly as old as the window is still in it."""
+    capabilities = replace(HOUSTON, retention_days=days)
+    edge = replace(TARGET, created_at=NOW - timedelta(days=days))
+    older = replace(edge, created_at=edge.created_at - timedelta(microseconds=1))
+    assert codes(target=edge, capabilities=capabilities) == []
+    (failure,) = failed_checks(replace(GOOD, target=older, capabilities=capabilities))
+    assert f"more than {days:g} days ago" in failure.reason
+    assert f"{older.created_at:%Y-%m-%d}" in failure.reason
+
+
+def test_a_clock_that_is_off_does_not_expire_a_deploy() -> None:
+    """A target from the future is young."""
+    assert codes(target=deploy("d1", -400)) == []
+
+
+def test_the_latest_deploy_is_excused_from_retention_where_the_platform_says_so() -> None:
+    """Hosted Astro allows the latest at any age, that one alone."""
+    old = deploy("d1", 200)
+    excused = {"target": old, "latest": old, "capabilities": ASTRO}
+    assert codes(**excused) == []
+    assert codes(**{**excused, "latest": CURRENT}) == ["TARGET-EXPIRED"]
+    assert codes(**{**excused, "capabilities": replace(ASTRO, latest_always_allowed=False)}) == [
+        "TARGET-EXPIRED"
+    ]
+
+
+def test_same_content_counts_within_the_scope() -> None:
+    """The same Dags are nothing to roll back, though the image differs; what is not told is no sameness."""
+    same_dags = replace(TARGET, dag_bundle=CURRENT.dag_bundle)
+    assert codes(target=same_dags, scope=Scope.DAGS) == ["TARGET-RUNS-ALREADY"]
+    assert codes(target=same_dags, scope=Scope.IMAGE) == []
+    assert codes(target=same_dags) == []
+    assert codes(target=replace(CURRENT, id="d1", image_tag=None)) == []
+    assert codes(current=replace(CURRENT, image_tag=None), target=replace(CURRENT, id="d1")) == []
+
+
+@pytest.mark.parametrize("scope", list(Scope))
+@pytest.mark.parametrize("mechanism", list(Mechanism))
+def test_the_scope_fits_the_mechanism(mechanism: Mechanism, scope: Scope) -> None:
+    """The image in image-based, Dag-only and git-sync Deployments; Dags in those with Dag-only deploys."""
+    allowed = {
+        Mechanism.IMAGE: {Scope.IMAGE},
+        Mechanism.GIT_SYNC: {Scope.IMAGE},
+        Mechanism.DAG_DEPLOY: set(Scope),
+        Mechanism.UNKNOWN: set(Scope),
+        Mechanism.VOLUME: set(),
+    }
+    found = codes(with_mechanisms(mechanism, mechanism, scope))
+    assert (found == []) is (scope in allowed[mechanism])
+    if mechanism is Mechanism.VOLUME:
+        assert "MECHANISM-CANNOT-ROLL-BACK" in found
+    assert default_scope(mechanism) in (allowed[mechanism] or {Scope.IMAGE})
+
+
+@pytest.mark.parametrize(("here", "there"), list(itertools.product(Mechanism, Mechanism)))
+def test_git_sync_goes_back_to_git_sync(here: Mechanism, there: Mechanism) -> None:
+    """From git-sync to anything else, or the other way round, is refused where both are known."""
+    one_side = (here is Mechanism.GIT_SYNC) != (there is Mechanism.GIT_SYNC)
+    refused = one_side and Mechanism.UNKNOWN not in (here, there)
+    assert ("GIT-SYNC-ON-ONE-SIDE" in codes(with_mechanisms(here, there, Scope.IMAGE))) is refused
+
+
+@pytest.mark.parametrize(
+    ("mechanism", "scope"),
+    [
+        (Mechanism.DAG_DEPLOY, Scope.IMAGE_AND_DAGS),
+        (Mechanism.UNKNOWN, Scope.IMAGE_AND_DAGS),
+        (Mechanism.IMAGE, Scope.IMAGE),
+        (Mechanism.GIT_SYNC, Scope.IMAGE),
+        (Mechanism.VOLUME, Scope.IMAGE),
+    ],
+)
+def test_a_platform_without_scopes_takes_the_natural_one(mechanism: Mechanism, scope: Scope) -> None:
+    """And says so about every other."""
+    assert default_scope(mechanism) is scope
+    for asked in Scope:
+        situation = replace(with_mechanisms(mechanism, mechanism, asked), capabilities=ASTRO)
+        assert ("SCOPE-NOT-OFFERED" in codes(situation)) is (asked is not scope)
+
+
+@pytest.mark.parametrize(
+    ("scope", "needed"),
+    [(Scope.IMAGE, {IMAGES}), (Scope.DAGS, {DAGS}), (Scope.IMAGE_AND_DAGS, {IMAGES, DAGS})],
+)
+def test_each_scope_takes_its_permissions(scope: Scope, needed: set[str]) -> None:
+    """Each missing one is named; the system-wide form of a permission grants it too."""
+    assert set(required_permissions(scope, HOUSTON)) == needed
+    names = [IMAGES, DAGS]
+    forms = [
+        [],
+        [f"system.{IMAGES}"],
+        [IMAGES],
+        [DAGS],
+        [f"system.{DAGS}", IMAGES],
+        ["deployment.images.get"],
+    ]
+    for granted in forms:
+        access = replace(FULL_ACCESS, permissions=frozenset(granted))
+        found = failed_checks(replace(GOOD, scope=scope, access=access))
+        plain = {name.removeprefix("system.") for name in granted}
+        expected = [name for name in names if name in needed - plain]
+        assert [check.reason.split("permission ")[1].split(" ")[0] for check in found] == expected
+
+
+def test_what_is_not_known_does_not_fail() -> None:
+    """Unknown permissions and switches are the platform's to judge; one that publishes none requires none."""
+    assert codes(access=Access()) == []
+    assert codes(access=Access(frozenset()), capabilities=replace(HOUSTON, permissions={})) == []
+    assert required_permissions(Scope.IMAGE_AND_DAGS, ASTRO) == ()
+    assert required_permissions(Scope.IMAGE_AND_DAGS, replace(HOUSTON, permissions={"dags": DAGS})) == (DAGS,)
+
+
+def test_the_flag_of_the_installation_is_named() -> None:
+    """An administrator must know what to set."""
+    access = replace(FULL_ACCESS, enabled_on_installation=False, installation_flag="some.flag")
+    (failure,) = failed_checks(replace(GOOD, access=access))
+    assert isinstance(failure, FailedCheck)
+    assert "some.flag" in failure.remedy

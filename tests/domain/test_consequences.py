@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a plan says would change, would stay, and how to undo it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from airflow_rollback_provider.domain.deploys import Access, Mechanism, Scope
+from airflow_rollback_provider.domain.plan import RollbackPlan
+from tests.domain.builders import ASTRO, BAD, FULL_ACCESS, GOING, ODD, deploy, deployment, plan
+
+D1, D2 = deploy("d1", 4, runtime_version="13.1.0"), deploy("d2", 3)
+NEW = deploy("new", 1, runtime_version="3.1-12")
+IMAGE = "the image with the Astro Runtime version and the project's code"
+SETTING = "the Deployment's Dag deploy setting"
+NEVER = (
+    "resources (executor, scheduler, workers and their sizes)",
+    "environment variables",
+    "other settings of the Deployment (name, description)",
+)
+
+
+@pytest.mark.parametrize(
+    ("mechanism", "scope", "comes_back", "stays"),
+    [
+        (Mechanism.DAG_DEPLOY, Scope.IMAGE_AND_DAGS, (IMAGE, "the Dags", SETTING), ()),
+        (Mechanism.DAG_DEPLOY, Scope.IMAGE, (IMAGE,), ("the Dags",)),
+        (Mechanism.DAG_DEPLOY, Scope.DAGS, ("the Dags",), ("the image and the Astro Runtime version",)),
+        (Mechanism.IMAGE, Scope.IMAGE, (IMAGE, "the Dags", SETTING), ()),
+        (Mechanism.GIT_SYNC, Scope.IMAGE, (IMAGE, SETTING), ("the Dags",)),
+    ],
+)
+def test_what_comes_back_and_what_stays(
+    mechanism: Mechanism, scope: Scope, comes_back: tuple[str, ...], stays: tuple[str, ...]
+) -> None:
+    """Each part in one of the two lists, and resources, variables and settings always stay."""
+    rows = [replace(row, mechanism=mechanism) for row in (D1, D2)]
+    made = plan(*rows, scope=scope, deployment=deployment(mechanism=mechanism))
+    assert made.rolled_back == comes_back
+    assert made.not_rolled_back == (*stays, *NEVER)
+
+
+def changes(made: RollbackPlan) -> list[tuple[str, str, str]]:
+    """A plan's changes as tuples."""
+    return [(change.what, change.before, change.after) for change in made.changes]
+
+
+def test_the_changes_name_both_sides() -> None:
+    """Image, Runtime and Dags, with the beginning of the commit, and what is not known as such."""
+    commit = "0123456789abcdef"
+    old = replace(D1, dag_bundle=None, git_commit=commit)
+    assert changes(plan(old, replace(D2, image_tag=None), target="d1")) == [
+        ("image", "not known", "tag-d1"),
+        ("Runtime", "13.2.0 (Airflow 2.11)", "13.1.0 (Airflow 2.11)"),
+        ("Dags", "bundle bundle-d2", "bundle not known, commit 0123456789"),
+    ]
+    assert [what for what, *_ in changes(plan(D1, D2, scope=Scope.IMAGE))] == ["image", "Runtime"]
+    assert [what for what, *_ in changes(plan(D1, D2, scope=Scope.DAGS))] == ["Dags"]
+    in_image = [replace(row, mechanism=Mechanism.IMAGE) for row in (D1, D2)]
+    based = plan(*in_image, deployment=deployment(mechanism=Mechanism.IMAGE))
+    assert changes(based)[-1] == ("Dags", "those in the image", "those in the image")
+
+
+def test_undo_goes_forward_to_what_runs_now() -> None:
+    """The scope is named, and what a downgrade erases does not come back."""
+    assert plan(D1, D2).undo == (
+        "Roll back to deploy d2 (the one that runs now), scope image_and_dags, before it is 90 days old. "
+        "Erased data does not come back."
+    )
+    assert "Erased" not in plan(D1, D2, scope=Scope.DAGS).undo
+    assert "Erased" not in plan(replace(D1, runtime_version="13.2.0"), D2).undo
+
+
+def test_undo_of_airflow_3_to_2_takes_a_new_deploy() -> None:
+    """A rollback cannot go up from Airflow 2 to 3, so none is promised."""
+    assert plan(D1, NEW).undo == (
+        "A rollback cannot undo this one (AIRFLOW-2-TO-3). To return, deploy the current version anew. "
+        "Erased data does not come back."
+    )
+
+
+def test_undo_promises_nothing_that_has_expired() -> None:
+    """What runs now may itself be too old to be rolled back to."""
+    undo = plan(deploy("d1", 80), deploy("d2", 100)).undo
+    assert undo == (
+        "A rollback cannot undo this one: deploy d2, which runs now, is more than 90 days old. "
+        "To return, deploy the current version anew."
+    )
+    assert plan(deploy("d1", 95), deploy("d2", 90)).undo.startswith("Roll back to deploy d2")
+
+
+def warned(made: RollbackPlan) -> set[str]:
+    """The codes of the warnings that do not come from the versions."""
+    return {warning.code for warning in made.warnings if warning not in made.verdict.warnings}
+
+
+def test_an_ordinary_plan_warns_of_the_versions_alone() -> None:
+    """No noise."""
+    assert warned(plan(D1, D2)) == set()
+
+
+def test_dags_that_stay_are_warned_of() -> None:
+    """Only where Dags live apart from the image."""
+    assert warned(plan(D1, D2, scope=Scope.IMAGE)) == {"DAGS-STAY"}
+    based = [replace(row, mechanism=Mechanism.IMAGE) for row in (D1, D2)]
+    assert warned(plan(*based, deployment=deployment(mechanism=Mechanism.IMAGE))) == set()
+
+
+def test_dags_of_another_airflow_are_warned_of() -> None:
+    """Where both are known, and the Runtime does not go back with them."""
+    made = plan(D1, NEW, scope=Scope.DAGS)
+    assert warned(made) == {"DAGS-OF-OTHER-AIRFLOW"}
+    assert made.warnings[0].severe
+    assert warned(plan(D1, NEW)) == set()
+    assert warned(plan(D1, D2, scope=Scope.DAGS)) == set()
+    assert warned(plan(replace(D1, runtime_version=None), D2, scope=Scope.DAGS)) == set()
+
+
+@pytest.mark.parametrize(("scope", "word"), [(None, "mechanism goes back"), (Scope.DAGS, "may go back")])
+def test_a_mechanism_that_changes_is_warned_of(scope: Scope | None, word: str) -> None:
+    """It goes back with the whole; with a part it may."""
+    there = Mechanism.IMAGE if scope is None else Mechanism.VOLUME
+    made = plan(replace(D1, mechanism=there), D2, scope=scope)
+    (warning,) = [warning for warning in made.warnings if warning.code == "MECHANISM-CHANGES"]
+    assert word in warning.message
+    assert warned(plan(replace(D1, mechanism=Mechanism.UNKNOWN), D2)) == set()
+
+
+@pytest.mark.parametrize(("status", "expected"), [(ODD, True), (GOING, True), (BAD, False)])
+def test_a_newest_deploy_that_is_not_settled_is_warned_of(status: object, expected: bool) -> None:
+    """It may change what runs; one that failed does not."""
+    found = warned(plan(D1, D2, deploy("d3", 1, status=status), deployment=deployment()))
+    assert ("NEWEST-DEPLOY-NOT-SETTLED" in found) is expected
+
+
+def test_what_could_not_be_read_is_warned_of() -> None:
+    """Where the platform has such things at all; both switches count."""
+    assert warned(plan(D1, D2, access=Access())) == {"PERMISSIONS-NOT-KNOWN", "SWITCHES-NOT-KNOWN"}
+    assert warned(plan(D1, D2, access=Access(), capabilities=ASTRO)) == set()
+    for unknown in ("enabled_on_installation", "enabled_on_deployment"):
+        access = replace(FULL_ACCESS, **{unknown: None})
+        assert warned(plan(D1, D2, access=access)) == {"SWITCHES-NOT-KNOWN"}
+    assert warned(plan(D1, D2, access=replace(FULL_ACCESS, permissions=None))) == {"PERMISSIONS-NOT-KNOWN"}

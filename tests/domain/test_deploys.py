@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a platform knows, as values."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from airflow_rollback_provider.domain.deploys import Deploy, Deployment, DeployStatus, Mechanism, Scope
+from airflow_rollback_provider.domain.errors import BadInput
+from tests.domain.builders import BAD, GOING, NOW, ODD, OK, deploy, deployment, rollback
+
+
+@pytest.mark.parametrize(
+    ("scope", "parts", "words"),
+    [
+        ("image", {"image"}, "image"),
+        ("dags", {"dags"}, "Dags"),
+        ("image_and_dags", {"image", "dags"}, "image and Dags"),
+    ],
+)
+def test_scopes(scope: str, parts: set[str], words: str) -> None:
+    """By name, in parts, in words."""
+    parsed = Scope.parse(scope)
+    assert (parsed.value, parsed.parts, str(parsed)) == (scope, parts, words)
+
+
+@pytest.mark.parametrize("text", ["", "Image", "all", "image,dags", None])
+def test_an_unknown_scope_is_refused_with_the_known_ones(text: Any) -> None:
+    """The error lists what can be said."""
+    with pytest.raises(BadInput, match="Use one of: image, dags, image_and_dags"):
+        Scope.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "mechanism", "words"),
+    [
+        ("image", Mechanism.IMAGE, "image-based"),
+        ("volume", Mechanism.VOLUME, "volume (NFS)"),
+        ("git_sync", Mechanism.GIT_SYNC, "git-sync"),
+        ("dag_deploy", Mechanism.DAG_DEPLOY, "Dag-only deploys"),
+        ("carrier-pigeon", Mechanism.UNKNOWN, "unknown"),
+        ("", Mechanism.UNKNOWN, "unknown"),
+        (None, Mechanism.UNKNOWN, "unknown"),
+    ],
+)
+def test_mechanisms_are_read_as_they_come(text: str | None, mechanism: Mechanism, words: str) -> None:
+    """A word that is new to us is unknown, not an error."""
+    assert (Mechanism.read(text), str(Mechanism.read(text))) == (mechanism, words)
+
+
+def test_statuses() -> None:
+    """Success and failure are settled; the rest is neither."""
+    assert [status.settled for status in (OK, BAD, GOING, ODD)] == [True, True, False, False]
+    assert [deploy("d", status=status).succeeded for status in DeployStatus] == [
+        status is OK for status in DeployStatus
+    ]
+    assert str(GOING) == "in progress"
+
+
+@pytest.mark.parametrize(
+    ("values", "image", "dags"),
+    [
+        ({}, ":tag-d", "bundle-d"),
+        ({"image_repository": "reg/x"}, "reg/x:tag-d", "bundle-d"),
+        ({"dags": None}, ":tag-d", ":tag-d"),
+        ({"image": None}, None, "bundle-d"),
+        ({"image": None, "dags": None, "image_repository": "reg/x"}, None, None),
+    ],
+)
+def test_the_parts_of_the_content(values: dict[str, Any], image: str | None, dags: str | None) -> None:
+    """Without a bundle the Dags are in the image; a repository without a tag names nothing."""
+    row = deploy("d", **values)
+    assert (row.part("image"), row.part("dags")) == (image, dags)
+
+
+def test_same_content_needs_a_difference_to_be_false() -> None:
+    """Within the scope; what is not told does not differ."""
+    d1, other_dags = deploy("d1"), deploy("x", image="d1")
+    silent = deploy("y", image=None, dags=None)
+    assert d1.same_content(other_dags, Scope.IMAGE)
+    assert not d1.same_content(other_dags, Scope.DAGS)
+    assert not d1.same_content(other_dags, Scope.IMAGE_AND_DAGS)
+    assert d1.same_content(silent, Scope.IMAGE_AND_DAGS)
+    assert silent.same_content(d1, Scope.IMAGE_AND_DAGS)
+
+
+def test_a_rollback_is_known_by_its_target() -> None:
+    """Not by the platform's word for its type."""
+    d1 = deploy("d1", type="ROLLBACK")
+    assert not d1.is_rollback
+    assert rollback("r", d1).is_rollback
+
+
+def test_versions_are_read_from_both_texts() -> None:
+    """Of a deploy and of a Deployment."""
+    assert str(deploy("d", runtime_version="3.1-12").versions) == "Runtime 3.1-12 (Airflow 3.1)"
+    assert str(deployment(None, airflow_version="2.10.5").versions).startswith("Airflow 2.10.5")
+    assert not deploy("d", runtime_version=None).versions.known
+
+
+def test_a_deployment_prints_its_name_and_id() -> None:
+    """As it stands in messages."""
+    assert str(deployment()) == "Deployment 'orders' (dep)"
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        deploy("d"),
+        deploy("d", image=None, dags=None, description="ü\n", updated_at=NOW + timedelta(microseconds=7)),
+        rollback("r", deploy("d"), scope=Scope.DAGS, status=ODD, mechanism=Mechanism.GIT_SYNC),
+    ],
+)
+def test_a_deploy_survives_json(row: Deploy) -> None:
+    """Every field, in plain values."""
+    assert Deploy.from_dict(json.loads(json.dumps(row.to_dict()))) == row
+
+
+def test_a_deployment_survives_json() -> None:
+    """Every field, in plain values; what is damaged is refused."""
+    here = deployment(url="https://x", workspace_id="w")
+    values = json.loads(json.dumps(here.to_dict()))
+    assert Deployment.from_dict(values) == here
+    with pytest.raises(ValueError, match="lacks"):
+        Deployment.from_dict({"id": "dep"})
