@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the embedded platform says when it refuses: a name and a sentence, whichever face carries them."""
+
+from __future__ import annotations
+
+PERMISSION_TEXT = "You do not have the appropriate permissions for that"
+EXPIRED_TEXT = "AUTH_TOKEN_REFRESH_FAILED"
+
+
+class Refused(Exception):
+    """The platform will not do what was asked.
+
+    :param name: the kind of refusal, stable, for machines.
+    :param message: the sentence a person reads.
+    """
+
+    def __init__(self, name: str, message: str) -> None:
+        super().__init__(message)
+        self.name = name
+        self.message = message
+
+
+def not_permitted() -> Refused:
+    """Return the refusal for a token without the right; the platform does not say which one is missing."""
+    return Refused("PermissionError", PERMISSION_TEXT)
+
+
+def unknown_token() -> Refused:
+    """Return the refusal for no token, or one that the platform never issued (assumed text)."""
+    return Refused("AuthenticationError", PERMISSION_TEXT)
+
+
+def expired_token() -> Refused:
+    """Return the refusal for a token past its end."""
+    return Refused("AuthenticationError", EXPIRED_TEXT)
+
+
+def not_found(what: str, key: str) -> Refused:
+    """Return the refusal for an id that names nothing (assumed text)."""
+    return Refused("ResourceNotFoundError", f"{what} with id {key} was not found")
+
+
+def no_release(name: str) -> Refused:
+    """Return the refusal for a release name that names nothing."""
+    return Refused("ResourceNotFoundError", f"No deployment exists with releaseName: {name}")
+
+
+def invalid(message: str) -> Refused:
+    """Return the refusal for an argument that cannot be used."""
+    return Refused("ValidationError", message)
+
+
+def refused_rollback(message: str) -> Refused:
+    """Return the refusal for a rollback that the platform's rules forbid (assumed texts)."""
+    return Refused("RollbackNotAllowedError", message)

@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Pytest fixtures: the embedded platform for the tests of one's own Dags.
+
+In a ``conftest.py``: ``pytest_plugins = ["airflow_rollback_provider.sandbox.fixtures"]``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from airflow_rollback_provider.sandbox.process import SandboxProcess
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(scope="session")
+def rollback_sandbox_process() -> Iterator[SandboxProcess]:
+    """Run one sandbox for the whole test session."""
+    with SandboxProcess() as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def rollback_sandbox(rollback_sandbox_process: SandboxProcess) -> SandboxProcess:
+    """Return the sandbox with a fresh world: nothing of the test before is left in it."""
+    rollback_sandbox_process.reset("default")
+    return rollback_sandbox_process

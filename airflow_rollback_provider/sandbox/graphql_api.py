@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Houston's GraphQL face over the world: parse, validate, execute, and errors as Houston writes them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    GraphQLError,
+    NoSchemaIntrospectionCustomRule,
+    OperationDefinitionNode,
+    execute_sync,
+    parse,
+    specified_rules,
+    validate,
+)
+
+from airflow_rollback_provider.sandbox.errors import Refused
+from airflow_rollback_provider.sandbox.graphql_schema import Shape, schema_for, shape_of
+from airflow_rollback_provider.sandbox.resolvers import Session, resolve
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What goes back: the JSON body, whether it has errors, and the errors' names for the request log."""
+
+    body: dict[str, Any]
+    errors: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Operation:
+    """A parsed request: what a fault can match, before anything has run."""
+
+    query: str
+    document: DocumentNode | None
+    error: GraphQLError | None
+    asked: str | None
+    name: str | None
+    fields: tuple[str, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The operation's own name and its root fields."""
+        return (*((self.name,) if self.name else ()), *self.fields)
+
+
+@lru_cache(maxsize=256)
+def read_operation(query: str, operation_name: str | None = None) -> Operation:
+    """Parse a GraphQL request far enough to know what it asks for; never raises on bad syntax."""
+    try:
+        document = parse(query)
+    except GraphQLError as error:
+        return Operation(query, None, error, operation_name, operation_name, ())
+    definitions = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
+    named = [node for node in definitions if operation_name in (None, node.name and node.name.value)]
+    if not named:
+        return Operation(query, document, None, operation_name, operation_name, ())
+    chosen = named[0]
+    fields = (node.name.value for node in chosen.selection_set.selections if isinstance(node, FieldNode))
+    name = chosen.name.value if chosen.name else None
+    return Operation(query, document, None, operation_name, name, tuple(fields))
+
+
+def execute(session: Session, operation: Operation, variables: dict[str, Any] | None) -> Answer:
+    """Validate and run a request against the world."""
+    if operation.document is None:
+        return _answer(None, [operation.error] if operation.error else [])
+    settings = session.world.settings
+    shape = shape_of(settings)
+    if problems := _validated(operation.query, shape, settings.introspection):
+        return _answer(None, problems)
+    result = execute_sync(
+        schema_for(shape),
+        operation.document,
+        context_value=session,
+        variable_values=variables,
+        operation_name=operation.asked,
+        field_resolver=resolve,
+    )
+    return _answer(result.data, result.errors or ())
+
+
+@lru_cache(maxsize=256)
+def _validated(query: str, shape: Shape, introspection: bool) -> tuple[GraphQLError, ...]:
+    """Validate a query once: clients that poll send the same text again and again."""
+    rules = specified_rules if introspection else (*specified_rules, NoSchemaIntrospectionCustomRule)
+    return tuple(validate(schema_for(shape), parse(query), rules))
+
+
+def _answer(data: dict[str, Any] | None, errors: Iterable[GraphQLError]) -> Answer:
+    told = [_error_view(error) for error in errors]
+    body: dict[str, Any] = {"errors": told, "data": data} if told else {"data": data}
+    return Answer(body, tuple(item["name"] for item in told))
+
+
+def _error_view(error: GraphQLError) -> dict[str, Any]:
+    cause = error.original_error
+    if isinstance(cause, Refused):
+        return {"message": cause.message, "name": cause.name, "path": error.path}
+    return {"message": error.message, "name": "GraphQLError" if cause is None else "InternalServerError"}
+
+
+__all__ = ["Answer", "Operation", "Session", "execute", "read_operation"]

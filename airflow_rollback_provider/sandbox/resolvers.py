@@ -1,0 +1,233 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One resolver for each root field of Houston's schema: who may, what the world says, in Houston's words."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from airflow_rollback_provider.sandbox import houston_views as views
+from airflow_rollback_provider.sandbox.clock import from_iso, iso
+from airflow_rollback_provider.sandbox.errors import (
+    expired_token,
+    invalid,
+    not_found,
+    not_permitted,
+    unknown_token,
+)
+from airflow_rollback_provider.sandbox.tokens import HISTORY, LOGS, READ, Token
+from airflow_rollback_provider.sandbox.world import RollbackRequest, World
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from graphql import GraphQLResolveInfo
+
+    from airflow_rollback_provider.sandbox.model import Deployment
+
+_MOST_DEPLOYMENTS = 101
+
+
+@dataclass
+class Session:
+    """One request: the world and the raw value of its ``authorization`` header."""
+
+    world: World
+    authorization: str | None
+
+    def token(self) -> Token:
+        """Return who asks.
+
+        :raises Refused: if the token is missing, unknown (``Bearer x`` too) or expired.
+        """
+        token = self.world.token(self.authorization)
+        if token is None:
+            raise unknown_token()
+        if self.world.is_expired(token):
+            raise expired_token()
+        return token
+
+    def allowed(self, deployment: Deployment, permission: str) -> Deployment:
+        """Return the Deployment if the token has the permission on it.
+
+        :raises Refused: if it has not.
+        """
+        if not self.token().may(permission, deployment.workspace.key):
+            raise not_permitted()
+        return deployment
+
+    def deployment(self, deployment_id: object, permission: str = READ) -> Deployment:
+        """Return the Deployment with that id if the token has the permission on it.
+
+        :raises Refused: if there is none or it has not.
+        """
+        self.token()
+        return self.allowed(self.world.deployment(str(deployment_id)), permission)
+
+    def visible(self) -> list[Deployment]:
+        """Return the Deployments that the token may read."""
+        token = self.token()
+        return [item for item in self.world.deployments.values() if token.may(READ, item.workspace.key)]
+
+
+def resolve(source: Any, info: GraphQLResolveInfo[Any], **arguments: Any) -> Any:
+    """Resolve any field: root fields and computed ones by the table below, others from their view."""
+    definition = info.parent_type.fields[info.field_name]
+    original = definition.extensions.get("original", info.field_name)
+    resolver = _RESOLVERS.get(f"{info.parent_type.name}.{original}")
+    if resolver is not None:
+        return resolver(info.context, source, **{_snake(name): value for name, value in arguments.items()})
+    return source.get(original)
+
+
+@lru_cache(maxsize=64)
+def _snake(name: str) -> str:
+    return re.sub(r"(?=[A-Z])", "_", name).lower()
+
+
+def _app_config(session: Session, _: Any) -> dict[str, Any]:
+    settings = session.world.settings
+    return {"version": settings.version, "baseDomain": settings.base_domain}
+
+
+def _feature_flags(session: Session, _: Any, **__: Any) -> dict[str, Any]:
+    return views.flags_view(session.world)
+
+
+def _deployment(session: Session, _: Any, where: dict[str, Any]) -> dict[str, Any]:
+    session.token()
+    if "releaseName" in where and "id" not in where:
+        found = session.allowed(session.world.by_release(str(where["releaseName"])), READ)
+    else:
+        found = session.deployment(where.get("id"))
+    return views.deployment_view(session.world, found)
+
+
+def _workspace_deployments(
+    session: Session, _: Any, workspace_uuid: str, release_name: str | None = None
+) -> list[dict[str, Any]]:
+    token = session.token()
+    workspace = next((item for item in session.world.workspaces if item.id == workspace_uuid), None)
+    if workspace is None:
+        raise not_found("Workspace", workspace_uuid)
+    if not token.may(READ, workspace.key):
+        raise not_permitted()
+    found = [item for item in session.visible() if item.workspace == workspace]
+    wanted = [item for item in found if release_name in (None, item.release_name)]
+    return [views.deployment_view(session.world, item) for item in wanted]
+
+
+def _paginated_deployments(
+    session: Session,
+    _: Any,
+    take: int | None = None,
+    name: str | None = None,
+    cursor: str | None = None,
+    page_number: int | None = None,
+    cluster_id: str | None = None,
+) -> list[dict[str, Any]]:
+    found = [
+        item
+        for item in session.visible()
+        if (name or "").lower() in f"{item.label} {item.release_name}".lower()
+        and cluster_id in (None, item.cluster_id)
+    ]
+    size = _MOST_DEPLOYMENTS if take is None else max(0, min(take, _MOST_DEPLOYMENTS))
+    ids = [item.id for item in found]
+    start = ids.index(cursor) + 1 if cursor in ids else max(0, (page_number or 1) - 1) * size
+    return [views.deployment_view(session.world, item) for item in found[start : start + size]]
+
+
+def _runtime_releases(
+    session: Session, _: Any, airflow_version: str | None = None, cluster_id: str | None = None
+) -> list[dict[str, Any]]:
+    session.token()
+    return [
+        {
+            "version": item.version,
+            "airflowVersion": item.airflow,
+            "airflowDatabaseMigrations": item.migrations,
+        }
+        for item in session.world.releases
+        if airflow_version in (None, item.airflow)
+    ]
+
+
+def _logs(
+    session: Session,
+    _: Any,
+    deployment_uuid: str,
+    component: str | None = None,
+    timestamp: str | None = None,
+    search: str | None = None,
+) -> list[dict[str, str]]:
+    deployment = session.deployment(deployment_uuid, LOGS)
+    found = session.world.log_lines(deployment, component, _moment(timestamp), search)
+    return [views.log_view(line) for line in found]
+
+
+def _moment(text: str | None) -> datetime | None:
+    try:
+        return None if text is None else from_iso(str(text))
+    except ValueError:
+        raise invalid("DateTime cannot represent that value") from None
+
+
+def _deploy_revisions(
+    session: Session,
+    _: Any,
+    deployment_uuid: str,
+    take: int | None = None,
+    cursor: str | None = None,
+    page_number: int | None = None,
+) -> list[dict[str, Any]]:
+    deployment = session.deployment(deployment_uuid, HISTORY)
+    rows = session.world.page(deployment, take, None if cursor is None else str(cursor), page_number)
+    return [views.deploy_view(session.world, row) for row in rows]
+
+
+def _deploy_revision(session: Session, _: Any, deployment_uuid: str, **key: Any) -> dict[str, Any]:
+    deployment = session.deployment(deployment_uuid, HISTORY)
+    return views.deploy_view(session.world, session.world.deploy(deployment, str(key["id"])))
+
+
+def _self(session: Session, _: Any) -> dict[str, Any]:
+    author = session.token().author
+    is_person = author.kind == "user"
+    expires = iso(session.world.clock.now() + timedelta(hours=24)) if is_person else None
+    return views.author_view(author) | {"tokenExpiresAt": expires}
+
+
+def _own_permissions(session: Session, _: Any, deployment_uuid: str | None = None) -> list[str]:
+    token = session.token()
+    if deployment_uuid is None:
+        return sorted(token.permissions)
+    deployment = session.world.deployment(str(deployment_uuid))
+    return sorted(token.in_workspace(deployment.workspace.key))
+
+
+def _rollback(
+    session: Session, _: Any, deployment_uuid: str, deploy_revision_uuid: str, scope: str, description: str
+) -> dict[str, Any]:
+    deployment = session.deployment(deployment_uuid)
+    request = RollbackRequest(deployment.id, str(deploy_revision_uuid), scope, description)
+    return views.deploy_view(session.world, session.world.roll_back(session.token(), request))
+
+
+_RESOLVERS: dict[str, Callable[..., Any]] = {
+    "Query.appConfig": _app_config,
+    "AppConfig.featureFlags": _feature_flags,
+    "Query.deployment": _deployment,
+    "Query.workspaceDeployments": _workspace_deployments,
+    "Query.paginatedDeployments": _paginated_deployments,
+    "Query.runtimeReleases": _runtime_releases,
+    "Query.logs": _logs,
+    "Query.paginatedDeployRevisions": _deploy_revisions,
+    "Query.deployRevision": _deploy_revision,
+    "Query.self": _self,
+    "Self.permissions": _own_permissions,
+    "Mutation.rollbackDeployment": _rollback,
+}

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a test can script on the embedded platform besides faults."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from airflow_rollback_provider.sandbox.errors import invalid
+from airflow_rollback_provider.sandbox.model import DEPLOYED, FAILED
+
+
+@dataclass
+class Settings:
+    """The platform's behaviour, with the defaults that a fresh sandbox has.
+
+    ``version``: what ``appConfig.version`` says; fields and flags follow it.
+    ``rollback_seconds`` / ``cross_major_seconds``: how long a rollback takes, within an Airflow major and
+    from Airflow 3 to 2.
+    ``next_rollbacks``: scripts for the rollbacks to come, one taken by each: ``deployment`` (an id or key;
+    without it any Deployment takes the script), ``outcome`` (``DEPLOYED`` or
+    ``FAILED``), ``seconds`` (``null``: it never ends), ``reason``, ``applies`` (false: the row says DEPLOYED
+    though the Deployment runs on as it was).
+    ``retention_days`` and ``nightly_job``: rows older than that are gone, or, with the job off, still
+    listed but no longer a target.
+    ``refuse_concurrent``: refuse a rollback while a deploy is in progress (else it is overtaken).
+    ``installation_enabled``: the installation's rollback flag.
+    ``error_status``: the HTTP status of GraphQL errors. ``max_take``: the most rows of a history page.
+    ``hidden_fields``: schema fields this installation lacks, as ``Type.field``; ``hide_assumed`` hides
+    ``Self.permissions`` and ``Deployment.deployRollbackEnabled``. ``renamed_fields``: fields this
+    installation calls otherwise, ``{"Type.field": "name"}``. ``expired_tokens``: token names that count as
+    expired. ``introspection``: whether the schema may be read.
+    """
+
+    version: str = "2.0.0"
+    base_domain: str = "sandbox.localhost"
+    rollback_seconds: float = 3.0
+    cross_major_seconds: float = 8.0
+    next_rollbacks: list[dict[str, Any]] = field(default_factory=list)
+    retention_days: float = 90.0
+    nightly_job: bool = True
+    refuse_concurrent: bool = False
+    installation_enabled: bool = True
+    error_status: int = 200
+    max_take: int = 101
+    hide_assumed: bool = False
+    hidden_fields: list[str] = field(default_factory=list)
+    renamed_fields: dict[str, str] = field(default_factory=dict)
+    expired_tokens: list[str] = field(default_factory=lambda: ["expired"])
+    introspection: bool = True
+    date_offset: float = 0.0
+
+    def update(self, changes: dict[str, Any]) -> None:
+        """Change some settings.
+
+        :raises Refused: if a name is unknown or a value has the wrong type; nothing is changed then.
+        """
+        known = {item.name: getattr(self, item.name) for item in fields(self)}
+        for name, value in changes.items():
+            if name not in known:
+                raise invalid(f"Unknown setting {name!r}; known: {', '.join(sorted(known))}")
+            if not _same_kind(known[name], value):
+                raise invalid(f"Setting {name!r} takes a {type(known[name]).__name__}")
+        for script in changes.get("next_rollbacks", ()):
+            check_script(script)
+        for name, value in changes.items():
+            setattr(self, name, value)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return all settings as JSON values."""
+        return asdict(self)
+
+
+_SCRIPT = ("deployment", "outcome", "seconds", "reason", "applies")
+
+
+def check_script(script: Any) -> None:
+    """Check how a deploy shall go.
+
+    :raises Refused: if a field or the outcome is unknown.
+    """
+    if not isinstance(script, dict) or set(script) - set(_SCRIPT):
+        raise invalid(f"The script of a deploy has the fields {', '.join(_SCRIPT)}")
+    if script.get("outcome", DEPLOYED) not in (DEPLOYED, FAILED):
+        raise invalid(f"A deploy ends {DEPLOYED} or {FAILED}")
+
+
+def _same_kind(old: object, new: object) -> bool:
+    if isinstance(old, bool) or isinstance(new, bool):
+        return isinstance(old, bool) and isinstance(new, bool)
+    if isinstance(old, float):
+        return isinstance(new, (int, float))
+    return isinstance(new, type(old))

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One running sandbox: the world, the faults and the record of what was asked."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from airflow_rollback_provider.sandbox.clock import iso
+from airflow_rollback_provider.sandbox.faults import FaultBook
+from airflow_rollback_provider.sandbox.scenarios import make_world
+from airflow_rollback_provider.sandbox.tokens import TOKENS
+
+if TYPE_CHECKING:
+    from airflow_rollback_provider.sandbox.world import World
+
+_REQUESTS_KEPT = 20_000
+
+
+@dataclass
+class Request:
+    """What is kept of a request: never a token, only the name of the known one it carried."""
+
+    at: str
+    operation: str | None
+    fields: list[str]
+    token: str
+    fault: str | None = None
+    status: int | None = None
+    errors: tuple[str, ...] = ()
+
+
+class Sandbox:
+    """Everything behind the server; ``reset`` makes it new.
+
+    :param scenario: the scenario to start with and to come back to.
+    """
+
+    def __init__(self, scenario: str = "default") -> None:
+        self.scenario = scenario
+        self.world: World = make_world(scenario)
+        self.faults = FaultBook()
+        self.requests: deque[Request] = deque(maxlen=_REQUESTS_KEPT)
+
+    def reset(self, scenario: str | None = None) -> None:
+        """Start again: a fresh world with real time, no faults, no requests.
+
+        :raises ValueError: if there is no such scenario.
+        """
+        world = make_world(scenario or self.scenario)
+        self.world, self.faults = world, FaultBook()
+        self.requests.clear()
+
+    def record(
+        self, operation: str | None, root_fields: tuple[str, ...], authorization: str | None
+    ) -> Request:
+        """Keep a request and return its entry, to be completed when it is answered."""
+        entry = Request(iso(self.world.clock.now()), operation, list(root_fields), _token_name(authorization))
+        self.requests.append(entry)
+        return entry
+
+    def requests_as_list(self) -> list[dict[str, Any]]:
+        """Return the requests as JSON values, oldest first."""
+        return [asdict(request) for request in self.requests]
+
+
+def _token_name(authorization: str | None) -> str:
+    if not authorization:
+        return "none"
+    if authorization.startswith("Bearer "):
+        return "bearer"
+    return next((token.name for token in TOKENS.values() if token.value == authorization), "unknown")

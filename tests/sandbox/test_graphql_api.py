@@ -1,0 +1,295 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from graphql import build_client_schema, build_schema, get_introspection_query, validate_schema
+
+from airflow_rollback_provider.sandbox.errors import EXPIRED_TEXT, PERMISSION_TEXT
+from airflow_rollback_provider.sandbox.graphql_api import read_operation
+from airflow_rollback_provider.sandbox.graphql_schema import SCHEMA_FILE
+from airflow_rollback_provider.sandbox.model import make_id
+from airflow_rollback_provider.sandbox.tokens import TOKENS
+from airflow_rollback_provider.sandbox.world import World
+
+Ask = Callable[..., dict[str, Any]]
+
+BILLING = make_id("image-af3", "deployment")
+ORDERS = make_id("dag-deploy-af3", "deployment")
+MARKETING = make_id("other-workspace", "deployment")
+
+HISTORY = "query($id: Uuid!) { paginatedDeployRevisions(deploymentUuid: $id, take: 5) { id status } }"
+ONE = "query($id: Uuid!, $row: Uuid!) { deployRevision(deploymentUuid: $id, id: $row) { id description } }"
+DEPLOYMENT = "query($id: String!) { deployment(where: {id: $id}) { id label } }"
+LOGS = "query($id: Uuid!, $since: DateTime) { logs(deploymentUuid: $id, timestamp: $since) { message } }"
+ROLLBACK = """
+mutation RollBack($id: Uuid!, $row: Uuid!, $scope: RollbackScope!, $why: String!) {
+  rollbackDeployment(deploymentUuid: $id, deployRevisionUuid: $row, scope: $scope, description: $why) {
+    id status rollbackFromId scope description createdBy { username kind }
+  }
+}
+"""
+
+
+def messages(body: dict[str, Any]) -> list[str]:
+    return [error["message"] for error in body.get("errors", ())]
+
+
+def test_the_schema_file_is_a_schema() -> None:
+    """The file parses, is valid, and says of each unpublished shape that it is assumed."""
+    text = SCHEMA_FILE.read_text()
+    assert validate_schema(build_schema(text)) == []
+    assert text.count("ASSUMED") >= 9
+
+
+def test_every_field_of_the_schema_is_answered(ask: Ask) -> None:
+    """Each field of a Deployment, a deploy and the rest gives a value of its type."""
+    query = """query($id: Uuid!, $key: String!) {
+      appConfig { version baseDomain featureFlags(deploymentUuid: $id) }
+      deployment(where: {id: $key}) { id type label releaseName workspace { id label } runtimeVersion
+        runtimeAirflowVersion urls { type url } dagDeployment { type } clusterId version createdAt updatedAt
+        deployInfo { nextCli current } deployRollbackEnabled status namespace }
+      paginatedDeployRevisions(deploymentUuid: $id) { id deploymentUuid type status imageTag imageRepository
+        runtimeVersion airflowVersion dagBundleVersion dagDeploymentType gitCommit gitRepository gitBranch
+        description createdAt updatedAt createdBy { id username fullName kind }
+        rollbackFromId scope statusReason }
+      runtimeReleases { version airflowVersion airflowDatabaseMigrations }
+      self { id username kind tokenExpiresAt permissions(deploymentUuid: $id) }
+    }"""
+    body = ask(query, id=ORDERS, key=ORDERS)
+    assert "errors" not in body
+    data = body["data"]
+    assert data["appConfig"]["featureFlags"] == {"deploymentLifecycle": {"deployRollback": {"enabled": True}}}
+    assert data["deployment"]["dagDeployment"] == {"type": "dag_deploy"}
+    assert data["deployment"]["deployInfo"]["current"] == "release-44"
+    newest, failed = data["paginatedDeployRevisions"][:2]
+    assert newest["imageTag"] == "release-44"
+    assert (failed["status"], failed["statusReason"]) == (
+        "FAILED",
+        "helm upgrade failed: image pull back-off",
+    )
+    assert all(value is not None for key, value in data["deployment"].items())
+
+
+def test_a_rollback_is_answered_with_its_row(ask: Ask, world: World) -> None:
+    """The mutation gives the new row at once; the history has it on top."""
+    target = ask(HISTORY, id=ORDERS)["data"]["paginatedDeployRevisions"][2]["id"]
+    body = ask(ROLLBACK, "service-account", id=ORDERS, row=target, scope="IMAGE_AND_DAGS", why="It is broken")
+    row = body["data"]["rollbackDeployment"]
+    assert row == {
+        "id": row["id"],
+        "status": "INITIALIZED",
+        "rollbackFromId": target,
+        "scope": "IMAGE_AND_DAGS",
+        "description": "It is broken",
+        "createdBy": {"username": "rollback-bot", "kind": "service_account"},
+    }
+    world.clock.advance(3)
+    assert ask(HISTORY, id=ORDERS)["data"]["paginatedDeployRevisions"][0] == {
+        "id": row["id"],
+        "status": "DEPLOYED",
+    }
+
+
+@pytest.mark.parametrize(
+    ("token", "sees", "history", "logs"),
+    [
+        ("editor", True, True, True),
+        ("viewer", True, True, True),
+        ("images-only", True, True, True),
+        ("dags-only", True, True, True),
+        ("no-history", True, False, True),
+        ("service-account", True, True, True),
+        ("other-workspace", False, False, False),
+    ],
+)
+def test_a_token_sees_what_its_permissions_say(
+    ask: Ask, token: str, sees: bool, history: bool, logs: bool
+) -> None:
+    """What a token may not see is answered with the platform's sentence and no data."""
+    for query, allowed in ((DEPLOYMENT, sees), (HISTORY, history), (LOGS, logs)):
+        body = ask(query, token, id=BILLING)
+        assert messages(body) == ([] if allowed else [PERMISSION_TEXT])
+        assert bool(body["data"] and any(body["data"].values())) is allowed
+
+
+@pytest.mark.parametrize(
+    ("token", "expected"),
+    [
+        ("expired", EXPIRED_TEXT),
+        (None, PERMISSION_TEXT),
+        ("nonsense", PERMISSION_TEXT),
+        ("Bearer sandbox-token-editor", PERMISSION_TEXT),
+    ],
+)
+def test_a_bad_token_is_refused_everywhere_but_for_the_configuration(
+    ask: Ask, token: str, expected: str
+) -> None:
+    """Only appConfig is open; each other field says what is wrong with the token."""
+    for query in (DEPLOYMENT, HISTORY, LOGS, "{ self { id } }", "{ runtimeReleases { version } }"):
+        variables = {"id": BILLING} if "$id" in query else {}
+        body = ask(query, token, **variables)
+        assert messages(body) == [expected]
+        assert body["errors"][0]["name"] == "AuthenticationError"
+    assert "errors" not in ask("{ appConfig { version } }", token)
+
+
+def test_tokens_that_expire_are_told_so(ask: Ask, world: World) -> None:
+    """A test can let any token expire."""
+    world.settings.update({"expired_tokens": ["editor"]})
+    assert messages(ask("{ self { id } }")) == [EXPIRED_TEXT]
+
+
+@pytest.mark.parametrize("token", sorted(set(TOKENS) - {"expired"}))
+def test_a_token_tells_who_it_is(ask: Ask, token: str) -> None:
+    """Service accounts do not expire; permissions in a workspace that is not one's own are none."""
+    data = ask(
+        "query($id: Uuid!) { self { kind tokenExpiresAt permissions(deploymentUuid: $id) } }",
+        token,
+        id=BILLING,
+    )
+    mine = data["data"]["self"]
+    assert (mine["tokenExpiresAt"] is None) is (mine["kind"] == "service_account")
+    assert sorted(mine["permissions"]) == sorted(
+        () if token == "other-workspace" else TOKENS[token].permissions
+    )
+
+
+def test_only_deployments_that_one_may_read_are_listed(ask: Ask) -> None:
+    """Lists leave out what the token may not read; a foreign workspace is refused."""
+    listing = "{ paginatedDeployments(take: 101) { id workspace { id } } }"
+    everything = ask(listing)["data"]["paginatedDeployments"]
+    assert [item["id"] for item in ask(listing, "other-workspace")["data"]["paginatedDeployments"]] == [
+        MARKETING
+    ]
+    assert len(ask(listing, "service-account")["data"]["paginatedDeployments"]) == len(everything) == 19
+    workspace = everything[0]["workspace"]["id"]
+    query = """query($id: Uuid!, $name: String) {
+      workspaceDeployments(workspaceUuid: $id, releaseName: $name) { id } }"""
+    assert len(ask(query, id=workspace)["data"]["workspaceDeployments"]) == 18
+    named = ask(query, id=workspace, name="stellar-orbit-4821")
+    assert named["data"]["workspaceDeployments"] == [{"id": BILLING}]
+    assert messages(ask(query, "other-workspace", id=workspace)) == [PERMISSION_TEXT]
+    assert messages(ask(query, id="nothing")) == ["Workspace with id nothing was not found"]
+
+
+def test_deployments_are_paged(ask: Ask) -> None:
+    """Cursor and page number lead through the same list; a name searches it."""
+    query = """query($take: Int, $cursor: Uuid, $page: Int, $name: String) {
+      paginatedDeployments(take: $take, cursor: $cursor, pageNumber: $page, name: $name) { id label } }"""
+
+    def page(**variables: Any) -> list[str]:
+        return [item["id"] for item in ask(query, **variables)["data"]["paginatedDeployments"]]
+
+    everything = page()
+    assert page(take=5) + page(take=5, cursor=everything[4]) == everything[:10]
+    assert page(take=5, page=3) == everything[10:15]
+    assert page(name="marketing") == [MARKETING]
+
+
+@pytest.mark.parametrize(
+    ("query", "variables", "expected"),
+    [
+        (DEPLOYMENT, {"id": "cnone"}, "Deployment with id cnone was not found"),
+        (
+            '{ deployment(where: {releaseName: "no-one"}) { id } }',
+            {},
+            "No deployment exists with releaseName: no-one",
+        ),
+        (HISTORY, {"id": "cnone"}, "Deployment with id cnone was not found"),
+        (ONE, {"id": BILLING, "row": "cnone"}, "Deploy revision with id cnone was not found"),
+        (ONE, {"id": BILLING, "row": make_id("image-af2", "deploy", 40)}, "was not found"),
+        (LOGS, {"id": BILLING, "since": "yesterday"}, "DateTime cannot represent that value"),
+        ("{ self { nonsense } }", {}, "Cannot query field 'nonsense' on type 'Self'."),
+        ("{ self { id", {}, "Syntax Error"),
+        ("query A { self { id } } query B { self { id } }", {}, "Must provide operation name"),
+        ("query($id: Uuid!) { logs(deploymentUuid: $id) { id } }", {}, "$id"),
+    ],
+)
+def test_bad_questions_get_a_clear_error(
+    ask: Ask, query: str, variables: dict[str, Any], expected: str
+) -> None:
+    """Each error has a message and a name, and comes with no data of its field."""
+    body = ask(query, **variables)
+    assert expected in messages(body)[0]
+    assert body["errors"][0]["name"]
+    assert not any((body["data"] or {}).values())
+
+
+@pytest.mark.parametrize(
+    ("version", "flags", "old_fields", "arguments"),
+    [
+        ("0.34.1", {"deployRollbackEnabled": True}, True, False),
+        ("1.0.0", {"deployRollbackEnabled": True}, False, False),
+        ("1.1.3", {"deployRollbackEnabled": True}, False, False),
+        ("2.0.0", {"deploymentLifecycle": {"deployRollback": {"enabled": True}}}, False, True),
+    ],
+)
+def test_the_fields_follow_the_version(
+    ask: Ask, world: World, version: str, flags: dict[str, Any], old_fields: bool, arguments: bool
+) -> None:
+    """Older installations have other fields, and their flags take no arguments and look different."""
+    world.settings.update({"version": version})
+    assert ask("{ appConfig { version featureFlags } }")["data"] == {
+        "appConfig": {"version": version, "featureFlags": flags}
+    }
+    scoped = ask("query($id: Uuid) { appConfig { featureFlags(deploymentUuid: $id) } }", id=BILLING)
+    assert ("errors" not in scoped) is arguments
+    query = "query($id: String!) { deployment(where: {id: $id}) { airflowVersion desiredRuntimeVersion } }"
+    assert ("errors" not in ask(query, id=BILLING)) is old_fields
+
+
+def test_assumed_fields_can_be_hidden_and_renamed(ask: Ask, world: World) -> None:
+    """An installation that lacks or renames a field answers as Houston does for an unknown one."""
+    world.settings.update({"hide_assumed": True})
+    assert messages(ask("{ self { permissions } }")) == ["Cannot query field 'permissions' on type 'Self'."]
+    hidden = ask("query($id: String!) { deployment(where: {id: $id}) { deployRollbackEnabled } }", id=BILLING)
+    assert messages(hidden) == ["Cannot query field 'deployRollbackEnabled' on type 'Deployment'."]
+    world.settings.update({
+        "hidden_fields": ["Query.self"],
+        "renamed_fields": {"DeployRevision.status": "phase"},
+    })
+    assert messages(ask("{ self { id } }")) == ["Cannot query field 'self' on type 'Query'."]
+    renamed = ask(
+        "query($id: Uuid!) { paginatedDeployRevisions(deploymentUuid: $id, take: 1) { phase } }", id=BILLING
+    )
+    assert renamed["data"] == {"paginatedDeployRevisions": [{"phase": "DEPLOYED"}]}
+
+
+def test_the_mutation_itself_can_be_renamed(ask: Ask, world: World) -> None:
+    """The rollback mutation works under the name that the installation gives it."""
+    target = ask(HISTORY, id=ORDERS)["data"]["paginatedDeployRevisions"][2]["id"]
+    world.settings.update({"renamed_fields": {"Mutation.rollbackDeployment": "undo"}})
+    query = ROLLBACK.replace("rollbackDeployment(", "undo(")
+    body = ask(query, id=ORDERS, row=target, scope="IMAGE", why="why")
+    assert body["data"]["undo"]["rollbackFromId"] == target
+
+
+def test_the_schema_can_be_read_by_introspection(ask: Ask, world: World) -> None:
+    """Introspection gives the installation's own schema, unless it is switched off."""
+    world.settings.update({"hidden_fields": ["Query.logs"]})
+    schema = build_client_schema(ask(get_introspection_query())["data"])
+    assert schema.query_type is not None
+    assert "logs" not in schema.query_type.fields
+    assert "paginatedDeployRevisions" in schema.query_type.fields
+    world.settings.update({"introspection": False})
+    assert "introspection" in messages(ask(get_introspection_query()))[0]
+
+
+@pytest.mark.parametrize(
+    ("query", "name", "names"),
+    [
+        ("query Who { self { id } }", None, ("Who", "self")),
+        ("{ self { id } appConfig { version } }", None, ("self", "appConfig")),
+        ("query A { self { id } } query B { appConfig { version } }", "B", ("B", "appConfig")),
+        ("not graphql", None, ()),
+        ("query A { self { id } }", "C", ("C",)),
+    ],
+)
+def test_an_operation_goes_by_its_name_and_root_fields(
+    query: str, name: str | None, names: tuple[str, ...]
+) -> None:
+    """What a fault can match is known before anything has run."""
+    assert read_operation(query, name).names == names

@@ -1,0 +1,217 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Each fault as two HTTP clients see it, and what is left on the platform."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import httpx
+import pytest
+import requests
+
+from airflow_rollback_provider.sandbox.model import make_id
+from airflow_rollback_provider.sandbox.process import SandboxProcess
+from airflow_rollback_provider.sandbox.tokens import TOKENS
+
+ORDERS = make_id("dag-deploy-af3", "deployment")
+TARGET = make_id("dag-deploy-af3", "deploy", 45)
+ROLLBACK = """mutation RollBack($id: Uuid!, $row: Uuid!, $why: String!) {
+  rollbackDeployment(deploymentUuid: $id, deployRevisionUuid: $row, scope: IMAGE, description: $why) { id }
+}"""
+HEADERS = {"authorization": TOKENS["editor"].value}
+BODY = {"query": ROLLBACK, "variables": {"id": ORDERS, "row": TARGET, "why": "why"}}
+
+
+def by_requests(url: str, timeout: float = 5.0) -> Any:
+    return requests.post(f"{url}/v1", json=BODY, headers=HEADERS, timeout=timeout)
+
+
+def by_httpx(url: str, timeout: float = 5.0) -> Any:
+    return httpx.post(f"{url}/v1", json=BODY, headers=HEADERS, timeout=timeout)
+
+
+both = pytest.mark.parametrize("post", [by_requests, by_httpx])
+Post = Callable[..., Any]
+
+CONNECTION_ERRORS = (requests.ConnectionError, httpx.RemoteProtocolError, httpx.ReadError)
+TIMEOUTS = (requests.Timeout, httpx.TimeoutException)
+
+
+def rollbacks(sandbox: SandboxProcess) -> int:
+    rows = sandbox.deployment("dag-deploy-af3")["deploys"]
+    return sum(row["description"] == "why" for row in rows)
+
+
+@both
+def test_without_a_fault_the_request_is_answered(rollback_sandbox: SandboxProcess, post: Post) -> None:
+    """One request, one row, JSON, HTTP 200."""
+    answer = post(rollback_sandbox.url)
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/json")
+    assert answer.json()["data"]["rollbackDeployment"]["id"]
+    assert rollbacks(rollback_sandbox) == 1
+
+
+@both
+@pytest.mark.parametrize(("kind", "rows"), [("drop_before", 0), ("drop_after", 1)])
+def test_a_dropped_connection_is_one(
+    rollback_sandbox: SandboxProcess, post: Post, kind: str, rows: int
+) -> None:
+    """The client sees a broken connection and no answer; after the commit there is exactly one row."""
+    rollback_sandbox.fault(kind, "RollBack")
+    with pytest.raises(CONNECTION_ERRORS):
+        post(rollback_sandbox.url)
+    assert rollbacks(rollback_sandbox) == rows
+    assert rollback_sandbox.requests()[-1]["status"] is None
+    assert post(rollback_sandbox.url).status_code == 200
+
+
+@both
+@pytest.mark.parametrize("status", [500, 502, 503, 429])
+@pytest.mark.parametrize("after_commit", [False, True])
+def test_an_http_error_comes_with_or_without_the_deed(
+    rollback_sandbox: SandboxProcess, post: Post, status: int, after_commit: bool
+) -> None:
+    """A gateway's error may hide that the request went through."""
+    rollback_sandbox.fault(
+        "status", "rollbackDeployment", status=status, retry_after="7", after_commit=after_commit
+    )
+    answer = post(rollback_sandbox.url)
+    assert (answer.status_code, answer.headers["retry-after"]) == (status, "7")
+    assert rollbacks(rollback_sandbox) == int(after_commit)
+
+
+@both
+@pytest.mark.parametrize("body", ["truncated", "html", "empty"])
+def test_a_spoilt_body_is_no_json(rollback_sandbox: SandboxProcess, post: Post, body: str) -> None:
+    """The answer cannot be read, and the request went through."""
+    rollback_sandbox.fault("body", "RollBack", body=body)
+    answer = post(rollback_sandbox.url)
+    assert answer.status_code == 200
+    with pytest.raises(ValueError, match=r"Expecting|Unterminated"):
+        answer.json()
+    assert rollbacks(rollback_sandbox) == 1
+
+
+@both
+def test_a_body_can_have_another_shape(rollback_sandbox: SandboxProcess, post: Post) -> None:
+    """It is JSON, but not the answer to the question."""
+    rollback_sandbox.fault("body", body="wrong_shape")
+    assert post(rollback_sandbox.url).json() == {"data": ["unexpected", 1]}
+
+
+@both
+def test_a_slow_answer_runs_into_the_clients_timeout(rollback_sandbox: SandboxProcess, post: Post) -> None:
+    """Latency delays the answer, and the request is handled whether or not the client waits."""
+    rollback_sandbox.fault("latency", delay=0.4)
+    with pytest.raises(TIMEOUTS):
+        post(rollback_sandbox.url, timeout=0.1)
+    deadline = time.monotonic() + 5
+    while rollbacks(rollback_sandbox) == 0 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert rollbacks(rollback_sandbox) == 1
+
+
+@both
+def test_a_slow_body_arrives_whole(rollback_sandbox: SandboxProcess, post: Post) -> None:
+    """The body drips, and is complete in the end."""
+    rollback_sandbox.fault("slow_body", seconds=0.3)
+    answer = post(rollback_sandbox.url)
+    assert answer.json()["data"]["rollbackDeployment"]["id"]
+    assert rollbacks(rollback_sandbox) == 1
+
+
+@both
+def test_a_slow_body_can_run_into_the_clients_timeout(rollback_sandbox: SandboxProcess, post: Post) -> None:
+    """Each chunk is later than the client's patience for one."""
+    rollback_sandbox.fault("slow_body", seconds=5)
+    with pytest.raises((*TIMEOUTS, requests.ConnectionError)):
+        post(rollback_sandbox.url, timeout=0.2)
+    assert rollbacks(rollback_sandbox) == 1
+
+
+@both
+def test_a_graphql_error_can_be_scripted(rollback_sandbox: SandboxProcess, post: Post) -> None:
+    """The error has the form of the platform's own."""
+    rollback_sandbox.fault("graphql_error", message="Nope", name="NopeError")
+    answer = post(rollback_sandbox.url)
+    assert (answer.status_code, answer.json()["errors"]) == (200, [{"message": "Nope", "name": "NopeError"}])
+    assert rollbacks(rollback_sandbox) == 0
+
+
+@both
+def test_errors_can_come_with_another_status(rollback_sandbox: SandboxProcess, post: Post) -> None:
+    """With the switch a refusal has its body on a non-2xx; an answer without errors stays 200."""
+    rollback_sandbox.settings(error_status=400, installation_enabled=False)
+    answer = post(rollback_sandbox.url)
+    assert (answer.status_code, answer.json()["errors"][0]["name"]) == (400, "RollbackNotAllowedError")
+    rollback_sandbox.settings(installation_enabled=True)
+    assert post(rollback_sandbox.url).status_code == 200
+
+
+@pytest.mark.parametrize(("kind", "position"), [("land_before", 1), ("land_after", 0)])
+def test_somebody_elses_deploy_can_land_at_the_worst_moment(
+    rollback_sandbox: SandboxProcess, kind: str, position: int
+) -> None:
+    """A deploy lands just before or just after the request is handled, which goes through."""
+    rollback_sandbox.fault(kind, "RollBack", deployment="dag-deploy-af3", draft={"tag": "hurried"})
+    assert by_requests(rollback_sandbox.url).json()["data"]["rollbackDeployment"]["id"]
+    newest = rollback_sandbox.deployment("dag-deploy-af3")["deploys"][:2]
+    assert newest[position]["imageTag"] == "hurried"
+    assert newest[1 - position]["description"] == "why"
+
+
+def test_a_connection_that_the_client_closed_first_can_be_dropped(rollback_sandbox: SandboxProcess) -> None:
+    """The server survives a fault for a client that has gone."""
+    rollback_sandbox.fault("drop_after", delay=0.3)
+    with pytest.raises(TIMEOUTS):
+        by_requests(rollback_sandbox.url, timeout=0.1)
+    time.sleep(0.4)
+    assert rollbacks(rollback_sandbox) == 1
+
+
+def test_the_date_header_follows_the_clock(rollback_sandbox: SandboxProcess) -> None:
+    """A test can set the platform's clock, or the header alone, wrong."""
+    rollback_sandbox.clock(freeze=True, set="2026-01-01T00:00:00Z")
+    assert by_requests(rollback_sandbox.url).headers["date"] == "Thu, 01 Jan 2026 00:00:00 GMT"
+    rollback_sandbox.clock(date_offset=-3600)
+    dated = parsedate_to_datetime(by_requests(rollback_sandbox.url).headers["date"])
+    assert dated.isoformat() == "2025-12-31T23:00:00+00:00"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b'{"query": 1}',
+        b'{"query": "{self{id}}", "variables": [1]}',
+        b'{"query": "{self{id}}", "operationName": [1]}',
+    ],
+)
+def test_what_is_no_graphql_request_is_a_bad_request(rollback_sandbox: SandboxProcess, body: bytes) -> None:
+    """HTTP 400 with an error of the usual form."""
+    answer = requests.post(f"{rollback_sandbox.url}/v1", data=body, headers=HEADERS, timeout=5)
+    assert (answer.status_code, answer.json()["errors"][0]["name"]) == (400, "BadRequestError")
+
+
+def test_requests_are_recorded_without_tokens(rollback_sandbox: SandboxProcess) -> None:
+    """The record names known tokens and holds no value of any."""
+    for authorization in ("sandbox-token-viewer", "Bearer secret-1", "secret-2", None):
+        headers = {} if authorization is None else {"authorization": authorization}
+        body = {"query": "query Who { self { id } }"}
+        requests.post(f"{rollback_sandbox.url}/v1", json=body, headers=headers, timeout=5)
+    recorded = rollback_sandbox.requests()
+    assert [item["token"] for item in recorded] == ["viewer", "bearer", "unknown", "none"]
+    assert {(item["operation"], *item["fields"]) for item in recorded} == {("Who", "self")}
+    assert "secret" not in str(rollback_sandbox.state())
+    assert "sandbox-token" not in str(rollback_sandbox.state())
+
+
+def test_a_foreign_host_name_is_refused(rollback_sandbox: SandboxProcess) -> None:
+    """A web page cannot reach the sandbox through a DNS name of its own."""
+    answer = requests.get(f"{rollback_sandbox.url}/healthz", headers={"host": "evil.example.com"}, timeout=5)
+    assert answer.status_code == 400
