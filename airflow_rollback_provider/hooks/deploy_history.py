@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The hook: an Airflow connection becomes a platform whose deploy histories can be read and rolled back."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from contextlib import AsyncExitStack
+from datetime import datetime
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from airflow_rollback_provider.compat import BaseHook, amask_secret, get_async_connection, mask_secret
+from airflow_rollback_provider.domain.errors import InvalidConnection, RollbackError
+from airflow_rollback_provider.hooks import form
+from airflow_rollback_provider.hooks.verbs import Reading, Verbs
+from airflow_rollback_provider.platforms.client_pool import POOL
+from airflow_rollback_provider.platforms.registry import DEFAULT_CONN_TYPE, IMPORTED_LATE, Connected, connect
+from airflow_rollback_provider.platforms.transport import HttpxTransport, RequestsTransport
+from airflow_rollback_provider.platforms.watching import observe
+
+if TYPE_CHECKING:
+    from airflow_rollback_provider.domain.deploys import Deployment
+    from airflow_rollback_provider.domain.waiting import Watch
+    from airflow_rollback_provider.domain.watch import Outcome
+    from airflow_rollback_provider.platforms.base import Conversation, LogLine, Platform
+    from airflow_rollback_provider.platforms.settings import ConnectionLike
+
+T = TypeVar("T")
+
+_ASYNC_CONNECTIONS = "airflow.providers.common.compat.connection"
+
+__all__ = ["DeployHistoryHook", "Reading"]
+
+
+class DeployHistoryHook(Verbs, BaseHook):
+    """Reads deploy histories and starts rollbacks, on the platform that an Airflow connection leads to.
+
+    The methods without ``a`` are for tasks and shells, those with it for an event loop. In a triggerer, use
+    it as ``async with DeployHistoryHook(conn_id) as hook``: all that do so at a time share one HTTP client.
+
+    :param rollback_conn_id: Airflow connection to the platform. It is read when it is first needed.
+    :param connection: the connection itself, where it does not come from Airflow.
+    :raises InvalidConnection: on first use, for a field that is missing or cannot be used.
+    """
+
+    conn_name_attr = "rollback_conn_id"
+    default_conn_name = "astro_private_cloud_default"
+    conn_type = DEFAULT_CONN_TYPE
+    hook_name = "Astro Private Cloud"
+
+    def __init__(
+        self,
+        rollback_conn_id: str = default_conn_name,
+        *,
+        connection: ConnectionLike | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.rollback_conn_id = rollback_conn_id
+        self._connected = connect(connection) if connection is not None else None
+        self._transport: RequestsTransport | None = None
+        self._leases = AsyncExitStack()
+        self._seen = {}
+
+    @classmethod
+    def get_connection_form_widgets(cls) -> dict[str, Any]:
+        """Return the form's own fields, for Airflow 2."""
+        return form.form_widgets()
+
+    @classmethod
+    def get_ui_field_behaviour(cls) -> dict[str, Any]:
+        """Return what the form hides and renames."""
+        return form.ui_field_behaviour()
+
+    @property
+    def platform(self) -> Platform:
+        """The platform that the connection leads to."""
+        return self._connect().platform
+
+    @property
+    def transport(self) -> RequestsTransport:
+        """What carries requests and answers."""
+        if self._transport is None:
+            self._transport = RequestsTransport(self._connect().policy)
+        return self._transport
+
+    def get_conn(self) -> Platform:
+        """Return the platform that the connection leads to."""
+        return self.platform
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Check the connection, for the button *Test* of its form; say in words what is wrong."""
+        try:
+            return True, self._run(self.platform.check())
+        except RollbackError as error:
+            return False, str(error)
+
+    def close(self) -> None:
+        """Close connections that are kept open. The hook can be used again."""
+        if self._transport is not None:
+            self._transport.close()
+
+    async def aobserve(self, watch: Watch) -> Outcome | None:
+        """Look once at a rollback that goes on, inside an event loop; None while it does."""
+        connected = await self._aconnect()
+        return await self._arun(observe(connected.platform, watch))
+
+    async def alogs(self, deployment: Deployment | str, since: datetime) -> tuple[LogLine, ...]:
+        """Read what the platform logged about a Deployment's deploys since a time, inside an event loop."""
+        connected = await self._aconnect()
+        return await self._arun(connected.platform.logs(self._known(deployment), since))
+
+    async def __aenter__(self) -> DeployHistoryHook:
+        connected = await self._aconnect()
+        await self._leases.enter_async_context(POOL.lease(connected.policy))
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._leases.aclose()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what holds the token and what cannot be moved; the connection is read anew."""
+        kept = {
+            name: value
+            for name, value in self.__dict__.items()
+            if name not in ("_connected", "_transport", "_leases")
+        }
+        return {**kept, "_connected": None, "_transport": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _leases=AsyncExitStack())
+
+    def _connect(self) -> Connected:
+        if self._connected is None:
+            try:
+                self._connected = connect(self.get_connection(self.rollback_conn_id))
+            except InvalidConnection as error:
+                raise _without_variables(error) from None
+            for secret in self._connected.secrets:
+                mask_secret(secret)
+        return self._connected
+
+    async def _aconnect(self) -> Connected:
+        if self._connected is None:
+            await _load_what_conversations_need()
+            try:
+                connected = connect(await get_async_connection(self.rollback_conn_id))
+            except InvalidConnection as error:
+                raise _without_variables(error) from None
+            for secret in connected.secrets:
+                await amask_secret(secret)
+            self._connected = connected
+        return self._connected
+
+    async def _arun(self, conversation: Conversation[T]) -> T:
+        connected = await self._aconnect()
+        return await HttpxTransport(connected.policy).run(conversation)
+
+
+def _without_variables(error: InvalidConnection) -> InvalidConnection:
+    """Cut the way to an error off: its frames hold the connection, whose repr shows the password on Airflow
+    3."""
+    return error.with_traceback(None)
+
+
+async def _load_what_conversations_need() -> None:
+    """Import in a thread what would otherwise be imported, and hold the event loop up, at the first look."""
+    missing = [name for name in (*IMPORTED_LATE, _ASYNC_CONNECTIONS) if name not in sys.modules]
+    if missing:
+        await asyncio.to_thread(lambda: [import_module(name) for name in missing])

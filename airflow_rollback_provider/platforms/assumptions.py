@@ -1,0 +1,301 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Everything about Astro Private Cloud's API that no public text settles, each piece replaceable.
+
+What is known is in ``documents/known``, what is assumed in ``documents/assumed``. The connection's extra
+field ``assumptions`` replaces any piece without a release of this package::
+
+    {"roll_back": {"document": "mutation …", "path": "undoDeploy.deploy"},
+     "deploy_fields": {"image_tag": "tag", "dag_bundle": null},
+     "statuses": {"LIVE": "succeeded"}}
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cache
+from importlib.resources import files
+from types import MappingProxyType
+from typing import Any
+
+from airflow_rollback_provider.domain.deploys import DeployStatus, Scope
+from airflow_rollback_provider.domain.errors import InvalidConnection
+
+FIELDS_MARK = "...DeployFields"
+_NEEDED_FIELDS = ("id", "created_at", "status")
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One GraphQL operation.
+
+    :param name: its key in the assumptions.
+    :param documents: the texts, newest installation first; the next is asked when a name in one is unknown.
+    :param paths: where in ``data`` the results are, by name; ``result`` is the main one.
+    """
+
+    name: str
+    documents: tuple[str, ...]
+    paths: Mapping[str, str]
+
+
+@cache
+def load(name: str) -> str:
+    """Read a document that comes with the package, for example ``known/logs``."""
+    folder, _, file = name.partition("/")
+    return files(__package__).joinpath("documents", folder, f"{file}.graphql").read_text(encoding="utf-8")
+
+
+# name: (documents, paths)
+_OPERATIONS: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
+    "survey_context": (
+        ("known/survey_context", "known/survey_context_before_2_0"),
+        {
+            "result": "deployment",
+            "version": "appConfig.version",
+            "base_domain": "appConfig.baseDomain",
+            "flags": "appConfig.featureFlags",
+        },
+    ),
+    "deployment": (("known/deployment",), {"result": "deployment"}),
+    "deployment_before_1_0": (("known/deployment_before_1_0",), {"result": "deployment"}),
+    "workspace_deployments": (("known/workspace_deployments",), {"result": "workspaceDeployments"}),
+    "logs": (("known/logs",), {"result": "logs"}),
+    "check": (
+        ("assumed/check", "known/check_known"),
+        {
+            "result": "appConfig",
+            "version": "appConfig.version",
+            "base_domain": "appConfig.baseDomain",
+            "flags": "appConfig.featureFlags",
+            "who": "self.username",
+            "permissions": "self.permissions",
+        },
+    ),
+    "survey_history": (
+        ("assumed/survey_history",),
+        {
+            "result": "paginatedDeployRevisions",
+            "permissions": "self.permissions",
+            "toggle": "deployment.deployRollbackEnabled",
+        },
+    ),
+    "deploys": (("assumed/deploys",), {"result": "paginatedDeployRevisions"}),
+    "deploy": (("assumed/deploy",), {"result": "deployRevision"}),
+    "roll_back": (("assumed/roll_back",), {"result": "rollbackDeployment"}),
+}
+
+_DEPLOY_FIELDS: dict[str, str | None] = {
+    "id": "id",
+    "deployment_id": "deploymentUuid",
+    "created_at": "createdAt",
+    "updated_at": "updatedAt",
+    "status": "status",
+    "type": "type",
+    "image_repository": "imageRepository",
+    "image_tag": "imageTag",
+    "runtime_version": "runtimeVersion",
+    "airflow_version": "airflowVersion",
+    "dag_bundle": "dagBundleVersion",
+    "mechanism": "dagDeploymentType",
+    "git_commit": "gitCommit",
+    "description": "description",
+    "created_by": "createdBy.username",
+    "rolled_back_to": "rollbackFromId",
+    "scope": "scope",
+    "status_reason": "statusReason",
+}
+# Hosted Astro uses the same words (its published API document).
+_STATUSES = {"INITIALIZED": "in progress", "DEPLOYED": "succeeded", "FAILED": "failed"}
+_SCOPES = {"image": "IMAGE", "dags": "DAGS", "image_and_dags": "IMAGE_AND_DAGS"}
+# The chart's settings (public astronomer/astronomer Helm chart) are known; under which key featureFlags shows
+# them is not.
+_FLAGS = (
+    "deploymentLifecycle.deployRollback.enabled",
+    "deployRollback.enabled",
+    "deployRollbackEnabled",
+    "deployRollback",
+)
+
+
+@dataclass(frozen=True)
+class Assumptions:
+    """What this package takes for granted about an installation.
+
+    :param replaced: operations that the connection replaces, by name.
+    :param deploy_fields: our name of a deploy's field → its path in a row; None where the platform has no
+        such field.
+    :param statuses: the platform's word, in capitals → :class:`DeployStatus`.
+    :param scopes: our scope → the platform's word.
+    :param flags: keys of ``featureFlags`` that may hold the installation's switch, the likeliest first.
+    :param log_component: component whose log lines are read; None reads those of all.
+    """
+
+    replaced: Mapping[str, Operation] = field(default_factory=dict)
+    deploy_fields: Mapping[str, str | None] = field(default_factory=lambda: MappingProxyType(_DEPLOY_FIELDS))
+    statuses: Mapping[str, str] = field(default_factory=lambda: MappingProxyType(_STATUSES))
+    scopes: Mapping[str, str] = field(default_factory=lambda: MappingProxyType(_SCOPES))
+    flags: tuple[str, ...] = _FLAGS
+    log_component: str | None = None
+
+    def operation(self, name: str) -> Operation:
+        """Return an operation with the fields of a deploy written into its documents."""
+        found = self.replaced.get(name) or _built_in(name)
+        selection = self.selection()
+        return replace(
+            found, documents=tuple(text.replace(FIELDS_MARK, selection) for text in found.documents)
+        )
+
+    def selection(self) -> str:
+        """Return the GraphQL selection of a deploy's fields."""
+        return _write_selection([path.split(".") for path in self.deploy_fields.values() if path])
+
+    def status(self, word: str | None) -> DeployStatus:
+        """Read the platform's word for how far a deploy has come; one that is not listed is ``UNKNOWN``."""
+        known = self.statuses.get((word or "").upper())
+        return DeployStatus(known) if known else DeployStatus.UNKNOWN
+
+    def scope(self, word: str | None) -> Scope | None:
+        """Read the platform's word for a scope; None for none or one that is not listed."""
+        return next((Scope(ours) for ours, theirs in self.scopes.items() if word and theirs == word), None)
+
+
+def read_assumptions(values: object, where: str) -> Assumptions:
+    """Read the connection's extra field ``assumptions``.
+
+    :param values: the JSON value; None or an empty one takes all that is built in.
+    :param where: names the connection and the field, for errors.
+    :raises InvalidConnection: for an unknown key or a value that cannot be used; the message lists the known
+        keys.
+    """
+    given = _mapping(values or {}, where)
+    known = (*_OPERATIONS, *_PARTS)
+    for key in given:
+        if key not in known:
+            raise InvalidConnection(f"{where}: {key!r} is not an assumption. Known: {', '.join(known)}.")
+    parts = {key: read(given[key], f"{where}.{key}") for key, read in _PARTS.items() if key in given}
+    replaced = {key: _operation(key, given[key], f"{where}.{key}") for key in _OPERATIONS if key in given}
+    if "deploys" in replaced and "survey_history" not in replaced:
+        replaced["survey_history"] = _like_deploys(replaced["deploys"])
+    return Assumptions(replaced=replaced, **parts)
+
+
+def _like_deploys(deploys: Operation) -> Operation:
+    """Read the survey's history with the replaced document: the built-in one would not fit either."""
+    return replace(_built_in("survey_history"), documents=deploys.documents, paths=deploys.paths)
+
+
+def _built_in(name: str) -> Operation:
+    documents, paths = _OPERATIONS[name]
+    return Operation(name, tuple(load(document) for document in documents), paths)
+
+
+def _operation(name: str, value: object, where: str) -> Operation:
+    given = _mapping(value, where)
+    built_in = _built_in(name)
+    allowed = ("document", "path", *(f"{key}_path" for key in built_in.paths if key != "result"))
+    for key, text in given.items():
+        if key not in allowed:
+            raise InvalidConnection(f"{where}: {key!r} is not known here. Known: {', '.join(allowed)}.")
+        if not isinstance(text, str) or not text.strip():
+            raise InvalidConnection(f"{where}.{key} must be a text that is not empty.")
+    names = {"path": "result", **{f"{key}_path": key for key in built_in.paths}}
+    paths = {names[key]: text for key, text in given.items() if key != "document"}
+    documents = (given["document"],) if "document" in given else built_in.documents
+    _check_kind(name, documents[0], where)
+    return Operation(name, documents, {**built_in.paths, **paths})
+
+
+def _check_kind(name: str, document: str, where: str) -> None:
+    """Refuse a document of the wrong kind: reads may be sent twice, so a mutation must not pass for one."""
+    wanted = "mutation" if name == "roll_back" else "query"
+    if [kind for kind in _kinds(document) if kind != "fragment"] != [wanted]:
+        raise InvalidConnection(f"{where}.document must hold exactly one GraphQL operation, a {wanted}.")
+
+
+def _kinds(document: str) -> list[str]:
+    """Return the kind of each definition: ``query``, ``mutation``, ``subscription`` or ``fragment``."""
+    code = re.sub(r'"""[\s\S]*?"""|"(?:\\.|[^"\\\n])*"|#[^\n]*', " ", document)
+    kinds, depth, head = [], 0, ""
+    for sign in code:
+        if sign == "{" and depth == 0:
+            kinds.append(((head.split() or ["query"])[0]).partition("(")[0])
+            head = ""
+        elif depth == 0 and sign not in "})":
+            head += sign
+        depth += (sign in "{(") - (sign in "})")
+    return kinds
+
+
+def _deploy_fields(value: object, where: str) -> Mapping[str, str | None]:
+    given = _mapping(value, where)
+    for key, path in given.items():
+        if key not in _DEPLOY_FIELDS:
+            raise InvalidConnection(
+                f"{where}: {key!r} is not a field of a deploy. Known: {', '.join(_DEPLOY_FIELDS)}."
+            )
+        if path is None and key in _NEEDED_FIELDS:
+            raise InvalidConnection(f"{where}.{key} cannot be left out: nothing can be planned without it.")
+        if path is not None and not (
+            isinstance(path, str) and re.fullmatch(r"[_A-Za-z]\w*(\.[_A-Za-z]\w*)*", path)
+        ):
+            raise InvalidConnection(
+                f"{where}.{key} must be a field's name, or names with dots between, or null."
+            )
+    return {**_DEPLOY_FIELDS, **given}
+
+
+def _statuses(value: object, where: str) -> Mapping[str, str]:
+    given = _mapping(value, where)
+    words = [status.value for status in DeployStatus]
+    for key, word in given.items():
+        if word not in words:
+            raise InvalidConnection(f"{where}.{key} must be one of: {', '.join(words)}.")
+    return {**_STATUSES, **{key.upper(): word for key, word in given.items()}}
+
+
+def _scopes(value: object, where: str) -> Mapping[str, str]:
+    given = _mapping(value, where)
+    for key, word in given.items():
+        if key not in _SCOPES or not isinstance(word, str) or not word:
+            raise InvalidConnection(f"{where}: write the platform's word for any of {', '.join(_SCOPES)}.")
+    return {**_SCOPES, **given}
+
+
+def _flags(value: object, where: str) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(item, str) and item for item in value):
+        raise InvalidConnection(f"{where} must be a list of keys in featureFlags, with dots between levels.")
+    return tuple(value)
+
+
+def _log_component(value: object, where: str) -> str | None:
+    if value is not None and not (isinstance(value, str) and value):
+        raise InvalidConnection(
+            f"{where} must be a component's name such as airflow-downgrade, or null for all."
+        )
+    return value
+
+
+_PARTS: dict[str, Callable[[object, str], Any]] = {
+    "deploy_fields": _deploy_fields,
+    "statuses": _statuses,
+    "scopes": _scopes,
+    "flags": _flags,
+    "log_component": _log_component,
+}
+
+
+def _mapping(value: object, where: str) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
+        raise InvalidConnection(f"{where} must be a JSON object.")
+    return value
+
+
+def _write_selection(paths: list[list[str]]) -> str:
+    tree: dict[str, list[list[str]]] = {}
+    for head, *rest in paths:
+        tree.setdefault(head, []).extend([rest] if rest else [])
+    return " ".join(
+        f"{name} {{ {_write_selection(below)} }}" if below else name for name, below in tree.items()
+    )

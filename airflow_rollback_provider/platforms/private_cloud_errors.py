@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What an error of Astro Private Cloud's API means: one domain error for each, with what to do about it."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from airflow_rollback_provider.domain.errors import (
+    DeploymentNotFound,
+    DeployNotFound,
+    OutcomeUnknown,
+    PermissionMissing,
+    PlanRefused,
+    PlatformFailed,
+    PlatformUnreachable,
+    RateLimited,
+    RollbackError,
+    TokenExpired,
+    TokenRefused,
+    UnknownField,
+)
+
+if TYPE_CHECKING:
+    from airflow_rollback_provider.platforms.assumptions import Assumptions
+    from airflow_rollback_provider.platforms.base import Response
+    from airflow_rollback_provider.platforms.graphql import Answer, GraphQLError
+
+# Texts of the API that are public (astro-cli, houston/errors.go).
+_NOT_PERMITTED = "appropriate permissions"
+_EXPIRED = "AUTH_TOKEN_REFRESH_FAILED"
+_NO_DEPLOYMENT = re.compile(r"No deployment exists|\bDeployment\b.*\bnot found", re.IGNORECASE)
+_NOT_FOUND = re.compile(r"\bnot found\b|No \w+ exists", re.IGNORECASE)
+# Names of errors as Apollo and its like give them.
+_NOT_KNOWN = re.compile(r"authenticat|unauthori[sz]ed", re.IGNORECASE)
+_FORBIDDEN = re.compile(r"permission|forbidden|authori[sz]ation", re.IGNORECASE)
+# Texts of graphql-js, which validates before anything is executed.
+_UNKNOWN = (
+    re.compile(r"Cannot query field [\"'](?P<name>\w+)[\"']"),
+    re.compile(r"Unknown argument [\"'](?P<name>\w+)[\"']"),
+    re.compile(r"Unknown type [\"'](?P<name>\w+)[\"']"),
+    re.compile(r"(?:argument|Field) [\"'](?P<name>\w+)[\"'] .*(?:is required|must (?:not )?have a )"),
+    re.compile(r"Variable [\"']\$(?P<name>\w+)[\"'] .*(?:used in position|got invalid value)"),
+)
+_HISTORY = "deployment.deployRevisions.get"
+_PURPOSES = {
+    "survey_context": "read the Deployment and the installation's settings",
+    "deployment": "read the Deployment",
+    "deployment_before_1_0": "read the Deployment",
+    "workspace_deployments": "find the Deployment by its release name",
+    "survey_history": "read the deploy history",
+    "deploys": "read the deploy history",
+    "deploy": "read a deploy",
+    "roll_back": "roll the Deployment back",
+    "logs": "read the Deployment's logs",
+    "check": "check the connection",
+}
+_READS_HISTORY = ("survey_history", "deploys", "deploy")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What was asked, for the words of an error.
+
+    :param operation: name of the operation.
+    :param permissions: permissions that it takes, where they are published.
+    :param subject: what it was asked of, for example ``Deployment c1…``.
+    :param hint: what to add when there is no such Deployment.
+    """
+
+    operation: str
+    permissions: tuple[str, ...] = ()
+    subject: str = ""
+    hint: str = ""
+
+    @property
+    def purpose(self) -> str:
+        """What the request was for, in words."""
+        words = _PURPOSES.get(self.operation, self.operation)
+        return f"{words} ({self.subject})" if self.subject else words
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """Names of the permissions that it takes."""
+        return self.permissions or ((_HISTORY,) if self.operation in _READS_HISTORY else ())
+
+
+def error_of_status(response: Response, asked: Asked) -> RollbackError | None:
+    """Return the error that the HTTP status alone tells, whatever the body says; None where it tells none."""
+    if response.status == 429:
+        wait = response.headers.get("retry-after")
+        after = f" It asks to wait: Retry-After {wait[:40]!r}." if wait else ""
+        return RateLimited(
+            f"The platform has had too many requests to {asked.purpose} (HTTP 429).{after} Try again later."
+        )
+    if response.status == 401:
+        return _refused(asked, "HTTP 401")
+    return None
+
+
+def error_without_body(response: Response, asked: Asked) -> RollbackError:
+    """Return the error for an answer that is not GraphQL and whose status is not 2xx."""
+    status = response.status
+    if status == 403:
+        return _not_permitted(asked, "HTTP 403")
+    if status >= 500:
+        return _failed(asked, f"HTTP {status}")
+    return PlatformUnreachable(
+        f"Nothing at this address speaks the platform's API: the request to {asked.purpose} was answered "
+        f"with HTTP {status}. "
+        "Check the base URL; it ends in /v1."
+    )
+
+
+def error_of_answer(answer: Answer, asked: Asked, assumptions: Assumptions) -> RollbackError:
+    """Return the domain error of an answer with errors; of several, the one that can be acted on."""
+    found = [_one(error, answer, asked, assumptions) for error in answer.errors]
+    return next(
+        (error for error in found if not isinstance(error, (PlatformFailed, PlanRefused, OutcomeUnknown))),
+        found[0],
+    )
+
+
+def _one(error: GraphQLError, answer: Answer, asked: Asked, assumptions: Assumptions) -> RollbackError:
+    text, name = error.message, error.name
+    if _EXPIRED in text:
+        return TokenExpired(
+            f"The token has expired: the platform refused to {asked.purpose}. Put a new one in the "
+            f"connection."
+        )
+    if (match := _unknown_name(text)) is not None:
+        return unknown_field(match, text, asked, assumptions)
+    if _NOT_KNOWN.search(name):
+        return _refused(asked, text)
+    if _NOT_PERMITTED in text or _FORBIDDEN.search(name):
+        return _not_permitted(asked, text)
+    if _NO_DEPLOYMENT.search(text):
+        return _no_deployment(asked, text)
+    if asked.operation in ("deploy", "roll_back") and _NOT_FOUND.search(text):
+        return DeployNotFound(
+            f"The platform does not know the deploy that was asked for: {text}. List the history and choose "
+            f"from it."
+        )
+    return _told(error, answer, asked)
+
+
+def _told(error: GraphQLError, answer: Answer, asked: Asked) -> RollbackError:
+    """Return the error for words that are not known: a refused rollback, or a failure of the platform."""
+    internal = answer.status >= 500 or "internal" in error.name.lower()
+    if asked.operation != "roll_back":
+        return _failed(asked, error.message)
+    if internal:
+        return OutcomeUnknown(f"The platform failed while it was asked to {asked.purpose}: {error.message}.")
+    return PlanRefused(f"The platform refused to {asked.purpose}: {error.message}. Nothing was changed.")
+
+
+def _unknown_name(text: str) -> str | None:
+    return next((match["name"] for pattern in _UNKNOWN if (match := pattern.search(text))), None)
+
+
+def unknown_field(name: str, text: str, asked: Asked, assumptions: Assumptions) -> UnknownField:
+    """Describe a name that the installation's schema does not have, with the setting that mends it."""
+    return UnknownField(
+        f"This installation's API does not know {name!r}, which the request to {asked.purpose} uses: {text} "
+        f"Nothing was done. "
+        f"Look its name up in the installation's schema and set it in the connection's extra: "
+        f"{_remedy(name, asked, assumptions)}"
+    )
+
+
+def _remedy(name: str, asked: Asked, assumptions: Assumptions) -> str:
+    for ours, path in assumptions.deploy_fields.items():
+        if path and name in path.split("."):
+            return json.dumps({
+                "assumptions": {"deploy_fields": {ours: "<its name there, or null if there is none>"}}
+            })
+    return json.dumps({
+        "assumptions": {asked.operation: {"document": "<GraphQL>", "path": "<where its result is>"}}
+    })
+
+
+def _refused(asked: Asked, text: str) -> TokenRefused:
+    return TokenRefused(
+        f"The platform does not accept the token ({text}); it was asked to {asked.purpose}. Put a valid one "
+        f"in the "
+        "connection's password: a service account's API key or a user's token, without 'Bearer'."
+    )
+
+
+def _not_permitted(asked: Asked, text: str) -> PermissionMissing:
+    names = " and ".join(asked.needed)
+    lacks = (
+        f"the permission {names}"
+        if len(asked.needed) == 1
+        else f"the permissions {names}"
+        if names
+        else "a permission"
+    )
+    return PermissionMissing(
+        f"The token lacks {lacks} that it takes to {asked.purpose} ({text}). Use a token with the role "
+        f"DEPLOYMENT_EDITOR or "
+        "above on the Deployment, or ask for the permission."
+    )
+
+
+def _no_deployment(asked: Asked, text: str) -> DeploymentNotFound:
+    return DeploymentNotFound(
+        f"There is no such Deployment, or the token may not see it: {text}. It was asked to "
+        f"{asked.purpose}.{asked.hint}"
+    )
+
+
+def _failed(asked: Asked, text: str) -> RollbackError:
+    if asked.operation == "roll_back":
+        return OutcomeUnknown(f"The platform failed while it was asked to {asked.purpose} ({text}).")
+    return PlatformFailed(
+        f"The platform failed when it was asked to {asked.purpose} ({text}). It may pass; try again."
+    )

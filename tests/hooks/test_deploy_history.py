@@ -1,0 +1,376 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tests of the hook against the embedded platform."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import pickle
+from datetime import datetime, timedelta, timezone
+from itertools import islice
+from types import SimpleNamespace
+
+import pytest
+
+from airflow_rollback_provider.compat import AirflowNotFoundException
+from airflow_rollback_provider.domain.deploys import DeployStatus, Scope
+from airflow_rollback_provider.domain.errors import (
+    BadInput,
+    DeploymentNotFound,
+    DeployNotFound,
+    InvalidConnection,
+    InvalidTarget,
+    PlatformUnreachable,
+)
+from airflow_rollback_provider.domain.targets import Target
+from airflow_rollback_provider.domain.waiting import Watch
+from airflow_rollback_provider.domain.watch import Ending
+from airflow_rollback_provider.hooks.deploy_history import DeployHistoryHook
+from airflow_rollback_provider.platforms.client_pool import POOL
+from airflow_rollback_provider.platforms.private_cloud import PrivateCloud
+from airflow_rollback_provider.sandbox.process import SandboxProcess
+from tests.hooks.conftest import Connect
+
+Sandbox = SandboxProcess
+INTENT = "0123456789abcdef0123"
+
+
+def identify(sandbox: Sandbox, key: str = "image-af3") -> str:
+    """Return a Deployment's id."""
+    return str(sandbox.deployment(key)["id"])
+
+
+def test_a_plan_takes_two_requests(connect: Connect, rollback_sandbox: Sandbox) -> None:
+    """The survey is all that a plan to the previous deploy needs."""
+    hook, deployment_id = connect(), identify(rollback_sandbox)
+    before = len(rollback_sandbox.requests())
+    plan = hook.plan(deployment_id)
+    assert plan.allowed
+    assert plan.target.image_tag == "release-42"
+    assert len(rollback_sandbox.requests()) - before == 2
+
+
+def test_a_whole_rollback_takes_four_requests(connect: Connect, rollback_sandbox: Sandbox) -> None:
+    """Two for the plan, one last look, and the rollback itself."""
+    hook, deployment_id = connect(), identify(rollback_sandbox)
+    before = len(rollback_sandbox.requests())
+    hook.submit(hook.plan(deployment_id), "too slow", INTENT)
+    assert len(rollback_sandbox.requests()) - before == 4
+
+
+def test_previous_in_ten_thousand_deploys_takes_one_page(connect: Connect, rollback_sandbox: Sandbox) -> None:
+    """What is near is not looked for far away."""
+    hook, deployment_id = connect(), identify(rollback_sandbox, "ten-thousand")
+    before = len(rollback_sandbox.requests())
+    assert hook.plan(deployment_id).target.image_tag == "build-09998"
+    assert len(rollback_sandbox.requests()) - before == 2
+
+
+def test_an_exact_deploy_far_back_is_fetched_and_not_walked_to(
+    connect: Connect, rollback_sandbox: Sandbox
+) -> None:
+    """One request finds a deploy among ten thousand."""
+    hook = connect()
+    truth = rollback_sandbox.deployment("ten-thousand")
+    far = list(islice(hook.deploys(truth["id"]), 500))[-1]
+    before = len(rollback_sandbox.requests())
+    plan = hook.plan(truth["id"], far.id)
+    assert plan.target == far
+    assert plan.exact
+    assert len(rollback_sandbox.requests()) - before == 3
+
+
+def test_the_iterator_fetches_pages_as_they_are_needed(connect: Connect, rollback_sandbox: Sandbox) -> None:
+    """Ten deploys are one page, all of them as many as there are."""
+    hook, deployment_id = connect(), identify(rollback_sandbox, "ten-thousand")
+    before = len(rollback_sandbox.requests())
+    list(islice(hook.deploys(deployment_id), 10))
+    assert len(rollback_sandbox.requests()) - before == 1
+    assert sum(1 for _ in hook.deploys(deployment_id)) == 10_000
+
+
+@pytest.mark.parametrize("scope", [Scope.IMAGE, "image", "dags"])
+def test_target_and_scope_may_be_texts_or_values(
+    connect: Connect, rollback_sandbox: Sandbox, scope: object
+) -> None:
+    """Templates give texts, code gives values."""
+    hook, deployment_id = connect(), identify(rollback_sandbox, "dag-deploy-af3")
+    plan = hook.plan(deployment_id, Target("tag", "release-42"), scope)  # type: ignore[arg-type]
+    assert plan.scope == scope
+    assert plan.target.image_tag == "release-42"
+
+
+@pytest.mark.parametrize(
+    ("key", "target", "error"),
+    [
+        ("image-af3", "", InvalidTarget),
+        ("image-af3", "before:yesterday", InvalidTarget),
+        ("image-af3", "c" + "0" * 24, DeployNotFound),
+        ("image-af3", "no such thing", DeployNotFound),
+        ("one-deploy", "previous", DeployNotFound),
+        ("no-deploys", "previous", DeployNotFound),
+        ("only-failures", "previous", DeployNotFound),
+    ],
+)
+def test_what_cannot_be_meant_is_told(
+    connect: Connect, rollback_sandbox: Sandbox, key: str, target: str, error: type[Exception]
+) -> None:
+    """A target that makes no sense or names nothing is a clear error."""
+    with pytest.raises(error):
+        connect().plan(identify(rollback_sandbox, key), target)
+
+
+def test_a_deploy_of_another_deployment_is_told(connect: Connect, rollback_sandbox: Sandbox) -> None:
+    """A foreign id cannot become a plan."""
+    foreign = rollback_sandbox.deployment("image-af2")["deploys"][2]["id"]
+    with pytest.raises(DeployNotFound):
+        connect().plan(identify(rollback_sandbox), foreign)
+
+
+def test_an_unknown_scope_is_told(connect: Connect, rollback_sandbox: Sandbox) -> None:
+    """Before anything is asked."""
+    before = len(rollback_sandbox.requests())
+    with pytest.raises(BadInput, match="is not a scope"):
+        connect().plan("c1", "previous", "everything")
+    assert len(rollback_sandbox.requests()) == before
+
+
+def test_a_deploy_beyond_the_retention_is_refused_in_the_plan(
+    connect: Connect, rollback_sandbox: Sandbox
+) -> None:
+    """The connection's retention counts, by the platform's clock."""
+    truth = rollback_sandbox.deployment("image-af3")
+    target = connect().plan(truth["id"]).target.id
+    plan = connect(retention_days=1).plan(truth["id"], target)
+    assert [check.code for check in plan.failed_checks] == ["TARGET-EXPIRED"]
+
+
+def test_a_restricted_runtime_is_told_in_the_plan(connect: Connect, rollback_sandbox: Sandbox) -> None:
+    """A target whose Runtime the connection names as restricted is allowed, with a grave warning."""
+    plan = connect().plan(identify(rollback_sandbox))
+    assert "RESTRICTED-RUNTIME" not in {warning.code for warning in plan.warnings}
+    warned = connect(restricted_runtimes=f"3.1-2, {plan.target.versions.runtime}").plan(
+        identify(rollback_sandbox)
+    )
+    assert warned.allowed
+    assert "RESTRICTED-RUNTIME" in {warning.code for warning in warned.warnings if warning.severe}
+
+
+@pytest.mark.parametrize(("offset", "side"), [(-600.0, "ahead of"), (600.0, "behind")])
+def test_a_clock_that_is_off_is_told_in_the_plan(
+    connect: Connect, rollback_sandbox: Sandbox, offset: float, side: str
+) -> None:
+    """Ten minutes are worth a warning; the plan goes by the platform's clock."""
+    rollback_sandbox.settings(date_offset=offset)
+    plan = connect().plan(identify(rollback_sandbox))
+    (warning,) = [warning for warning in plan.warnings if warning.code == "CLOCK-OFF"]
+    assert side in warning.message
+    now = datetime.now(timezone.utc) + timedelta(seconds=offset)
+    assert abs(plan.planned_at - now) < timedelta(seconds=60)
+
+
+def test_a_clock_that_is_right_is_no_news(connect: Connect, rollback_sandbox: Sandbox) -> None:
+    """No warning without a reason."""
+    plan = connect().plan(identify(rollback_sandbox))
+    assert "CLOCK-OFF" not in [warning.code for warning in plan.warnings]
+
+
+def test_a_reading_is_used_for_plan_and_intent(connect: Connect, rollback_sandbox: Sandbox) -> None:
+    """What was read a moment ago is not read again."""
+    hook, deployment_id = connect(), identify(rollback_sandbox)
+    reading = hook.read(deployment_id)
+    before = len(rollback_sandbox.requests())
+    assert hook.find_intent(reading, INTENT) is None
+    assert hook.plan(deployment_id, reading=reading).deployment == reading.deployment
+    assert len(rollback_sandbox.requests()) == before
+
+
+def test_an_intent_is_found_near_and_far(connect: Connect, rollback_sandbox: Sandbox) -> None:
+    """On the newest page, or further back when a time is given."""
+    rollback_sandbox.settings(rollback_seconds=0, max_take=2)
+    hook, deployment_id = connect(), identify(rollback_sandbox)
+    rollback = hook.submit(hook.plan(deployment_id), "too slow", INTENT)
+    assert hook.find_intent(deployment_id, INTENT) == hook.find_intent(hook.read(deployment_id), INTENT)
+    for number in range(3):
+        rollback_sandbox.land_deploy("image-af3", tag=f"newer-{number}")
+    assert hook.find_intent(deployment_id, INTENT) is None
+    for where in (deployment_id, hook.read(deployment_id)):
+        found = hook.find_intent(where, INTENT, since=rollback.created_at)
+        assert found is not None
+        assert found.id == rollback.id
+    assert hook.find_intent(deployment_id, "f" * 20, since=rollback.created_at) is None
+
+
+def test_single_things_are_read(connect: Connect, rollback_sandbox: Sandbox) -> None:
+    """One Deployment, one deploy, its state, its logs, its page."""
+    rollback_sandbox.settings(rollback_seconds=60)
+    hook, deployment_id = connect(), identify(rollback_sandbox)
+    rollback = hook.submit(hook.plan(deployment_id), "too slow", INTENT)
+    assert hook.get_deployment(deployment_id).name == "Billing"
+    assert hook.get_deploy(deployment_id, rollback.id).id == rollback.id
+    assert hook.state(deployment_id, rollback.id) is DeployStatus.IN_PROGRESS
+    assert hook.logs(deployment_id, rollback.created_at - timedelta(seconds=1))
+    assert deployment_id in (hook.history_url(deployment_id) or "")
+    assert isinstance(hook.get_conn(), PrivateCloud)
+
+
+def test_a_release_name_that_was_read_leads_to_the_page(connect: Connect, rollback_sandbox: Sandbox) -> None:
+    """After reading, the link has the id, whatever name was used."""
+    deployment = connect().get_deployment(identify(rollback_sandbox))
+    hook = connect(workspace_id=deployment.workspace_id)
+    hook.read("stellar-orbit-4821")
+    assert hook.history_url("stellar-orbit-4821") == hook.history_url(deployment)
+
+
+async def test_a_look_is_the_same_in_an_event_loop(connect: Connect, rollback_sandbox: Sandbox) -> None:
+    """The triggerer sees what a task sees, over one client for all who look."""
+    rollback_sandbox.settings(rollback_seconds=60)
+    hook, deployment_id = connect(), identify(rollback_sandbox)
+    plan = hook.plan(deployment_id)
+    rollback = hook.submit(plan, "too slow", INTENT)
+    watch = Watch(deployment_id, rollback.id, plan.target, plan.scope, 0.0, 0.0, 1.0, "there", {})
+
+    async def look() -> object:
+        async with connect() as watching:
+            await asyncio.sleep(0)
+            return await watching.aobserve(watch), POOL._loops[asyncio.get_running_loop()]
+
+    looks = await asyncio.gather(*(look() for _ in range(20)))
+    assert {outcome for outcome, _ in looks} == {None}  # type: ignore[misc]
+    rollback_sandbox.clock(advance=61)
+    outcome = await hook.aobserve(watch)
+    assert outcome == hook.observe(watch)
+    assert outcome is not None
+    assert outcome.ending is Ending.DONE
+    assert await hook.alogs(deployment_id, rollback.created_at) == hook.logs(
+        deployment_id, rollback.created_at
+    )
+    assert not POOL._loops[asyncio.get_running_loop()]
+
+
+def test_the_connection_comes_from_airflow(
+    rollback_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """By its id, when it is first needed; the token is in no log line."""
+    caplog.set_level(logging.DEBUG)
+    hook = DeployHistoryHook("apc")
+    monkeypatch.setenv("AIRFLOW_CONN_APC", rollback_sandbox.connection_json("editor"))
+    assert hook.test_connection()[0]
+    assert hook.plan(identify(rollback_sandbox)).allowed
+    hook.close()
+    assert rollback_sandbox.connection("editor")["password"] not in caplog.text
+
+
+async def test_the_connection_comes_from_airflow_in_an_event_loop(
+    rollback_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The same, without holding the loop up."""
+    caplog.set_level(logging.DEBUG)
+    monkeypatch.setenv("AIRFLOW_CONN_APC", rollback_sandbox.connection_json("editor"))
+    async with DeployHistoryHook("apc") as hook:
+        lines = await hook.alogs(identify(rollback_sandbox), datetime(2026, 1, 1, tzinfo=timezone.utc))
+    assert isinstance(lines, tuple)
+    assert rollback_sandbox.connection("editor")["password"] not in caplog.text
+
+
+@pytest.mark.parametrize("source", ["uri", "json"])
+def test_a_connection_may_be_written_as_uri_or_json(
+    rollback_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, source: str
+) -> None:
+    """Both forms that Airflow takes lead to the platform."""
+    host, _, port = rollback_sandbox.url.removeprefix("http://").partition(":")
+    token = rollback_sandbox.connection()["password"]
+    uri = f"astro-private-cloud://:{token}@{host}:{port}/http"
+    text = uri if source == "uri" else rollback_sandbox.connection_json()
+    monkeypatch.setenv("AIRFLOW_CONN_APC", text)
+    hook = DeployHistoryHook("apc")
+    assert hook.test_connection()[0]
+    hook.close()
+
+
+def test_a_connection_that_is_not_there_is_airflows_to_tell(airflow_db: None) -> None:
+    """The hook adds nothing to Airflow's own error."""
+    with pytest.raises(AirflowNotFoundException):
+        DeployHistoryHook("no_such_connection").plan("c1")
+
+
+def test_a_hook_can_be_pickled_and_takes_no_token_along(connect: Connect, rollback_sandbox: Sandbox) -> None:
+    """What is written holds the connection's id alone; the state of the first hook is untouched."""
+    hook = connect()
+    hook.plan(identify(rollback_sandbox))
+    written = pickle.dumps(hook)
+    assert b"sandbox-token" not in written
+    assert pickle.loads(written).rollback_conn_id == "apc"
+    assert "sandbox-token" not in repr(hook) + repr(vars(hook))
+    assert hook.test_connection()[0]
+
+
+class TestTestButton:
+    """What the button Test of the connection form says."""
+
+    def told(self, hook: DeployHistoryHook) -> str:
+        """Return the words of a test that failed."""
+        works, words = hook.test_connection()
+        assert not works
+        assert "sandbox-token" not in words
+        return words
+
+    def test_it_says_what_works(self, connect: Connect) -> None:
+        """A connection that works names the platform and the owner of the token."""
+        assert connect().test_connection() == (
+            True,
+            "Astro Private Cloud 2.0.0 accepts the token as edda@example.com. Rollbacks are switched on.",
+        )
+
+    def test_it_says_that_the_host_cannot_be_reached(self) -> None:
+        """In words, with what to check."""
+        connection = SimpleNamespace(
+            conn_id="apc",
+            conn_type="",
+            host="http://127.0.0.1:9",
+            schema="",
+            port=None,
+            password="t",
+            extra="{}",
+        )
+        hook = DeployHistoryHook("apc", connection=connection)
+        hook.transport.sleep = lambda _seconds: None
+        words = self.told(hook)
+        assert "127.0.0.1:9" in words
+        assert "connection refused" in words
+
+    @pytest.mark.parametrize(
+        ("token", "words"),
+        [
+            ("expired", "token has expired"),
+            ("no-history", "deployment.deployRevisions.get"),
+            ("viewer", "deployment.images.push or deployment.dags.push"),
+        ],
+    )
+    def test_it_says_what_is_wrong_with_the_token(self, connect: Connect, token: str, words: str) -> None:
+        """Expired, or lacking a permission that is named."""
+        assert words in self.told(connect(token))
+
+    def test_it_says_that_rollbacks_are_off(self, connect: Connect, rollback_sandbox: Sandbox) -> None:
+        """With the name of the flag."""
+        rollback_sandbox.settings(installation_enabled=False)
+        assert "global.deploymentLifecycle.deployRollback.enabled" in self.told(connect())
+
+    def test_it_says_which_field_is_wrong(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A field that cannot be used is told in words too."""
+        monkeypatch.setenv(
+            "AIRFLOW_CONN_APC", json.dumps({"conn_type": "astro_private_cloud", "host": "example.com"})
+        )
+        assert "password is empty" in self.told(DeployHistoryHook("apc"))
+        with pytest.raises(InvalidConnection):
+            DeployHistoryHook("apc").plan("c1")
+
+
+def test_errors_of_the_platform_come_through_the_hook(connect: Connect, rollback_sandbox: Sandbox) -> None:
+    """Unknown Deployments and outages keep their names."""
+    with pytest.raises(DeploymentNotFound):
+        connect().read("c" + "0" * 24)
+    rollback_sandbox.fault("drop_before", count=None)
+    with pytest.raises(PlatformUnreachable):
+        connect().read("c" + "0" * 24)

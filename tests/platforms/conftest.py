@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fixtures of the platforms' tests."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import Any
+
+import pytest
+
+from airflow_rollback_provider.sandbox.process import SandboxProcess
+from tests.platforms.talking import CONNECTIONS, DRIVERS, Talk, Talker, talker
+
+
+@pytest.fixture(params=list(product(CONNECTIONS, DRIVERS)), ids="-".join)
+def talk(request: pytest.FixtureRequest, rollback_sandbox: SandboxProcess) -> Talk:
+    """Return a function that makes a talker to the sandbox: token and fields of ``extra`` as arguments.
+
+    Whoever uses it runs for each platform over each transport.
+    """
+    platform, driver = request.param
+
+    def make(token: str = "editor", **extra: Any) -> Talker:
+        return talker(driver, CONNECTIONS[platform](rollback_sandbox, token, extra))
+
+    return make

@@ -1,0 +1,482 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every platform owes the rest of the package: the same cases for each, over each transport."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+
+from airflow_rollback_provider.domain.deploys import Deploy, Deployment, DeployStatus, Mechanism, Scope
+from airflow_rollback_provider.domain.errors import (
+    BadInput,
+    DeploymentNotFound,
+    DeployNotFound,
+    MalformedAnswer,
+    OutcomeUnknown,
+    PermissionMissing,
+    PlanRefused,
+    PlatformFailed,
+    PlatformUnreachable,
+    RateLimited,
+    RollbackError,
+    TokenExpired,
+    TokenRefused,
+)
+from airflow_rollback_provider.domain.waiting import Watch
+from airflow_rollback_provider.domain.watch import Ending
+from airflow_rollback_provider.platforms.watching import observe
+from airflow_rollback_provider.sandbox.process import SandboxProcess
+from tests.platforms.talking import Talk, Talker
+
+Sandbox = SandboxProcess
+KEYS = (
+    "image-af3",
+    "image-af2",
+    "dag-deploy-af3",
+    "git-sync-af2",
+    "volume-af3",
+    "moved-to-af3",
+    "after-rollback",
+    "dormant",
+)
+MECHANISMS = {
+    "image-af3": Mechanism.IMAGE,
+    "dag-deploy-af3": Mechanism.DAG_DEPLOY,
+    "git-sync-af3": Mechanism.GIT_SYNC,
+    "volume-af3": Mechanism.VOLUME,
+}
+
+
+def requests_since(sandbox: Sandbox, before: int) -> int:
+    """Count the requests since there were so many."""
+    return len(sandbox.requests()) - before
+
+
+def start(talking: Talker, sandbox: Sandbox, key: str = "image-af3") -> tuple[Deployment, Deploy, Deploy]:
+    """Roll a Deployment back to its third newest deploy."""
+    deployment = talking.run(talking.platform.deployment(sandbox.deployment(key)["id"]))
+    target = talking.run(talking.platform.deploys(deployment.id)).deploys[2]
+    return (
+        deployment,
+        target,
+        talking.run(talking.platform.roll_back(deployment, target, Scope.IMAGE, "a reason")),
+    )
+
+
+def watch(deployment: Deployment, target: Deploy, rollback: Deploy) -> Watch:
+    """Say what to wait for."""
+    return Watch(deployment.id, rollback.id, target, Scope.IMAGE, 0.0, 0.0, 1.0, "there", {})
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_a_survey_reads_all_that_a_plan_needs(talk: Talk, rollback_sandbox: Sandbox, key: str) -> None:
+    """Deployment, access and newest deploys arrive in two requests and agree with the platform."""
+    truth = rollback_sandbox.deployment(key)
+    talking, before = talk(), len(rollback_sandbox.requests())
+    survey = talking.run(talking.platform.survey(truth["id"]))
+    assert requests_since(rollback_sandbox, before) == 2
+    assert survey.deployment.id == truth["id"]
+    assert survey.deployment.release_name == truth["releaseName"]
+    assert survey.deployment.versions.known
+    assert survey.access.permissions is not None
+    assert survey.access.enabled_on_installation is True
+    assert survey.access.enabled_on_deployment is True
+    shown = [row["id"] for row in truth["deploys"]]
+    assert [deploy.id for deploy in survey.page.deploys] == shown[: len(survey.page.deploys)]
+    assert abs(survey.now - datetime.now(timezone.utc)) < timedelta(minutes=1)
+    assert survey.clock_skew is not None
+
+
+@pytest.mark.parametrize("key", list(MECHANISMS))
+def test_the_mechanism_is_read(talk: Talk, rollback_sandbox: Sandbox, key: str) -> None:
+    """Each way in which Dags reach a Deployment has its name here."""
+    talking = talk()
+    found = talking.run(talking.platform.deployment(rollback_sandbox.deployment(key)["id"]))
+    assert found.mechanism is MECHANISMS[key]
+
+
+def test_a_row_keeps_everything_that_the_platform_tells(talk: Talk, rollback_sandbox: Sandbox) -> None:
+    """Content, author, reason and what a rollback went back to are all read."""
+    truth = rollback_sandbox.deployment("after-rollback")["deploys"]
+    talking = talk()
+    newest, older, _, _ = talking.run(
+        talking.platform.deploys(_id(rollback_sandbox, "after-rollback"))
+    ).deploys
+    assert newest.is_rollback
+    assert newest.rolled_back_to == truth[2]["id"]
+    assert newest.description == "Release 3 loses orders"
+    assert newest.created_by == "bo.lindqvist@example.com"
+    assert newest.status is DeployStatus.SUCCEEDED
+    assert newest.image_tag == "release-2"
+    assert newest.versions.runtime is not None
+    assert newest.created_at.tzinfo is not None
+    assert not older.is_rollback
+    assert older.rolled_back_to is None
+
+
+def test_pages_cover_the_history(talk: Talk, rollback_sandbox: Sandbox) -> None:
+    """Following the cursors yields every deploy once, newest first, however small the pages."""
+    rollback_sandbox.settings(max_take=7)
+    truth = rollback_sandbox.deployment("image-af3")
+    talking = talk()
+    found, cursor = [], None
+    while True:
+        page = talking.run(talking.platform.deploys(truth["id"], cursor))
+        found += page.deploys
+        cursor = page.next_cursor
+        if cursor is None:
+            break
+    assert len(found) > 20
+    assert len({deploy.id for deploy in found}) == len(found)
+    assert [deploy.created_at for deploy in found] == sorted((d.created_at for d in found), reverse=True)
+    assert found[0].id == truth["deploys"][0]["id"]
+
+
+def test_a_page_that_shrinks_is_read_on(talk: Talk, rollback_sandbox: Sandbox) -> None:
+    """Rows that vanish meanwhile, the cursor's own among them, leave neither gap nor repetition."""
+    rows = [row["id"] for row in rollback_sandbox.deployment("image-af3")["deploys"]]
+    deployment_id = _id(rollback_sandbox, "image-af3")
+    talking = talk()
+    first = talking.run(talking.platform.deploys(deployment_id, limit=5))
+    assert [deploy.id for deploy in first.deploys] == rows[:5]
+    for row in (rows[2], rows[4], rows[5]):
+        rollback_sandbox.remove_deploy("image-af3", row)
+    rest = talking.run(talking.platform.deploys(deployment_id, first.next_cursor, limit=5))
+    assert [deploy.id for deploy in rest.deploys] == rows[6:11]
+
+
+def test_a_limit_is_kept(talk: Talk, rollback_sandbox: Sandbox) -> None:
+    """A small look takes a small page."""
+    talking = talk()
+    page = talking.run(talking.platform.deploys(_id(rollback_sandbox, "ten-thousand"), limit=3))
+    assert len(page.deploys) == 3
+
+
+def test_an_empty_history_is_a_page_without_deploys(talk: Talk, rollback_sandbox: Sandbox) -> None:
+    """No deploys: no error, no cursor."""
+    talking = talk()
+    survey = talking.run(talking.platform.survey(_id(rollback_sandbox, "no-deploys")))
+    assert survey.page.deploys == ()
+    assert survey.page.next_cursor is None
+
+
+def test_one_row_and_failed_rows_are_read(talk: Talk, rollback_sandbox: Sandbox) -> None:
+    """The smallest history and one of failures alone are as good as any."""
+    talking = talk()
+    one = talking.run(talking.platform.deploys(_id(rollback_sandbox, "one-deploy"))).deploys
+    assert [deploy.status for deploy in one] == [DeployStatus.SUCCEEDED]
+    failed = talking.run(talking.platform.deploys(_id(rollback_sandbox, "only-failures"))).deploys
+    assert {deploy.status for deploy in failed} == {DeployStatus.FAILED}
+    assert all(deploy.status_reason for deploy in failed)
+
+
+def test_rows_without_versions_and_of_unknown_types_pass_through(
+    talk: Talk, rollback_sandbox: Sandbox
+) -> None:
+    """What a row leaves out is None; a type that is new to us stays the platform's word."""
+    talking = talk()
+    deploys = talking.run(talking.platform.deploys(_id(rollback_sandbox, "image-af3"))).deploys
+    without = [deploy for deploy in deploys if deploy.runtime_version is None]
+    assert without
+    assert not any(deploy.versions.known for deploy in without)
+    assert any(deploy.type == "CONFIG_SYNC" for deploy in deploys)
+
+
+def test_an_exact_deploy_is_read_alone(talk: Talk, rollback_sandbox: Sandbox) -> None:
+    """One deploy, however far back, takes one request and reads like its row."""
+    deployment_id = _id(rollback_sandbox, "image-af3")
+    talking = talk()
+    row = talking.run(talking.platform.deploys(deployment_id)).deploys[30]
+    before = len(rollback_sandbox.requests())
+    assert talking.run(talking.platform.deploy(deployment_id, row.id)) == row
+    assert requests_since(rollback_sandbox, before) == 1
+
+
+@pytest.mark.parametrize(
+    "name", ["c" + "0" * 24, "no-such-release-0000", "", "x" * 500, "a b", "../..", "{}"]
+)
+def test_an_unknown_deployment_is_told(talk: Talk, name: str) -> None:
+    """No Deployment of that name: a clear error from every verb that takes one."""
+    talking = talk()
+    with pytest.raises(DeploymentNotFound):
+        talking.run(talking.platform.survey(name))
+    with pytest.raises(DeploymentNotFound):
+        talking.run(talking.platform.deployment(name))
+
+
+@pytest.mark.parametrize("deploy_id", ["c" + "0" * 24, "", "a b", "x" * 500, "ü"])
+def test_an_unknown_deploy_is_told(talk: Talk, rollback_sandbox: Sandbox, deploy_id: str) -> None:
+    """No deploy of that id: a clear error."""
+    talking = talk()
+    with pytest.raises(DeployNotFound):
+        talking.run(talking.platform.deploy(_id(rollback_sandbox, "image-af3"), deploy_id))
+
+
+def test_a_foreign_deploy_is_told(talk: Talk, rollback_sandbox: Sandbox) -> None:
+    """A deploy of another Deployment is not found in this one, and is refused as a target."""
+    talking = talk()
+    foreign = talking.run(talking.platform.deploys(_id(rollback_sandbox, "image-af2"))).deploys[2]
+    deployment = talking.run(talking.platform.deployment(_id(rollback_sandbox, "image-af3")))
+    with pytest.raises(DeployNotFound):
+        talking.run(talking.platform.deploy(deployment.id, foreign.id))
+    with pytest.raises(BadInput):
+        talking.run(talking.platform.roll_back(deployment, foreign, Scope.IMAGE, "a reason"))
+    assert _unchanged(rollback_sandbox, "image-af3")
+
+
+def test_an_expired_deploy_is_refused(talk: Talk, rollback_sandbox: Sandbox) -> None:
+    """Beyond the retention the platform refuses, in its own words, and nothing changes."""
+    rollback_sandbox.settings(nightly_job=False)
+    talking = talk()
+    deployment = talking.run(talking.platform.deployment(_id(rollback_sandbox, "dormant")))
+    oldest = talking.run(talking.platform.deploys(deployment.id)).deploys[-1]
+    with pytest.raises(PlanRefused, match="older than 90 days"):
+        talking.run(talking.platform.roll_back(deployment, oldest, Scope.IMAGE, "a reason"))
+    assert _unchanged(rollback_sandbox, "dormant")
+
+
+def test_a_rollback_is_a_new_row(talk: Talk, rollback_sandbox: Sandbox) -> None:
+    """The new deploy names its target, carries the description, and goes on."""
+    rollback_sandbox.settings(rollback_seconds=60)
+    talking, before = talk(), len(rollback_sandbox.deployment("image-af3")["deploys"])
+    deployment, target, rollback = start(talking, rollback_sandbox)
+    assert rollback.rolled_back_to == target.id
+    assert rollback.description == "a reason"
+    assert rollback.status is DeployStatus.IN_PROGRESS
+    assert rollback.deployment_id == deployment.id
+    rows = rollback_sandbox.deployment("image-af3")["deploys"]
+    assert rows[0]["id"] == rollback.id
+    assert len(rows) == before + 1
+
+
+@pytest.mark.parametrize("scope", list(Scope))
+def test_scopes_arrive(talk: Talk, rollback_sandbox: Sandbox, scope: Scope) -> None:
+    """Each scope is asked for and read back as what it was."""
+    talking = talk()
+    deployment = talking.run(talking.platform.deployment(_id(rollback_sandbox, "dag-deploy-af3")))
+    target = talking.run(talking.platform.deploys(deployment.id)).deploys[2]
+    rollback = talking.run(talking.platform.roll_back(deployment, target, scope, "a reason"))
+    assert rollback.scope is scope
+
+
+def test_a_look_follows_a_rollback_to_its_end(talk: Talk, rollback_sandbox: Sandbox) -> None:
+    """One request while it goes on; two when it is done, the second for what the Deployment runs."""
+    rollback_sandbox.settings(rollback_seconds=60)
+    talking = talk()
+    what = watch(*start(talking, rollback_sandbox))
+    before = len(rollback_sandbox.requests())
+    assert talking.run(observe(talking.platform, what)) is None
+    assert requests_since(rollback_sandbox, before) == 1
+    rollback_sandbox.clock(advance=61)
+    outcome = talking.run(observe(talking.platform, what))
+    assert outcome is not None
+    assert outcome.ending is Ending.DONE
+    assert requests_since(rollback_sandbox, before) == 3
+
+
+@pytest.mark.parametrize(
+    ("script", "ending"),
+    [
+        ({"outcome": "FAILED", "seconds": 0, "reason": "no room"}, Ending.FAILED),
+        ({"seconds": 0, "applies": False}, Ending.MISMATCH),
+        ({"seconds": None}, None),
+    ],
+)
+def test_a_look_sees_each_ending(
+    talk: Talk, rollback_sandbox: Sandbox, script: dict[str, Any], ending: Ending | None
+) -> None:
+    """Failed, done in word only, without end: each is told apart."""
+    rollback_sandbox.next_rollbacks(script)
+    talking = talk()
+    deployment = talking.run(talking.platform.deployment(_id(rollback_sandbox, "moved-to-af3")))
+    target = talking.run(talking.platform.deploys(deployment.id)).deploys[2]
+    rollback = talking.run(talking.platform.roll_back(deployment, target, Scope.IMAGE_AND_DAGS, "a reason"))
+    what = Watch(deployment.id, rollback.id, target, Scope.IMAGE_AND_DAGS, 0.0, 0.0, 1.0, "there", {})
+    outcome = talking.run(observe(talking.platform, what))
+    assert (outcome and outcome.ending) is ending
+    if ending is Ending.FAILED:
+        assert outcome is not None
+        assert "no room" in outcome.message
+
+
+def test_a_look_sees_that_another_deploy_came_after(talk: Talk, rollback_sandbox: Sandbox) -> None:
+    """An overtaken rollback is not a success, even when so many deploys landed that it left the page."""
+    rollback_sandbox.settings(rollback_seconds=0)
+    talking = talk()
+    what = watch(*start(talking, rollback_sandbox))
+    for number in range(25):
+        rollback_sandbox.land_deploy("image-af3", tag=f"newer-{number}")
+        if number in (0, 24):
+            outcome = talking.run(observe(talking.platform, what))
+            assert outcome is not None
+            assert outcome.ending is Ending.OVERTAKEN
+
+
+def test_a_rollback_that_vanished_is_told(talk: Talk, rollback_sandbox: Sandbox) -> None:
+    """A row that the platform removed while it was followed is an error, not an endless wait."""
+    talking = talk()
+    what = watch(*start(talking, rollback_sandbox))
+    rollback_sandbox.remove_deploy("image-af3", what.rollback_id)
+    with pytest.raises(DeployNotFound):
+        talking.run(observe(talking.platform, what))
+
+
+def test_log_lines_come_oldest_first_and_since_a_time(talk: Talk, rollback_sandbox: Sandbox) -> None:
+    """The platform's own words about the rollback, each later than the time that was asked for."""
+    rollback_sandbox.settings(rollback_seconds=0)
+    talking = talk()
+    deployment, _, rollback = start(talking, rollback_sandbox)
+    lines = talking.run(talking.platform.logs(deployment, rollback.created_at - timedelta(seconds=1)))
+    assert [line.at for line in lines] == sorted(line.at for line in lines)
+    assert any(rollback.id in line.message for line in lines)
+    assert talking.run(talking.platform.logs(deployment, lines[-1].at + timedelta(seconds=1))) == ()
+
+
+@pytest.mark.parametrize(
+    ("token", "verb", "error"),
+    [
+        ("viewer", "roll_back", PermissionMissing),
+        ("dags-only", "roll_back", PermissionMissing),
+        ("no-history", "survey", PermissionMissing),
+        ("no-history", "deploys", PermissionMissing),
+        ("no-history", "deploy", PermissionMissing),
+        ("other-workspace", "survey", PermissionMissing),
+        ("expired", "survey", TokenExpired),
+        ("expired", "deploys", TokenExpired),
+        ("expired", "roll_back", TokenExpired),
+        ("expired", "check", TokenExpired),
+        ("expired", "logs", TokenExpired),
+    ],
+)
+def test_each_token_is_told_what_it_lacks(
+    talk: Talk, rollback_sandbox: Sandbox, token: str, verb: str, error: type[RollbackError]
+) -> None:
+    """A token without a right gets the error that names it, and changes nothing."""
+    deployment, target = _facts(talk(), rollback_sandbox)
+    talking = talk(token)
+    with pytest.raises(error):
+        talking.run(_call(talking, verb, deployment, target))
+    assert _unchanged(rollback_sandbox, "image-af3")
+
+
+@pytest.mark.parametrize("verb", ["survey", "deployment", "deploys", "deploy", "roll_back", "logs", "check"])
+def test_an_unknown_token_is_refused(talk: Talk, rollback_sandbox: Sandbox, verb: str) -> None:
+    """A token that the platform never issued is told as such by every verb, and is not quoted."""
+    deployment, target = _facts(talk(), rollback_sandbox)
+    from tests.platforms.talking import talker
+
+    talking = talk()
+    unknown = talker(talking.driver, {**rollback_sandbox.connection(), "password": "no-such-t0ken"})
+    with pytest.raises(TokenRefused) as caught:
+        unknown.run(_call(unknown, verb, deployment, target))
+    assert "no-such-t0ken" not in str(caught.value)
+
+
+@pytest.mark.parametrize("token", ["editor", "images-only", "service-account"])
+def test_tokens_with_the_right_may_roll_back(talk: Talk, rollback_sandbox: Sandbox, token: str) -> None:
+    """The permission counts, not the role; a system-wide one does as well."""
+    _, target, rollback = start(talk(token), rollback_sandbox)
+    assert rollback.rolled_back_to == target.id
+
+
+FAULTS: list[tuple[str, dict[str, Any], type[RollbackError], type[RollbackError]]] = [
+    # kind, more, what a read ends with, what a rollback ends with
+    ("status", {"status": 500}, PlatformFailed, OutcomeUnknown),
+    ("status", {"status": 502, "after_commit": True}, PlatformFailed, OutcomeUnknown),
+    ("status", {"status": 401}, TokenRefused, TokenRefused),
+    ("status", {"status": 403}, PermissionMissing, PermissionMissing),
+    ("status", {"status": 404}, PlatformUnreachable, PlatformUnreachable),
+    ("status", {"status": 429, "retry_after": "3600"}, RateLimited, RateLimited),
+    ("drop_before", {}, PlatformUnreachable, OutcomeUnknown),
+    ("drop_after", {}, PlatformUnreachable, OutcomeUnknown),
+    ("latency", {"delay": 0.6}, PlatformUnreachable, OutcomeUnknown),
+    ("slow_body", {"seconds": 9.0}, PlatformUnreachable, OutcomeUnknown),
+    ("body", {"body": "truncated"}, MalformedAnswer, OutcomeUnknown),
+    ("body", {"body": "html"}, MalformedAnswer, OutcomeUnknown),
+    ("body", {"body": "empty"}, MalformedAnswer, OutcomeUnknown),
+    ("body", {"body": "wrong_shape"}, MalformedAnswer, OutcomeUnknown),
+    ("graphql_error", {}, PlatformFailed, OutcomeUnknown),
+    ("graphql_error", {"name": "ApolloError", "message": "No."}, PlatformFailed, PlanRefused),
+]
+NAMES = [f"{kind}-{'-'.join(str(value) for value in more.values())}" for kind, more, _, _ in FAULTS]
+
+
+@pytest.mark.parametrize(("kind", "more", "of_read", "of_rollback"), FAULTS, ids=NAMES)
+@pytest.mark.parametrize("verb", ["survey", "deployment", "deploys", "deploy", "logs", "check", "roll_back"])
+def test_every_fault_of_every_request_has_its_name(
+    talk: Talk,
+    rollback_sandbox: Sandbox,
+    verb: str,
+    kind: str,
+    more: dict[str, Any],
+    of_read: type[RollbackError],
+    of_rollback: type[RollbackError],
+) -> None:
+    """A lasting fault ends in the error that it is, and a rollback request is never sent a second time."""
+    deployment, target = _facts(talk(), rollback_sandbox)
+    talking = talk().with_policy(tries=2, read_timeout=0.4)
+    rollback_sandbox.fault(kind, count=None, **more)
+    before = len(rollback_sandbox.requests())
+    with pytest.raises(RollbackError) as caught:
+        talking.run(_call(talking, verb, deployment, target))
+    assert type(caught.value) is (of_rollback if verb == "roll_back" else of_read)
+    assert "sandbox-token" not in str(caught.value)
+    if verb == "roll_back":
+        assert requests_since(rollback_sandbox, before) == 1
+
+
+@pytest.mark.parametrize("kind", ["drop_before", "drop_after", "status"])
+def test_a_read_survives_a_fault_that_passes(talk: Talk, rollback_sandbox: Sandbox, kind: str) -> None:
+    """One lost or failed request in the middle of a survey is not noticed but by its pause."""
+    talking = talk()
+    rollback_sandbox.fault(kind, count=1, skip=1)
+    survey = talking.run(talking.platform.survey(_id(rollback_sandbox, "image-af3")))
+    assert survey.page.deploys
+    assert talking.pauses == [0.5]
+
+
+def test_the_history_page_is_known_without_a_request(talk: Talk, rollback_sandbox: Sandbox) -> None:
+    """The link of a task costs nothing."""
+    before = len(rollback_sandbox.requests())
+    assert "c1" in (talk().platform.history_url(Deployment("c1", "One", "one-two-3456")) or "")
+    assert requests_since(rollback_sandbox, before) == 0
+
+
+def test_a_check_says_who_asks_what(talk: Talk) -> None:
+    """A sentence for a person, with the platform and the owner of the token."""
+    talking = talk()
+    told = talking.run(talking.platform.check())
+    assert talking.platform.capabilities.name in told
+    assert "edda@example.com" in told
+
+
+def _id(sandbox: Sandbox, key: str) -> str:
+    return str(sandbox.deployment(key)["id"])
+
+
+def _facts(talking: Talker, sandbox: Sandbox) -> tuple[Deployment, Deploy]:
+    deployment = talking.run(talking.platform.deployment(_id(sandbox, "image-af3")))
+    return deployment, talking.run(talking.platform.deploys(deployment.id)).deploys[2]
+
+
+def _unchanged(sandbox: Sandbox, key: str) -> bool:
+    return not any(
+        row["description"].endswith("reason")
+        for row in sandbox.deployment(key)["deploys"]
+        if row["description"]
+    )
+
+
+def _call(talking: Talker, verb: str, deployment: Deployment, target: Deploy) -> Any:
+    platform = talking.platform
+    return {
+        "survey": lambda: platform.survey(deployment.id),
+        "deployment": lambda: platform.deployment(deployment.id),
+        "deploys": lambda: platform.deploys(deployment.id),
+        "deploy": lambda: platform.deploy(deployment.id, target.id),
+        "roll_back": lambda: platform.roll_back(deployment, target, Scope.IMAGE, "a reason"),
+        "logs": lambda: platform.logs(deployment, datetime(2026, 1, 1, tzinfo=timezone.utc)),
+        "check": platform.check,
+    }[verb]()
