@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The link from a task to the Deployment's deploy history."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow_rollback_provider.compat import BaseOperatorLink, XCom
+
+if TYPE_CHECKING:
+    from airflow_rollback_provider.compat import Context
+
+# Airflow 3 reads links from the XCom of this name; storing it there ourselves makes one way serve both lines.
+_KEY = "_link_DeployHistoryLink"
+
+
+class DeployHistoryLink(BaseOperatorLink):
+    """Leads to the Deployment's deploy history in the platform's UI, also from a task that failed."""
+
+    name = "Deploy history"
+
+    @property
+    def xcom_key(self) -> str:
+        """Name of the XCom that holds the address."""
+        return _KEY
+
+    def get_link(self, operator: Any, *, ti_key: Any) -> str:
+        """Return the address that the task stored, or an empty text when there is none."""
+        return XCom.get_value(key=_KEY, ti_key=ti_key) or ""
+
+    @staticmethod
+    def store(context: Context, url: str | None) -> None:
+        """Store the address for the task instance that runs; nothing where it is not known."""
+        if url:
+            context["ti"].xcom_push(key=_KEY, value=url)

@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How an error of this package becomes the failure of a task: by name, with or without a retry."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+
+from airflow_rollback_provider.compat import AirflowFailException
+from airflow_rollback_provider.domain.errors import RollbackError
+
+
+@contextmanager
+def task_failures() -> Iterator[None]:
+    """Let errors that a retry cannot cure fail the task at once.
+
+    They keep their name and message and become an ``AirflowFailException`` besides. Errors that may pass go
+    through unchanged, so that the task's own retries apply.
+    """
+    try:
+        yield
+    except RollbackError as error:
+        if error.retryable or isinstance(error, AirflowFailException):
+            raise
+        raise _final(type(error))(str(error)) from error  # type: ignore[arg-type]  # a class is hashable
+
+
+@cache
+def _final(kind: type[RollbackError]) -> type[RollbackError]:
+    return type(
+        kind.__name__, (kind, AirflowFailException), {"__doc__": kind.__doc__, "__module__": kind.__module__}
+    )

@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The operator that rolls a Deployment back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow_rollback_provider.compat import BaseOperator, conf
+from airflow_rollback_provider.domain.plan import RollbackPlan
+from airflow_rollback_provider.domain.waiting import Watch
+from airflow_rollback_provider.domain.watch import Outcome
+from airflow_rollback_provider.hooks.deploy_history import DeployHistoryHook
+from airflow_rollback_provider.links.deploy_history import DeployHistoryLink
+from airflow_rollback_provider.operators.attempt import Attempt, Submitted
+from airflow_rollback_provider.operators.failures import task_failures
+from airflow_rollback_provider.operators.following import Follower, new_watch, result_of
+from airflow_rollback_provider.operators.memory import Memory, VariableMemory
+from airflow_rollback_provider.operators.rendered import first_try, intent, order_of
+
+if TYPE_CHECKING:
+    from airflow_rollback_provider.compat import Context
+
+# The framework's own time-out of a deferral bypasses this operator: the trigger's deadline has to come first.
+_DEFERRAL_MARGIN = timedelta(minutes=5)
+
+
+class RollbackOperator(BaseOperator):
+    """Roll a Deployment back to an earlier deploy, once, and wait until it runs.
+
+    The task plans, logs the plan, checks it, submits one rollback and follows it to its end. Every try of one
+    task instance is the same wish: a later try finds the rollback of an earlier one in the deploy history, by
+    a mark at the end of the description, and follows that instead of submitting another. A new run of the Dag
+    is a new wish.
+
+    Templated: ``rollback_conn_id``, ``deployment_id``, ``target``, ``scope``, ``description``, ``dry_run``,
+    ``acknowledge_airflow_3_to_2``, ``expected_current``.
+
+    :param deployment_id: id or release name of the Deployment to roll back.
+    :param description: why; required, written to the deploy history.
+    :param target: which deploy to go back to: ``previous`` (default), a deploy's id, or a selector such as
+        ``tag:2026-11-01``, ``commit:1f2e3d4``, ``runtime:12``, ``airflow:2.11``,
+        ``before:2026-11-01T00:00:00+00:00``.
+    :param scope: ``image``, ``dags`` or ``image_and_dags``; by default what the Deployment's Dag deploy
+        mechanism carries.
+    :param rollback_conn_id: Airflow connection to the platform.
+    :param dry_run: stop at the plan and return it; nothing is changed. Default False.
+    :param acknowledge_airflow_3_to_2: accept what is lost when a rollback goes from Airflow 3 to 2. Default
+        False.
+    :param expected_current: id of the deploy that must be running; with another one running the task fails
+        and submits nothing. Default None: not checked.
+    :param busy_timeout: how long to wait for another deploy of the Deployment to end before the plan is made,
+        in seconds. Default 0: a deploy in progress fails the task, and its retries apply.
+    :param settle: how long a request whose answer was lost may take to show in the deploy history, in
+        seconds. A later try waits that long before it takes the request for lost. Default 120.
+    :param wait_for_completion: follow the rollback to its end; False submits and leaves. Default True.
+    :param poll_interval: longest time between two looks at the platform, in seconds. Default 15.
+    :param timeout: how long to wait for the end, in seconds or as a timedelta. Default 30 minutes, from
+        Airflow 3 to 2 two hours. A rollback cannot be recalled: when the time is up, it may still be going
+        on.
+    :param deferrable: wait in the triggerer. Default: ``[operators] default_deferrable``.
+    :raises RollbackRefused: when a rule, a check or a missing acknowledgement speaks against it; no retry,
+        but for a deploy in progress.
+    :raises AccessDenied: when the token is refused or lacks a permission; no retry.
+    :raises BadInput: when an argument cannot be used; no retry.
+    :raises PlatformError: when the platform cannot be used; the task's retries apply.
+    :raises RollbackNotDone: when it was submitted and did not end well; only a time-out is retried, and the
+        retry goes on waiting for the same rollback.
+    """
+
+    template_fields: Sequence[str] = (
+        "rollback_conn_id",
+        "deployment_id",
+        "target",
+        "scope",
+        "description",
+        "plan_only",
+        "acknowledge_airflow_3_to_2",
+        "expected_current",
+    )
+    operator_extra_links = (DeployHistoryLink(),)
+    ui_color = "#f4e3c1"
+
+    def __init__(
+        self,
+        *,
+        deployment_id: str,
+        description: str,
+        target: str = "previous",
+        scope: str | None = None,
+        rollback_conn_id: str = DeployHistoryHook.default_conn_name,
+        dry_run: bool | str = False,
+        acknowledge_airflow_3_to_2: bool | str = False,
+        expected_current: str | None = None,
+        busy_timeout: float = 0.0,
+        settle: float = 120.0,
+        wait_for_completion: bool = True,
+        poll_interval: float = 15.0,
+        timeout: float | timedelta | None = None,
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.deployment_id = deployment_id
+        self.description = description
+        self.target = target
+        self.scope = scope
+        self.rollback_conn_id = rollback_conn_id
+        # Airflow's operators have a method named dry_run, which must stay callable.
+        self.plan_only = dry_run
+        self.acknowledge_airflow_3_to_2 = acknowledge_airflow_3_to_2
+        self.expected_current = expected_current
+        self.busy_timeout = busy_timeout
+        self.settle = settle
+        self.wait_for_completion = wait_for_completion
+        self.poll_interval = poll_interval
+        self.timeout = timeout
+        self.deferrable = deferrable
+        self._submitted: str | None = None
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Plan, submit once and wait; return the result, or the plan of a dry run."""
+        with task_failures():
+            hook = DeployHistoryHook(self.rollback_conn_id)
+            # Stored before anything can fail: a task that failed is the one whose link people need.
+            DeployHistoryLink.store(context, hook.history_url(self.deployment_id))
+            order = order_of(self, intent(context), first_try(context))
+            done = Attempt(hook, self._memory(), self.log).run(order)
+            if isinstance(done, RollbackPlan):
+                return done.to_dict()
+            return self._wait(context, hook, done)
+
+    def resume(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
+        """Take over from the triggerer: return the result or raise what the rollback ended with."""
+        with task_failures():
+            return self._finish(Watch.from_dict(event["watch"]), Outcome.from_dict(event["outcome"]))
+
+    def on_kill(self) -> None:
+        """Say what a killed task leaves behind. Nothing is cancelled: no platform can recall a rollback."""
+        if self._submitted is None:
+            self.log.warning(
+                "Killed before a rollback was known to be submitted. The next try of this task looks for one "
+                "in the deploy history of Deployment %s before it submits.",
+                self.deployment_id,
+            )
+            return
+        self.log.warning(
+            "Killed while waiting. The rollback %s of Deployment %s cannot be recalled and may still be "
+            "going on: look at the Deployment's deploy history. The next try of this task finds it there and "
+            "waits for it.",
+            self._submitted,
+            self.deployment_id,
+        )
+
+    def _memory(self) -> Memory:
+        return VariableMemory()
+
+    def _wait(self, context: Context, hook: DeployHistoryHook, submitted: Submitted) -> dict[str, Any]:
+        self._submitted = submitted.rollback.id
+        url = hook.history_url(submitted.reading.deployment)
+        DeployHistoryLink.store(context, url)
+        where = url or f"the deploy history of {submitted.reading.deployment}"
+        watch = new_watch(submitted, timeout=self.timeout, poll_interval=self.poll_interval, where=where)
+        if not self.wait_for_completion:
+            return result_of(watch, None)
+        follower = Follower(hook, watch, self.log)
+        # What has ended already must not be deferred (apache/airflow#46424).
+        outcome = follower.look() if self.deferrable else follower.follow()
+        return self._finish(watch, outcome) if outcome is not None else self._defer(watch)
+
+    def _defer(self, watch: Watch) -> dict[str, Any]:
+        from airflow_rollback_provider.triggers.rollback import RollbackTrigger
+
+        remaining = timedelta(seconds=max(0.0, watch.deadline - time.time()))
+        self.defer(
+            trigger=RollbackTrigger(rollback_conn_id=self.rollback_conn_id, watch=watch.to_dict()),
+            method_name="resume",
+            timeout=remaining + _DEFERRAL_MARGIN,
+        )
+
+    def _finish(self, watch: Watch, outcome: Outcome) -> dict[str, Any]:
+        self.log.info("%s", outcome.message)
+        outcome.require_done()
+        return result_of(watch, outcome)

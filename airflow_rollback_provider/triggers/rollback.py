@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The trigger that follows a rollback in the triggerer."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any
+
+from airflow_rollback_provider.compat import BaseTrigger, TriggerEvent
+from airflow_rollback_provider.domain.errors import RollbackError
+from airflow_rollback_provider.domain.waiting import Waiter, Watch, broken_off
+from airflow_rollback_provider.hooks.deploy_history import DeployHistoryHook
+from airflow_rollback_provider.platforms.log_feed import feed_for
+
+if TYPE_CHECKING:
+    from airflow_rollback_provider.domain.watch import Outcome
+    from airflow_rollback_provider.platforms.log_feed import LogFeed
+
+
+_FIRST_LOOK_WITHIN = 2.0
+
+
+class RollbackTrigger(BaseTrigger):
+    """Follow a rollback to its end. It only reads, so that any number of restarts does no harm.
+
+    :param rollback_conn_id: Airflow connection to the platform. The token stays there; nothing here is
+        secret.
+    :param watch: what to follow, as :meth:`Watch.to_dict` writes it.
+    """
+
+    def __init__(self, rollback_conn_id: str, watch: dict[str, Any]) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # Airflow's
+        self.rollback_conn_id = rollback_conn_id
+        self.watch = watch
+        self._ended = False
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return what the database keeps, in plain text."""
+        path = "airflow_rollback_provider.triggers.rollback.RollbackTrigger"
+        return path, {"rollback_conn_id": self.rollback_conn_id, "watch": self.watch}
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Yield one event: how the rollback ended. A trigger that raised would bypass the operator."""
+        await self._take_turns()
+        watch = Watch.from_dict(self.watch)
+        try:
+            outcome = await self._follow(watch)
+        except Exception as error:
+            self.log.exception("Following the rollback %s broke off.", watch.rollback_id)
+            outcome = broken_off(watch, error)
+        self._ended = True
+        event = {"watch": self.watch, "outcome": outcome.to_dict()}
+        yield TriggerEvent(event)  # type: ignore[no-untyped-call]  # Airflow's
+
+    async def cleanup(self) -> None:
+        """Say what goes on when following ends before the rollback does: a restart, or a person's action."""
+        if not self._ended:
+            self.log.warning(
+                "No longer following the rollback %s of Deployment %s. It cannot be recalled and may still "
+                "be going on: look at %s. A triggerer that takes over, or the next try of the task, goes on "
+                "waiting for it.",
+                self.watch["rollback_id"],
+                self.watch["deployment_id"],
+                self.watch["where"],
+            )
+
+    async def _take_turns(self) -> None:
+        """Spread the first looks of all that a triggerer starts at once; the task has just looked."""
+        left = max(0.0, self.watch["deadline"] - time.time())
+        spread = min(_FIRST_LOOK_WITHIN, self.watch["poll_interval"], left)
+        await asyncio.sleep(spread * random.random())  # noqa: S311 - spreads load, hides nothing
+
+    async def _follow(self, watch: Watch) -> Outcome:
+        waiter = Waiter(watch, random.random)  # noqa: S311 - spreads load, hides nothing
+        feed = feed_for(watch)
+        async with DeployHistoryHook(self.rollback_conn_id) as hook:
+            while True:
+                outcome = await self._look(hook, watch, waiter, feed)
+                if outcome is not None:
+                    return outcome
+                await asyncio.sleep(waiter.delay(time.time()))
+
+    async def _look(
+        self, hook: DeployHistoryHook, watch: Watch, waiter: Waiter, feed: LogFeed
+    ) -> Outcome | None:
+        try:
+            seen = await hook.aobserve(watch)
+        except RollbackError as error:
+            self.log.warning("Could not look at the rollback %s: %s", watch.rollback_id, error)
+            return waiter.failed(error, time.time())
+        await self._show_logs(hook, watch, feed)
+        return waiter.saw(seen, time.time())
+
+    async def _show_logs(self, hook: DeployHistoryHook, watch: Watch, feed: LogFeed) -> None:
+        if not hook.capabilities.logs or feed.full:
+            return
+        try:
+            lines = await hook.alogs(watch.deployment_id, feed.since)
+        except RollbackError as error:
+            if feed.complain_once():
+                self.log.warning("The platform's log of the rollback is not available: %s", error)
+            return
+        for line in feed.new(lines):
+            self.log.info("platform: %s", line)

@@ -1,0 +1,275 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Makes one fault strike one request of a rollback and tells what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from itertools import count
+from typing import Any
+
+import pytest
+
+from airflow_rollback_provider.compat import AirflowFailException
+from airflow_rollback_provider.domain import waiting
+from airflow_rollback_provider.domain.errors import RollbackError
+from airflow_rollback_provider.domain.waiting import Watch
+from airflow_rollback_provider.hooks import submission
+from airflow_rollback_provider.operators.rollback import RollbackOperator
+from airflow_rollback_provider.platforms.settings import Fields
+from airflow_rollback_provider.sandbox.process import SandboxProcess
+from tests.support.leaks import Evidence
+from tests.support.task_run import DictMemory, TaskInstance, run
+
+_NUMBERS = count(1)
+_NO_ANSWER = 0.4
+"""Read time-out of the cases in which no answer comes in time, in seconds."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One request that a rollback makes.
+
+    :param operation: its GraphQL operation.
+    :param skip: how many requests of this operation come before it when the task polls.
+    :param deferred: the same when the task is deferred, None where the triggerer does not make it.
+    :param by_name: the Deployment is named by its release name.
+    :param far: the target is named by an id that is not on the newest page.
+    """
+
+    operation: str
+    skip: int = 0
+    deferred: int | None = None
+    by_name: bool = False
+    far: bool = False
+
+    @property
+    def reads_first(self) -> bool:
+        """Whether it is made before the rollback is sent, and changes nothing."""
+        return self.operation != "RollBack" and self.deferred is None
+
+
+STEPS = {
+    "find the Deployment by its release name": Step("WorkspaceDeployments", by_name=True),
+    "read the Deployment": Step("SurveyContext"),
+    "read the history": Step("SurveyHistory"),
+    "read a target beyond the newest page": Step("Deploy", far=True),
+    "last look before the request": Step("Deploys"),
+    "the rollback itself": Step("RollBack"),
+    "look how far it is": Step("Deploys", skip=1, deferred=2),
+    "check what the Deployment runs": Step("Deployment", deferred=0),
+    "read the platform's log": Step("Logs", deferred=0),
+}
+
+FAULTS: dict[str, dict[str, Any]] = {
+    "slow, in time": {"kind": "latency", "delay": 0.05},
+    "no answer in time": {"kind": "latency", "delay": 3 * _NO_ANSWER},
+    "body too slow": {"kind": "slow_body", "seconds": 30 * _NO_ANSWER},
+    "HTTP 500": {"kind": "status", "status": 500},
+    "HTTP 503 after the commit": {"kind": "status", "status": 503, "after_commit": True},
+    "HTTP 429": {"kind": "status", "status": 429, "retry_after": "0"},
+    "HTTP 401": {"kind": "status", "status": 401},
+    "HTTP 403": {"kind": "status", "status": 403},
+    "dropped before": {"kind": "drop_before"},
+    "dropped after": {"kind": "drop_after"},
+    "truncated body": {"kind": "body", "body": "truncated"},
+    "HTML body": {"kind": "body", "body": "html"},
+    "empty body": {"kind": "body", "body": "empty"},
+    "wrong shape": {"kind": "body", "body": "wrong_shape"},
+    "internal error": {"kind": "graphql_error"},
+    "internal error after the commit": {"kind": "graphql_error", "after_commit": True},
+    "refused": {"kind": "graphql_error", "name": "RollbackNotAllowedError", "message": "not today"},
+    "refused after the commit": {
+        "kind": "graphql_error",
+        "name": "RollbackNotAllowedError",
+        "message": "not today",
+        "after_commit": True,
+    },
+    "permission gone": {"kind": "graphql_error", "name": "PermissionError", "message": "forbidden"},
+    "token expired": {
+        "kind": "graphql_error",
+        "name": "AuthenticationError",
+        "message": "AUTH_TOKEN_REFRESH_FAILED",
+    },
+    "another deploy just before": {"kind": "land_before"},
+    "another deploy just after": {"kind": "land_after"},
+}
+ONLY_THE_ROLLBACK = {
+    "HTTP 503 after the commit",
+    "internal error after the commit",
+    "refused",
+    "refused after the commit",
+}
+"""Faults that are the same as another one where a request changes nothing."""
+
+
+ENDS_BY_ITSELF = {"slow, in time", "HTTP 401", "HTTP 403", "permission gone", "token expired"}
+"""Faults that strike at each look and end the following long before its deadline, or do not hinder it."""
+
+
+NOT_SENT_AGAIN = {"HTTP 401", "HTTP 403", "permission gone", "token expired", "internal error"} | {
+    name for name, fault in FAULTS.items() if fault["kind"] == "body"
+}
+"""Faults of a read that end the task when they strike for the first time: always is no more than once."""
+
+
+def cases() -> Iterator[tuple[str, str, str, bool]]:
+    """Yield each combination that makes sense: request, fault, ``once`` or ``always``, deferred or not.
+
+    Deferred tasks make the requests up to the first look as those that poll do: only what the triggerer asks
+    is struck again, where it is struck always.
+    """
+    for step, where in STEPS.items():
+        for fault, values in FAULTS.items():
+            if fault in ONLY_THE_ROLLBACK and where.operation != "RollBack":
+                continue
+            lands = values["kind"].startswith("land")
+            yield step, fault, "once", False
+            once_is_all = where.operation == "RollBack" or (where.reads_first and fault in NOT_SENT_AGAIN)
+            if not once_is_all and not lands:
+                yield step, fault, "always", False
+            if where.deferred is not None:
+                yield step, fault, "once" if lands else "always", True
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What came of a case.
+
+    :param end: ``done`` or the error's name; ``, retry`` behind one that leaves the task's retries in force.
+    :param rollbacks: rollbacks in the history by then.
+    :param again: the same for another try of the task, made when the fault is gone; a dash after ``done``.
+    :param at_last: rollbacks in the history by then.
+    """
+
+    end: str
+    rollbacks: int
+    again: str
+    at_last: int
+
+    def __str__(self) -> str:
+        return f"{self.end} | {self.rollbacks} | {self.again} | {self.at_last}"
+
+
+@contextmanager
+def impatience() -> Iterator[None]:
+    """Shorten every pause; what happens in which order stays the same."""
+    policy = Fields.policy
+
+    def short(fields: Fields) -> Any:
+        return replace(policy(fields), tries=2, first_pause=0.01, longest_pause=0.02)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Fields, "policy", short)
+        patch.setattr(submission, "_PAUSES", (0.0, 0.01, 0.02, 0.03, 0.04))
+        patch.setattr(waiting, "_FIRST_DELAY", 0.02)
+        yield
+
+
+class Case:
+    """One Deployment with a task that rolls it back.
+
+    :param sandbox: the platform.
+    :param step: the request that is struck.
+    :param fault: what strikes it.
+    :param deferrable: whether the task waits in the triggerer.
+    """
+
+    def __init__(self, sandbox: SandboxProcess, step: str, fault: str, *, deferrable: bool = False) -> None:
+        self.sandbox, self.step, self.fault, self.deferrable = sandbox, STEPS[step], fault, deferrable
+        self.memory, self.ti = DictMemory(), TaskInstance(run_id=f"case-{next(_NUMBERS)}")
+        rows = 110 if self.step.far else 3
+        drafts = [{"age": 60 * (rows - n), "tag": f"v{n}", "seconds": 1} for n in range(rows)]
+        self.deployment = sandbox.add_deployment(
+            self.ti.run_id, mechanism="dag_deploy", workspace="data-platform", deploys=drafts
+        )
+        self.deploys = [row["id"] for row in self.deployment["deploys"]]
+        self.late = FAULTS[fault]["kind"] == "slow_body" or FAULTS[fault].get("delay", 0) > _NO_ANSWER
+        self.patience, self.struck = 20.0, 0
+        if deferrable:
+            # Time stands still until the task is deferred: its first look finds the rollback going on.
+            sandbox.clock(freeze=True)
+            goes_on = FAULTS[fault]["kind"].startswith("land")  # at the triggerer's first look too
+            sandbox.settings(rollback_seconds=1.5 if goes_on else 0.05)
+        else:
+            sandbox.settings(rollback_seconds=0)
+
+    def connection(self) -> str:
+        """Return the connection of the task as JSON."""
+        extra = {"workspace_id": self.deployment["workspace"]["id"]} if self.step.by_name else {}
+        return self.sandbox.connection_json("editor", read_timeout=_NO_ANSWER if self.late else 20, **extra)
+
+    def strike(self, times: str) -> None:
+        """Script the fault."""
+        fault = dict(FAULTS[self.fault])
+        if fault["kind"].startswith("land"):
+            fault |= {"deployment": self.ti.run_id, "draft": {"tag": "hotfix"}}
+        follows = self.step.operation == "Deployment" or self.step.deferred == 2
+        if times == "always" and follows and self.fault not in ENDS_BY_ITSELF:
+            self.patience = 0.5
+        skip = self.step.deferred if self.deferrable else self.step.skip
+        assert skip is not None
+        self.sandbox.fault(
+            fault.pop("kind"),
+            self.step.operation,
+            count=1 if times == "once" else None,
+            skip=skip,
+            **fault,
+        )
+
+    def task(self) -> RollbackOperator:
+        """Return the task."""
+        operator = RollbackOperator(
+            task_id="roll_back",
+            deployment_id=self.deployment["releaseName" if self.step.by_name else "id"],
+            description="the matrix of faults",
+            target=self.deploys[-2] if self.step.far else "previous",
+            deferrable=self.deferrable,
+            poll_interval=0.05,
+            timeout=self.patience,
+            # Longer than the platform takes to carry out a request that nobody waits for any more.
+            settle=5 * _NO_ANSWER if self.late else 0.1,
+        )
+        operator._memory = lambda: self.memory  # type: ignore[method-assign]
+        defer = operator._defer
+
+        def deferring(watch: Watch) -> None:
+            self.sandbox.clock(freeze=False)
+            defer(watch)
+
+        operator._defer = deferring  # type: ignore[method-assign]
+        return operator
+
+    def attempt(self) -> tuple[str, BaseException | None]:
+        """Make one try; return how it ended."""
+        try:
+            result = run(self.task(), self.ti)
+        except RollbackError as error:
+            retried = "" if isinstance(error, AirflowFailException) else ", retry"
+            return f"{type(error).__name__}{retried}", error
+        assert result["ending"] == "done"
+        return "done", None
+
+    def rollbacks(self) -> int:
+        """Count the rollbacks in the history."""
+        rows = self.sandbox.deployment(self.ti.run_id)["deploys"]
+        return sum(row["rollbackFromId"] is not None for row in rows)
+
+    def observe(self, evidence: Evidence) -> Seen:
+        """Make a try, then another one without the fault.
+
+        :param evidence: takes what they leave behind.
+        """
+        end, error = self.attempt()
+        if error is not None:
+            evidence.add_error(error)
+        self.struck = self.sandbox.state()["faults"][0]["hits"]
+        rollbacks = self.rollbacks()
+        self.sandbox.clear_faults()
+        self.patience = 20.0
+        again = self.attempt()[0] if end != "done" else "-"
+        evidence.add("xcom", self.ti.xcom)
+        evidence.add("memory", self.memory.kept)
+        evidence.add("platform", self.sandbox.state())
+        return Seen(end, rollbacks, again, self.rollbacks())

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The link to the deploy history."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from airflow_rollback_provider.links import deploy_history
+from airflow_rollback_provider.links.deploy_history import DeployHistoryLink
+from tests.support.task_run import TaskInstance
+
+URL = "https://app.example.com/d/one/deploy-history"
+
+
+def read_from(ti: TaskInstance, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Resolve the link, the task instance's own dictionary in the place of the metadata database."""
+
+    class FromTaskInstance:
+        @staticmethod
+        def get_value(*, key: str, ti_key: Any) -> Any:
+            return ti_key.xcom.get(key)
+
+    monkeypatch.setattr(deploy_history, "XCom", FromTaskInstance)
+    return DeployHistoryLink().get_link(None, ti_key=ti)
+
+
+def test_leads_to_what_the_task_stored(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the task stores is what a person is led to."""
+    ti = TaskInstance()
+    DeployHistoryLink.store({"ti": ti}, URL)
+    assert read_from(ti, monkeypatch) == URL
+
+
+@pytest.mark.parametrize("url", [None, ""])
+def test_leads_nowhere_without_an_address(url: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the platform's page is not known, nothing is stored and no link is shown."""
+    ti = TaskInstance()
+    DeployHistoryLink.store({"ti": ti}, url)
+    assert ti.xcom == {}
+    assert read_from(ti, monkeypatch) == ""
+
+
+def test_airflow_3_finds_it_by_the_same_name() -> None:
+    """Airflow 3 looks links up by this name and writes it itself only when a task ends in an orderly way."""
+    ti = TaskInstance()
+    DeployHistoryLink.store({"ti": ti}, URL)
+    assert list(ti.xcom) == [DeployHistoryLink().xcom_key] == ["_link_DeployHistoryLink"]

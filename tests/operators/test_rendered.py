@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What templates make of a task's arguments, and whose wish a task instance is."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from airflow_rollback_provider.domain.errors import BadInput, InvalidTarget
+from airflow_rollback_provider.operators.rendered import first_try, flag, intent, optional, order_of, text
+from airflow_rollback_provider.operators.rollback import RollbackOperator
+from tests.support.task_run import TaskInstance
+
+NOON = datetime(2026, 11, 1, 12, 0, tzinfo=timezone.utc)
+
+
+@pytest.mark.parametrize(
+    ("value", "read"),
+    [
+        (True, True),
+        (False, False),
+        ("True", True),
+        ("true ", True),
+        ("False", False),
+        ("None", False),
+        ("", False),
+    ],
+)
+def test_flags(value: Any, read: bool) -> None:
+    """The text ``False`` is false."""
+    assert flag(value, "dry_run") is read
+
+
+@pytest.mark.parametrize("value", ["yes", "1", "0", 1, 0, None, [], "{{ params.dry_run }}"])
+def test_what_is_no_flag(value: Any) -> None:
+    """Nothing is guessed: a template that was not rendered does not count as true or false."""
+    with pytest.raises(BadInput, match="dry_run"):
+        flag(value, "dry_run")
+
+
+@pytest.mark.parametrize("value", ["", "  ", "None", None, 3])
+def test_a_deployment_must_be_named(value: Any) -> None:
+    """A parameter that was left empty renders to one of these."""
+    with pytest.raises(BadInput, match="deployment_id is empty"):
+        text(value, "deployment_id")
+
+
+@pytest.mark.parametrize(
+    ("value", "read"), [(None, None), ("", None), ("None", None), (" image ", "image")], ids=str
+)
+def test_what_may_be_left_out(value: Any, read: str | None) -> None:
+    """A template turns None into text."""
+    assert optional(value) == read
+
+
+def test_every_try_is_the_same_wish() -> None:
+    """The try number is no part of it; Dag, run, task and map index are."""
+    tries = [TaskInstance(try_number=number) for number in (1, 2, 7)]
+    others = [
+        TaskInstance(run_id="manual__2"),
+        TaskInstance(dag_id="other"),
+        TaskInstance(task_id="other"),
+        TaskInstance(map_index=0),
+    ]
+    wishes = [intent({"ti": ti}) for ti in (*tries, *others)]  # type: ignore[typeddict-item]
+    assert len(set(wishes[:3])) == 1
+    assert len(set(wishes)) == 1 + len(others)
+
+
+def test_ids_do_not_run_into_each_other() -> None:
+    """Where one ends and the next begins counts."""
+    one, other = TaskInstance(dag_id="a", run_id="bc"), TaskInstance(dag_id="ab", run_id="c")
+    assert intent({"ti": one}) != intent({"ti": other})  # type: ignore[typeddict-item]
+
+
+def test_the_earliest_time_counts() -> None:
+    """A run that is cleared gets a new start; clocks may disagree by a day."""
+    run = SimpleNamespace(
+        logical_date=None, run_after=NOON, queued_at=NOON + timedelta(days=9), start_date=None
+    )
+    assert first_try({"dag_run": run}) == NOON - timedelta(days=1)  # type: ignore[typeddict-item]
+
+
+@pytest.mark.parametrize("context", [{}, {"dag_run": SimpleNamespace()}], ids=str)
+def test_without_a_run_no_time_is_known(context: Any) -> None:
+    """Then the newest page of the history is searched."""
+    assert first_try(context) is None
+
+
+def task(**kwargs: Any) -> RollbackOperator:
+    """Return a task."""
+    return RollbackOperator(task_id="t", **{"deployment_id": "c1", "description": "why", **kwargs})
+
+
+def test_an_order() -> None:
+    """What was rendered, read once."""
+    order = order_of(
+        task(target=" tag:7 ", scope="None", dry_run="True", expected_current="", busy_timeout=60),
+        "a" * 20,
+        NOON,
+    )
+    assert (str(order.target), order.scope, order.plan_only, order.expected_current) == (
+        "tag:7",
+        None,
+        True,
+        None,
+    )
+    assert (order.busy_timeout, order.settle, order.waits, order.first_try) == (60, 120.0, True, NOON)
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "error"),
+    [
+        ({"target": ""}, InvalidTarget),
+        ({"deployment_id": " "}, BadInput),
+        ({"acknowledge_airflow_3_to_2": "maybe"}, BadInput),
+    ],
+    ids=str,
+)
+def test_an_order_that_makes_no_sense(kwargs: dict[str, Any], error: type[Exception]) -> None:
+    """It is refused before anything is asked."""
+    with pytest.raises(error):
+        order_of(task(**kwargs), "a" * 20, None)

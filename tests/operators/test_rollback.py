@@ -1,0 +1,374 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The operator against the sandbox: one wish, one rollback, and a named failure for everything else."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from airflow_rollback_provider.compat import AirflowFailException, TaskDeferred
+from airflow_rollback_provider.domain import errors
+from airflow_rollback_provider.domain.plan import RollbackPlan
+from airflow_rollback_provider.operators.rollback import RollbackOperator
+from airflow_rollback_provider.sandbox.process import SandboxProcess
+from airflow_rollback_provider.sandbox.tokens import TOKENS
+from tests.support.task_run import TaskInstance, first_event, restored, run
+
+
+def rows(sandbox: SandboxProcess, key: str) -> list[dict[str, Any]]:
+    """Return a Deployment's deploys, newest first."""
+    return sandbox.deployment(key)["deploys"]
+
+
+def ids(sandbox: SandboxProcess, key: str) -> list[str]:
+    """Return the ids of a Deployment's deploys, newest first."""
+    return [row["id"] for row in rows(sandbox, key)]
+
+
+@pytest.fixture
+def key(rollback_sandbox: SandboxProcess) -> str:
+    """A Deployment with three good deploys, the newest one running."""
+    rollback_sandbox.add_deployment(
+        "three-deploys",
+        mechanism="dag_deploy",
+        runtime="3.1-12",
+        workspace="data-platform",
+        deploys=[
+            {"age": 30_000, "tag": "one", "bundle": "b1", "runtime": "3.1-10"},
+            {"age": 20_000, "tag": "two", "bundle": "b2", "runtime": "3.1-11"},
+            {"age": 10_000, "tag": "three", "bundle": "b3", "runtime": "3.1-12"},
+        ],
+    )
+    return "three-deploys"
+
+
+@pytest.fixture
+def deployment_id(rollback_sandbox: SandboxProcess, key: str) -> str:
+    """The id of that Deployment."""
+    return rollback_sandbox.deployment(key)["id"]
+
+
+def test_rolls_back_to_the_previous_deploy(
+    operator: Any, rollback_sandbox: SandboxProcess, key: str, deployment_id: str
+) -> None:
+    """One new entry in the history, to the previous deploy, with the reason; a small JSON result."""
+    before = rows(rollback_sandbox, key)
+    result = run(operator(deployment_id))
+    after = rows(rollback_sandbox, key)
+    assert len(after) == len(before) + 1
+    assert after[0]["rollbackFromId"] == before[1]["id"] == result["target_id"]
+    assert after[0]["id"] == result["rollback_id"]
+    assert after[0]["description"].startswith("errors since the deploy [rollback-intent:")
+    assert result["ending"] == "done"
+    assert result["adopted"] is False
+    assert len(json.dumps(result)) < 1000
+
+
+def test_takes_a_release_name(operator: Any, rollback_sandbox: SandboxProcess, key: str) -> None:
+    """A Deployment may be named by its release name where the connection tells the workspace."""
+    deployment = rollback_sandbox.deployment(key)
+    workspace = deployment.get("workspaceId") or deployment["workspace"]["id"]
+    assert workspace
+    connection = rollback_sandbox.connection_json("editor", workspace_id=workspace)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AIRFLOW_CONN_ASTRO_PRIVATE_CLOUD_DEFAULT", connection)
+        result = run(operator(deployment["releaseName"]))
+    assert result["deployment_id"] == deployment["id"]
+
+
+def test_dry_run_changes_nothing(
+    operator: Any, rollback_sandbox: SandboxProcess, key: str, deployment_id: str
+) -> None:
+    """A dry run returns the plan that would be carried out and leaves the platform as it is."""
+    before = ids(rollback_sandbox, key)
+    result = run(operator(deployment_id, dry_run="True"))
+    assert RollbackPlan.from_dict(result).target.id == before[1]
+    assert ids(rollback_sandbox, key) == before
+    assert not any("rollbackDeployment" in request["fields"] for request in rollback_sandbox.requests())
+
+
+def test_dry_run_of_a_refused_rollback_returns_the_reasons(
+    operator: Any, rollback_sandbox: SandboxProcess
+) -> None:
+    """A dry run of what must not be done says why instead of failing."""
+    deployment = rollback_sandbox.deployment("runtime-3-0")
+    result = run(operator(deployment["id"], dry_run=True))
+    assert result["allowed"] is False
+    assert "RUNTIME-3.0-1-TO-3.1-1" in {check["code"] for check in result["failed_checks"]}
+
+
+@pytest.mark.parametrize("acknowledged", [False, "False", "", None])
+def test_airflow_3_to_2_needs_consent(
+    operator: Any, rollback_sandbox: SandboxProcess, acknowledged: Any
+) -> None:
+    """Without consent nothing is submitted, and the message says what would be lost."""
+    deployment = rollback_sandbox.deployment("moved-to-af3")
+    target = next(
+        row["id"] for row in deployment["deploys"] if (row["runtimeVersion"] or "").startswith("13.")
+    )
+    before = ids(rollback_sandbox, "moved-to-af3")
+    task = operator(deployment["id"], target=target)
+    task.acknowledge_airflow_3_to_2 = acknowledged if acknowledged is not None else False
+    with pytest.raises(errors.AcknowledgementMissing, match="erased from the metadata database") as failure:
+        run(task)
+    assert isinstance(failure.value, AirflowFailException)
+    assert ids(rollback_sandbox, "moved-to-af3") == before
+
+
+def test_airflow_3_to_2_with_consent(operator: Any, rollback_sandbox: SandboxProcess) -> None:
+    """With consent, which a template may have turned into text, it goes through."""
+    deployment = rollback_sandbox.deployment("moved-to-af3")
+    target = next(
+        row["id"] for row in deployment["deploys"] if (row["runtimeVersion"] or "").startswith("13.")
+    )
+    result = run(operator(deployment["id"], target=target, acknowledge_airflow_3_to_2="True"))
+    assert result["target_id"] == target
+    assert rollback_sandbox.deployment("moved-to-af3")["runtimeVersion"].startswith("13.")
+
+
+def test_a_later_try_adopts_the_rollback(
+    operator: Any, rollback_sandbox: SandboxProcess, key: str, deployment_id: str
+) -> None:
+    """A retry or a cleared task finds its rollback; it neither submits another nor goes further back."""
+    before = ids(rollback_sandbox, key)
+    first = run(operator(deployment_id))
+    second = run(operator(deployment_id))
+    assert (second["rollback_id"], second["target_id"]) == (first["rollback_id"], before[1])
+    assert second["adopted"] is True
+    assert len(ids(rollback_sandbox, key)) == len(before) + 1
+
+
+def test_another_run_of_the_dag_is_another_wish(
+    operator: Any, rollback_sandbox: SandboxProcess, key: str, deployment_id: str
+) -> None:
+    """A new run rolls back again, to the deploy before the content that runs now and never to the bad one."""
+    before = ids(rollback_sandbox, key)
+    run(operator(deployment_id), TaskInstance(run_id="manual__1"))
+    again = run(operator(deployment_id), TaskInstance(run_id="manual__2"))
+    assert again["target_id"] == before[2]
+
+
+def test_an_answer_lost_after_the_commit(
+    operator: Any, rollback_sandbox: SandboxProcess, key: str, deployment_id: str
+) -> None:
+    """When the platform commits and the answer is lost, the rollback is found and followed, not repeated."""
+    before = ids(rollback_sandbox, key)
+    rollback_sandbox.fault("drop_after", "rollbackDeployment", count=1)
+    result = run(operator(deployment_id))
+    assert result["target_id"] == before[1]
+    assert len(ids(rollback_sandbox, key)) == len(before) + 1
+
+
+def test_a_failed_rollback_fails_the_task(
+    operator: Any, rollback_sandbox: SandboxProcess, deployment_id: str
+) -> None:
+    """What the platform reports as failed is never a success, and its reason reaches the person."""
+    rollback_sandbox.next_rollbacks({"outcome": "FAILED", "seconds": 0, "reason": "helm: timed out"})
+    with pytest.raises(errors.RollbackFailed, match="helm: timed out") as failure:
+        run(operator(deployment_id))
+    assert isinstance(failure.value, AirflowFailException)
+
+
+def test_an_outage_while_waiting_is_waited_out(
+    operator: Any, rollback_sandbox: SandboxProcess, deployment_id: str
+) -> None:
+    """Failed looks at the platform do not fail a rollback that goes on."""
+    rollback_sandbox.settings(rollback_seconds=1)
+    rollback_sandbox.fault("status", "paginatedDeployRevisions", status=503, count=2, skip=2)
+    assert run(operator(deployment_id))["ending"] == "done"
+
+
+def test_the_deadline_is_said_plainly(
+    operator: Any, rollback_sandbox: SandboxProcess, deployment_id: str
+) -> None:
+    """After the deadline the failure says that the rollback may still go on, and a retry may follow it."""
+    rollback_sandbox.settings(rollback_seconds=3600)
+    with pytest.raises(errors.RollbackTimedOut, match="cannot be recalled") as failure:
+        run(operator(deployment_id, timeout=timedelta(seconds=0.5)))
+    assert not isinstance(failure.value, AirflowFailException)
+
+
+def test_submit_and_leave(operator: Any, rollback_sandbox: SandboxProcess, deployment_id: str) -> None:
+    """Without waiting the task ends once the rollback is submitted."""
+    rollback_sandbox.settings(rollback_seconds=3600)
+    assert run(operator(deployment_id, wait_for_completion=False))["ending"] == "not waited for"
+
+
+REFUSED = [
+    ("image-af3", {"description": "  "}, errors.InvalidDescription, "needs a description"),
+    ("image-af3", {"description": "x" * 501}, errors.InvalidDescription, "Shorten it"),
+    ("image-af3", {"target": "tag:"}, errors.InvalidTarget, "no value"),
+    ("image-af3", {"target": "no-such-deploy"}, errors.DeployNotFound, "no-such-deploy"),
+    ("image-af3", {"scope": "everything"}, errors.BadInput, "not a scope"),
+    ("image-af3", {"dry_run": "perhaps"}, errors.BadInput, "dry_run"),
+    ("runtime-3-0", {}, errors.PlanRefused, "RUNTIME-3.0-1-TO-3.1-1"),
+    ("volume-af3", {}, errors.PlanRefused, "MECHANISM-CANNOT-ROLL-BACK"),
+    ("rollback-disabled", {}, errors.PlanRefused, "ROLLBACK-OFF-ON-DEPLOYMENT"),
+    ("no-deploys", {}, errors.DeployNotFound, "empty"),
+    ("only-failures", {}, errors.DeployNotFound, "succeeded"),
+    ("one-deploy", {}, errors.DeployNotFound, "No deploy fits"),
+    ("dormant", {}, errors.DeployNotFound, "empty"),
+]
+
+
+@pytest.mark.parametrize(
+    ("key", "kwargs", "kind", "words"),
+    REFUSED,
+    ids=[f"{row[0]}-{row[2].__name__}-{number}" for number, row in enumerate(REFUSED)],
+)
+def test_what_is_refused_fails_at_once(
+    connect: Any,
+    rollback_sandbox: SandboxProcess,
+    key: str,
+    kwargs: dict[str, Any],
+    kind: type[Exception],
+    words: str,
+) -> None:
+    """Bad input and refused plans fail by name, without a retry, and nothing is changed on the platform."""
+    deployment = rollback_sandbox.deployment(key)
+    task = RollbackOperator(
+        task_id="roll_back", deployment_id=deployment["id"], **{"description": "why", **kwargs}
+    )
+    with pytest.raises(kind, match=words) as failure:
+        run(task)
+    assert isinstance(failure.value, AirflowFailException)
+    assert ids(rollback_sandbox, key) == [row["id"] for row in deployment["deploys"]]
+
+
+def test_an_expired_deploy(connect: Any, rollback_sandbox: SandboxProcess) -> None:
+    """A deploy that is older than the platform rolls back is refused, with its age."""
+    rollback_sandbox.settings(nightly_job=False)
+    deployment = rollback_sandbox.deployment("image-af3")
+    task = RollbackOperator(
+        task_id="roll_back",
+        deployment_id=deployment["id"],
+        description="why",
+        target=deployment["deploys"][-1]["id"],
+    )
+    with pytest.raises(errors.PlanRefused, match=r"(?s)TARGET-EXPIRED.*days"):
+        run(task)
+
+
+def test_a_deploy_of_another_deployment(
+    connect: Any, rollback_sandbox: SandboxProcess, deployment_id: str
+) -> None:
+    """The id of a foreign deploy is not known in this Deployment's history."""
+    foreign = ids(rollback_sandbox, "image-af3")[1]
+    with pytest.raises(errors.DeployNotFound, match=foreign):
+        run(
+            RollbackOperator(
+                task_id="roll_back", deployment_id=deployment_id, description="why", target=foreign
+            )
+        )
+
+
+@pytest.mark.parametrize(
+    ("token", "kind", "words"),
+    [
+        ("expired", errors.TokenExpired, "expired"),
+        ("no-history", errors.PermissionMissing, "deployment.deployRevisions.get"),
+        ("viewer", errors.PlanRefused, "deployment.images.push"),
+        ("dags-only", errors.PlanRefused, "deployment.images.push"),
+    ],
+)
+def test_what_the_token_may_not_do_fails_at_once(
+    connect: Any,
+    rollback_sandbox: SandboxProcess,
+    key: str,
+    deployment_id: str,
+    token: str,
+    kind: type[Exception],
+    words: str,
+) -> None:
+    """A missing permission is named; the token itself is never shown."""
+    connect(token)
+    task = RollbackOperator(task_id="roll_back", deployment_id=deployment_id, description="why")
+    with pytest.raises(kind, match=words) as failure:
+        run(task)
+    assert isinstance(failure.value, AirflowFailException)
+    assert TOKENS[token].value not in str(failure.value)
+
+
+def test_an_unknown_deployment(connect: Any) -> None:
+    """An unknown Deployment is bad input, not a platform error."""
+    with pytest.raises(errors.DeploymentNotFound):
+        run(
+            RollbackOperator(
+                task_id="roll_back", deployment_id="00000000-0000-4000-8000-000000000000", description="why"
+            )
+        )
+
+
+def test_a_platform_that_is_down_may_be_retried(
+    connect: Any, rollback_sandbox: SandboxProcess, deployment_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A platform that cannot be reached leaves the task's retries in force, with the link stored already."""
+    connection = json.loads(rollback_sandbox.connection_json("editor")) | {"host": "http://127.0.0.1:9"}
+    monkeypatch.setenv("AIRFLOW_CONN_ASTRO_PRIVATE_CLOUD_DEFAULT", json.dumps(connection))
+    ti = TaskInstance()
+    with pytest.raises(errors.PlatformUnreachable) as failure:
+        run(RollbackOperator(task_id="roll_back", deployment_id=deployment_id, description="why"), ti)
+    assert not isinstance(failure.value, AirflowFailException)
+    assert "_link_DeployHistoryLink" in ti.xcom
+
+
+def test_what_has_ended_is_not_deferred(
+    connect: Any, rollback_sandbox: SandboxProcess, deployment_id: str
+) -> None:
+    """A rollback that is over at the first look ends the task without the triggerer."""
+    task = RollbackOperator(
+        task_id="roll_back", deployment_id=deployment_id, description="why", deferrable=True
+    )
+    assert task.execute({"ti": TaskInstance()})["ending"] == "done"
+
+
+async def test_no_token_in_the_serialised_trigger(
+    connect: Any, rollback_sandbox: SandboxProcess, deployment_id: str
+) -> None:
+    """What the database keeps of a deferral is JSON, holds no token, and is enough to finish."""
+    rollback_sandbox.settings(rollback_seconds=1)
+    task = RollbackOperator(
+        task_id="roll_back",
+        deployment_id=deployment_id,
+        description="why",
+        deferrable=True,
+        poll_interval=0.2,
+    )
+    with pytest.raises(TaskDeferred) as deferral:
+        task.execute({"ti": TaskInstance()})
+    kept = json.dumps(deferral.value.trigger.serialize())
+    assert TOKENS["editor"].value not in kept
+    assert deferral.value.timeout > timedelta(minutes=30)
+    event = await first_event(restored(deferral.value.trigger))
+    assert task.resume({"ti": TaskInstance()}, event)["ending"] == "done"
+
+
+def test_at_most_four_requests_and_the_polls(
+    connect: Any, rollback_sandbox: SandboxProcess, deployment_id: str
+) -> None:
+    """A rollback by id takes two requests for the plan, one last look and the submission."""
+    rollback_sandbox.clear_requests()
+    run(
+        RollbackOperator(
+            task_id="roll_back", deployment_id=deployment_id, description="why", wait_for_completion=False
+        )
+    )
+    assert len(rollback_sandbox.requests()) == 4
+
+
+def test_killed_while_waiting(
+    connect: Any, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str], deployment_id: str
+) -> None:
+    """A killed task says that the rollback may go on, where to look, and what the next try does."""
+    task = RollbackOperator(
+        task_id="roll_back", deployment_id=deployment_id, description="why", wait_for_completion=False
+    )
+    result = run(task)
+    with caplog.at_level("WARNING"):
+        task.on_kill()
+    said = caplog.text + capsys.readouterr().out  # Airflow 3 logs past the standard library's handlers
+    assert f"Killed while waiting. The rollback {result['rollback_id']}" in said
+    assert "may still be going on" in said
