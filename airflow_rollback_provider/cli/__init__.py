@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command line ``airflow-rollback``: one module a command, each imported when it is asked for."""
+
+from __future__ import annotations
+
+from airflow_rollback_provider.cli.main import main
+
+__all__ = ["main"]

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Arguments that several commands share."""
+
+from __future__ import annotations
+
+import argparse
+
+from airflow_rollback_provider.domain.deploys import Scope
+
+# Written out, since the hook that owns the name needs Airflow; a test compares the two.
+DEFAULT_CONN_ID = "astro_private_cloud_default"
+
+TARGET_HELP = """\
+the deploy to go back to (--to):
+  previous         the newest one that is older than what runs now, succeeded and differs
+  ID               exactly this one
+  tag:TAG          the newest one that fits, with this image tag
+  commit:DIGITS    the same by git commit, 7 hex digits or more
+  runtime:VERSION  the same by Runtime: 12.1.0, or a series: 12, 3.1
+  airflow:SERIES   the same by Airflow: 2.11
+  before:TIME      the same, deployed before an ISO 8601 time with a zone"""
+
+
+def add_deployment(parser: argparse.ArgumentParser) -> None:
+    """Add the Deployment."""
+    parser.add_argument("deployment", metavar="DEPLOYMENT", help="id or release name of the Deployment")
+
+
+def add_connection(parser: argparse.ArgumentParser) -> None:
+    """Add the Airflow connection."""
+    parser.add_argument(
+        "--conn-id",
+        default=DEFAULT_CONN_ID,
+        metavar="ID",
+        help="Airflow connection to the platform, wherever Airflow finds it (default: %(default)s)",
+    )
+
+
+def add_choice(parser: argparse.ArgumentParser) -> None:
+    """Add which deploy to go back to, and which part of it."""
+    parser.add_argument(
+        "--to", metavar="TARGET", help="the deploy to go back to, see below (default: previous)"
+    )
+    parser.add_argument(
+        "--scope",
+        choices=[scope.value for scope in Scope],
+        help="the part to bring back (default: what the Deployment's Dag deploy mechanism carries)",
+    )
+
+
+def positive_int(text: str) -> int:
+    """Read a whole number from 1 on.
+
+    :raises argparse.ArgumentTypeError: for everything else.
+    """
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
+    return int(text)
+
+
+def positive_seconds(text: str) -> float:
+    """Read a time in seconds, more than 0 and at most a week.
+
+    :raises argparse.ArgumentTypeError: for everything else.
+    """
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0.0 < seconds <= 7 * 86400.0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time in seconds (more than 0, at most a week)")
+    return seconds

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``airflow-rollback history``: the deploys of a Deployment."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from airflow_rollback_provider.cli.arguments import add_connection, add_deployment, positive_int
+from airflow_rollback_provider.cli.connecting import connected
+from airflow_rollback_provider.cli.exits import Exit
+from airflow_rollback_provider.cli.tables import history_lines
+
+if TYPE_CHECKING:
+    from airflow_rollback_provider.cli.console import Console
+    from airflow_rollback_provider.domain.deploys import Deploy
+
+EPILOG = """\
+"now" marks what the Deployment runs; an arrow leads from a rollback to the deploy that it went back to.
+--json prints JSON Lines: one deploy a line, so that a long history can be read as it comes."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments to a parser."""
+    add_deployment(parser)
+    add_connection(parser)
+    parser.add_argument(
+        "--limit",
+        type=positive_int,
+        default=20,
+        metavar="N",
+        help="how many deploys, from the newest (default: %(default)s)",
+    )
+    parser.add_argument("--all", action="store_true", help="the whole history, page by page")
+    parser.add_argument("--json", action="store_true", help="print JSON Lines")
+
+
+def run(args: argparse.Namespace, console: Console) -> Exit:
+    """Print the history; read no page more than it takes."""
+    limit = None if args.all else args.limit
+    with connected(args.conn_id, debug=args.debug) as hook:
+        deployment = hook.get_deployment(args.deployment)
+        deploys = islice(hook.deploys(deployment.id), limit)
+        for line in _marked(deploys) if args.json else history_lines(deploys, console.width):
+            if args.json:
+                console.say_json(line, indent=None)
+            else:
+                console.say(str(line))
+    return Exit.DONE
+
+
+def _marked(deploys: Iterable[Deploy]) -> Iterator[dict[str, object]]:
+    """Return the deploys as JSON-ready values, with a mark on the one that runs now."""
+    running_seen = False
+    for deploy in deploys:
+        yield {**deploy.to_dict(), "runs_now": deploy.succeeded and not running_seen}
+        running_seen = running_seen or deploy.succeeded

@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``airflow-rollback plan``: what a rollback would do. Reads, and changes nothing."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from airflow_rollback_provider.cli.arguments import TARGET_HELP, add_choice, add_connection, add_deployment
+from airflow_rollback_provider.cli.connecting import connected
+from airflow_rollback_provider.cli.exits import Exit
+from airflow_rollback_provider.domain.explain import explain
+
+if TYPE_CHECKING:
+    from airflow_rollback_provider.cli.console import Console
+
+EPILOG = f"""\
+{TARGET_HELP}
+
+What --json prints can be carried out later: airflow-rollback roll-back DEPLOYMENT --plan FILE"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments to a parser."""
+    add_deployment(parser)
+    add_choice(parser)
+    add_connection(parser)
+    parser.add_argument("--json", action="store_true", help="print the plan as JSON")
+
+
+def run(args: argparse.Namespace, console: Console) -> Exit:
+    """Print the plan; refused is exit code 1."""
+    with connected(args.conn_id, debug=args.debug) as hook:
+        plan = hook.plan(args.deployment, args.to or "previous", args.scope)
+    if args.json:
+        console.say_json(plan.to_dict())
+    else:
+        console.say(explain(plan))
+    return Exit.DONE if plan.allowed else Exit.REFUSED

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The exit codes, and which error leads to which."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from airflow_rollback_provider.domain.errors import (
+    AccessDenied,
+    BadInput,
+    InvalidConnection,
+    PlatformError,
+    RollbackError,
+    RollbackNotDone,
+    RollbackRefused,
+)
+
+
+class CommandUnavailable(RollbackError):
+    """The command cannot run on this machine: Airflow does not start, or an extra is not installed."""
+
+
+class Exit(IntEnum):
+    """What a shell script can decide on. Part of the public interface."""
+
+    DONE = 0
+    REFUSED = 1
+    BAD_INPUT = 2
+    TROUBLE = 3
+    NOT_DONE = 4
+    BUG = 70
+    INTERRUPTED = 130
+
+
+MEANINGS: dict[Exit, str] = {
+    Exit.DONE: "allowed, or done",
+    Exit.REFUSED: "refused by a rule or a check, out of date, or not confirmed; nothing was submitted",
+    Exit.BAD_INPUT: "an argument cannot be used; nothing was submitted",
+    Exit.TROUBLE: "the connection or the platform cannot be used; nothing was submitted",
+    Exit.NOT_DONE: "a rollback was, or may have been, submitted and is not known to have ended well",
+    Exit.BUG: "an error in this package; please report it",
+    Exit.INTERRUPTED: "interrupted; nothing was submitted",
+}
+
+# The first class that fits decides.
+_EXITS: tuple[tuple[type[RollbackError], Exit, str], ...] = (
+    (RollbackNotDone, Exit.NOT_DONE, "not done"),
+    (RollbackRefused, Exit.REFUSED, "refused"),
+    (InvalidConnection, Exit.TROUBLE, "the connection cannot be used"),
+    (CommandUnavailable, Exit.TROUBLE, "not available here"),
+    (AccessDenied, Exit.TROUBLE, "access denied"),
+    (PlatformError, Exit.TROUBLE, "the platform cannot be used"),
+    (BadInput, Exit.BAD_INPUT, "bad input"),
+)
+
+
+def exit_of(error: RollbackError) -> tuple[Exit, str]:
+    """Return the exit code for an error and what to call it."""
+    for kind, code, headline in _EXITS:
+        if isinstance(error, kind):
+            return code, headline
+    return Exit.BUG, "error"
+
+
+def exit_table() -> str:
+    """Return the exit codes as text for the end of a help page."""
+    return "\n".join(["exit codes:", *(f"  {code.value:<4} {MEANINGS[code]}" for code in Exit)])

@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Commands that need more than the package itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from airflow_rollback_provider.cli.exits import CommandUnavailable
+
+
+@contextmanager
+def needs_extra(extra: str) -> Iterator[None]:
+    """Turn an import that fails for want of an extra into one line that says what to install.
+
+    :raises CommandUnavailable: when a module of another project is missing.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("airflow_rollback_provider"):
+            raise
+        raise CommandUnavailable(
+            f"This command needs the extra {extra!r} (no module named {error.name!r}): "
+            f"pip install 'airflow-rollback-provider[{extra}]'"
+        ) from None

@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The entry point: read the arguments, run the command, turn errors into words and exit codes."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+import traceback
+from collections.abc import Sequence
+from types import ModuleType
+
+from airflow_rollback_provider import __version__
+from airflow_rollback_provider.cli.console import Console
+from airflow_rollback_provider.cli.exits import CommandUnavailable, Exit, exit_of, exit_table
+from airflow_rollback_provider.domain.errors import RollbackError
+
+PROGRAM = "airflow-rollback"
+
+COMMANDS = {
+    "compat": "tell whether a rollback between two versions is supported",
+    "history": "list the deploys of a Deployment",
+    "plan": "show what a rollback would do, and whether it may be done; change nothing",
+    "roll-back": "roll a Deployment back and follow it to the end",
+    "sandbox": "run the embedded platform on this machine",
+    "demo": "watch a real Airflow roll a Deployment of the embedded platform back",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    :param argv: the arguments without the program's name; None takes the process's.
+    :return: the exit code, see :class:`Exit`.
+    """
+    console = Console.of_process()
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        args = read_arguments(arguments)
+        return int(args.run(args, console))
+    except SystemExit as end:  # argparse has printed its help, the version or its complaint
+        return int(end.code or 0)
+    except RollbackError as error:
+        return fail(error, console, debug="--debug" in arguments)
+    except BrokenPipeError:  # `… | head` has read enough
+        return Exit.DONE
+    except KeyboardInterrupt:
+        return _complain(console, f"{PROGRAM}: interrupted; nothing was submitted.", Exit.INTERRUPTED)
+    except Exception:  # noqa: BLE001 - exit code 1 means "refused"; a defect must not look like that
+        defect = f"{traceback.format_exc()}{PROGRAM}: this is an error in the package."
+        return _complain(console, defect, Exit.BUG)
+
+
+def read_arguments(arguments: Sequence[str]) -> argparse.Namespace:
+    """Read the arguments; only the module of the command that they name is imported."""
+    command = next((word for word in arguments if not word.startswith("-")), "")
+    return make_parser(command).parse_args(arguments)
+
+
+def make_parser(command: str = "") -> argparse.ArgumentParser:
+    """Make the parser, with the options of one command.
+
+    :param command: its name; the others are listed with a line each.
+    """
+    parser = argparse.ArgumentParser(
+        prog=PROGRAM,
+        description="Roll an Astro Deployment back to an earlier deploy.",
+        epilog=exit_table(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, summary in COMMANDS.items():
+        sub = commands.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
+        if name == command:
+            _add_options(sub, _module_of(name))
+    return parser
+
+
+def _module_of(command: str) -> ModuleType:
+    """Import the module of a command: the start of one must not wait for what another needs."""
+    return importlib.import_module(f"airflow_rollback_provider.cli.commands.{command.replace('-', '_')}")
+
+
+def _add_options(parser: argparse.ArgumentParser, module: ModuleType) -> None:
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.epilog = getattr(module, "EPILOG", None)
+    module.add_arguments(parser)
+    parser.add_argument(
+        "--debug", action="store_true", help="show tracebacks and what Airflow logs, on stderr"
+    )
+    parser.set_defaults(run=module.run)
+
+
+def fail(error: RollbackError, console: Console, *, debug: bool = False) -> Exit:
+    """Say what went wrong in one block on stderr; return the exit code."""
+    code, headline = exit_of(error)
+    if isinstance(error, CommandUnavailable) and not debug:
+        return _complain(console, f"{PROGRAM}: {error}", code)
+    if debug:
+        console.tell("".join(traceback.format_exception(error)))
+    return _complain(console, f"{PROGRAM}: {headline} ({type(error).__name__})\n{error}", code)
+
+
+def _complain(console: Console, text: str, code: Exit) -> Exit:
+    console.tell(text)
+    return code

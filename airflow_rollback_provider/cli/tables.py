@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A deploy history as plain aligned text, for the command line and the demo."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timezone
+from itertools import chain, islice
+from typing import TYPE_CHECKING
+
+from airflow_rollback_provider.cli.text import clean, cut, pad, width_of
+from airflow_rollback_provider.domain.intent import without_mark
+
+if TYPE_CHECKING:
+    from airflow_rollback_provider.domain.deploys import Deploy
+
+_GAP = "  "
+_SAMPLE = 100
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of the table.
+
+    :param title: its heading.
+    :param read: the text of a deploy's cell.
+    :param least: how narrow it may get on a narrow terminal; None: it is never cut.
+    """
+
+    title: str
+    read: Callable[[Deploy], str]
+    least: int | None = None
+
+
+def _when(deploy: Deploy) -> str:
+    return f"{deploy.created_at.astimezone(timezone.utc):%Y-%m-%d %H:%M}"
+
+
+def _description(deploy: Deploy) -> str:
+    """The reason that was given; in front of it, for a rollback, the deploy that it went back to."""
+    reason = without_mark(deploy.description)
+    return f"→ {deploy.rolled_back_to} {reason}" if deploy.is_rollback else reason
+
+
+COLUMNS = (
+    Column("deploy", lambda deploy: deploy.id),
+    Column("when (UTC)", _when),
+    Column("status", lambda deploy: str(deploy.status)),
+    Column("type", lambda deploy: deploy.type, least=6),
+    Column("tag", lambda deploy: deploy.image_tag or "-", least=10),
+    Column("Runtime", lambda deploy: deploy.runtime_version or "-", least=7),
+    Column("by", lambda deploy: deploy.created_by or "-", least=8),
+    Column("description", _description, least=16),
+)
+_NOW = "now"
+# Left out in this order where there is no room for the least of all.
+_DISPENSABLE = ("type", "by", "Runtime", "tag")
+
+
+class HistoryTable:
+    """Writes deploys, newest first, a line each; the first one that succeeded is marked as what runs now.
+
+    :param sample: the deploys that the widths of the columns are taken from.
+    :param width: columns of the terminal; None cuts nothing.
+    """
+
+    def __init__(self, sample: Sequence[Deploy], width: int | None = None) -> None:
+        self._columns, self._widths = _fitted(sample, width)
+        self._cuts = width is not None
+        self._running_seen = False
+
+    def head(self) -> str:
+        """Return the line of headings."""
+        return self._line("", [column.title for column in self._columns])
+
+    def row(self, deploy: Deploy) -> str:
+        """Return the line of the next older deploy."""
+        runs_now = deploy.succeeded and not self._running_seen
+        self._running_seen = self._running_seen or deploy.succeeded
+        return self._line(_NOW if runs_now else "", [clean(column.read(deploy)) for column in self._columns])
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """Titles of the columns that the terminal has no room for."""
+        return tuple(column.title for column in COLUMNS if column not in self._columns)
+
+    def _line(self, mark: str, cells: list[str]) -> str:
+        if self._cuts:
+            cells = [cut(cell, width) for cell, width in zip(cells, self._widths, strict=True)]
+        padded = (pad(cell, width) for cell, width in zip(cells, self._widths, strict=True))
+        return _GAP.join([pad(mark, len(_NOW)), *padded]).rstrip()
+
+
+def history_table(deploys: Iterable[Deploy], width: int | None = None) -> str:
+    """Write a deploy history as a table.
+
+    :param deploys: deploys from the newest on; the first one that succeeded is taken for what runs now.
+    :param width: columns of the terminal; None, the default, cuts nothing.
+    """
+    return "\n".join(history_lines(deploys, width))
+
+
+def history_lines(deploys: Iterable[Deploy], width: int | None = None) -> Iterator[str]:
+    """Write a deploy history as a table, line by line; only the first hundred deploys are held."""
+    rest = iter(deploys)
+    sample = list(islice(rest, _SAMPLE))
+    if not sample:
+        yield "The deploy history is empty."
+        return
+    table = HistoryTable(sample, width)
+    yield table.head()
+    for deploy in chain(sample, rest):
+        yield table.row(deploy)
+    if table.left_out:
+        yield f"(No room for: {', '.join(table.left_out)}. A wider terminal or --json shows them.)"
+
+
+def _fitted(sample: Sequence[Deploy], width: int | None) -> tuple[list[Column], list[int]]:
+    """Choose the columns that fit and their widths: leave out first, then shrink the widest."""
+    columns = list(COLUMNS)
+    wanted = {column: _natural(column, sample) for column in columns}
+    if width is None:
+        return columns, list(wanted.values())
+    room = width - len(_NOW)
+    for title in _DISPENSABLE:
+        if sum(len(_GAP) + _least(column, wanted) for column in columns) <= room:
+            break
+        columns = [column for column in columns if column.title != title]
+    _shrink(columns, wanted, room)
+    return columns, [wanted[column] for column in columns]
+
+
+def _natural(column: Column, sample: Sequence[Deploy]) -> int:
+    return max(width_of(clean(text)) for text in [column.title, *map(column.read, sample)])
+
+
+def _least(column: Column, wanted: dict[Column, int]) -> int:
+    return wanted[column] if column.least is None else min(column.least, wanted[column])
+
+
+def _shrink(columns: list[Column], wanted: dict[Column, int], room: int) -> None:
+    """Take what is too much from the last column first: descriptions are the longest and the least exact."""
+    excess = sum(len(_GAP) + wanted[column] for column in columns) - room
+    for column in reversed(columns):
+        taken = max(0, min(excess, wanted[column] - _least(column, wanted)))
+        wanted[column] -= taken
+        excess -= taken

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Print all figures, or those whose names are given."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+
+from benchmarks import history, imports, requests_per_rollback, waits
+
+BENCHMARKS: dict[str, Callable[[], Iterator[str]]] = {
+    "imports": imports.run,
+    "requests": requests_per_rollback.run,
+    "history": history.run,
+    "waits": waits.run,
+}
+
+
+def main(names: list[str]) -> int:
+    """Run the benchmarks of these names, all by default."""
+    unknown = set(names) - BENCHMARKS.keys()
+    if unknown:
+        print(
+            f"No such benchmark: {', '.join(sorted(unknown))}. There are: {', '.join(BENCHMARKS)}.",
+            file=sys.stderr,
+        )
+        return 2
+    for name in names or BENCHMARKS:
+        print(f"\n== {name}")
+        for line in BENCHMARKS[name]():
+            print(line, flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

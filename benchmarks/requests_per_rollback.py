@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How many requests one rollback takes, counted by the platform."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from airflow_rollback_provider.domain.intent import intent_of
+from benchmarks.sandbox import sandbox_and_hook
+
+
+def run() -> Iterator[str]:
+    """Count the requests of a plan, of a submission and of one look."""
+    with sandbox_and_hook() as (sandbox, hook):
+        deployment = sandbox.deployment("dag-deploy-af3", rows=1)
+        sandbox.clear_requests()
+        plan = hook.plan(deployment["id"])
+        planned = len(sandbox.requests())
+        hook.submit(plan, "benchmark", intent_of("benchmark"))
+        submitted = len(sandbox.requests()) - planned
+        yield f"requests for a plan:              {planned}"
+        yield f"requests from plan to submission: {submitted}"
+        yield f"requests for a rollback:          {planned + submitted} (at most 4, the polls not counted)"

@@ -1,0 +1,244 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One run of a crash Dag against a Deployment of its own: what is done to it, and what is seen of it."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import psutil
+
+from airflow_rollback_provider.demo.airflow_home import ThrowAwayAirflow
+from airflow_rollback_provider.demo.airflow_settings import airflow_major
+from airflow_rollback_provider.domain.intent import intent_in, intent_of
+from airflow_rollback_provider.sandbox.process import SandboxProcess
+from tests.airflow.crash.person import TASK, Person
+from tests.airflow.crash.waiting import SECONDS, until
+
+_DAY = 86_400
+_HISTORY = [{"age": age * _DAY, "tag": tag} for age, tag in ((4, "oldest"), (3, "older"), (2, "bad"))]
+
+FOUND = "finds the rollback and follows it"
+PLANNED = "plans and sends it"
+SENT_AGAIN = "waits, finds nothing, sends it to the deploy that was chosen"
+REFUSED = "refuses (`StalePlan`)"
+SAME_TRY = "the same try goes on"
+OF_ITS_OWN = "plans and sends one of its own"
+LEFT_ALONE = "none; the log says that the rollback may still be going on"
+# The first that the log holds tells. The words of the table are said here alone.
+_WHAT_TRIES_SAY = {
+    "StalePlan": REFUSED,
+    "so it did not go through": SENT_AGAIN,
+    "submitted this rollback already": FOUND,
+    "Killed while waiting. The rollback": LEFT_ALONE,
+    "No longer following the rollback": LEFT_ALONE,
+}
+
+
+@dataclass(frozen=True)
+class Seen:
+    """How a run ended.
+
+    :param state: the run's state.
+    :param tries: how often the task was tried.
+    :param rollbacks: entries of the history that carry the run's intent.
+    :param targets: ids of the deploys that they go back to.
+    :param others: rollbacks in the history besides, whatever they carry.
+    :param then: what the last try did, in the words of the table.
+    :param remembered: whether an Airflow Variable still keeps what was chosen.
+    :param log: everything that the task wrote.
+    """
+
+    state: str
+    tries: int
+    rollbacks: int
+    targets: tuple[str, ...]
+    others: int
+    then: str
+    remembered: bool
+    log: str
+
+
+@dataclass(frozen=True)
+class Lane:
+    """A platform and the Airflow connection that leads to it."""
+
+    sandbox: SandboxProcess
+    connection: str
+
+
+class Scene:
+    """One run of the crash Dag.
+
+    :param airflow: where it runs.
+    :param person: who starts it.
+    :param lane: which platform it uses; nothing else does meanwhile.
+    :param name: name of the run and key of its Deployment.
+    :param deferrable: whether the task waits in the triggerer.
+    """
+
+    def __init__(
+        self, airflow: ThrowAwayAirflow, person: Person, lane: Lane, name: str, *, deferrable: bool
+    ) -> None:
+        self.airflow = airflow
+        self.person = person
+        self.lane = lane
+        self.sandbox = lane.sandbox
+        self.name = name
+        self.run_id = name
+        self.deferrable = deferrable
+        self.dag_id = "crash_deferred" if deferrable else "crash_polling"
+        self.deployment = self.sandbox.add_deployment(name, deploys=_HISTORY)
+        self.sandbox.clear_faults()
+        self.sandbox.clear_requests()
+        self.rollback_ends_after(1)
+
+    # -- what is done ----------------------------------------------------------------------------------
+
+    def rollback_ends_after(self, seconds: int) -> None:
+        """Say how long rollbacks take here."""
+        self.sandbox.settings(rollback_seconds=seconds)
+
+    def start(self) -> None:
+        """Start the run."""
+        conf = {"connection": self.lane.connection, "deployment": self.deployment["id"]}
+        self.person.trigger(self.dag_id, self.run_id, conf)
+
+    def start_again(self) -> None:
+        """Start another run of the Dag for the same Deployment; from now on that is the run."""
+        self.run_id = f"{self.name}-again"
+        self.start()
+
+    def wait_for_state(self, state: str) -> None:
+        """Wait until the task is in a state."""
+        self.airflow.wait_for_task(self.dag_id, self.run_id, TASK, {state}, SECONDS)
+
+    def wait_for_try(self, number: int) -> None:
+        """Wait until the task is at a try."""
+        tasks = self.airflow.metadata.tasks
+        self._until(
+            lambda: [task.try_number for task in tasks(self.dag_id, self.run_id)] == [number],
+            f"try {number}",
+        )
+
+    def wait_for_log(self, words: str) -> None:
+        """Wait until the task has said something."""
+        self._until(lambda: words in self._log(), f"the words {words!r}")
+
+    def wait_for_fault(self, times: int = 1) -> None:
+        """Wait until faults have struck so often."""
+        self._until(lambda: self._faults() >= times, f"fault {times} to strike")
+
+    def wait_for_looks(self) -> None:
+        """Wait until the task has looked a few times at the rollback that it submitted."""
+        self._until(lambda: self._looks() >= 3, "the task to poll")
+
+    def kill_task(self) -> None:
+        """Kill the process that runs the task's code, as the kernel does when memory runs out."""
+        self._until(self._processes, "the task's process")
+        victims = self._processes()
+        for process in victims:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        self._until(lambda: not any(_title(process) for process in victims), "the task's process to end")
+
+    @contextlib.contextmanager
+    def gate(self, where: str) -> Iterator[None]:
+        """Stop the task's process ``before`` or ``after`` the operator's code as long as this lasts."""
+        file = self.airflow.home / "gates" / f"{self.run_id}.{where}"
+        file.parent.mkdir(exist_ok=True)
+        file.touch()
+        try:
+            yield
+        finally:
+            file.unlink()
+
+    def wait_at_gate(self, where: str) -> None:
+        """Wait until the task's process has stopped there."""
+        reached = self.airflow.home / "gates" / f"{self.run_id}.{where}.reached"
+        self._until(reached.exists, f"the task to stop {where} its code")
+
+    def end_rollback(self) -> None:
+        """Let the rollback end well now."""
+        (rollback,) = self.rollbacks()
+        self.sandbox.change_deploy(self.name, rollback["id"], outcome="DEPLOYED", seconds=0)
+
+    # -- what is seen ----------------------------------------------------------------------------------
+
+    def rollbacks(self) -> list[dict[str, Any]]:
+        """Return the entries of the history that carry the run's intent."""
+        return [row for row in self._deploys() if intent_in(row["description"] or "") == self._intent]
+
+    def seen(self) -> Seen:
+        """Wait until the run has ended and return how."""
+        state = self.airflow.wait_for_run(self.dag_id, self.run_id, SECONDS)
+        (task,) = self.airflow.metadata.tasks(self.dag_id, self.run_id)
+        log, rows = self._log(), self.rollbacks()
+        return Seen(
+            state=state,
+            tries=task.try_number,
+            rollbacks=len(rows),
+            targets=tuple(row["rollbackFromId"] for row in rows),
+            others=sum(row["rollbackFromId"] is not None for row in self._deploys()) - len(rows),
+            then=self._then(log, task.try_number),
+            remembered=self._remembers(),
+            log=log,
+        )
+
+    def _deploys(self) -> list[dict[str, Any]]:
+        deploys: list[dict[str, Any]] = self.sandbox.deployment(self.name)["deploys"]
+        return deploys
+
+    @property
+    def _intent(self) -> str:
+        return intent_of(self.dag_id, self.run_id, TASK, -1)
+
+    def _log(self) -> str:
+        lines = self.airflow.task_log(self.dag_id, self.run_id, TASK)
+        return "\n".join(line.message for line in lines)
+
+    def _then(self, log: str, tries: int) -> str:
+        said = next((words for phrase, words in _WHAT_TRIES_SAY.items() if phrase in log), None)
+        if said is not None:
+            return said
+        if self.run_id != self.name:
+            return OF_ITS_OWN
+        return PLANNED if tries > 1 else SAME_TRY
+
+    def _remembers(self) -> bool:
+        return bool(self._asked("SELECT 1 FROM variable WHERE key = ?", f"rollback_intent_{self._intent}"))
+
+    def _faults(self) -> int:
+        return sum(entry["fault"] is not None for entry in self.sandbox.requests())
+
+    def _looks(self) -> int:
+        names = [entry["operation"] for entry in self.sandbox.requests()]
+        return names[names.index("RollBack") :].count("Deploys") if "RollBack" in names else 0
+
+    def _processes(self) -> list[psutil.Process]:
+        """Airflow 2 names the run in the title of a task's process, Airflow 3 the task instance."""
+        name = self.run_id if airflow_major() < 3 else self._task_instance_id()
+        return [process for process in self.airflow.task_processes() if name in _title(process).split()]
+
+    def _task_instance_id(self) -> str:
+        query = "SELECT id FROM task_instance WHERE dag_id = ? AND run_id = ?"
+        found = self._asked(query, self.dag_id, self.run_id)
+        return str(uuid.UUID(found[0])) if found else "none yet"
+
+    def _asked(self, query: str, *values: str) -> Any:
+        uri = f"{(self.airflow.home / 'airflow.db').as_uri()}?mode=ro"
+        with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=10)) as database:
+            return database.execute(query, values).fetchone()
+
+    def _until(self, done: Callable[[], object], what: str) -> None:
+        until(done, f"{what} in {self.name}", self._log)
+
+
+def _title(process: psutil.Process) -> str:
+    with contextlib.suppress(psutil.Error):
+        return " ".join(process.cmdline())
+    return ""

@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tasks of a real Airflow are killed at every step of a rollback, which happens once all the same."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from queue import SimpleQueue
+
+import pytest
+
+from airflow_rollback_provider.demo.airflow_home import ThrowAwayAirflow
+from airflow_rollback_provider.demo.airflow_settings import airflow_major
+from airflow_rollback_provider.sandbox.process import SandboxProcess
+from tests.airflow.crash import table
+from tests.airflow.crash.person import Person, person_at
+from tests.airflow.crash.scene import Lane, Scene, Seen
+from tests.airflow.crash.steps import ALL_STEPS, LOSSES, STEPS, Step
+from tests.airflow.crash.waiting import until
+
+pytestmark = [pytest.mark.processes, pytest.mark.timeout(900)]
+LANES = 5
+DAG_FILE = Path(__file__).parents[1] / "dags" / "crash.py"
+SECONDS_TO_START = 300.0
+SETTINGS = {
+    "AIRFLOW__CORE__PARALLELISM": "8",
+    # What is lost with its machine is missed after some 30 s instead of five minutes.
+    "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "5",
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "30",
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "2",
+    # The same in Airflow 2. Its detection interval stays at 10 s: it reports a lost task each time until
+    # that was dealt with, and a report that comes late fails the next try.
+    "AIRFLOW__SCHEDULER__SCHEDULER_ZOMBIE_TASK_THRESHOLD": "30",
+    "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "10",
+}
+Played = dict[str, Callable[[], tuple[Scene, Seen]]]
+
+
+@pytest.fixture(scope="module")
+def lanes() -> Iterator[list[Lane]]:
+    """Platforms, so that as many runs as that can go on side by side, each with faults of its own."""
+    sandboxes = [SandboxProcess("empty") for _ in range(LANES)]
+    try:
+        yield [Lane(sandbox.start(), f"crash_{number}") for number, sandbox in enumerate(sandboxes)]
+    finally:
+        with ThreadPoolExecutor(LANES) as pool:  # each waits some seconds for requests that nobody answers
+            list(pool.map(SandboxProcess.stop, sandboxes))
+
+
+@pytest.fixture(scope="module")
+def airflow(lanes: list[Lane]) -> Iterator[ThrowAwayAirflow]:
+    """An Airflow that knows the crash Dags and all platforms."""
+    connections = {
+        f"AIRFLOW_CONN_{lane.connection.upper()}": lane.sandbox.connection_json() for lane in lanes
+    }
+    throw_away = ThrowAwayAirflow([DAG_FILE], {**SETTINGS, **connections})
+    if airflow_major() < 3:  # each process writes to SQLite, whose patience of five seconds is too short
+        throw_away.environment["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] += "?timeout=60"
+    throw_away.start(SECONDS_TO_START)
+    try:
+        until(lambda: throw_away.metadata.has_dag("crash_deferred"), "the Dags to be parsed")
+        yield throw_away
+    finally:
+        throw_away.stop()
+
+
+@pytest.fixture(scope="module")
+def person(airflow: ThrowAwayAirflow) -> Iterator[Person]:
+    """Somebody at the web interface."""
+    somebody = person_at(airflow)
+    yield somebody
+    somebody.leave()
+
+
+@pytest.fixture(scope="module")
+def played(airflow: ThrowAwayAirflow, person: Person, lanes: list[Lane]) -> Played:
+    """All steps: first those that concern one task, side by side, then those that take components away."""
+    free: SimpleQueue[Lane] = SimpleQueue()
+    for lane in lanes:
+        free.put(lane)
+
+    def scene_of(step: Step, lane: Lane) -> Scene:
+        return Scene(airflow, person, lane, step.name, deferrable=step.deferrable)
+
+    def alone(step: Step) -> tuple[Scene, Seen]:
+        lane = free.get()
+        try:
+            scene = scene_of(step, lane)
+            step.play(scene)
+            return scene, scene.seen()
+        finally:
+            free.put(lane)
+
+    with ThreadPoolExecutor(LANES) as pool:
+        results: Played = {step.name: pool.submit(alone, step).result for step in STEPS}
+    for components, steps in LOSSES:
+        scenes = {step: scene_of(step, lane) for step, lane in zip(steps, lanes, strict=False)}
+        with ThreadPoolExecutor(1) as pool:  # its failure fails those steps alone
+            together = pool.submit(lose, airflow, components, scenes)
+        results.update({step.name: partial(one_of, together, step) for step in steps})
+    return results
+
+
+def lose(
+    airflow: ThrowAwayAirflow, components: tuple[str, ...], scenes: dict[Step, Scene]
+) -> dict[Step, tuple[Scene, Seen]]:
+    """Bring runs to their steps, kill components, let the rollbacks end, and start the components again."""
+    with ThreadPoolExecutor(LANES) as pool:
+        list(pool.map(lambda step: step.play(scenes[step]), scenes))
+    for name in components:
+        airflow.kill_component(name)
+    for scene in scenes.values():
+        scene.end_rollback()
+    for name in components:
+        airflow.start_component(name)
+    return {step: (scene, scene.seen()) for step, scene in scenes.items()}
+
+
+def one_of(together: Future[dict[Step, tuple[Scene, Seen]]], step: Step) -> tuple[Scene, Seen]:
+    """Return how one of several steps ended, or raise what kept them from it."""
+    return together.result()[step]
+
+
+def check(step: Step, scene: Scene, seen: Seen) -> None:
+    """Compare how a run ended with what must hold."""
+    before = scene.deployment["deploys"]
+    told = f"{seen.state} after {seen.tries}:\n{seen.log}"
+    assert seen.targets == tuple(before[place]["id"] for place in step.targets), told
+    assert seen.others == step.others, told
+    assert (seen.state, seen.then) == (step.state, step.then), told
+    assert seen.remembered == (not step.targets), "What the history tells need not be kept in a Variable."
+
+
+@pytest.mark.parametrize("step", ALL_STEPS, ids=lambda step: step.name)
+def test_a_rollback_happens_once(step: Step, played: Played) -> None:
+    """Whatever was killed, the history has one rollback, to the deploy that the first try chose."""
+    check(step, *played[step.name]())
+
+
+def test_the_table_tells_what_happens(played: Played) -> None:
+    """The documentation's table is what was seen here; with WRITE_DOCS=1 it is written."""
+    line = table.airflow_line()
+    if line not in table.LINES:
+        pytest.skip(f"The table has no column for Airflow {line}.")
+    for step in ALL_STEPS:
+        check(step, *played[step.name]())
+    seen = table.expected({name: table.cell(result()[1]) for name, result in played.items()})
+    document = table.DOCUMENT.read_text(encoding="utf-8")
+    if os.environ.get("WRITE_DOCS"):
+        table.DOCUMENT.write_text(table.with_column(document, line, seen), encoding="utf-8")
+    else:
+        assert table.column(document, line) == seen

@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Waiting for something to become true."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+SECONDS = 180.0
+_BETWEEN_LOOKS = 0.1
+
+
+def until(done: Callable[[], object], what: str, more: Callable[[], str] = str) -> None:
+    """Wait until something is so.
+
+    :param done: tells whether it is.
+    :param what: what is waited for.
+    :param more: what else to say when that is in vain.
+    """
+    deadline = time.monotonic() + SECONDS
+    while not done():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"Waited in vain for {what}.\n{more()}")
+        time.sleep(_BETWEEN_LOOKS)

@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What README.md and docs/ show is what the package does.
+
+A block under ``<!-- airflow-rollback … -->`` is the output of that command line. With ``UPDATE_DOCS=1`` in
+the environment the blocks are written anew.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import os
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from airflow_rollback_provider.cli.exits import MEANINGS, Exit
+from airflow_rollback_provider.cli.main import COMMANDS, read_arguments
+from airflow_rollback_provider.domain import errors
+from tests.cli.running import ROOT, Cli
+
+_PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+_SHOWN = re.compile(r"<!-- airflow-rollback (.*?) -->\n```(\w+)\n(.*?)```", re.DOTALL)
+_LINK = re.compile(r"\[[^]]*\]\(([^)#\s]+)(?:#([^)]*))?\)")
+_PYTHON = re.compile(r"```python\n(.*?)```", re.DOTALL)
+
+
+def _name(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+@pytest.fixture(params=[page for page in _PAGES if _SHOWN.search(page.read_text("utf-8"))], ids=_name)
+def page_with_output(request: pytest.FixtureRequest) -> Path:
+    """A page that shows what commands print."""
+    return Path(request.param)
+
+
+def test_shown_output_is_what_the_commands_print(
+    cli: Cli, page_with_output: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Help pages and examples are run, not remembered."""
+    monkeypatch.setenv("COLUMNS", "100")
+
+    def fresh(block: re.Match[str]) -> str:
+        command, language = block[1], block[2]
+        prompt = f"$ airflow-rollback {command}\n" if language == "console" else ""
+        output = cli(*shlex.split(command)).out
+        return f"<!-- airflow-rollback {command} -->\n```{language}\n{prompt}{output}```"
+
+    text = page_with_output.read_text(encoding="utf-8")
+    updated = _SHOWN.sub(fresh, text)
+    if os.environ.get("UPDATE_DOCS"):
+        page_with_output.write_text(updated, encoding="utf-8")
+    else:
+        assert text.split() == updated.split()  # Python 3.13 sets the columns of help pages differently
+
+
+def test_every_command_is_shown() -> None:
+    """A new command does not stay undocumented."""
+    page = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+    assert all(f"<!-- airflow-rollback {name} --help -->" in page for name in COMMANDS)
+    assert all(f"| {code.value} | {MEANINGS[code]} |" in page for code in Exit)
+
+
+@pytest.mark.parametrize("page", _PAGES, ids=_name)
+def test_command_lines_in_prose_can_be_parsed(page: Path) -> None:
+    """Every line with a prompt and this command names options that exist."""
+    text = _SHOWN.sub("", page.read_text(encoding="utf-8"))
+    for line in re.findall(r"^\$ airflow-rollback (.+)$", text, re.MULTILINE):
+        words = shlex.split(line.partition(" > ")[0].partition(" | ")[0])
+        assert read_arguments(words).command in COMMANDS
+
+
+@pytest.mark.parametrize("page", _PAGES, ids=_name)
+def test_links_lead_somewhere(page: Path) -> None:
+    """Relative links name files that exist, and headings that exist in them."""
+    for target, heading in _LINK.findall(page.read_text(encoding="utf-8")):
+        if "://" in target:
+            continue
+        file = page.parent / target
+        assert file.exists(), f"{_name(page)} links to {target}"
+        if heading:
+            assert heading in _headings(file), f"{_name(page)} links to {target}#{heading}"
+
+
+def _headings(page: Path) -> set[str]:
+    titles = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("name", ["README.md", "docs/operator.md"])
+def test_shown_dags_are_dags(name: str) -> None:
+    """Airflow reads the Dag as it stands there, on every line."""
+    from airflow import DAG
+
+    from airflow_rollback_provider.operators.rollback import RollbackOperator
+
+    code = _PYTHON.search((ROOT / name).read_text(encoding="utf-8"))
+    assert code is not None
+    values: dict[str, object] = {}
+    named = re.sub(r"^(with DAG\(.*\)):$", r"\1 as dag:", code[1], flags=re.MULTILINE)
+    exec(compile(named, name, "exec"), values)
+    dag = values["dag"]
+    assert isinstance(dag, DAG)
+    assert any(isinstance(task, RollbackOperator) for task in dag.tasks)
+
+
+def test_json_in_the_docs_is_accepted() -> None:
+    """The example of replaced assumptions is one that the connection takes."""
+    from airflow_rollback_provider.platforms.assumptions import read_assumptions
+
+    page = (ROOT / "docs" / "connection.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
+    assumptions = read_assumptions(json.loads(example)["assumptions"], "docs/connection.md")
+    assert assumptions.deploy_fields["image_tag"] == "tag"
+
+
+def test_the_documented_connection_is_the_forms() -> None:
+    """Every field of the connection form is on its page."""
+    from airflow_rollback_provider.hooks.form import FIELDS
+
+    page = (ROOT / "docs" / "connection.md").read_text(encoding="utf-8")
+    assert [field.name for field in FIELDS if f"`{field.name}`" not in page] == []
+
+
+def test_the_documented_parameters_are_the_operators() -> None:
+    """Every parameter of the operator is on its page."""
+    from airflow_rollback_provider.operators.rollback import RollbackOperator
+
+    page = (ROOT / "docs" / "operator.md").read_text(encoding="utf-8")
+    names = set(inspect.signature(RollbackOperator.__init__).parameters) - {"self", "kwargs"}
+    assert {name for name in names if f"| `{name}` |" not in page} == set()
+
+
+def test_documented_errors_exist_and_are_retried_as_told() -> None:
+    """The table of failures names errors of the package and tells rightly which a retry follows."""
+    page = (ROOT / "docs" / "operator.md").read_text(encoding="utf-8")
+    table = page.partition("| The task fails with |")[2].partition("\n\n")[0]
+    told = {
+        name: retried.startswith("yes")
+        for names, _, retried in re.findall(r"^\| (`.*?) \| (.*) \| (.*?) \|$", table, re.MULTILINE)
+        for name in re.findall(r"`(\w+)`", names)
+    }
+    assert len(told) > 15
+    assert told == {name: vars(errors)[name].retryable for name in told}

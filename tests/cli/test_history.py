@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``airflow-rollback history`` against the sandbox."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+
+import pytest
+
+from airflow_rollback_provider.domain.deploys import Deploy
+from airflow_rollback_provider.sandbox.process import SandboxProcess
+from tests.cli.running import Cli, command
+
+
+def _ids(platform: SandboxProcess, key: str) -> list[str]:
+    return [row["id"] for row in platform.deployment(key, rows=1000)["deploys"]]
+
+
+def _pages(platform: SandboxProcess) -> int:
+    """Count the requests for the history since they were last forgotten."""
+    return sum("paginatedDeployRevisions" in json.dumps(request) for request in platform.requests())
+
+
+def test_the_newest_twenty_are_listed_newest_first(cli: Cli, platform: SandboxProcess) -> None:
+    """Without options a screenful comes, with the platform's ids to copy."""
+    deployment = platform.deployment("image-af3")
+    result = cli("history", deployment["id"])
+    head, *lines = result.out.splitlines()
+    assert (result.code, result.err) == (0, "")
+    assert head.split()[:2] == ["deploy", "when"]
+    assert [line.removeprefix("now").split()[0] for line in lines] == _ids(platform, "image-af3")[:20]
+    assert lines[0].startswith("now")
+
+
+def test_a_rollback_has_its_arrow(cli: Cli, platform: SandboxProcess) -> None:
+    """After D1, D2, D3, R(→D2) the first line says what R went back to."""
+    history = _ids(platform, "after-rollback")
+    result = cli("history", platform.deployment("after-rollback")["id"])
+    first = result.out.splitlines()[1]
+    assert first.startswith(f"now  {history[0]}")
+    assert f"→ {history[2]}" in first
+
+
+def test_json_lines_read_back_as_deploys(cli: Cli, platform: SandboxProcess) -> None:
+    """One object a line; the one that runs now is marked, the rest is what the package's own type reads."""
+    result = cli("history", platform.deployment("image-af3")["id"], "--json", "--limit", "3")
+    rows = [json.loads(line) for line in result.out.splitlines()]
+    assert [row.pop("runs_now") for row in rows] == [True, False, False]
+    assert [Deploy.from_dict(row).id for row in rows] == _ids(platform, "image-af3")[:3]
+
+
+def test_a_limit_reads_no_page_more_than_it_takes(cli: Cli, platform: SandboxProcess) -> None:
+    """Of ten thousand deploys one page is asked for."""
+    deployment = platform.deployment("ten-thousand", rows=1)["id"]
+    platform.clear_requests()
+    assert len(cli("history", deployment, "--limit", "50").out.splitlines()) == 51
+    assert _pages(platform) == 1
+
+
+def test_all_reads_the_whole_history(cli: Cli, platform: SandboxProcess) -> None:
+    """Every page comes, and every deploy once."""
+    platform.add_deployment(
+        "long", runtime="3.1-12", deploys=[{"age": age, "tag": f"t{age}"} for age in range(1, 251)]
+    )
+    lines = cli("history", platform.deployment("long")["id"], "--all").out.splitlines()[1:]
+    assert [line.removeprefix("now").split()[0] for line in lines] == _ids(platform, "long")
+
+
+def test_an_empty_history_is_no_error(cli: Cli, platform: SandboxProcess) -> None:
+    """A Deployment without deploys says so, and JSON has no line."""
+    deployment = platform.deployment("no-deploys")["id"]
+    assert cli("history", deployment).out == "The deploy history is empty.\n"
+    assert cli("history", deployment, "--json").out == ""
+
+
+def test_an_unknown_deployment_is_bad_input(cli: Cli, platform: SandboxProcess) -> None:
+    """The platform's word on it reaches the person, on stderr alone."""
+    result = cli("history", "cnosuchdeployment00000000")
+    assert (result.code, result.out) == (2, "")
+    assert "DeploymentNotFound" in result.err
+    assert "cnosuchdeployment00000000" in result.err
+
+
+@pytest.mark.parametrize("number", ["0", "-1", "many", "1.5"])
+def test_a_limit_is_a_whole_number_from_one_on(cli: Cli, number: str) -> None:
+    """Nothing is asked of anybody for a limit that is none."""
+    assert cli("history", "x", f"--limit={number}").code == 2
+
+
+def test_head_gets_its_lines_and_the_rest_is_not_read(
+    platform: SandboxProcess, environment: dict[str, str]
+) -> None:
+    """`history --all | head -3` ends at once and in silence, long before the last page."""
+    deployment = platform.deployment("ten-thousand", rows=1)["id"]
+    platform.clear_requests()
+    environment["AIRFLOW_CONN_ASTRO_PRIVATE_CLOUD_DEFAULT"] = platform.connection_json()
+    with subprocess.Popen(
+        command("history", deployment, "--all"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        lines = [process.stdout.readline() for _ in range(3)]
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 0
+    assert all(lines)
+    assert _pages(platform) < 50

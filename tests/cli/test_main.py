@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The entry point: arguments, exit codes, streams."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import airflow_rollback_provider
+from airflow_rollback_provider.cli import exits
+from airflow_rollback_provider.cli.exits import Exit, exit_of
+from airflow_rollback_provider.cli.main import COMMANDS
+from airflow_rollback_provider.domain import errors
+from tests.cli.running import ROOT, Cli, command
+
+
+def test_version(cli: Cli) -> None:
+    """The version is the package's."""
+    result = cli("--version")
+    assert (result.code, result.out) == (0, f"airflow-rollback {airflow_rollback_provider.__version__}\n")
+
+
+@pytest.mark.parametrize("arguments", [(), ("nonsense",), ("compat",), ("compat", "--no-such", "1", "2")])
+def test_wrong_usage_exits_with_2(cli: Cli, arguments: tuple[str, ...]) -> None:
+    """What argparse complains about is bad input like any other."""
+    result = cli(*arguments)
+    assert (result.code, result.out) == (2, "")
+    assert "usage: airflow-rollback" in result.err
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help(cli: Cli, name: str) -> None:
+    """Help comes without a connection and without Airflow having been asked anything."""
+    result = cli(name, "--help")
+    assert result.code == 0
+    assert result.out.startswith(f"usage: airflow-rollback {name}")
+
+
+def test_every_error_has_an_exit_code() -> None:
+    """No error of the package falls through to 'this is an error in the package'."""
+    kinds = [
+        kind for _, kind in inspect.getmembers(errors, inspect.isclass) if kind is not errors.RollbackError
+    ]
+    codes = {kind.__name__: exit_of(kind("x"))[0] for kind in kinds if issubclass(kind, errors.RollbackError)}
+    assert set(codes.values()) == {Exit.REFUSED, Exit.BAD_INPUT, Exit.TROUBLE, Exit.NOT_DONE}
+    assert codes["StalePlan"] is Exit.REFUSED
+    assert codes["InvalidConnection"] is Exit.TROUBLE
+    assert codes["DeploymentNotFound"] is Exit.BAD_INPUT
+    assert codes["OutcomeUnknown"] is Exit.NOT_DONE
+
+
+def test_every_exit_code_is_explained(cli: Cli) -> None:
+    """The help page lists them all."""
+    page = cli("--help").out
+    assert all(f"  {code.value:<4} {exits.MEANINGS[code]}" in page for code in Exit)
+
+
+def test_a_defect_is_not_taken_for_a_refusal(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An error that nobody foresaw shows its traceback and has an exit code of its own."""
+    module = importlib.import_module("airflow_rollback_provider.cli.commands.compat")
+
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("oops")
+
+    monkeypatch.setattr(module, "run", broken)
+    result = cli("compat", "3.1-12", "3.1-8")
+    assert result.code == Exit.BUG
+    assert "ZeroDivisionError: oops" in result.err
+
+
+def test_a_command_that_cannot_be_imported_is_a_defect_too(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python itself would end with 1, which means refused here."""
+    monkeypatch.setitem(sys.modules, "airflow_rollback_provider.cli.commands.compat", None)
+    assert cli("compat", "3.1-12", "3.1-8").code == Exit.BUG
+
+
+def test_debug_shows_where_an_error_came_from(cli: Cli) -> None:
+    """Without --debug an error of the package is words alone."""
+    assert "Traceback" not in cli("compat", "v12", "3.1-8").err
+    assert "Traceback" in cli("compat", "v12", "3.1-8", "--debug").err
+
+
+@pytest.mark.parametrize("name", ["sandbox", "demo"])
+def test_a_missing_extra_is_one_line(tmp_path: Path, name: str) -> None:
+    """Without the extra the command says what to install."""
+    (tmp_path / "uvicorn.py").write_text("raise ModuleNotFoundError('gone', name='uvicorn')\n")
+    done = subprocess.run(
+        command(name), capture_output=True, text=True, cwd=ROOT, env={"PYTHONPATH": f"{tmp_path}:{ROOT}"}
+    )
+    assert (done.returncode, done.stdout) == (Exit.TROUBLE, "")
+    assert "pip install 'airflow-rollback-provider[sandbox]'" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_reader_that_leaves_is_no_error() -> None:
+    """`airflow-rollback … | head` ends quietly."""
+    pipeline = subprocess.Popen(
+        command("compat", "3.1-12", "3.1-8"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT
+    )
+    assert pipeline.stdout is not None
+    assert pipeline.stderr is not None
+    pipeline.stdout.close()
+    with pipeline.stderr:
+        assert pipeline.stderr.read() == b""
+    assert pipeline.wait() == 0
+
+
+def test_an_encoding_without_arrows_is_no_error() -> None:
+    """A terminal that knows only ASCII gets question marks instead of a traceback."""
+    done = subprocess.run(
+        command("compat", "3.1-12", "3.1-8"),
+        capture_output=True,
+        cwd=ROOT,
+        env={"PYTHONIOENCODING": "ascii", "PYTHONPATH": str(ROOT)},
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"Runtime 3.1-12 (Airflow 3.1) ? Runtime 3.1-8" in done.stdout
+
+
+def test_the_script_is_declared() -> None:
+    """`airflow-rollback` leads to the entry point."""
+    declared = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    assert 'airflow-rollback = "airflow_rollback_provider.cli:main"' in declared
+    assert callable(sys.modules["airflow_rollback_provider.cli"].main)

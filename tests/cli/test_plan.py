@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``airflow-rollback plan`` against the sandbox."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from airflow_rollback_provider.cli.arguments import DEFAULT_CONN_ID
+from airflow_rollback_provider.domain.plan import RollbackPlan
+from airflow_rollback_provider.hooks.deploy_history import DeployHistoryHook
+from airflow_rollback_provider.sandbox.process import SandboxProcess
+from tests.cli.running import Cli
+
+
+def test_the_default_connection_is_the_hooks() -> None:
+    """The command line writes the name out, so as not to import Airflow for it."""
+    assert DeployHistoryHook.default_conn_name == DEFAULT_CONN_ID
+
+
+def test_an_allowed_plan_exits_with_0_and_changes_nothing(cli: Cli, platform: SandboxProcess) -> None:
+    """The plan is printed as a person reads it; the history is as before."""
+    before = platform.deployment("image-af3")
+    result = cli("plan", before["id"])
+    assert (result.code, result.err) == (0, "")
+    assert "verdict allowed" in result.out
+    assert before["deploys"][2]["id"] in result.out
+    assert platform.deployment("image-af3")["deploys"] == before["deploys"]
+
+
+def test_a_refused_plan_exits_with_1_and_says_all_that_is_wrong(cli: Cli, platform: SandboxProcess) -> None:
+    """A refusal is the result that was asked for: it is on stdout, with every failed check."""
+    deployment = platform.deployment("runtime-3-0")
+    platform.change_deployment("runtime-3-0", rollback_enabled=False)
+    result = cli("plan", deployment["id"], "--to", deployment["deploys"][1]["id"])
+    assert (result.code, result.err) == (1, "")
+    for code in ("RUNTIME-3.0-1-TO-3.1-1", "ROLLBACK-OFF-ON-DEPLOYMENT"):
+        assert code in result.out
+
+
+def test_json_is_a_plan_that_reads_back(cli: Cli, platform: SandboxProcess) -> None:
+    """What --json prints is what --plan takes."""
+    result = cli("plan", platform.deployment("dag-deploy-af3")["id"], "--scope", "dags", "--json")
+    plan = RollbackPlan.from_dict(json.loads(result.out))
+    assert (result.code, plan.allowed, plan.scope.value) == (0, True, "dags")
+
+
+@pytest.mark.parametrize("target", ["tag:", "commit:xyz", "airflow:two", "before:yesterday", "  "])
+def test_a_target_that_says_nothing_is_bad_input(cli: Cli, platform: SandboxProcess, target: str) -> None:
+    """The error says how targets are written."""
+    result = cli("plan", platform.deployment("image-af3")["id"], "--to", target)
+    assert (result.code, result.out) == (2, "")
+    assert "InvalidTarget" in result.err
+
+
+def test_no_fitting_deploy_is_bad_input(cli: Cli, platform: SandboxProcess) -> None:
+    """A history of one deploy has nothing to go back to."""
+    result = cli("plan", platform.deployment("one-deploy")["id"])
+    assert (result.code, result.out) == (2, "")
+    assert "DeployNotFound" in result.err
+
+
+@pytest.mark.parametrize(
+    ("token", "error"), [("expired", "TokenExpired"), ("no-history", "PermissionMissing")]
+)
+def test_a_token_that_does_not_do_is_trouble(
+    cli: Cli, platform: SandboxProcess, monkeypatch: pytest.MonkeyPatch, token: str, error: str
+) -> None:
+    """The name of the error says what to mend."""
+    monkeypatch.setenv("AIRFLOW_CONN_ASTRO_PRIVATE_CLOUD_DEFAULT", platform.connection_json(token))
+    result = cli("plan", platform.deployment("image-af3")["id"])
+    assert (result.code, result.out) == (3, "")
+    assert error in result.err
+
+
+def test_a_platform_that_is_not_there_is_trouble(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing listens on port 9 of this machine."""
+    monkeypatch.setattr("airflow_rollback_provider.platforms.policy.Policy.tries", 1)
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    connection = {"conn_type": "astro_private_cloud", "host": "http://127.0.0.1:9", "password": "x" * 20}
+    monkeypatch.setenv("AIRFLOW_CONN_SHUT", json.dumps(connection))
+    result = cli("plan", "cdeployment00000000000000", "--conn-id", "shut")
+    assert (result.code, result.out) == (3, "")
+    assert "PlatformUnreachable" in result.err
+
+
+def test_a_missing_connection_is_named(cli: Cli) -> None:
+    """The error says where Airflow looked and how to add it."""
+    result = cli("plan", "x", "--conn-id", "no_such")
+    assert (result.code, result.out) == (3, "")
+    assert "no connection 'no_such'" in result.err
+    assert "AIRFLOW_CONN_NO_SUCH" in result.err
+    assert "Traceback" not in result.err
+
+
+@pytest.mark.parametrize("text", ["{broken", "https://someone:s3cret/tok@host:port", '["a list"]', "{}"])
+def test_a_connection_that_cannot_be_read_keeps_its_secrets(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    """The error names the connection and shows no piece of it."""
+    monkeypatch.setenv("AIRFLOW_CONN_BROKEN", text)
+    result = cli("plan", "x", "--conn-id", "broken", "--debug")
+    assert (result.code, result.out) == (3, "")
+    assert "'broken'" in result.err
+    assert "s3cret" not in result.err

@@ -1,0 +1,327 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``airflow-rollback roll-back`` against the sandbox."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_rollback_provider.cli import following
+from airflow_rollback_provider.sandbox.process import SandboxProcess
+from tests.cli.running import Cli, command
+
+ROLL_BACK = ("roll-back", "--description", "prices are wrong since noon", "--yes")
+INTENT = re.compile(r"Intent ([0-9a-f]{20})")
+
+
+def _rows(platform: SandboxProcess, key: str = "image-af3") -> list[dict[str, Any]]:
+    return platform.deployment(key)["deploys"]
+
+
+@pytest.fixture
+def deployment(platform: SandboxProcess, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The id of a Deployment on Airflow 3 that can be rolled back."""
+    monkeypatch.setattr(following, "POLL_INTERVAL", 0.1)
+    monkeypatch.setattr("airflow_rollback_provider.domain.waiting._FIRST_DELAY", 0.1)
+    return str(platform.deployment("image-af3")["id"])
+
+
+def test_one_rollback_to_the_previous_deploy(cli: Cli, platform: SandboxProcess, deployment: str) -> None:
+    """The plan comes first, then one new deploy with the reason and the printed intent, then the end."""
+    before = _rows(platform)
+    result = cli(*ROLL_BACK, deployment)
+    after = _rows(platform)
+    assert (result.code, result.err) == (0, "")
+    assert result.out.startswith("Rollback plan for Deployment 'Billing'")
+    assert [row["id"] for row in after[1:]] == [row["id"] for row in before]
+    assert after[0]["rollbackFromId"] == before[2]["id"]
+    intent = INTENT.search(result.out)
+    assert intent is not None
+    assert after[0]["description"] == f"prices are wrong since noon [rollback-intent:{intent[1]}]"
+    assert f"The rollback {after[0]['id']} is done." in result.out
+
+
+def test_each_call_is_a_wish_of_its_own(cli: Cli, platform: SandboxProcess, deployment: str) -> None:
+    """Two calls roll back twice, each further back."""
+    assert cli(*ROLL_BACK, deployment).code == 0
+    assert cli(*ROLL_BACK, deployment).code == 0
+    assert len({row["rollbackFromId"] for row in _rows(platform)[:2]}) == 2
+
+
+def test_no_wait_leaves_and_says_how_to_look(cli: Cli, platform: SandboxProcess, deployment: str) -> None:
+    """It is submitted when the command returns, and goes on."""
+    platform.settings(rollback_seconds=3600)
+    result = cli(*ROLL_BACK, deployment, "--no-wait")
+    assert result.code == 0
+    assert f"To look: airflow-rollback history {deployment}" in result.out
+    assert _rows(platform)[0]["status"] == "INITIALIZED"
+
+
+def test_an_earlier_call_is_taken_up_by_its_intent(
+    cli: Cli, platform: SandboxProcess, deployment: str
+) -> None:
+    """The rollback is found by its mark and followed to the end; none is submitted."""
+    platform.settings(rollback_seconds=3600)
+    first = INTENT.search(cli(*ROLL_BACK, deployment, "--no-wait").out)
+    assert first is not None
+    rows = _rows(platform)
+    platform.change_deploy("image-af3", rows[0]["id"], outcome="DEPLOYED", seconds=0)
+    result = cli(*ROLL_BACK, deployment, "--intent", first[1])
+    assert (result.code, result.err) == (0, "")
+    assert "nothing is submitted now" in result.out
+    assert len(_rows(platform)) == len(rows)
+
+
+def test_an_intent_that_is_not_found_is_submitted_under_that_name(
+    cli: Cli, platform: SandboxProcess, deployment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When the first request never arrived, the second call is the first."""
+    monkeypatch.setattr("airflow_rollback_provider.cli.commands.roll_back._PAUSES", (0.0,))
+    intent = "0123456789abcdef0123"
+    assert cli(*ROLL_BACK, deployment, "--intent", intent).code == 0
+    assert _rows(platform)[0]["description"].endswith(f"[rollback-intent:{intent}]")
+
+
+def test_a_lost_answer_does_not_lead_to_two_rollbacks(
+    cli: Cli, platform: SandboxProcess, deployment: str
+) -> None:
+    """The connection is cut after the platform has committed: the rollback is found and followed."""
+    before = len(_rows(platform))
+    platform.fault("drop_after", "rollbackDeployment")
+    assert cli(*ROLL_BACK, deployment).code == 0
+    assert len(_rows(platform)) == before + 1
+
+
+def test_a_request_without_a_trace_is_unknown_not_failed(
+    cli: Cli, platform: SandboxProcess, deployment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The connection is cut and the history shows nothing: 4, and how to take it up without choosing anew."""
+    monkeypatch.setattr("airflow_rollback_provider.hooks.submission._PAUSES", (0.0,))
+    target = _rows(platform)[2]["id"]
+    platform.fault("drop_before", "rollbackDeployment")
+    result = cli(*ROLL_BACK, deployment)
+    assert result.code == 4
+    assert "OutcomeUnknown" in result.err
+    intent = INTENT.search(result.out)
+    assert intent is not None
+    assert f"--intent {intent[1]}" in result.err
+    assert f"--to id:{target} --scope image" in result.err
+
+
+def test_a_rollback_that_fails_on_the_platform_is_4(
+    cli: Cli, platform: SandboxProcess, deployment: str
+) -> None:
+    """It was submitted and did not end well: neither refused nor bad input."""
+    platform.next_rollbacks({"outcome": "FAILED", "seconds": 0, "reason": "image pull back-off"})
+    result = cli(*ROLL_BACK, deployment)
+    assert result.code == 4
+    assert "RollbackFailed" in result.err
+    assert "image pull back-off" in result.err
+
+
+def test_a_timeout_is_4_and_says_that_it_may_go_on(
+    cli: Cli, platform: SandboxProcess, deployment: str
+) -> None:
+    """A rollback cannot be recalled; the hints say how to look and how to wait again."""
+    platform.settings(rollback_seconds=3600)
+    result = cli(*ROLL_BACK, deployment, "--timeout", "0.2")
+    assert result.code == 4
+    assert "RollbackTimedOut" in result.err
+    assert "To follow it: airflow-rollback roll-back" in result.err
+
+
+@pytest.mark.parametrize(
+    ("key", "arguments", "code", "error"),
+    [
+        ("rollback-disabled", (), 1, "PlanRefused"),
+        ("moved-to-af3", ("--to", "airflow:2"), 1, "AcknowledgementMissing"),
+        ("image-af3", ("--to", "cnosuchdeploy000000000000"), 2, "DeployNotFound"),
+        ("image-af3", ("--description", "  "), 2, "InvalidDescription"),
+        ("image-af3", ("--description", "x" * 2000), 2, "InvalidDescription"),
+        ("no-deploys", (), 2, "DeployNotFound"),
+        ("only-failures", (), 2, "DeployNotFound"),
+    ],
+)
+def test_what_must_not_go_changes_nothing(
+    cli: Cli, platform: SandboxProcess, key: str, arguments: tuple[str, ...], code: int, error: str
+) -> None:
+    """Each refusal has its exit code and name, and the history is as before."""
+    before = _rows(platform, key)
+    result = cli(*ROLL_BACK, platform.deployment(key)["id"], *arguments)
+    assert result.code == code
+    assert error in result.err
+    assert _rows(platform, key) == before
+
+
+def test_without_a_terminal_nothing_is_submitted_without_yes(
+    cli: Cli, platform: SandboxProcess, deployment: str
+) -> None:
+    """A pipeline has to say --yes."""
+    before = _rows(platform)
+    result = cli("roll-back", deployment, "--description", "x")
+    assert result.code == 2
+    assert "--yes" in result.err
+    assert _rows(platform) == before
+
+
+def test_from_airflow_3_to_2_with_acknowledgement(
+    cli: Cli, platform: SandboxProcess, deployment: str
+) -> None:
+    """Flag and --yes together let a script cross the major version."""
+    crossing = platform.deployment("moved-to-af3")["id"]
+    result = cli(*ROLL_BACK, crossing, "--to", "airflow:2", "--acknowledge-airflow-3-to-2")
+    assert result.code == 0
+    assert "runs Runtime 13.2.0 (Airflow 2.11)" in result.out
+
+
+def test_a_downgrade_is_not_followed_from_inside(
+    cli: Cli, platform: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The command would be stopped with the Deployment that it runs in; --no-wait submits and leaves."""
+    crossing, before = platform.deployment("moved-to-af3")["id"], _rows(platform, "moved-to-af3")
+    monkeypatch.setenv("ASTRO_DEPLOYMENT_ID", crossing)
+    arguments = (*ROLL_BACK, crossing, "--to", "airflow:2", "--acknowledge-airflow-3-to-2")
+    result = cli(*arguments)
+    assert result.code == 1
+    assert "runs inside" in result.err
+    assert _rows(platform, "moved-to-af3") == before
+    assert cli(*arguments, "--no-wait").code == 0
+
+
+@pytest.fixture
+def stored(cli: Cli, deployment: str, tmp_path: Path) -> Path:
+    """A plan in a file, made with plan --json."""
+    path = tmp_path / "plan.json"
+    path.write_text(cli("plan", deployment, "--json").out, encoding="utf-8")
+    return path
+
+
+def test_a_stored_plan_is_carried_out(
+    cli: Cli, platform: SandboxProcess, deployment: str, stored: Path
+) -> None:
+    """The deploy that the plan names is rolled back to."""
+    target = json.loads(stored.read_text())["target"]["id"]
+    assert cli(*ROLL_BACK, deployment, "--plan", str(stored)).code == 0
+    assert _rows(platform)[0]["rollbackFromId"] == target
+
+
+def test_a_stale_plan_is_refused(cli: Cli, platform: SandboxProcess, deployment: str, stored: Path) -> None:
+    """A deploy landed since the person looked: nothing is submitted, and nothing is planned afresh."""
+    platform.land_deploy("image-af3", tag="release-45", outcome="DEPLOYED")
+    before = _rows(platform)
+    result = cli(*ROLL_BACK, deployment, "--plan", str(stored))
+    assert result.code == 1
+    assert "StalePlan" in result.err
+    assert _rows(platform) == before
+
+
+def test_a_plan_with_refusals_cut_out_is_still_refused(
+    cli: Cli, platform: SandboxProcess, deployment: str, stored: Path
+) -> None:
+    """What a file says about checks is not believed: they run again."""
+    platform.change_deployment("image-af3", rollback_enabled=False)
+    before = _rows(platform)
+    result = cli(*ROLL_BACK, deployment, "--plan", str(stored))
+    assert result.code == 1
+    assert "ROLLBACK-OFF-ON-DEPLOYMENT" in result.err
+    assert _rows(platform) == before
+
+
+def test_a_plan_for_another_deployment_is_bad_input(cli: Cli, platform: SandboxProcess, stored: Path) -> None:
+    """A plan is carried out on the Deployment that it was made for."""
+    other = platform.deployment("image-af2")["id"]
+    result = cli(*ROLL_BACK, other, "--plan", str(stored))
+    assert result.code == 2
+    assert "not for Deployment" in result.err
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", "not JSON", '{"format": 999}', "[" * 100_000])
+def test_a_file_that_is_no_plan_is_bad_input(cli: Cli, tmp_path: Path, text: str) -> None:
+    """Whatever the file holds, it is a clear error; the platform is not asked."""
+    (tmp_path / "plan.json").write_text(text)
+    result = cli(*ROLL_BACK, "x", "--plan", str(tmp_path / "plan.json"))
+    assert result.code == 2
+    assert "plan" in result.err
+    assert "Traceback" not in result.err
+
+
+def test_a_plan_leaves_no_room_for_another_choice(cli: Cli, stored: Path) -> None:
+    """--plan and --to contradict each other."""
+    assert cli(*ROLL_BACK, "x", "--plan", str(stored), "--to", "previous").code == 2
+
+
+def test_a_missing_plan_file_is_bad_input(cli: Cli, tmp_path: Path) -> None:
+    """The error names the file."""
+    result = cli(*ROLL_BACK, "x", "--plan", str(tmp_path / "absent.json"))
+    assert result.code == 2
+    assert "absent.json" in result.err
+
+
+@pytest.mark.parametrize(
+    "arguments", [("--intent", "xyz"), ("--timeout", "0"), ("--timeout", "nan"), ("--scope", "all")]
+)
+def test_options_that_cannot_be_used(cli: Cli, arguments: tuple[str, str]) -> None:
+    """argparse turns them down before anything is asked."""
+    assert cli(*ROLL_BACK, "x", *arguments).code == 2
+
+
+def test_a_person_at_a_terminal_is_asked(platform: SandboxProcess, environment: dict[str, str]) -> None:
+    """The question comes on the terminal, the answer no changes nothing, and stdout holds the plan alone."""
+    deployment, before = platform.deployment("image-af3")["id"], _rows(platform)
+    environment["AIRFLOW_CONN_ASTRO_PRIVATE_CLOUD_DEFAULT"] = platform.connection_json()
+    keyboard, terminal = pty.openpty()
+    try:
+        with subprocess.Popen(
+            command("roll-back", deployment, "--description", "x"),
+            stdin=terminal,
+            stdout=subprocess.PIPE,
+            stderr=terminal,
+            env=environment,
+            text=True,
+        ) as process:
+            os.write(keyboard, b"no\n")
+            assert process.stdout is not None
+            assert process.stdout.read().startswith("Rollback plan")
+        assert process.returncode == 1
+        assert b"Type yes:" in os.read(keyboard, 10_000)
+    finally:
+        os.close(keyboard)
+        os.close(terminal)
+    assert _rows(platform) == before
+
+
+def test_ctrl_c_stops_looking_and_not_the_rollback(
+    platform: SandboxProcess, environment: dict[str, str]
+) -> None:
+    """The words say that it goes on and how to look; the history has one rollback, still in progress."""
+    deployment, before = platform.deployment("image-af3")["id"], _rows(platform)
+    platform.settings(rollback_seconds=3600)
+    environment["AIRFLOW_CONN_ASTRO_PRIVATE_CLOUD_DEFAULT"] = platform.connection_json()
+    with subprocess.Popen(
+        command(*ROLL_BACK, deployment),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        for line in process.stdout:
+            if "in progress" in line:
+                process.send_signal(signal.SIGINT)
+                break
+        error = process.stderr.read()
+    assert process.returncode == 4
+    assert "cannot be recalled and goes on" in error
+    assert f"To look: airflow-rollback history {deployment}" in error
+    assert "Traceback" not in error
+    after = _rows(platform)
+    assert (len(after), after[0]["status"]) == (len(before) + 1, "INITIALIZED")

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The table of a deploy history."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+
+import pytest
+
+from airflow_rollback_provider.cli.tables import history_lines, history_table
+from airflow_rollback_provider.cli.text import width_of
+from airflow_rollback_provider.domain.deploys import Deploy, DeployStatus
+
+_NEWEST = datetime(2026, 11, 23, 9, 30, tzinfo=timezone.utc)
+
+
+def _deploy(number: int, **fields: object) -> Deploy:
+    deploy = Deploy(
+        id=f"cdeploy{number:018}",
+        deployment_id="cdeployment",
+        created_at=_NEWEST - timedelta(hours=number),
+        status=DeployStatus.SUCCEEDED,
+        type="IMAGE_ONLY",
+        image_tag=f"release-{number}",
+        runtime_version="3.1-12",
+        created_by="Ann Editor",
+        description=f"Release {number} of the billing project, with a sentence about it",
+    )
+    return replace(deploy, **fields)  # type: ignore[arg-type]  # fields of Deploy by name
+
+
+_HISTORY = [
+    _deploy(0, status=DeployStatus.FAILED),
+    _deploy(1, rolled_back_to=_deploy(3).id, description="Bad prices [rollback-intent:0123456789abcdef0123]"),
+    _deploy(2),
+    _deploy(3),
+]
+
+
+def test_what_runs_now_is_marked_once() -> None:
+    """The newest deploy that succeeded runs now: not a failed one above it, nothing below it."""
+    lines = history_table(_HISTORY).splitlines()
+    assert [line.startswith("now") for line in lines] == [False, False, True, False, False]
+
+
+def test_a_rollback_points_to_what_it_went_back_to() -> None:
+    """The arrow names that deploy by its id, and the intent mark stays out of sight."""
+    rollback = history_table(_HISTORY).splitlines()[2]
+    assert rollback.endswith(f"→ {_HISTORY[3].id} Bad prices")
+
+
+def test_times_are_in_utc_and_the_heading_says_so() -> None:
+    """A deploy made at half past nine in Berlin is listed at half past eight."""
+    berlin = timezone(timedelta(hours=1))
+    table = history_table([_deploy(0, created_at=datetime(2026, 11, 23, 9, 30, tzinfo=berlin))])
+    assert "when (UTC)" in table
+    assert "2026-11-23 08:30" in table
+
+
+def test_columns_line_up() -> None:
+    """Every cell of a column begins under its heading."""
+    head, *rows = history_table(_HISTORY).splitlines()
+    for heading, cells in {
+        "status": ("failed", "succeeded", "succeeded", "succeeded"),
+        "Runtime": ("3.1-12",) * 4,
+    }.items():
+        at = head.index(heading)
+        assert all(row[at:].startswith(cell) for row, cell in zip(rows, cells, strict=True))
+
+
+@pytest.mark.parametrize("width", [200, 140, 120, 110, 100, 80])
+def test_the_table_fits_the_terminal(width: int) -> None:
+    """Descriptions shrink first, then columns go; ids are never cut, since people copy them."""
+    lines = history_table(_HISTORY, width).splitlines()
+    assert max(map(width_of, lines)) <= width
+    assert all(deploy.id in line for deploy, line in zip(_HISTORY, lines[1:], strict=False))
+
+
+def test_columns_without_room_are_named() -> None:
+    """A narrow terminal says what it leaves out; a wide one leaves out nothing."""
+    assert "No room for: type, by." in history_table(_HISTORY, 105).splitlines()[-1]
+    assert "No room for" not in history_table(_HISTORY, 200)
+
+
+def test_without_a_terminal_nothing_is_cut() -> None:
+    """Text for a file or a pipe is complete."""
+    assert _HISTORY[2].description in history_table(_HISTORY)
+
+
+def test_descriptions_cannot_steer_the_terminal() -> None:
+    """Escape sequences and line breaks in a description stay text of its own line."""
+    table = history_table([_deploy(0, description="bad\x1b[2J\nnow  forged line")])
+    assert "\x1b" not in table
+    assert len(table.splitlines()) == 2
+
+
+def test_what_the_platform_leaves_out_is_a_dash() -> None:
+    """A row without a tag, Runtime or author is listed like any other."""
+    bare = Deploy(id="c1", deployment_id="c0", created_at=_NEWEST, status=DeployStatus.UNKNOWN)
+    assert history_table([bare]).splitlines()[1].split() == [
+        "c1",
+        "2026-11-23",
+        "09:30",
+        "unknown",
+        "-",
+        "-",
+        "-",
+    ]
+
+
+def test_an_empty_history_says_so() -> None:
+    """There is no heading without rows."""
+    assert history_table([]) == "The deploy history is empty."
+
+
+def test_a_long_history_is_streamed() -> None:
+    """The first lines come before more than a sample was read, however long the history is."""
+    read = 0
+
+    def endless() -> Iterator[Deploy]:
+        nonlocal read
+        while True:
+            read += 1
+            yield _deploy(read)
+
+    lines = history_lines(endless())
+    assert next(lines).strip().startswith("deploy")
+    next(lines)
+    assert read <= 100
