@@ -9,9 +9,14 @@ import os
 import shutil
 import tempfile
 import warnings
+from collections.abc import Generator, Iterator
+from typing import Any
 
 import pytest
 from hypothesis import settings
+
+from tests.support import everywhere
+from tests.support.leaks import Evidence
 
 # Airflow reads its home when it is imported, which the first test module may do: later is too late.
 AIRFLOW_HOME = tempfile.mkdtemp(prefix="airflow-rollback-tests-")
@@ -56,3 +61,25 @@ def airflow_db() -> None:
         from airflow.utils.db import initdb
 
         initdb()
+
+
+@pytest.fixture(autouse=True)
+def no_token_is_left(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Whatever a test makes has no token of the embedded platform in it."""
+    if not everywhere.is_watched(request.node):
+        yield
+        return
+    evidence = Evidence()
+    with everywhere.watching(evidence):
+        yield
+    found = evidence.find()
+    assert not found, "\n".join(found)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
+    """Fail a test that printed a token."""
+    report = yield
+    if everywhere.is_watched(item) and (found := everywhere.printed(report)):
+        report.outcome, report.longrepr = "failed", "A token was printed:\n" + "\n".join(found)
+    return report

@@ -10,6 +10,7 @@ import pytest
 from airflow_rollback_provider.demo.airflow_home import ThrowAwayAirflow
 from airflow_rollback_provider.demo.story import CONNECTION, DAG_ID, TASK_ID, example_dag
 from airflow_rollback_provider.sandbox.process import SandboxProcess
+from tests.support.leaks import require_no_token_in
 
 pytestmark = [pytest.mark.matrix, pytest.mark.processes, pytest.mark.timeout(400)]
 SECONDS_TO_START = 300.0
@@ -79,3 +80,8 @@ def test_every_example_dag_parses(airflow: ThrowAwayAirflow) -> None:
     """Airflow itself has no import error to report of the examples."""
     assert airflow.metadata.has_dag(DAG_ID)
     assert airflow.metadata.import_errors() == ""
+
+
+def test_no_token_is_in_what_airflow_keeps(airflow: ThrowAwayAirflow) -> None:
+    """Neither its database, with XComs, triggers and rendered templates, nor a log of the runs before."""
+    require_no_token_in(airflow)

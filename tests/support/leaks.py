@@ -11,8 +11,10 @@ import traceback
 import urllib.parse
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
+from airflow_rollback_provider.demo.airflow_home import ThrowAwayAirflow
 from airflow_rollback_provider.sandbox.tokens import TOKENS
 
 _CHATTY = ("urllib3", "requests", "httpx", "httpcore", "asyncio", "airflow", "airflow.task", "concurrent")
@@ -68,6 +70,12 @@ class Evidence:
         else:
             self.add(where, data.decode("latin-1"))
 
+    def add_files(self, folder: Path) -> None:
+        """Keep all files below a folder, of whatever kind."""
+        for path in sorted(folder.rglob("*")):
+            if path.is_file():
+                self._texts.append((str(path.relative_to(folder)), path.read_bytes().decode("latin-1")))
+
     def find(self) -> list[str]:
         """Return where the secret is, with what stands around it."""
         found = []
@@ -100,21 +108,29 @@ class _Handler(logging.Handler):
 
 
 @contextmanager
-def listening(evidence: Evidence) -> Iterator[None]:
-    """Collect every log line from DEBUG on, before anything masks it."""
+def listening(evidence: Evidence, *, drop: bool = True) -> Iterator[None]:
+    """Collect every log line from DEBUG on, before anything masks it.
+
+    :param drop: keep what Airflow 3 logs from going on to where it would be printed.
+    """
     handler = _Handler(evidence)
     loggers = [logging.getLogger()] + [logging.getLogger(name) for name in _CHATTY]
     loggers += [
         logger for logger in logging.root.manager.loggerDict.values() if isinstance(logger, logging.Logger)
     ]
-    before = {id(logger): (logger, logger.level, logger.disabled) for logger in loggers}
+    # What goes into a database is Airflow's to encrypt, and SQLAlchemy logs it only when asked to.
+    before = {
+        id(logger): (logger, logger.level, logger.disabled)
+        for logger in loggers
+        if not logger.name.startswith("sqlalchemy")
+    }
     for logger, _, _ in before.values():
         logger.setLevel(logging.DEBUG)
         logger.disabled = False
         if logger is logging.getLogger() or not logger.propagate:
             logger.addHandler(handler)
     try:
-        with _listening_to_structlog(evidence):
+        with _listening_to_structlog(evidence, drop):
             yield
     finally:
         for logger, level, disabled in before.values():
@@ -124,7 +140,7 @@ def listening(evidence: Evidence) -> Iterator[None]:
 
 
 @contextmanager
-def _listening_to_structlog(evidence: Evidence) -> Iterator[None]:
+def _listening_to_structlog(evidence: Evidence, drop: bool) -> Iterator[None]:
     """Airflow 3 logs past the standard library."""
     try:
         import structlog
@@ -139,15 +155,28 @@ def _listening_to_structlog(evidence: Evidence) -> Iterator[None]:
         elif info:
             evidence.add("log", traceback.format_exc())
         evidence.add("log", dict(event))
-        raise structlog.DropEvent
+        if drop:
+            raise structlog.DropEvent
+        return event
 
     before = structlog.get_config()
+    # Those that go on are printed: no more of them than Airflow would.
+    rest = () if drop else before["processors"]
+    from_debug_on = structlog.make_filtering_bound_logger(logging.DEBUG)
     structlog.configure(
-        processors=[structlog.stdlib.PositionalArgumentsFormatter(), collect],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG),
+        processors=[structlog.stdlib.PositionalArgumentsFormatter(), collect, *rest],
+        wrapper_class=from_debug_on if drop else before["wrapper_class"],
         cache_logger_on_first_use=False,
     )
     try:
         yield
     finally:
         structlog.configure(**before)
+
+
+def require_no_token_in(airflow: ThrowAwayAirflow) -> None:
+    """Fail if an Airflow keeps a token anywhere in its home: database, logs, configuration."""
+    evidence = Evidence()
+    evidence.add_files(airflow.home)
+    assert evidence.holds("airflow.db", "roll_back"), "the search looks in the right place"
+    evidence.require_clean()

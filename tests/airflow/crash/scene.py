@@ -45,8 +45,7 @@ class Seen:
 
     :param state: the run's state.
     :param tries: how often the task was tried.
-    :param rollbacks: entries of the history that carry the run's intent.
-    :param targets: ids of the deploys that they go back to.
+    :param targets: ids of the deploys to which the rollbacks that carry the run's intent go back.
     :param others: rollbacks in the history besides, whatever they carry.
     :param then: what the last try did, in the words of the table.
     :param remembered: whether an Airflow Variable still keeps what was chosen.
@@ -55,7 +54,6 @@ class Seen:
 
     state: str
     tries: int
-    rollbacks: int
     targets: tuple[str, ...]
     others: int
     then: str
@@ -118,10 +116,10 @@ class Scene:
         self.airflow.wait_for_task(self.dag_id, self.run_id, TASK, {state}, SECONDS)
 
     def wait_for_try(self, number: int) -> None:
-        """Wait until the task is at a try."""
+        """Wait until the task is at a try or beyond."""
         tasks = self.airflow.metadata.tasks
         self._until(
-            lambda: [task.try_number for task in tasks(self.dag_id, self.run_id)] == [number],
+            lambda: any(task.try_number >= number for task in tasks(self.dag_id, self.run_id)),
             f"try {number}",
         )
 
@@ -181,7 +179,6 @@ class Scene:
         return Seen(
             state=state,
             tries=task.try_number,
-            rollbacks=len(rows),
             targets=tuple(row["rollbackFromId"] for row in rows),
             others=sum(row["rollbackFromId"] is not None for row in self._deploys()) - len(rows),
             then=self._then(log, task.try_number),

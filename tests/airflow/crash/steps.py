@@ -42,6 +42,7 @@ class Step:
         as it was at the start, newest first.
     :param others: how many rollbacks the history has besides.
     :param state: how the run ends.
+    :param tries: how many tries it takes; Airflow may lose more.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Step:
     targets: tuple[int, ...] = (1,)
     others: int = 0
     state: str = "success"
+    tries: int = 2
 
 
 def _killed_at(kind: str, operation: str, **fault: float) -> Callable[[Scene], None]:
@@ -222,6 +224,7 @@ STEPS: tuple[Step, ...] = (
         "the same, and the next try is killed there too",
         _killed_twice,
         then=SENT_AGAIN,
+        tries=3,
     ),
     Step(
         "sent-late",
@@ -264,6 +267,7 @@ STEPS: tuple[Step, ...] = (
         _marked_failed,
         then=LEFT_ALONE,
         state="failed",
+        tries=1,
     ),
     Step(
         "failed-deferred",
@@ -273,6 +277,7 @@ STEPS: tuple[Step, ...] = (
         then=LEFT_ALONE,
         deferrable=True,
         state="failed",
+        tries=1,
     ),
     Step(
         "failed-cleared",
@@ -281,12 +286,24 @@ STEPS: tuple[Step, ...] = (
         _marked_failed_and_cleared,
         deferrable=True,
     ),
-    Step("again", NOBODY, "another run of the Dag", _run_again, then=OF_ITS_OWN, targets=(2,), others=1),
+    Step(
+        "again",
+        NOBODY,
+        "another run of the Dag",
+        _run_again,
+        then=OF_ITS_OWN,
+        targets=(2,),
+        others=1,
+        tries=1,
+    ),
 )
 """Steps that are played side by side."""
 
 LOSSES: tuple[tuple[tuple[str, ...], tuple[Step, ...]], ...] = (
-    (("triggerer",), (Step("triggerer", TRIGGERER, "while deferred", _deferred, SAME_TRY, deferrable=True),)),
+    (
+        ("triggerer",),
+        (Step("triggerer", TRIGGERER, "while deferred", _deferred, SAME_TRY, deferrable=True, tries=1),),
+    ),
     (
         ("scheduler", "triggerer"),
         (
@@ -294,7 +311,7 @@ LOSSES: tuple[tuple[tuple[str, ...], tuple[Step, ...]], ...] = (
                 "lost-committed", MACHINE, "the rollback is committed, and the answer on its way", _committed
             ),
             Step("lost-polling", MACHINE, "while it polls", _polling),
-            Step("lost-deferred", MACHINE, "while deferred", _deferred, SAME_TRY, deferrable=True),
+            Step("lost-deferred", MACHINE, "while deferred", _deferred, SAME_TRY, deferrable=True, tries=1),
         ),
     ),
 )

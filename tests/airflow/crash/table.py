@@ -6,8 +6,7 @@ from __future__ import annotations
 from importlib.metadata import version
 from pathlib import Path
 
-from tests.airflow.crash.scene import Seen
-from tests.airflow.crash.steps import ALL_STEPS
+from tests.airflow.crash.steps import ALL_STEPS, Step
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "exactly-once.md"
 LINES = ("2.11", "3.3")
@@ -21,11 +20,10 @@ def airflow_line() -> str:
     return ".".join(version("apache-airflow").split(".")[:2])
 
 
-def cell(seen: Seen) -> str:
-    """Return what the table says of a run that ended."""
-    return (
-        f"{_counted(seen.rollbacks, 'rollback', 's')}, {_counted(seen.tries, 'tr', 'ies', 'y')}, {seen.state}"
-    )
+def cell(step: Step) -> str:
+    """Return what the table says of a step at which a run held what it must."""
+    rollbacks, tries = len(step.targets), step.tries
+    return f"{_counted(rollbacks, 'rollback', 's')}, {_counted(tries, 'tr', 'ies', 'y')}, {step.state}"
 
 
 def column(document: str, line: str) -> Column:
@@ -33,13 +31,14 @@ def column(document: str, line: str) -> Column:
     return {shared: cells[LINES.index(line)] for shared, cells in _rows(document).items()}
 
 
-def expected(cells: dict[str, str]) -> Column:
-    """Return a line's column, from the cell for each step's name."""
-    return {_shared(step.killed, step.when, step.then): cells[step.name] for step in ALL_STEPS}
+def expected() -> Column:
+    """Return the column of a line on which every step held."""
+    return {_shared(step.killed, step.when, step.then): cell(step) for step in ALL_STEPS}
 
 
-def with_column(document: str, line: str, new: Column) -> str:
+def with_column(document: str, line: str) -> str:
     """Return the document with a line's column written anew; other lines keep what they have."""
+    new = expected()
     others = {other: column(document, other) for other in LINES}
     others[line] = new
     rows = [_HEAD, ("---",) * len(_HEAD)]

@@ -54,7 +54,7 @@ for deferrable in (False, True):
             deferrable=deferrable,
             poll_interval=1,
             settle=15,
-            retries=2,
+            retries=4,
             retry_delay=timedelta(seconds=3),
             pre_execute=before,
             post_execute=after,
