@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The embedded platform: a server on loopback that behaves as Astro Private Cloud is publicly known to.
+"""The embedded platform: a server on loopback that behaves as Astro's two platforms are publicly known to.
+
+One world with two faces: Astro Private Cloud's GraphQL and hosted Astro's REST.
 
 For tests of this package and of users' own Dags. It shares no code with the client, so that each shows the
 other's mistakes, and it runs without Airflow (extra ``sandbox``: Starlette, uvicorn, graphql-core).
@@ -10,7 +12,11 @@ other's mistakes, and it runs without Airflow (extra ``sandbox``: Starlette, uvi
 ``rules``            when it refuses a rollback; ``versions`` reads Runtimes for it
 ``building``         makes Deployments from short descriptions; ``histories``, ``seeds``, ``scenarios`` use it
 ``graphql_api``      Houston's face: ``schema.graphql``, ``graphql_schema``, ``resolvers``, ``houston_views``
-``houston``          that face over HTTP, with the scripted ``faults``; ``connections`` cuts connections
+``houston``          that face over HTTP
+``astro_api``        hosted Astro's face: one function an operation; ``astro_parameters``, ``astro_views``
+``astro``            that face over HTTP
+``delivery``         what both do with an ``answer`` and the scripted ``faults``; ``connections`` cuts some
+``sessions``         who asks which face, and may see what
 ``control``          the tests' face, ``/__sandbox__/…``; its ``commands``, the ``settings`` they change
 ``server``           the process; ``app``, ``state``, ``welcome`` belong to it
 ``process``          starts that process; ``client`` talks to it; ``fixtures`` hands it to pytest

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The sandbox as an ASGI application: Houston's endpoint, the control face and a health check."""
+"""The sandbox as an ASGI application: two platforms' endpoints, the control face, a health check."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from airflow_rollback_provider.sandbox import control, houston
+from airflow_rollback_provider.sandbox import astro, control, houston
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -57,6 +57,7 @@ def make_app(sandbox: Sandbox) -> Starlette:
     app = Starlette(
         routes=[
             Route("/v1", houston.endpoint, methods=["POST"]),
+            *astro.routes(),
             Route("/healthz", _healthy),
             *control.routes(),
         ],

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Talk to a running sandbox: its control face for tests, and Houston's face for a quick question."""
+"""Talk to a running sandbox: its control face for tests, and either platform's face for a quick question."""
 
 from __future__ import annotations
 
@@ -8,23 +8,38 @@ import json
 import urllib.parse
 from typing import Any
 
+from airflow_rollback_provider.sandbox.model import ORGANIZATION
 from airflow_rollback_provider.sandbox.tokens import TOKENS
 
 _SECONDS_TO_ANSWER = 10.0
+# The platforms whose API it speaks, by the type of an Airflow connection: what each needs in ``extra``.
+PLATFORMS: dict[str, dict[str, Any]] = {
+    "astro_private_cloud": {},
+    "astro": {"organization_id": ORGANIZATION.id},
+}
 
 
-def connection(url: str, token: str = "editor", **extra: Any) -> dict[str, Any]:  # noqa: S107 -- a name, no secret
+def connection(
+    url: str,
+    token: str = "editor",  # noqa: S107 -- a name, no secret
+    platform: str = "astro_private_cloud",
+    **extra: Any,
+) -> dict[str, Any]:
     """Return an Airflow connection to a sandbox as JSON values.
 
     :param url: the sandbox's base URL.
     :param token: the name of one of the sandbox's tokens, see ``tokens.TOKENS``.
+    :param platform: the API to talk to, one of ``PLATFORMS``; both show the same Deployments.
     :param extra: fields for the connection's ``extra``.
+    :raises ValueError: if there is no such platform.
     """
+    if platform not in PLATFORMS:
+        raise ValueError(f"The sandbox is no {platform!r}; known: {', '.join(PLATFORMS)}")
     return {
-        "conn_type": "astro_private_cloud",
+        "conn_type": platform,
         "host": url,
         "password": TOKENS[token].value,
-        "extra": extra,
+        "extra": PLATFORMS[platform] | extra,
     }
 
 
@@ -41,16 +56,26 @@ class SandboxControl:
     def __init__(self, url: str) -> None:
         self.url = url
 
-    def connection(self, token: str = "editor", **extra: Any) -> dict[str, Any]:  # noqa: S107 -- a name
+    def connection(
+        self,
+        token: str = "editor",  # noqa: S107 -- a name
+        platform: str = "astro_private_cloud",
+        **extra: Any,
+    ) -> dict[str, Any]:
         """Return an Airflow connection to the sandbox, see ``connection`` above."""
-        return connection(self.url, token, **extra)
+        return connection(self.url, token, platform, **extra)
 
     # The name under which the project's plan knows it.
     connection_uri_or_json = connection
 
-    def connection_json(self, token: str = "editor", **extra: Any) -> str:  # noqa: S107 -- a name
+    def connection_json(
+        self,
+        token: str = "editor",  # noqa: S107 -- a name
+        platform: str = "astro_private_cloud",
+        **extra: Any,
+    ) -> str:
         """Return the same as text, for an ``AIRFLOW_CONN_…`` environment variable."""
-        return json.dumps(self.connection(token, **extra))
+        return json.dumps(self.connection(token, platform, **extra))
 
     def control(self, method: str, path: str, body: Any = None) -> Any:
         """Make one control call, e.g. ``control("POST", "/clock", {"advance": 10})``.
@@ -88,6 +113,23 @@ class SandboxControl:
         query_body = {"query": query, "variables": variables or {}}
         body: dict[str, Any] = self._call("POST", "/v1", query_body, {"authorization": TOKENS[token].value})
         return body
+
+    def rest(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        token: str = "editor",  # noqa: S107 -- a name
+    ) -> dict[str, Any]:
+        """Ask hosted Astro's face something and return the body.
+
+        :param path: seen from the organization, e.g. ``/deployments?limit=5``.
+        :raises SandboxError: if the answer is no HTTP 2xx or none at all; its body is in the message.
+        """
+        headers = {"authorization": f"Bearer {TOKENS[token].value}"}
+        whole = f"/v1/organizations/{ORGANIZATION.id}{path}"
+        answer: dict[str, Any] = self._call(method, whole, body, headers)
+        return answer
 
     def reset(self, scenario: str | None = None) -> None:
         """Start again with a fresh world, no faults, real time."""

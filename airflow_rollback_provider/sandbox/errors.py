@@ -35,6 +35,16 @@ def expired_token() -> Refused:
     return Refused("AuthenticationError", EXPIRED_TEXT)
 
 
+def unknown_bearer() -> Refused:
+    """Return hosted Astro's refusal for no ``Bearer`` token, or one that was never issued (assumed text)."""
+    return Refused("AuthenticationError", "Invalid or missing authorization token")
+
+
+def expired_bearer() -> Refused:
+    """Return hosted Astro's refusal for a token past its end (assumed text)."""
+    return Refused("AuthenticationError", "The authorization token has expired")
+
+
 def not_found(what: str, key: str) -> Refused:
     """Return the refusal for an id that names nothing (assumed text)."""
     return Refused("ResourceNotFoundError", f"{what} with id {key} was not found")

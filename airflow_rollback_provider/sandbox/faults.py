@@ -19,10 +19,11 @@ KINDS = (
     "drop_after",
     "body",
     "slow_body",
-    "graphql_error",
+    "api_error",
     "land_before",
     "land_after",
 )
+_OLDER_NAMES = {"graphql_error": "api_error"}  # from when GraphQL was the one face
 BODIES = ("truncated", "html", "empty", "wrong_shape")
 
 
@@ -33,13 +34,15 @@ class Fault:
     ``kind``: ``latency`` (answer after ``delay``), ``status`` (HTTP ``status``, ``retry_after`` if given),
     ``drop_before`` (the connection is closed before the request is handled), ``drop_after`` (it is handled,
     the answer is lost), ``body`` (handled, the answer spoilt: see ``BODIES``), ``slow_body`` (handled, the
-    answer's body takes ``seconds``), ``graphql_error`` (``message``, ``name``), ``land_before`` and
+    answer's body takes ``seconds``), ``api_error`` (an error as the face that was asked writes it:
+    ``message``; on Houston ``name``; on hosted Astro ``status`` and ``field_errors``), ``land_before`` and
     ``land_after`` (handled and answered well, but somebody else's deploy ``draft`` lands on ``deployment``,
     an id or key, just before or after).
 
-    ``operation``: the GraphQL operation's name or a root field; ``None`` matches each request.
+    ``operation``: the GraphQL operation's name or a root field, or the ``operationId`` in the platform's
+    OpenAPI document; ``None`` matches each request.
     ``count``: how often (``None``: until the faults are cleared), after ``skip`` requests that match.
-    ``delay``: seconds to wait first, with any kind. ``after_commit``: with ``status`` and ``graphql_error``,
+    ``delay``: seconds to wait first, with any kind. ``after_commit``: with ``status`` and ``api_error``,
     handle the request all the same, as a gateway does that gave up too early.
     """
 
@@ -54,6 +57,7 @@ class Fault:
     body: str = "truncated"
     message: str = "Something went wrong"
     name: str = "InternalError"
+    field_errors: list[dict[str, str]] = field(default_factory=list)
     after_commit: bool = False
     deployment: str | None = None
     draft: dict[str, Any] = field(default_factory=dict)
@@ -63,9 +67,14 @@ class Fault:
     @property
     def handles_request(self) -> bool:
         """Whether the platform does what was asked in spite of the fault."""
-        if self.kind in ("status", "graphql_error"):
+        if self.kind in ("status", "api_error"):
             return self.after_commit
         return self.kind != "drop_before"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The headers that go with an error."""
+        return {} if self.retry_after is None else {"retry-after": str(self.retry_after)}
 
     def takes(self, names: Iterable[str]) -> bool:
         """Count a request that goes by these names; tell whether the fault strikes it."""
@@ -115,7 +124,9 @@ def _read(values: dict[str, Any]) -> Fault:
     settable = {item.name for item in fields(Fault)} - {"id", "hits"}
     if unknown := sorted(set(values) - settable):
         raise invalid(f"Unknown field {unknown[0]!r} of a fault; known: {', '.join(sorted(settable))}")
-    if values.get("kind") not in KINDS:
+    kind = str(values.get("kind"))
+    values = values | {"kind": _OLDER_NAMES.get(kind, kind)}
+    if values["kind"] not in KINDS:
         raise invalid(f"A fault needs a kind: {', '.join(KINDS)}")
     if values["kind"].startswith("land") and not values.get("deployment"):
         raise invalid("A deploy that lands needs a deployment")

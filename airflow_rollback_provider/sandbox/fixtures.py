@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from airflow_rollback_provider.sandbox.client import PLATFORMS
 from airflow_rollback_provider.sandbox.process import SandboxProcess
 
 if TYPE_CHECKING:
@@ -28,3 +29,12 @@ def rollback_sandbox(rollback_sandbox_process: SandboxProcess) -> SandboxProcess
     """Return the sandbox with a fresh world: nothing of the test before is left in it."""
     rollback_sandbox_process.reset("default")
     return rollback_sandbox_process
+
+
+@pytest.fixture(params=PLATFORMS)
+def rollback_connection(request: pytest.FixtureRequest, rollback_sandbox: SandboxProcess) -> str:
+    """Return the text of an ``AIRFLOW_CONN_…`` variable for the sandbox.
+
+    Whatever uses it runs once for each platform whose API the sandbox speaks.
+    """
+    return rollback_sandbox.connection_json(platform=request.param)

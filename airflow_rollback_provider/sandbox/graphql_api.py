@@ -19,20 +19,14 @@ from graphql import (
     validate,
 )
 
+from airflow_rollback_provider.sandbox.answer import Answer
 from airflow_rollback_provider.sandbox.errors import Refused
 from airflow_rollback_provider.sandbox.graphql_schema import Shape, schema_for, shape_of
-from airflow_rollback_provider.sandbox.resolvers import Session, resolve
+from airflow_rollback_provider.sandbox.resolvers import resolve
+from airflow_rollback_provider.sandbox.sessions import Session
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What goes back: the JSON body, whether it has errors, and the errors' names for the request log."""
-
-    body: dict[str, Any]
-    errors: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -98,7 +92,7 @@ def _validated(query: str, shape: Shape, introspection: bool) -> tuple[GraphQLEr
 def _answer(data: dict[str, Any] | None, errors: Iterable[GraphQLError]) -> Answer:
     told = [_error_view(error) for error in errors]
     body: dict[str, Any] = {"errors": told, "data": data} if told else {"data": data}
-    return Answer(body, tuple(item["name"] for item in told))
+    return Answer(body, errors=tuple(item["name"] for item in told))
 
 
 def _error_view(error: GraphQLError) -> dict[str, Any]:

@@ -37,6 +37,17 @@ def _readable(text: str) -> str:
 
 
 @dataclass(frozen=True)
+class Organization:
+    """Who owns everything on the platform; hosted Astro's addresses name it, Houston's do not."""
+
+    id: str
+    name: str
+
+
+ORGANIZATION = Organization(make_id("organization"), "Sandbox")
+
+
+@dataclass(frozen=True)
 class Author:
     """Who deployed: a person (``user``) or a ``service_account``."""
 
@@ -188,6 +199,11 @@ class Deployment:
     def namespace(self) -> str:
         """The Kubernetes namespace of the release."""
         return f"astronomer-{self.release_name}"
+
+    @property
+    def latest(self) -> Deploy | None:
+        """The newest deploy that is still there, however it ended."""
+        return next((row for row in self.history.newest_first() if not row.purged), None)
 
     def running(self, now: datetime) -> Content:
         """Return what runs at that time: the content of the newest deploy that succeeded, or the base image.

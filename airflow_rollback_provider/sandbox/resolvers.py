@@ -4,73 +4,24 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from airflow_rollback_provider.sandbox import houston_views as views
 from airflow_rollback_provider.sandbox.clock import from_iso, iso
-from airflow_rollback_provider.sandbox.errors import (
-    expired_token,
-    invalid,
-    not_found,
-    not_permitted,
-    unknown_token,
-)
-from airflow_rollback_provider.sandbox.tokens import HISTORY, LOGS, READ, Token
-from airflow_rollback_provider.sandbox.world import RollbackRequest, World
+from airflow_rollback_provider.sandbox.errors import invalid, not_found, not_permitted
+from airflow_rollback_provider.sandbox.tokens import HISTORY, LOGS, READ
+from airflow_rollback_provider.sandbox.world import RollbackRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from graphql import GraphQLResolveInfo
 
-    from airflow_rollback_provider.sandbox.model import Deployment
+    from airflow_rollback_provider.sandbox.sessions import Session
 
 _MOST_DEPLOYMENTS = 101
-
-
-@dataclass
-class Session:
-    """One request: the world and the raw value of its ``authorization`` header."""
-
-    world: World
-    authorization: str | None
-
-    def token(self) -> Token:
-        """Return who asks.
-
-        :raises Refused: if the token is missing, unknown (``Bearer x`` too) or expired.
-        """
-        token = self.world.token(self.authorization)
-        if token is None:
-            raise unknown_token()
-        if self.world.is_expired(token):
-            raise expired_token()
-        return token
-
-    def allowed(self, deployment: Deployment, permission: str) -> Deployment:
-        """Return the Deployment if the token has the permission on it.
-
-        :raises Refused: if it has not.
-        """
-        if not self.token().may(permission, deployment.workspace.key):
-            raise not_permitted()
-        return deployment
-
-    def deployment(self, deployment_id: object, permission: str = READ) -> Deployment:
-        """Return the Deployment with that id if the token has the permission on it.
-
-        :raises Refused: if there is none or it has not.
-        """
-        self.token()
-        return self.allowed(self.world.deployment(str(deployment_id)), permission)
-
-    def visible(self) -> list[Deployment]:
-        """Return the Deployments that the token may read."""
-        token = self.token()
-        return [item for item in self.world.deployments.values() if token.may(READ, item.workspace.key)]
 
 
 def resolve(source: Any, info: GraphQLResolveInfo[Any], **arguments: Any) -> Any:

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""When the platform itself refuses a rollback, written from the contract alone.
+"""When the platforms themselves refuse a rollback, written from the contract alone.
 
 The client has a rulebook of its own; the two share nothing, so that each can catch the other's mistakes.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -21,8 +22,6 @@ from airflow_rollback_provider.sandbox.tokens import DAGS, IMAGES, Token
 from airflow_rollback_provider.sandbox.versions import Runtime, read_runtime
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from airflow_rollback_provider.sandbox.settings import Settings
 
 MAX_DESCRIPTION = 500
@@ -41,7 +40,7 @@ class Attempt:
     target: Deploy | None
     target_id: str
     scope: str
-    description: str
+    description: str | None
     now: datetime
 
     @property
@@ -50,17 +49,29 @@ class Attempt:
         return self.deployment.running(self.now)
 
 
-def check(attempt: Attempt) -> Deploy:
+@dataclass(frozen=True)
+class Rulebook:
+    """The rules of one platform, in the order in which it looks at them.
+
+    ``keeps_latest``: whether a Deployment's latest deploy stays, however old it is.
+    """
+
+    before_the_target: tuple[Callable[[Attempt], None], ...]
+    about_the_target: tuple[Callable[[Attempt, Deploy], None], ...]
+    keeps_latest: bool = False
+
+
+def check(attempt: Attempt, rulebook: Rulebook) -> Deploy:
     """Return the target if the rollback may start.
 
     :raises Refused: for the first rule that forbids it.
     """
-    for rule in _BEFORE_THE_TARGET:
+    for rule in rulebook.before_the_target:
         rule(attempt)
     target = attempt.target
     if target is None or target.purged:
         raise not_found("Deploy revision", attempt.target_id)
-    for about_target in _ABOUT_THE_TARGET:
+    for about_target in rulebook.about_the_target:
         about_target(attempt, target)
     return target
 
@@ -104,10 +115,13 @@ def _forbidden_majors(before: Runtime, after: Runtime, target: str) -> str | Non
     return f"there is no rollback from Airflow {majors[0]} to Airflow {majors[1]}"
 
 
-def _description(attempt: Attempt) -> None:
-    if not attempt.description.strip():
+def _described(attempt: Attempt) -> None:
+    if not (attempt.description or "").strip():
         raise invalid("A description is required for a rollback")
-    if len(attempt.description) > MAX_DESCRIPTION:
+
+
+def _brief(attempt: Attempt) -> None:
+    if len(attempt.description or "") > MAX_DESCRIPTION:
         raise invalid(f"The description is longer than {MAX_DESCRIPTION} characters")
 
 
@@ -158,6 +172,11 @@ def _retained(attempt: Attempt, target: Deploy) -> None:
         raise refused_rollback(f"Deploy {target.id} is older than {days:g} days")
 
 
+def _retained_or_latest(attempt: Attempt, target: Deploy) -> None:
+    if target is not attempt.deployment.latest:
+        _retained(attempt, target)
+
+
 def _target_fits(attempt: Attempt, target: Deploy) -> None:
     mechanism = attempt.running.mechanism
     if "git_sync" in (mechanism, target.content.mechanism) and mechanism != target.content.mechanism:
@@ -180,18 +199,15 @@ def _changes_something(attempt: Attempt, target: Deploy) -> None:
         raise refused_rollback(f"The Deployment already runs the content of deploy {target.id}")
 
 
-_BEFORE_THE_TARGET: tuple[Callable[[Attempt], None], ...] = (
-    _scope,
-    _permissions,
-    _description,
-    _enabled,
-    _mechanism,
-    _idle,
+PRIVATE_CLOUD = Rulebook(
+    before_the_target=(_scope, _permissions, _described, _brief, _enabled, _mechanism, _idle),
+    about_the_target=(_succeeded, _retained, _target_fits, _path, _changes_something),
 )
-_ABOUT_THE_TARGET: tuple[Callable[[Attempt, Deploy], None], ...] = (
-    _succeeded,
-    _retained,
-    _target_fits,
-    _path,
-    _changes_something,
+
+# No scopes to choose from, no flag and no toggle; and a Deployment whose latest deploy is too old may go back
+# to that one, which is what it runs: so the target need not change anything.
+HOSTED = Rulebook(
+    before_the_target=(_permissions, _brief, _idle),
+    about_the_target=(_succeeded, _retained_or_latest, _target_fits, _path),
+    keeps_latest=True,
 )

@@ -5,12 +5,13 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import asdict, dataclass
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from airflow_rollback_provider.sandbox.clock import iso
 from airflow_rollback_provider.sandbox.faults import FaultBook
+from airflow_rollback_provider.sandbox.model import make_id
 from airflow_rollback_provider.sandbox.scenarios import make_world
-from airflow_rollback_provider.sandbox.tokens import TOKENS
 
 if TYPE_CHECKING:
     from airflow_rollback_provider.sandbox.world import World
@@ -26,6 +27,8 @@ class Request:
     operation: str | None
     fields: list[str]
     token: str
+    path: str
+    id: str
     fault: str | None = None
     status: int | None = None
     errors: tuple[str, ...] = ()
@@ -42,6 +45,7 @@ class Sandbox:
         self.world: World = make_world(scenario)
         self.faults = FaultBook()
         self.requests: deque[Request] = deque(maxlen=_REQUESTS_KEPT)
+        self._numbers = count(1)
 
     def reset(self, scenario: str | None = None) -> None:
         """Start again: a fresh world with real time, no faults, no requests.
@@ -51,23 +55,19 @@ class Sandbox:
         world = make_world(scenario or self.scenario)
         self.world, self.faults = world, FaultBook()
         self.requests.clear()
+        self._numbers = count(1)
 
-    def record(
-        self, operation: str | None, root_fields: tuple[str, ...], authorization: str | None
-    ) -> Request:
-        """Keep a request and return its entry, to be completed when it is answered."""
-        entry = Request(iso(self.world.clock.now()), operation, list(root_fields), _token_name(authorization))
+    def record(self, operation: str | None, root_fields: tuple[str, ...], token: str, path: str) -> Request:
+        """Keep a request and return its entry, to be completed when it is answered.
+
+        :param token: the name of the token, never its value.
+        :param path: path and query of the URL.
+        """
+        now, request_id = iso(self.world.clock.now()), make_id("request", next(self._numbers))
+        entry = Request(now, operation, list(root_fields), token, path, request_id)
         self.requests.append(entry)
         return entry
 
     def requests_as_list(self) -> list[dict[str, Any]]:
         """Return the requests as JSON values, oldest first."""
         return [asdict(request) for request in self.requests]
-
-
-def _token_name(authorization: str | None) -> str:
-    if not authorization:
-        return "none"
-    if authorization.startswith("Bearer "):
-        return "bearer"
-    return next((token.name for token in TOKENS.values() if token.value == authorization), "unknown")

@@ -21,13 +21,17 @@ def ready_line(url: str) -> str:
 
 def welcome(url: str, world: World) -> str:
     """Return what a person needs to begin."""
+    hosted = connection(url, platform="astro")
     return "\n".join([
         ready_line(url),
         "",
         f"The embedded platform answers at {url} (GraphQL: POST {url}/v1). Stop it with Ctrl-C.",
         "",
-        "An Airflow connection to it:",
+        "An Airflow connection to it as Astro Private Cloud:",
         f"  export AIRFLOW_CONN_SANDBOX='{json.dumps(connection(url))}'",
+        "",
+        "The same Deployments as hosted Astro:",
+        f"  export AIRFLOW_CONN_SANDBOX_ASTRO='{json.dumps(hosted)}'",
         "",
         "Tokens:",
         *(f"  {token.value:<32} {token.author.full_name}" for token in TOKENS.values()),

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The embedded platform: one state machine under an injected clock, without HTTP, GraphQL or threads.
 
-Faces (Houston's GraphQL, later Astro's REST) ask it and write down its answers in their own words.
+Faces (Houston's GraphQL, hosted Astro's REST) ask it and write down its answers in their own words. What
+differs between the two platforms themselves is a ``rules.Rulebook``.
 """
 
 from __future__ import annotations
@@ -16,18 +17,20 @@ from airflow_rollback_provider.sandbox.errors import no_release, not_found
 from airflow_rollback_provider.sandbox.model import (
     DEPLOYED,
     INITIALIZED,
+    ORGANIZATION,
     Content,
     Deploy,
     Deployment,
     Workspace,
     make_id,
 )
+from airflow_rollback_provider.sandbox.rules import PRIVATE_CLOUD, Rulebook
 from airflow_rollback_provider.sandbox.settings import Settings
 from airflow_rollback_provider.sandbox.tokens import BY_VALUE, Token
 from airflow_rollback_provider.sandbox.versions import crosses_down
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from airflow_rollback_provider.sandbox.clock import Clock
 
@@ -52,7 +55,7 @@ class RollbackRequest:
     deployment_id: str
     deploy_id: str
     scope: str
-    description: str
+    description: str | None
 
 
 class World:
@@ -67,6 +70,7 @@ class World:
         self, clock: Clock, deployments: Iterable[Deployment] = (), releases: Iterable[RuntimeRelease] = ()
     ) -> None:
         self.clock = clock
+        self.organization = ORGANIZATION
         self.settings = Settings()
         self.deployments: dict[str, Deployment] = {item.id: item for item in deployments}
         self.releases = tuple(releases)
@@ -104,7 +108,9 @@ class World:
                 return deployment
         raise no_release(release_name)
 
-    def listed(self, deployment: Deployment, after: str | None = None) -> Iterator[Deploy]:
+    def listed(
+        self, deployment: Deployment, after: str | None = None, rulebook: Rulebook = PRIVATE_CLOUD
+    ) -> Iterator[Deploy]:
         """Yield the deploys that a client can see, newest first, beginning behind ``after``.
 
         The place of ``after`` is remembered even when that row itself is gone.
@@ -113,8 +119,8 @@ class World:
         """
         if after is not None and deployment.history.get(after) is None:
             raise not_found("Deploy revision", after)
-        now = self.clock.now()
-        return (row for row in deployment.history.newest_first(after) if not self._gone(row, now))
+        gone = self._gone(deployment, rulebook)
+        return (row for row in deployment.history.newest_first(after) if not gone(row))
 
     def page(
         self, deployment: Deployment, take: int | None, cursor: str | None, page_number: int | None
@@ -125,47 +131,53 @@ class World:
         skipped = 0 if cursor is not None or page_number is None else max(0, page_number - 1) * size
         return list(islice(self.listed(deployment, cursor), skipped, skipped + size))
 
-    def deploy(self, deployment: Deployment, deploy_id: str) -> Deploy:
+    def deploy(self, deployment: Deployment, deploy_id: str, rulebook: Rulebook = PRIVATE_CLOUD) -> Deploy:
         """Return a deploy that a client can see.
 
         :raises Refused: if the Deployment has no such deploy, or no longer.
         """
-        row = deployment.history.get(deploy_id)
-        if row is None or self._gone(row, self.clock.now()):
+        row = self._find(deployment, deploy_id, rulebook)
+        if row is None:
             raise not_found("Deploy revision", deploy_id)
         return row
 
-    def _gone(self, row: Deploy, now: datetime) -> bool:
-        settings = self.settings
-        too_old = now - row.created_at > timedelta(days=settings.retention_days)
-        return row.purged or (settings.nightly_job and too_old)
+    def _find(self, deployment: Deployment, deploy_id: str, rulebook: Rulebook) -> Deploy | None:
+        row = deployment.history.get(deploy_id)
+        return None if row is None or self._gone(deployment, rulebook)(row) else row
 
-    def roll_back(self, token: Token, request: RollbackRequest) -> Deploy:
+    def _gone(self, deployment: Deployment, rulebook: Rulebook) -> Callable[[Deploy], bool]:
+        """Return what tells whether clients no longer see a row of that Deployment now."""
+        settings = self.settings
+        oldest = self.clock.now() - timedelta(days=settings.retention_days)
+        kept = deployment.latest if rulebook.keeps_latest else None
+        cleans = settings.nightly_job
+        return lambda row: row.purged or (cleans and row.created_at < oldest and row is not kept)
+
+    def roll_back(self, token: Token, request: RollbackRequest, rulebook: Rulebook = PRIVATE_CLOUD) -> Deploy:
         """Start a rollback: check everything, append one row, leave the rest to the clock.
 
         :raises Refused: if the platform does not allow it; nothing has changed then.
         """
         deployment = self.deployment(request.deployment_id)
-        target = self._target(token, deployment, request)
+        target = self._target(token, deployment, request, rulebook)
         row = self._rollback_row(token, deployment, target, request)
         deployment.history.add(row)
         return row
 
-    def _target(self, token: Token, deployment: Deployment, request: RollbackRequest) -> Deploy:
-        now = self.clock.now()
-        found = deployment.history.get(request.deploy_id)
-        return rules.check(
-            rules.Attempt(
-                settings=self.settings,
-                token=token,
-                deployment=deployment,
-                target=None if found is None or self._gone(found, now) else found,
-                target_id=request.deploy_id,
-                scope=request.scope,
-                description=request.description,
-                now=now,
-            )
+    def _target(
+        self, token: Token, deployment: Deployment, request: RollbackRequest, rulebook: Rulebook
+    ) -> Deploy:
+        attempt = rules.Attempt(
+            settings=self.settings,
+            token=token,
+            deployment=deployment,
+            target=self._find(deployment, request.deploy_id, rulebook),
+            target_id=request.deploy_id,
+            scope=request.scope,
+            description=request.description,
+            now=self.clock.now(),
         )
+        return rules.check(attempt, rulebook)
 
     def _rollback_row(
         self, token: Token, deployment: Deployment, target: Deploy, request: RollbackRequest

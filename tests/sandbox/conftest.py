@@ -3,23 +3,28 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import datetime, timezone
 from typing import Any
 
 import pytest
+import requests
 
 from airflow_rollback_provider.sandbox.building import Draft, from_drafts, make_deployment
 from airflow_rollback_provider.sandbox.clock import Clock
 from airflow_rollback_provider.sandbox.graphql_api import Session, execute, read_operation
-from airflow_rollback_provider.sandbox.model import Deployment, make_id
+from airflow_rollback_provider.sandbox.model import ORGANIZATION, Deployment, make_id
+from airflow_rollback_provider.sandbox.process import SandboxProcess
 from airflow_rollback_provider.sandbox.scenarios import make_world
 from airflow_rollback_provider.sandbox.tokens import TOKENS
 from airflow_rollback_provider.sandbox.world import World
+from tests.support import openapi
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=timezone.utc)
 
 Ask = Callable[..., dict[str, Any]]
+Rest = Callable[..., requests.Response]
 
 
 @pytest.fixture
@@ -61,6 +66,43 @@ def add(world: World, clock: Clock) -> Callable[..., Deployment]:
         return deployment
 
     return add
+
+
+@pytest.fixture
+def rest(rollback_sandbox: SandboxProcess) -> Rest:
+    """Ask hosted Astro's face over HTTP.
+
+    Where the platform's document is at hand, each answer must be as it says, and each request that is
+    granted too.
+    """
+
+    def ask(
+        method: str,
+        path: str,
+        body: Any = None,
+        token: str | None = "editor",
+        organization: str = ORGANIZATION.id,
+        **headers: str,
+    ) -> requests.Response:
+        url = f"{rollback_sandbox.url}/v1/organizations/{organization}{path}"
+        if token is not None:
+            headers["authorization"] = f"Bearer {TOKENS[token].value}"
+        if body is not None:
+            headers.setdefault("content-type", "application/json")
+        data = body if isinstance(body, bytes | None) else json.dumps(body).encode()
+        answer = requests.request(method, url, data=data, headers=headers, timeout=30)
+        if openapi.PATH.is_file():
+            openapi.check_answer(method, url, answer.status_code, answer.headers, answer.content)
+            if answer.ok:
+                openapi.check_request(method, url, headers, data)
+        return answer
+
+    return ask
+
+
+def deployment_path(key: str, rest: str = "") -> str:
+    """Return the path of a seeded Deployment, seen from the organization."""
+    return f"/deployments/{deployment_id(key)}{rest}"
 
 
 def deployment_id(key: str) -> str:

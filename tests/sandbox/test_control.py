@@ -147,3 +147,17 @@ def test_the_connection_is_ready_for_airflow(rollback_sandbox: SandboxProcess) -
     }
     assert rollback_sandbox.connection_uri_or_json("viewer", timeout=3) == expected
     assert json.loads(rollback_sandbox.connection_json("viewer", timeout=3)) == expected
+
+
+def test_the_connection_can_be_to_hosted_astro(rollback_sandbox: SandboxProcess) -> None:
+    """The same Deployments as another platform: its organization is in ``extra``."""
+    connection = json.loads(rollback_sandbox.connection_json("viewer", platform="astro", timeout=3))
+    organization = rollback_sandbox.state()["organization"]["id"]
+    assert connection == {
+        "conn_type": "astro",
+        "host": rollback_sandbox.url,
+        "password": "sandbox-token-viewer",
+        "extra": {"organization_id": organization, "timeout": 3},
+    }
+    with pytest.raises(ValueError, match="known: astro_private_cloud, astro"):
+        rollback_sandbox.connection(platform="astronomer")

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Each fault as two HTTP clients see it, and what is left on the platform."""
+"""Each fault as two HTTP clients see it on either face, and what is left on the platform."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -12,7 +13,7 @@ import httpx
 import pytest
 import requests
 
-from airflow_rollback_provider.sandbox.model import make_id
+from airflow_rollback_provider.sandbox.model import ORGANIZATION, make_id
 from airflow_rollback_provider.sandbox.process import SandboxProcess
 from airflow_rollback_provider.sandbox.tokens import TOKENS
 
@@ -25,16 +26,55 @@ HEADERS = {"authorization": TOKENS["editor"].value}
 BODY = {"query": ROLLBACK, "variables": {"id": ORDERS, "row": TARGET, "why": "why"}}
 
 
-def by_requests(url: str, timeout: float = 5.0) -> Any:
-    return requests.post(f"{url}/v1", json=BODY, headers=HEADERS, timeout=timeout)
+@dataclass(frozen=True)
+class Post:
+    """A rollback over one face, sent by one HTTP client."""
+
+    send: Callable[..., Any]
+    path: str
+    headers: dict[str, str]
+    body: dict[str, Any]
+    operation: str
+    result: tuple[str, ...]
+
+    def __call__(self, url: str, timeout: float = 30.0) -> Any:
+        return self.send(f"{url}{self.path}", json=self.body, headers=self.headers, timeout=timeout)
+
+    def row(self, answer: Any) -> str:
+        """Return the id of the row that an answer tells of."""
+        found = answer.json()
+        for part in self.result:
+            found = found[part]
+        return str(found["id"])
 
 
-def by_httpx(url: str, timeout: float = 5.0) -> Any:
-    return httpx.post(f"{url}/v1", json=BODY, headers=HEADERS, timeout=timeout)
+HOUSTON: dict[str, Any] = {
+    "path": "/v1",
+    "headers": HEADERS,
+    "body": BODY,
+    "operation": "RollBack",
+    "result": ("data", "rollbackDeployment"),
+}
+ASTRO: dict[str, Any] = {
+    "path": f"/v1/organizations/{ORGANIZATION.id}/deployments/{ORDERS}/deploys/{TARGET}/rollback",
+    "headers": {"authorization": f"Bearer {TOKENS['editor'].value}"},
+    "body": {"description": "why"},
+    "operation": "DeployRollback",
+    "result": (),
+}
+by_requests = Post(requests.post, **HOUSTON)
+by_httpx = Post(httpx.post, **HOUSTON)
+POSTS = {
+    "houston-requests": by_requests,
+    "houston-httpx": by_httpx,
+    "astro-requests": Post(requests.post, **ASTRO),
+    "astro-httpx": Post(httpx.post, **ASTRO),
+}
 
-
-both = pytest.mark.parametrize("post", [by_requests, by_httpx])
-Post = Callable[..., Any]
+# Both HTTP clients on Houston's face; and on both faces.
+both = pytest.mark.parametrize("post", [by_requests, by_httpx], ids=["requests", "httpx"])
+each = pytest.mark.parametrize("post", POSTS.values(), ids=list(POSTS))
+one_each = pytest.mark.parametrize("name", ["houston-requests", "astro-requests"])
 
 CONNECTION_ERRORS = (requests.ConnectionError, httpx.RemoteProtocolError, httpx.ReadError)
 TIMEOUTS = (requests.Timeout, httpx.TimeoutException)
@@ -45,22 +85,30 @@ def rollbacks(sandbox: SandboxProcess) -> int:
     return sum(row["description"] == "why" for row in rows)
 
 
-@both
+def rollbacks_in_the_end(sandbox: SandboxProcess) -> int:
+    """Wait for one that nobody waits for any more."""
+    deadline = time.monotonic() + 120
+    while rollbacks(sandbox) == 0 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return rollbacks(sandbox)
+
+
+@each
 def test_without_a_fault_the_request_is_answered(rollback_sandbox: SandboxProcess, post: Post) -> None:
     """One request, one row, JSON, HTTP 200."""
     answer = post(rollback_sandbox.url)
     assert (answer.status_code, answer.headers["content-type"]) == (200, "application/json")
-    assert answer.json()["data"]["rollbackDeployment"]["id"]
+    assert post.row(answer)
     assert rollbacks(rollback_sandbox) == 1
 
 
-@both
+@each
 @pytest.mark.parametrize(("kind", "rows"), [("drop_before", 0), ("drop_after", 1)])
 def test_a_dropped_connection_is_one(
     rollback_sandbox: SandboxProcess, post: Post, kind: str, rows: int
 ) -> None:
     """The client sees a broken connection and no answer; after the commit there is exactly one row."""
-    rollback_sandbox.fault(kind, "RollBack")
+    rollback_sandbox.fault(kind, post.operation)
     with pytest.raises(CONNECTION_ERRORS):
         post(rollback_sandbox.url)
     assert rollbacks(rollback_sandbox) == rows
@@ -68,7 +116,7 @@ def test_a_dropped_connection_is_one(
     assert post(rollback_sandbox.url).status_code == 200
 
 
-@both
+@each
 @pytest.mark.parametrize("status", [500, 502, 503, 429])
 @pytest.mark.parametrize("after_commit", [False, True])
 def test_an_http_error_comes_with_or_without_the_deed(
@@ -76,18 +124,18 @@ def test_an_http_error_comes_with_or_without_the_deed(
 ) -> None:
     """A gateway's error may hide that the request went through."""
     rollback_sandbox.fault(
-        "status", "rollbackDeployment", status=status, retry_after="7", after_commit=after_commit
+        "status", post.operation, status=status, retry_after="7", after_commit=after_commit
     )
     answer = post(rollback_sandbox.url)
     assert (answer.status_code, answer.headers["retry-after"]) == (status, "7")
     assert rollbacks(rollback_sandbox) == int(after_commit)
 
 
-@both
+@each
 @pytest.mark.parametrize("body", ["truncated", "html", "empty"])
 def test_a_spoilt_body_is_no_json(rollback_sandbox: SandboxProcess, post: Post, body: str) -> None:
     """The answer cannot be read, and the request went through."""
-    rollback_sandbox.fault("body", "RollBack", body=body)
+    rollback_sandbox.fault("body", post.operation, body=body)
     answer = post(rollback_sandbox.url)
     assert answer.status_code == 200
     with pytest.raises(ValueError, match=r"Expecting|Unterminated"):
@@ -95,50 +143,92 @@ def test_a_spoilt_body_is_no_json(rollback_sandbox: SandboxProcess, post: Post, 
     assert rollbacks(rollback_sandbox) == 1
 
 
-@both
+@each
 def test_a_body_can_have_another_shape(rollback_sandbox: SandboxProcess, post: Post) -> None:
     """It is JSON, but not the answer to the question."""
     rollback_sandbox.fault("body", body="wrong_shape")
     assert post(rollback_sandbox.url).json() == {"data": ["unexpected", 1]}
 
 
-@both
+@each
 def test_a_slow_answer_runs_into_the_clients_timeout(rollback_sandbox: SandboxProcess, post: Post) -> None:
     """Latency delays the answer, and the request is handled whether or not the client waits."""
-    rollback_sandbox.fault("latency", delay=0.4)
+    rollback_sandbox.fault("latency", delay=1.5)
     with pytest.raises(TIMEOUTS):
-        post(rollback_sandbox.url, timeout=0.1)
-    deadline = time.monotonic() + 5
-    while rollbacks(rollback_sandbox) == 0 and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert rollbacks(rollback_sandbox) == 1
+        post(rollback_sandbox.url, timeout=0.5)
+    assert rollbacks_in_the_end(rollback_sandbox) == 1
 
 
-@both
+@each
 def test_a_slow_body_arrives_whole(rollback_sandbox: SandboxProcess, post: Post) -> None:
     """The body drips, and is complete in the end."""
     rollback_sandbox.fault("slow_body", seconds=0.3)
     answer = post(rollback_sandbox.url)
-    assert answer.json()["data"]["rollbackDeployment"]["id"]
+    assert post.row(answer)
     assert rollbacks(rollback_sandbox) == 1
 
 
-@both
+@each
 def test_a_slow_body_can_run_into_the_clients_timeout(rollback_sandbox: SandboxProcess, post: Post) -> None:
     """Each chunk is later than the client's patience for one."""
     rollback_sandbox.fault("slow_body", seconds=5)
     with pytest.raises((*TIMEOUTS, requests.ConnectionError)):
         post(rollback_sandbox.url, timeout=0.2)
-    assert rollbacks(rollback_sandbox) == 1
+    assert rollbacks_in_the_end(rollback_sandbox) == 1
 
 
 @both
-def test_a_graphql_error_can_be_scripted(rollback_sandbox: SandboxProcess, post: Post) -> None:
-    """The error has the form of the platform's own."""
-    rollback_sandbox.fault("graphql_error", message="Nope", name="NopeError")
+@pytest.mark.parametrize("kind", ["api_error", "graphql_error"])
+def test_an_error_of_houstons_form_can_be_scripted(
+    rollback_sandbox: SandboxProcess, post: Post, kind: str
+) -> None:
+    """It comes with HTTP 200, as Houston's own do; the fault's older name does the same."""
+    rollback_sandbox.fault(kind, message="Nope", name="NopeError", status=503, retry_after="9")
     answer = post(rollback_sandbox.url)
     assert (answer.status_code, answer.json()["errors"]) == (200, [{"message": "Nope", "name": "NopeError"}])
+    assert answer.headers["retry-after"] == "9"
     assert rollbacks(rollback_sandbox) == 0
+
+
+@pytest.mark.parametrize("kind", ["api_error", "graphql_error"])
+@pytest.mark.parametrize("after_commit", [False, True])
+def test_an_error_of_astros_form_can_be_scripted(
+    rollback_sandbox: SandboxProcess, kind: str, after_commit: bool
+) -> None:
+    """With any HTTP status and fields; the request id is the record's."""
+    fields = [{"field": "description", "code": "max", "message": "too long"}]
+    rollback_sandbox.fault(
+        kind,
+        "DeployRollback",
+        status=429,
+        message="Slow down",
+        field_errors=fields,
+        retry_after="9",
+        after_commit=after_commit,
+    )
+    answer = POSTS["astro-requests"](rollback_sandbox.url)
+    record = rollback_sandbox.requests()[-1]
+    assert (answer.status_code, answer.headers["retry-after"], record["status"]) == (429, "9", 429)
+    assert answer.json() == {
+        "message": "Slow down",
+        "requestId": record["id"],
+        "statusCode": 429,
+        "fieldErrors": fields,
+    }
+    assert rollbacks(rollback_sandbox) == int(after_commit)
+
+
+def test_a_fault_strikes_the_operation_that_it_names(rollback_sandbox: SandboxProcess) -> None:
+    """A name of one face says nothing to the other; without a name both are struck."""
+    rollback_sandbox.fault("status", "DeployRollback", status=503)
+    assert POSTS["houston-requests"](rollback_sandbox.url).status_code == 200
+    assert POSTS["astro-requests"](rollback_sandbox.url).status_code == 503
+    rollback_sandbox.fault("status", "rollbackDeployment", status=502)
+    assert POSTS["astro-requests"](rollback_sandbox.url).status_code == 200
+    assert POSTS["houston-requests"](rollback_sandbox.url).status_code == 502
+    rollback_sandbox.fault("status", count=2, status=504)
+    assert POSTS["houston-requests"](rollback_sandbox.url).status_code == 504
+    assert POSTS["astro-requests"](rollback_sandbox.url).status_code == 504
 
 
 @both
@@ -151,13 +241,15 @@ def test_errors_can_come_with_another_status(rollback_sandbox: SandboxProcess, p
     assert post(rollback_sandbox.url).status_code == 200
 
 
+@one_each
 @pytest.mark.parametrize(("kind", "position"), [("land_before", 1), ("land_after", 0)])
 def test_somebody_elses_deploy_can_land_at_the_worst_moment(
-    rollback_sandbox: SandboxProcess, kind: str, position: int
+    rollback_sandbox: SandboxProcess, name: str, kind: str, position: int
 ) -> None:
     """A deploy lands just before or just after the request is handled, which goes through."""
-    rollback_sandbox.fault(kind, "RollBack", deployment="dag-deploy-af3", draft={"tag": "hurried"})
-    assert by_requests(rollback_sandbox.url).json()["data"]["rollbackDeployment"]["id"]
+    post = POSTS[name]
+    rollback_sandbox.fault(kind, post.operation, deployment="dag-deploy-af3", draft={"tag": "hurried"})
+    assert post.row(post(rollback_sandbox.url))
     newest = rollback_sandbox.deployment("dag-deploy-af3")["deploys"][:2]
     assert newest[position]["imageTag"] == "hurried"
     assert newest[1 - position]["description"] == "why"
@@ -165,19 +257,20 @@ def test_somebody_elses_deploy_can_land_at_the_worst_moment(
 
 def test_a_connection_that_the_client_closed_first_can_be_dropped(rollback_sandbox: SandboxProcess) -> None:
     """The server survives a fault for a client that has gone."""
-    rollback_sandbox.fault("drop_after", delay=0.3)
+    rollback_sandbox.fault("drop_after", delay=1.5)
     with pytest.raises(TIMEOUTS):
-        by_requests(rollback_sandbox.url, timeout=0.1)
-    time.sleep(0.4)
-    assert rollbacks(rollback_sandbox) == 1
+        by_requests(rollback_sandbox.url, timeout=0.5)
+    assert rollbacks_in_the_end(rollback_sandbox) == 1
 
 
-def test_the_date_header_follows_the_clock(rollback_sandbox: SandboxProcess) -> None:
+@one_each
+def test_the_date_header_follows_the_clock(rollback_sandbox: SandboxProcess, name: str) -> None:
     """A test can set the platform's clock, or the header alone, wrong."""
+    post = POSTS[name]
     rollback_sandbox.clock(freeze=True, set="2026-01-01T00:00:00Z")
-    assert by_requests(rollback_sandbox.url).headers["date"] == "Thu, 01 Jan 2026 00:00:00 GMT"
+    assert post(rollback_sandbox.url).headers["date"] == "Thu, 01 Jan 2026 00:00:00 GMT"
     rollback_sandbox.clock(date_offset=-3600)
-    dated = parsedate_to_datetime(by_requests(rollback_sandbox.url).headers["date"])
+    dated = parsedate_to_datetime(post(rollback_sandbox.url).headers["date"])
     assert dated.isoformat() == "2025-12-31T23:00:00+00:00"
 
 

@@ -64,7 +64,13 @@ def test_the_command_prints_a_line_for_machines_and_a_page_for_people(number: in
         process.send_signal(number)
         page = process.stdout.read()
     assert process.returncode == 0
-    for needle in ("AIRFLOW_CONN_", "sandbox-token-viewer", "stellar-orbit-4821", ready["url"]):
+    for needle in (
+        "AIRFLOW_CONN_",
+        '"conn_type": "astro"',
+        "sandbox-token-viewer",
+        "stellar-orbit-4821",
+        ready["url"],
+    ):
         assert needle in page
 
 

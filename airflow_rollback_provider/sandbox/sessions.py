@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who asks, and what that one may see: one session for each request, one kind for each face."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from airflow_rollback_provider.sandbox.errors import (
+    expired_bearer,
+    expired_token,
+    not_found,
+    not_permitted,
+    unknown_bearer,
+    unknown_token,
+)
+from airflow_rollback_provider.sandbox.tokens import READ, Token
+
+if TYPE_CHECKING:
+    from airflow_rollback_provider.sandbox.errors import Refused
+    from airflow_rollback_provider.sandbox.model import Deployment
+    from airflow_rollback_provider.sandbox.world import World
+
+# How a Deployment of hosted Astro can get its Dags; the world's others are no part of that platform.
+_HOSTED_MECHANISMS = ("image", "dag_deploy")
+
+
+@dataclass
+class Session:
+    """One request to Houston: the world and the raw value of its ``authorization`` header."""
+
+    world: World
+    authorization: str | None
+
+    def token(self) -> Token:
+        """Return who asks.
+
+        :raises Refused: if the token is missing, unknown or expired.
+        """
+        token = self.world.token(self._value())
+        if token is None:
+            raise self._unknown()
+        if self.world.is_expired(token):
+            raise self._expired()
+        return token
+
+    @property
+    def token_name(self) -> str:
+        """What the record says of the token: the name of a known one, never a value."""
+        if not self.authorization:
+            return "none"
+        token = self.world.token(self._value())
+        return token.name if token is not None else self._other_name()
+
+    def allowed(self, deployment: Deployment, permission: str) -> Deployment:
+        """Return the Deployment if the token has the permission on it.
+
+        :raises Refused: if it has not.
+        """
+        if not self.token().may(permission, deployment.workspace.key):
+            raise not_permitted()
+        return deployment
+
+    def deployment(self, deployment_id: object, permission: str = READ) -> Deployment:
+        """Return the Deployment with that id if the token has the permission on it.
+
+        :raises Refused: if there is none or it has not.
+        """
+        self.token()
+        return self.allowed(self.world.deployment(str(deployment_id)), permission)
+
+    def visible(self) -> list[Deployment]:
+        """Return the Deployments that the token may read."""
+        token = self.token()
+        return [item for item in self.world.deployments.values() if token.may(READ, item.workspace.key)]
+
+    def _value(self) -> str | None:
+        return self.authorization
+
+    def _other_name(self) -> str:
+        return "bearer" if (self.authorization or "").startswith("Bearer ") else "unknown"
+
+    def _unknown(self) -> Refused:
+        return unknown_token()
+
+    def _expired(self) -> Refused:
+        return expired_token()
+
+
+class HostedSession(Session):
+    """One request to hosted Astro, whose header says ``Bearer`` before the token."""
+
+    def deployment(self, deployment_id: object, permission: str = READ) -> Deployment:
+        """Return the Deployment, which must be of a kind that hosted Astro has.
+
+        :raises Refused: if there is none, or the token has not the permission.
+        """
+        self.token()
+        found = self.world.deployment(str(deployment_id))
+        if not self._is_hosted(found):
+            raise not_found("Deployment", found.id)
+        return self.allowed(found, permission)
+
+    def visible(self) -> list[Deployment]:
+        """Return the Deployments that the token may read, of the kinds that hosted Astro has."""
+        return [item for item in super().visible() if self._is_hosted(item)]
+
+    def _is_hosted(self, deployment: Deployment) -> bool:
+        return deployment.running(self.world.clock.now()).mechanism in _HOSTED_MECHANISMS
+
+    def _value(self) -> str | None:
+        scheme, _, value = (self.authorization or "").partition(" ")
+        return value.strip() if scheme.lower() == "bearer" else None
+
+    def _other_name(self) -> str:
+        return "unknown" if self._value() else "not-bearer"
+
+    def _unknown(self) -> Refused:
+        return unknown_bearer()
+
+    def _expired(self) -> Refused:
+        return expired_bearer()
