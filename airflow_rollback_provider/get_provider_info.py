@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What Airflow discovers: the connection type with its form, the hook, the operator and the link."""
+"""What Airflow discovers: the connection types with their forms, the hook, the operator and the link."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from typing import Any
 
 from airflow_rollback_provider import __version__
 from airflow_rollback_provider.hooks import form
+from airflow_rollback_provider.platforms.connection_types import ASTRO, PRIVATE_CLOUD
 
 _NAME = "Astro deploy rollbacks"
 _PACKAGE = "airflow_rollback_provider"
+_HOOKS = f"{_PACKAGE}.hooks.deploy_history"
 
 
 def get_provider_info() -> dict[str, Any]:
@@ -26,7 +28,7 @@ def get_provider_info() -> dict[str, Any]:
         "integrations": [
             {
                 "integration-name": _NAME,
-                "external-doc-url": "https://www.astronomer.io/docs/private-cloud",
+                "external-doc-url": "https://www.astronomer.io/docs",
                 "tags": ["service"],
             }
         ],
@@ -35,13 +37,8 @@ def get_provider_info() -> dict[str, Any]:
         "triggers": [_modules("triggers.rollback")],
         "extra-links": [f"{_PACKAGE}.links.deploy_history.DeployHistoryLink"],
         "connection-types": [
-            {
-                "connection-type": "astro_private_cloud",
-                "hook-class-name": f"{_PACKAGE}.hooks.deploy_history.DeployHistoryHook",
-                "hook-name": "Astro Private Cloud",
-                "ui-field-behaviour": form.provider_ui_field_behaviour(),
-                "conn-fields": form.provider_conn_fields(),
-            }
+            form.provider_connection_type(PRIVATE_CLOUD, f"{_HOOKS}.DeployHistoryHook"),
+            form.provider_connection_type(ASTRO, f"{_HOOKS}.AstroDeployHistoryHook"),
         ],
     }
 

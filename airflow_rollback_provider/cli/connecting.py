@@ -17,19 +17,20 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def connected(conn_id: str, *, debug: bool) -> Iterator[DeployHistoryHook]:
+def connected(conn_id: str, *, debug: bool, usable: bool = True) -> Iterator[DeployHistoryHook]:
     """Lend a hook for an Airflow connection, with Airflow kept off the streams.
 
     :param conn_id: the connection's id.
     :param debug: let Airflow speak on stderr.
+    :param usable: whether the connection's fields must make sense; False leaves that to the hook's user.
     :raises CommandUnavailable: when Airflow itself does not start here.
     :raises InvalidConnection: when there is no such connection or it cannot be used.
     """
-    with hushed(debug), closing(_hook(conn_id)) as hook:
+    with hushed(debug), closing(_hook(conn_id, usable)) as hook:
         yield hook
 
 
-def _hook(conn_id: str) -> DeployHistoryHook:
+def _hook(conn_id: str, usable: bool) -> DeployHistoryHook:
     # Airflow 3 looks for connections in the metadata database only in processes that call themselves a
     # server; its own command `airflow connections` does the same.
     os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
@@ -42,7 +43,8 @@ def _hook(conn_id: str) -> DeployHistoryHook:
     try:
         hook.get_conn()
     except RollbackError:
-        raise
+        if usable:
+            raise
     except AirflowNotFoundException:
         raise InvalidConnection(_not_found(conn_id)) from None
     except Exception as error:  # noqa: BLE001 - its words may hold a piece of the connection, the token too

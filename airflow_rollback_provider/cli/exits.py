@@ -33,8 +33,9 @@ class Exit(IntEnum):
 
 
 MEANINGS: dict[Exit, str] = {
-    Exit.DONE: "allowed, or done",
-    Exit.REFUSED: "refused by a rule or a check, out of date, or not confirmed; nothing was submitted",
+    Exit.DONE: "allowed, or done; the doctor found no error",
+    Exit.REFUSED: "refused by a rule or a check, out of date, or not confirmed; nothing was submitted; "
+    "the doctor found an error",
     Exit.BAD_INPUT: "an argument cannot be used; nothing was submitted",
     Exit.TROUBLE: "the connection or the platform cannot be used; nothing was submitted",
     Exit.NOT_DONE: "a rollback was, or may have been, submitted and is not known to have ended well",

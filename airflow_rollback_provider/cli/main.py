@@ -22,6 +22,7 @@ COMMANDS = {
     "history": "list the deploys of a Deployment",
     "plan": "show what a rollback would do, and whether it may be done; change nothing",
     "roll-back": "roll a Deployment back and follow it to the end",
+    "doctor": "look for what is wrong with a connection, and how to mend it; change nothing",
     "sandbox": "run the embedded platform on this machine",
     "demo": "watch a real Airflow roll a Deployment of the embedded platform back",
 }

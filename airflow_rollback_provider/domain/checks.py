@@ -98,7 +98,8 @@ def failed_checks(situation: Situation) -> tuple[FailedCheck, ...]:
 def required_permissions(scope: Scope, capabilities: Capabilities) -> tuple[str, ...]:
     """Name the permissions that a rollback of this scope takes (documentation, "Permissions")."""
     published = capabilities.permissions
-    return tuple(published[part] for part in ("image", "dags") if part in scope.parts and part in published)
+    named = [published[part] for part in ("image", "dags") if part in scope.parts and part in published]
+    return tuple(dict.fromkeys(named))
 
 
 def default_scope(mechanism: Mechanism) -> Scope:

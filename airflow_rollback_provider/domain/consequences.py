@@ -13,6 +13,7 @@ from airflow_rollback_provider.domain.deploys import Deploy, Mechanism
 from airflow_rollback_provider.domain.rulebook import PlanWarning, judge
 
 if TYPE_CHECKING:
+    from airflow_rollback_provider.domain.deploys import Capabilities
     from airflow_rollback_provider.domain.versions import Versions
 
 _NEVER_ROLLED_BACK = (
@@ -59,6 +60,20 @@ def not_rolled_back(situation: Situation) -> Iterator[str]:
     if "image" not in situation.scope.parts:
         yield "the image and the Astro Runtime version"
     yield from _NEVER_ROLLED_BACK
+
+
+def platform_limits(capabilities: Capabilities) -> Iterator[str]:
+    """List what the platform does not offer, for whoever might miss it."""
+    if not capabilities.scopes:
+        yield "A rollback cannot be limited to the image or the Dags."
+    if not capabilities.tells_access:
+        yield "What the token may do cannot be asked: the platform checks it on submission."
+    if not capabilities.tells_switches:
+        yield "Whether rollbacks are switched on cannot be asked: the platform checks it on submission."
+    if not capabilities.logs:
+        yield "The platform's own log lines of the rollback cannot be shown."
+    if not capabilities.reasons:
+        yield "If the rollback fails, the platform does not tell why."
 
 
 def undo(situation: Situation, source: Versions, goal: Versions) -> str:
@@ -129,15 +144,13 @@ def _about_dags(situation: Situation, source: Versions) -> Iterator[PlanWarning]
 
 
 def _about_what_is_not_known(situation: Situation) -> Iterator[PlanWarning]:
-    access = situation.access
-    if not situation.capabilities.permissions:
-        return
-    if access.permissions is None:
+    access, capabilities = situation.access, situation.capabilities
+    if capabilities.tells_access and access.permissions is None:
         yield PlanWarning(
             "PERMISSIONS-NOT-KNOWN",
             "The token's permissions could not be read; the platform checks them on submission.",
         )
-    if None in (access.enabled_on_installation, access.enabled_on_deployment):
+    if capabilities.tells_switches and None in (access.enabled_on_installation, access.enabled_on_deployment):
         yield PlanWarning(
             "SWITCHES-NOT-KNOWN",
             "Whether rollbacks are switched on could not be read; the platform checks it on submission.",

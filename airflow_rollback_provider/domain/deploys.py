@@ -250,7 +250,11 @@ class Capabilities:
 
     :param name: the platform's name as its users know it.
     :param scopes: whether a rollback can be limited to the image or the Dags.
+    :param mechanisms: ways in which Dags reach a Deployment, as far as the platform tells them apart.
     :param logs: whether the platform serves the rollback's log lines.
+    :param reasons: whether it tells why a deploy failed.
+    :param tells_access: whether it can be asked whose a token is and what that one may do.
+    :param tells_switches: whether it can be asked if rollbacks are switched on.
     :param permissions: names of the permissions by part (``image``, ``dags``); empty where not published.
     :param history_permission: permission that reading the history takes.
     :param description_limit: longest description that is kept, in characters.
@@ -261,7 +265,11 @@ class Capabilities:
 
     name: str
     scopes: bool = True
+    mechanisms: frozenset[Mechanism] = frozenset(Mechanism) - {Mechanism.UNKNOWN}
     logs: bool = True
+    reasons: bool = True
+    tells_access: bool = True
+    tells_switches: bool = True
     permissions: dict[str, str] = field(default_factory=dict)
     history_permission: str | None = None
     description_limit: int = 500

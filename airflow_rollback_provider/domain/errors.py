@@ -47,7 +47,7 @@ class NotFound(BadInput):
 
 
 class DeploymentNotFound(NotFound):
-    """No Deployment has this id or release name, or the token may not see it."""
+    """No Deployment has this id or name, or the token may not see it."""
 
 
 class DeployNotFound(NotFound):

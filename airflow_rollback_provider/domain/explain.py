@@ -45,6 +45,7 @@ def _lines(plan: RollbackPlan) -> Iterator[str]:
     yield from _block("Rolled back", plan.rolled_back)
     yield from _block("Not rolled back", plan.not_rolled_back)
     yield from _block("Permissions", plan.permissions)
+    yield from _block(f"Limits of {plan.platform}", plan.platform_limits)
     if plan.allowed:
         yield f"To undo: {plan.undo}"
 

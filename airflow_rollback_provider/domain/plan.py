@@ -23,6 +23,7 @@ from airflow_rollback_provider.domain.consequences import (
     Change,
     changes,
     not_rolled_back,
+    platform_limits,
     rolled_back,
     undo,
     warnings,
@@ -72,6 +73,7 @@ class RollbackPlan:
     :param downgrade: whether the Runtime gets older; None where that cannot be told.
     :param planned_at: when it was made, by the platform's clock where known.
     :param platform: name of the platform.
+    :param platform_limits: what the platform does not offer, in words.
     """
 
     deployment: Deployment
@@ -93,6 +95,7 @@ class RollbackPlan:
     downgrade: bool | None
     planned_at: datetime
     platform: str
+    platform_limits: tuple[str, ...]
     format: int = FORMAT
 
     @property
@@ -203,6 +206,7 @@ def make_plan(
         downgrade=goal.is_older_than(source),
         planned_at=now,
         platform=capabilities.name,
+        platform_limits=tuple(platform_limits(capabilities)),
     )
 
 

@@ -11,16 +11,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_rollback_provider.compat import BaseHook, amask_secret, get_async_connection, mask_secret
-from airflow_rollback_provider.domain.errors import InvalidConnection, RollbackError
+from airflow_rollback_provider.domain.errors import InvalidConnection
 from airflow_rollback_provider.hooks import form
-from airflow_rollback_provider.hooks.verbs import Reading, Verbs
+from airflow_rollback_provider.hooks.verbs import TOLERATED_SKEW, Reading, Verbs
 from airflow_rollback_provider.platforms.client_pool import POOL
-from airflow_rollback_provider.platforms.registry import DEFAULT_CONN_TYPE, IMPORTED_LATE, Connected, connect
+from airflow_rollback_provider.platforms.connection_types import ASTRO, PRIVATE_CLOUD
+from airflow_rollback_provider.platforms.registry import IMPORTED_LATE, Connected, connect
 from airflow_rollback_provider.platforms.transport import HttpxTransport, RequestsTransport
 from airflow_rollback_provider.platforms.watching import observe
 
 if TYPE_CHECKING:
     from airflow_rollback_provider.domain.deploys import Deployment
+    from airflow_rollback_provider.domain.findings import Report
     from airflow_rollback_provider.domain.waiting import Watch
     from airflow_rollback_provider.domain.watch import Outcome
     from airflow_rollback_provider.platforms.base import Conversation, LogLine, Platform
@@ -30,7 +32,7 @@ T = TypeVar("T")
 
 _ASYNC_CONNECTIONS = "airflow.providers.common.compat.connection"
 
-__all__ = ["DeployHistoryHook", "Reading"]
+__all__ = ["AstroDeployHistoryHook", "DeployHistoryHook", "Reading"]
 
 
 class DeployHistoryHook(Verbs, BaseHook):
@@ -38,6 +40,7 @@ class DeployHistoryHook(Verbs, BaseHook):
 
     The methods without ``a`` are for tasks and shells, those with it for an event loop. In a triggerer, use
     it as ``async with DeployHistoryHook(conn_id) as hook``: all that do so at a time share one HTTP client.
+    The connection's own type says which platform that is.
 
     :param rollback_conn_id: Airflow connection to the platform. It is read when it is first needed.
     :param connection: the connection itself, where it does not come from Airflow.
@@ -45,9 +48,9 @@ class DeployHistoryHook(Verbs, BaseHook):
     """
 
     conn_name_attr = "rollback_conn_id"
-    default_conn_name = "astro_private_cloud_default"
-    conn_type = DEFAULT_CONN_TYPE
-    hook_name = "Astro Private Cloud"
+    default_conn_name = PRIVATE_CLOUD.default_conn_id
+    conn_type = PRIVATE_CLOUD.name
+    hook_name = PRIVATE_CLOUD.label
 
     def __init__(
         self,
@@ -66,12 +69,12 @@ class DeployHistoryHook(Verbs, BaseHook):
     @classmethod
     def get_connection_form_widgets(cls) -> dict[str, Any]:
         """Return the form's own fields, for Airflow 2."""
-        return form.form_widgets()
+        return form.form_widgets(PRIVATE_CLOUD)
 
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:
         """Return what the form hides and renames."""
-        return form.ui_field_behaviour()
+        return form.ui_field_behaviour(PRIVATE_CLOUD)
 
     @property
     def platform(self) -> Platform:
@@ -89,12 +92,23 @@ class DeployHistoryHook(Verbs, BaseHook):
         """Return the platform that the connection leads to."""
         return self.platform
 
+    def diagnose(self, deployment: str | None = None) -> Report:
+        """Look at everything that must hold, from the network to the deploy history. Nothing is changed.
+
+        :param deployment: a Deployment to look at as well: its id or a name; None looks at none.
+        """
+        from airflow_rollback_provider.hooks.diagnosis import diagnose, unusable
+
+        try:
+            connected = self._connect()
+        except InvalidConnection as error:
+            return unusable(error, self.rollback_conn_id, deployment)
+        return diagnose(connected, self.rollback_conn_id, deployment, TOLERATED_SKEW)
+
     def test_connection(self) -> tuple[bool, str]:
         """Check the connection, for the button *Test* of its form; say in words what is wrong."""
-        try:
-            return True, self._run(self.platform.check())
-        except RollbackError as error:
-            return False, str(error)
+        report = self.diagnose()
+        return report.sound, report.summary()
 
     def close(self) -> None:
         """Close connections that are kept open. The hook can be used again."""
@@ -156,6 +170,30 @@ class DeployHistoryHook(Verbs, BaseHook):
     async def _arun(self, conversation: Conversation[T]) -> T:
         connected = await self._aconnect()
         return await HttpxTransport(connected.policy).run(conversation)
+
+
+class AstroDeployHistoryHook(DeployHistoryHook):
+    """The same hook, as Airflow finds it for connections of the type ``astro``.
+
+    Airflow wants a class for each type, and reads the form from the class itself, not from its parents.
+    """
+
+    default_conn_name = ASTRO.default_conn_id
+    conn_type = ASTRO.name
+    hook_name = ASTRO.label
+
+    def __init__(self, rollback_conn_id: str = default_conn_name, **kwargs: Any) -> None:
+        super().__init__(rollback_conn_id, **kwargs)
+
+    @classmethod
+    def get_connection_form_widgets(cls) -> dict[str, Any]:
+        """Return the form's own fields, for Airflow 2."""
+        return form.form_widgets(ASTRO)
+
+    @classmethod
+    def get_ui_field_behaviour(cls) -> dict[str, Any]:
+        """Return what the form hides and renames."""
+        return form.ui_field_behaviour(ASTRO)
 
 
 def _without_variables(error: InvalidConnection) -> InvalidConnection:

@@ -1,106 +1,44 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The connection form, from one list of fields.
+"""The form of a connection type, from its one list of fields, in the ways in which Airflow asks for it.
 
 Airflow 2 and 3.1 ask the hook for it, later versions read the provider's metadata.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from airflow_rollback_provider.platforms.connection_types import HIDDEN
+
+if TYPE_CHECKING:
+    from airflow_rollback_provider.platforms.connection_types import ConnectionType, FormField
 
 
-@dataclass(frozen=True)
-class FormField:
-    """One field of the form that is kept in ``extra``.
-
-    :param name: its key in ``extra``.
-    :param label: what the form calls it.
-    :param help: one sentence below the field.
-    :param kind: ``string``, ``integer``, ``boolean`` or ``json`` (a text field for JSON).
-    :param default: what the form shows at first.
-    """
-
-    name: str
-    label: str
-    help: str
-    kind: str = "string"
-    default: Any = None
-
-
-FIELDS: tuple[FormField, ...] = (
-    FormField("workspace_id", "Workspace ID", "Needed only to name Deployments by their release name."),
-    FormField(
-        "verify",
-        "Check the certificate",
-        "Switch off for tests only: anybody on the way could read the token.",
-        "boolean",
-        True,
-    ),
-    FormField(
-        "ca_bundle",
-        "CA bundle",
-        "File on the workers with the authorities that signed the platform's certificate.",
-    ),
-    FormField("connect_timeout", "Connect time-out (s)", "Seconds to reach the platform.", "integer", 5),
-    FormField(
-        "read_timeout", "Read time-out (s)", "Seconds to wait for a piece of an answer.", "integer", 30
-    ),
-    FormField(
-        "proxies",
-        "Proxies",
-        'URL of a proxy, or JSON such as {"https": "http://proxy:3128"}. Empty: those of the environment.',
-    ),
-    FormField(
-        "retention_days",
-        "Retention (days)",
-        "How old a deploy may be that is rolled back to; as configured on the platform.",
-        "integer",
-        90,
-    ),
-    FormField(
-        "restricted_runtimes",
-        "Restricted Runtimes",
-        "Runtime versions with major bugs, separated by commas: a plan that goes back to one warns of it.",
-    ),
-    FormField(
-        "history_url",
-        "Deploy history URL",
-        "Template of the page's address; may hold {app}, {deployment_id}, {release_name}, {workspace_id}.",
-    ),
-    FormField(
-        "assumptions",
-        "Assumptions",
-        "JSON that replaces what this package assumes about the platform's API.",
-        "json",
-    ),
-)
-
-HIDDEN = ("login", "extra")
-RELABELING = {"host": "Base URL or base domain", "password": "API token", "schema": "Scheme", "port": "Port"}
-PLACEHOLDERS = {
-    "host": "https://houston.example.com",
-    "schema": "https (or http for a sandbox on this machine)",
-    "password": "a service account's API key or a user's token, without Bearer",
-}
-
-
-def ui_field_behaviour() -> dict[str, Any]:
+def ui_field_behaviour(kind: ConnectionType) -> dict[str, Any]:
     """Return what ``get_ui_field_behaviour`` of a hook returns."""
-    return {"hidden_fields": list(HIDDEN), "relabeling": dict(RELABELING), "placeholders": dict(PLACEHOLDERS)}
+    return {
+        "hidden_fields": list(HIDDEN),
+        "relabeling": dict(kind.labels),
+        "placeholders": dict(kind.placeholders),
+    }
 
 
-def provider_ui_field_behaviour() -> dict[str, Any]:
-    """Return the same as the provider's metadata spells it."""
-    return {name.replace("_", "-"): value for name, value in ui_field_behaviour().items()}
+def provider_connection_type(kind: ConnectionType, hook_class: str) -> dict[str, Any]:
+    """Return a connection type as the provider's metadata describes it.
+
+    :param hook_class: full name of its hook.
+    """
+    behaviour = ui_field_behaviour(kind)
+    return {
+        "connection-type": kind.name,
+        "hook-class-name": hook_class,
+        "hook-name": kind.label,
+        "ui-field-behaviour": {name.replace("_", "-"): value for name, value in behaviour.items()},
+        "conn-fields": {field.name: _described(field) for field in kind.fields},
+    }
 
 
-def provider_conn_fields() -> dict[str, Any]:
-    """Return the fields as the provider's metadata describes them."""
-    return {field.name: _described(field) for field in FIELDS}
-
-
-def form_widgets() -> dict[str, Any]:
+def form_widgets(kind: ConnectionType) -> dict[str, Any]:
     """Return what ``get_connection_form_widgets`` of a hook returns.
 
     Needs WTForms, which Airflow's web server has.
@@ -119,7 +57,7 @@ def form_widgets() -> dict[str, Any]:
             default=field.default,
             widget=_widget(field.kind),
         )
-        for field in FIELDS
+        for field in kind.fields
     }
 
 

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_rollback_provider.compat import BaseOperator, conf
+from airflow_rollback_provider.domain.errors import RollbackError
 from airflow_rollback_provider.domain.plan import RollbackPlan
 from airflow_rollback_provider.domain.waiting import Watch
 from airflow_rollback_provider.domain.watch import Outcome
@@ -127,7 +128,12 @@ class RollbackOperator(BaseOperator):
             # Stored before anything can fail: a task that failed is the one whose link people need.
             DeployHistoryLink.store(context, hook.history_url(self.deployment_id))
             order = order_of(self, intent(context), first_try(context))
-            done = Attempt(hook, self._memory(), self.log).run(order)
+            try:
+                done = Attempt(hook, self._memory(), self.log).run(order)
+            except RollbackError:
+                # What was read by now may tell the address where the id alone did not.
+                DeployHistoryLink.store(context, hook.history_url(self.deployment_id))
+                raise
             if isinstance(done, RollbackPlan):
                 return done.to_dict()
             return self._wait(context, hook, done)

@@ -130,6 +130,7 @@ class Assumptions:
     :param scopes: our scope → the platform's word.
     :param flags: keys of ``featureFlags`` that may hold the installation's switch, the likeliest first.
     :param log_component: component whose log lines are read; None reads those of all.
+    :param given: what the connection's field ``assumptions`` holds, as it stands there.
     """
 
     replaced: Mapping[str, Operation] = field(default_factory=dict)
@@ -138,10 +139,15 @@ class Assumptions:
     scopes: Mapping[str, str] = field(default_factory=lambda: MappingProxyType(_SCOPES))
     flags: tuple[str, ...] = _FLAGS
     log_component: str | None = None
+    given: Mapping[str, Any] = field(default_factory=dict)
+
+    def template(self, name: str) -> Operation:
+        """Return an operation with the mark for the fields of a deploy still in its documents."""
+        return self.replaced.get(name) or _built_in(name)
 
     def operation(self, name: str) -> Operation:
         """Return an operation with the fields of a deploy written into its documents."""
-        found = self.replaced.get(name) or _built_in(name)
+        found = self.template(name)
         selection = self.selection()
         return replace(
             found, documents=tuple(text.replace(FIELDS_MARK, selection) for text in found.documents)
@@ -178,7 +184,7 @@ def read_assumptions(values: object, where: str) -> Assumptions:
     replaced = {key: _operation(key, given[key], f"{where}.{key}") for key in _OPERATIONS if key in given}
     if "deploys" in replaced and "survey_history" not in replaced:
         replaced["survey_history"] = _like_deploys(replaced["deploys"])
-    return Assumptions(replaced=replaced, **parts)
+    return Assumptions(replaced=replaced, given=given, **parts)
 
 
 def _like_deploys(deploys: Operation) -> Operation:

@@ -19,6 +19,7 @@ from airflow_rollback_provider.domain.errors import MalformedAnswer
 
 if TYPE_CHECKING:
     from airflow_rollback_provider.domain.deploys import Access, Capabilities, Deploy, Deployment, Scope
+    from airflow_rollback_provider.domain.findings import Finding
 
 T = TypeVar("T")
 
@@ -136,22 +137,33 @@ class Platform(Protocol):
     def capabilities(self) -> Capabilities:
         """What the platform can do at all."""
 
-    def survey(self, deployment: str) -> Conversation[Survey]:
-        """Read a Deployment (by id or release name), what may be done to it, and its newest deploys.
+    @property
+    def address(self) -> str:
+        """The URL that requests begin with."""
 
+    def survey(self, deployment: str) -> Conversation[Survey]:
+        """Read a Deployment, what may be done to it, and its newest deploys.
+
+        :param deployment: its id, or its release name (hosted Astro: name or namespace).
         :raises DeploymentNotFound: when there is none.
         """
 
     def deployment(self, deployment: str) -> Conversation[Deployment]:
-        """Read a Deployment by id or release name.
+        """Read a Deployment.
 
+        :param deployment: its id, or its release name (hosted Astro: name or namespace).
         :raises DeploymentNotFound: when there is none.
         """
 
     def deploys(
         self, deployment_id: str, cursor: str | None = None, limit: int | None = None
     ) -> Conversation[Page]:
-        """Read one page of a deploy history; None takes the largest page that the platform serves."""
+        """Read one page of a deploy history.
+
+        :param cursor: where it begins, from the page before; None begins with the newest deploy.
+        :param limit: how many deploys it has at most; None leaves that to the platform, which then shows at
+            first some hundred.
+        """
 
     def deploy(self, deployment_id: str, deploy_id: str) -> Conversation[Deploy]:
         """Read one deploy.
@@ -164,14 +176,26 @@ class Platform(Protocol):
     ) -> Conversation[Deploy]:
         """Start a rollback; its request is not repeatable. Return the new deploy as the platform shows it.
 
-        :raises RollbackRefused: when the platform refuses it.
+        :raises RollbackRefused: when the platform refuses it or does not offer the scope.
         """
 
     def logs(self, deployment: Deployment, since: datetime) -> Conversation[tuple[LogLine, ...]]:
-        """Read what the platform logged about the Deployment's deploys since a time, oldest first."""
+        """Read what the platform logged about the Deployment's deploys since a time, oldest first.
+
+        :raises Unsupported: where the platform serves no logs.
+        """
 
     def history_url(self, deployment: Deployment) -> str | None:
         """Return the page of the Deployment's deploy history in the UI, None where it is not known."""
 
     def check(self) -> Conversation[str]:
         """Check that the platform answers and accepts the token; return a sentence that says so."""
+
+    def examine(self, deployment: str | None) -> Conversation[tuple[Finding, ...]]:
+        """Look at everything that must hold, the network aside, and say what does not. Changes nothing.
+
+        It raises nothing of this package: what cannot be read is a finding. What the platform does not tell
+        is left out.
+
+        :param deployment: a Deployment to look at as well, named as for :meth:`deployment`; None for none.
+        """

@@ -16,6 +16,7 @@ from airflow_rollback_provider.domain.errors import RollbackError, TlsFailed
 if TYPE_CHECKING:
     from airflow_rollback_provider.platforms.base import Request, Response
 
+_CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 _MAY_PASS = frozenset({429, 500, 502, 503, 504})
 
 
@@ -61,17 +62,22 @@ class Policy:
         """
         if not self.verify:
             return False
-        variables = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
-        bundle = self.ca_bundle or next(
-            (os.environ[name] for name in variables if os.environ.get(name)), None
-        )
+        _, bundle = self.ca_file
         if bundle is not None and not os.path.exists(bundle):
             raise TlsFailed(
                 f"There is no file {bundle!r} with certificate authorities on this machine. Correct the "
                 f"connection's field CA "
-                f"bundle, or {' and '.join(variables)} in the environment."
+                f"bundle, or {' and '.join(_CA_VARIABLES)} in the environment."
             )
         return bundle or True
+
+    @property
+    def ca_file(self) -> tuple[str, str | None]:
+        """Who names the file or folder with the authorities to trust, and that; None for the usual ones."""
+        if self.ca_bundle:
+            return "the connection's field ca_bundle", self.ca_bundle
+        name = next((name for name in _CA_VARIABLES if os.environ.get(name)), None)
+        return (name, os.environ[name]) if name else ("certifi", None)
 
 
 class Patience:

@@ -7,7 +7,6 @@ import re
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from airflow_rollback_provider.domain.deploys import Access, Capabilities, Deploy, Deployment, Scope
 from airflow_rollback_provider.domain.errors import (
@@ -22,6 +21,7 @@ from airflow_rollback_provider.domain.errors import (
 from airflow_rollback_provider.platforms.assumptions import Assumptions
 from airflow_rollback_provider.platforms.base import Conversation, LogLine, Page, Response, Survey
 from airflow_rollback_provider.platforms.graphql import Answer, malformed
+from airflow_rollback_provider.platforms.history_page import fill
 from airflow_rollback_provider.platforms.private_cloud_asking import Api
 from airflow_rollback_provider.platforms.private_cloud_errors import (
     Asked,
@@ -35,6 +35,7 @@ from airflow_rollback_provider.platforms.private_cloud_reading import (
 )
 
 if TYPE_CHECKING:
+    from airflow_rollback_provider.domain.findings import Finding
     from airflow_rollback_provider.domain.versions import RuntimeVersion
     from airflow_rollback_provider.platforms.secret import Secret
 
@@ -101,6 +102,11 @@ class PrivateCloud:
             restricted=self._settings.restricted,
         )
 
+    @property
+    def address(self) -> str:
+        """The URL that requests begin with."""
+        return self._settings.endpoint
+
     def survey(self, deployment: str) -> Conversation[Survey]:
         """Read a Deployment, what may be done to it, and its newest deploys.
 
@@ -108,8 +114,8 @@ class PrivateCloud:
 
         :raises DeploymentNotFound: when there is none.
         """
-        deployment_id = yield from self._identify(deployment)
-        asked = _asked_of("survey_context", deployment_id)
+        deployment_id = yield from self.identify(deployment)
+        asked = asked_of("survey_context", deployment_id)
         context, _ = yield from self._api.ask(asked, {"id": deployment_id, "deploymentUuid": deployment_id})
         found = self._read_deployment(context, deployment_id)
         if not found.versions.known and _before_1_0(self._api.optional(context, "version")):
@@ -119,7 +125,7 @@ class PrivateCloud:
         access = replace(
             access,
             enabled_on_installation=enabled,
-            installation_flag=_setting(self._api.optional(context, "version"), flag),
+            installation_flag=installation_setting(self._api.optional(context, "version"), flag),
         )
         now = response.platform_time
         skew = response.received_at - now if now else None
@@ -130,8 +136,8 @@ class PrivateCloud:
 
         :raises DeploymentNotFound: when there is none.
         """
-        deployment_id = yield from self._identify(deployment)
-        asked = _asked_of("deployment", deployment_id)
+        deployment_id = yield from self.identify(deployment)
+        asked = asked_of("deployment", deployment_id)
         answer, _ = yield from self._api.ask(asked, {"id": deployment_id})
         return self._read_deployment(answer, deployment_id)
 
@@ -215,13 +221,7 @@ class PrivateCloud:
             "release_name": deployment.release_name,
             "workspace_id": deployment.workspace_id or self._settings.workspace_id,
         }
-        template = self._settings.history_url
-        if any(not value for name, value in values.items() if f"{{{name}}}" in template):
-            return None
-        quoted = {
-            name: value if name == "app" else quote(value or "", safe="") for name, value in values.items()
-        }
-        return template.format_map(quoted)
+        return fill(self._settings.history_url, values)
 
     def check(self) -> Conversation[str]:
         """Check that the platform answers, accepts the token and has rollbacks switched on, in one request.
@@ -236,7 +236,7 @@ class PrivateCloud:
             raise Unsupported(
                 f"The platform answers and rollbacks are switched off on this installation. Ask an "
                 f"administrator to set "
-                f"{_setting(version, flag)} to true."
+                f"{installation_setting(version, flag)} to true."
             )
         permissions = self._api.optional(answer, "permissions")
         if permissions:
@@ -244,7 +244,16 @@ class PrivateCloud:
         who = self._api.optional(answer, "who")
         return _describe_check(version, who, enabled, bool(permissions))
 
-    def _identify(self, deployment: str) -> Conversation[str]:
+    def examine(self, deployment: str | None) -> Conversation[tuple[Finding, ...]]:
+        """Look at everything that must hold, the network aside, and say what does not. Changes nothing.
+
+        :param deployment: id or release name of a Deployment to look at as well; None for none.
+        """
+        from airflow_rollback_provider.platforms.private_cloud_doctor import Examination
+
+        return (yield from Examination(self, self._api, self._settings).run(deployment))
+
+    def identify(self, deployment: str) -> Conversation[str]:
         """Return the id of a Deployment that is named by its id or release name."""
         name = deployment.strip() if isinstance(deployment, str) else ""
         if not _CAN_BE_ID.fullmatch(name):
@@ -300,7 +309,7 @@ class PrivateCloud:
     def _read_deployment(self, answer: Answer, deployment_id: str) -> Deployment:
         values = self._api.result(answer)
         if values is None:
-            hint = _asked_of(answer.operation, deployment_id).hint
+            hint = asked_of(answer.operation, deployment_id).hint
             raise DeploymentNotFound(
                 f"There is no Deployment {deployment_id}, or the token may not see it.{hint}"
             )
@@ -322,7 +331,8 @@ _HOW_TO_USE_RELEASE_NAMES = (
 )
 
 
-def _asked_of(operation: str, deployment_id: str) -> Asked:
+def asked_of(operation: str, deployment_id: str) -> Asked:
+    """Say what is asked of a Deployment, with a hint for names that are no ids."""
     hint = "" if _LOOKS_LIKE_ID.fullmatch(deployment_id) else _HOW_TO_USE_RELEASE_NAMES
     return Asked(operation, subject=f"Deployment {deployment_id}", hint=hint)
 
@@ -331,7 +341,7 @@ def _before_1_0(version: object) -> bool:
     return isinstance(version, str) and version.startswith("0.")
 
 
-def _setting(version: object, flag: str | None) -> str:
+def installation_setting(version: object, flag: str | None) -> str:
     """Name the chart's setting that switches rollbacks on."""
     old = isinstance(version, str) and re.match(r"[01]\.", version)
     if flag in ("deployRollbackEnabled", "deployRollback") and (old or not version):

@@ -48,7 +48,7 @@ class Api:
         first: UnknownField | None = None
         for number in range(self._fitting.get(asked.operation, 0), len(documents)):
             try:
-                found = yield from self._ask_once(asked, documents[number], variables)
+                found = yield from self.ask_exactly(asked, documents[number], variables)
             except UnknownField as error:
                 first = first or error
                 continue
@@ -57,7 +57,11 @@ class Api:
         assert first is not None  # noqa: S101 - an operation has at least one document
         raise first
 
-    def _ask_once(self, asked: Asked, document: str, variables: Mapping[str, Any]) -> Asking:
+    def ask_exactly(self, asked: Asked, document: str, variables: Mapping[str, Any]) -> Asking:
+        """Ask with this document and no other.
+
+        :raises UnknownField: when the installation does not understand it.
+        """
         response = yield post(self._endpoint, asked.operation, document, variables, self._token)
         if (problem := error_of_status(response, asked)) is not None:
             raise problem
@@ -70,6 +74,16 @@ class Api:
         if answer.errors and not self._usable(answer):
             raise error_of_answer(answer, asked, self._assumptions)
         return answer, response
+
+    def introspect(self) -> Generator[Request, Response, Answer]:
+        """Ask for the schema. An installation may refuse to show it: the answer then has errors.
+
+        :raises MalformedAnswer: when the answer is not GraphQL.
+        """
+        from airflow_rollback_provider.platforms.schema.introspection import QUERY
+
+        response = yield post(self._endpoint, "introspection", QUERY, {}, self._token)
+        return read_answer("introspection", response, self._token)
 
     def _usable(self, answer: Answer) -> bool:
         """Whether an answer with errors still tells what counts: a started rollback, a history."""

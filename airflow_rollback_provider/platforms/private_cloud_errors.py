@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_rollback_provider.domain.errors import (
@@ -16,12 +15,13 @@ from airflow_rollback_provider.domain.errors import (
     PlanRefused,
     PlatformFailed,
     PlatformUnreachable,
-    RateLimited,
     RollbackError,
     TokenExpired,
     TokenRefused,
     UnknownField,
 )
+from airflow_rollback_provider.platforms import asked as asked_of_any
+from airflow_rollback_provider.platforms.asked import rate_limited
 
 if TYPE_CHECKING:
     from airflow_rollback_provider.platforms.assumptions import Assumptions
@@ -45,41 +45,11 @@ _UNKNOWN = (
     re.compile(r"Variable [\"']\$(?P<name>\w+)[\"'] .*(?:used in position|got invalid value)"),
 )
 _HISTORY = "deployment.deployRevisions.get"
-_PURPOSES = {
-    "survey_context": "read the Deployment and the installation's settings",
-    "deployment": "read the Deployment",
-    "deployment_before_1_0": "read the Deployment",
-    "workspace_deployments": "find the Deployment by its release name",
-    "survey_history": "read the deploy history",
-    "deploys": "read the deploy history",
-    "deploy": "read a deploy",
-    "roll_back": "roll the Deployment back",
-    "logs": "read the Deployment's logs",
-    "check": "check the connection",
-}
 _READS_HISTORY = ("survey_history", "deploys", "deploy")
 
 
-@dataclass(frozen=True)
-class Asked:
-    """What was asked, for the words of an error.
-
-    :param operation: name of the operation.
-    :param permissions: permissions that it takes, where they are published.
-    :param subject: what it was asked of, for example ``Deployment c1…``.
-    :param hint: what to add when there is no such Deployment.
-    """
-
-    operation: str
-    permissions: tuple[str, ...] = ()
-    subject: str = ""
-    hint: str = ""
-
-    @property
-    def purpose(self) -> str:
-        """What the request was for, in words."""
-        words = _PURPOSES.get(self.operation, self.operation)
-        return f"{words} ({self.subject})" if self.subject else words
+class Asked(asked_of_any.Asked):
+    """What was asked of Astro Private Cloud, for the words of an error."""
 
     @property
     def needed(self) -> tuple[str, ...]:
@@ -90,11 +60,7 @@ class Asked:
 def error_of_status(response: Response, asked: Asked) -> RollbackError | None:
     """Return the error that the HTTP status alone tells, whatever the body says; None where it tells none."""
     if response.status == 429:
-        wait = response.headers.get("retry-after")
-        after = f" It asks to wait: Retry-After {wait[:40]!r}." if wait else ""
-        return RateLimited(
-            f"The platform has had too many requests to {asked.purpose} (HTTP 429).{after} Try again later."
-        )
+        return rate_limited(response, asked)
     if response.status == 401:
         return _refused(asked, "HTTP 401")
     return None
@@ -105,7 +71,7 @@ def error_without_body(response: Response, asked: Asked) -> RollbackError:
     status = response.status
     if status == 403:
         return _not_permitted(asked, "HTTP 403")
-    if status >= 500:
+    if status >= 500 or status == 408:  # a gateway that lost patience may have passed the request on
         return _failed(asked, f"HTTP {status}")
     return PlatformUnreachable(
         f"Nothing at this address speaks the platform's API: the request to {asked.purpose} was answered "
@@ -190,18 +156,9 @@ def _refused(asked: Asked, text: str) -> TokenRefused:
 
 
 def _not_permitted(asked: Asked, text: str) -> PermissionMissing:
-    names = " and ".join(asked.needed)
-    lacks = (
-        f"the permission {names}"
-        if len(asked.needed) == 1
-        else f"the permissions {names}"
-        if names
-        else "a permission"
-    )
     return PermissionMissing(
-        f"The token lacks {lacks} that it takes to {asked.purpose} ({text}). Use a token with the role "
-        f"DEPLOYMENT_EDITOR or "
-        "above on the Deployment, or ask for the permission."
+        f"The token lacks {asked.lacking} that it takes to {asked.purpose} ({text}). Use a token with the "
+        "role DEPLOYMENT_EDITOR or above on the Deployment, or ask for the permission."
     )
 
 

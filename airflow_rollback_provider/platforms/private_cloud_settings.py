@@ -4,16 +4,13 @@
 from __future__ import annotations
 
 import ipaddress
-import re
 from urllib.parse import SplitResult
 
-from airflow_rollback_provider.domain.errors import InvalidVersion
-from airflow_rollback_provider.domain.versions import RuntimeVersion
 from airflow_rollback_provider.platforms.assumptions import read_assumptions
+from airflow_rollback_provider.platforms.history_page import read_template
 from airflow_rollback_provider.platforms.private_cloud import PrivateCloudSettings
-from airflow_rollback_provider.platforms.settings import Fields, base_url, is_loopback
+from airflow_rollback_provider.platforms.settings import Fields, base_url, is_loopback, restricted_runtimes
 
-_PLACEHOLDER = re.compile(r"\{(\w*)\}")
 _PLACEHOLDERS = ("app", "deployment_id", "release_name", "workspace_id")
 
 
@@ -31,21 +28,13 @@ def private_cloud_settings(fields: Fields) -> PrivateCloudSettings:
         token=fields.token(),
         workspace_id=fields.text("workspace_id"),
         app_url=_app_url(url),
-        history_url=_history_url(fields),
+        history_url=read_template(fields, PrivateCloudSettings.history_url, _PLACEHOLDERS),
         retention_days=fields.number("retention_days", 90.0, 36_500),
-        restricted=_restricted(fields),
+        restricted=restricted_runtimes(fields),
         assumptions=read_assumptions(
             fields.json("assumptions"), f"Connection {fields.conn_id!r}: assumptions"
         ),
     )
-
-
-def _restricted(fields: Fields) -> frozenset[RuntimeVersion]:
-    names = re.split(r"[\s,]+", fields.text("restricted_runtimes") or "")
-    try:
-        return frozenset(RuntimeVersion.parse(name) for name in names if name)
-    except InvalidVersion as error:
-        raise fields.invalid("restricted_runtimes", f"must list Runtime versions: {error}") from None
 
 
 def _with_service_name(url: SplitResult) -> SplitResult:
@@ -74,19 +63,3 @@ def _app_url(url: SplitResult) -> str | None:
         return f"{url.scheme}://{url.netloc}"
     service, _, domain = (url.hostname or "").partition(".")
     return f"https://app.{domain}" if service == "houston" and domain else None
-
-
-def _history_url(fields: Fields) -> str:
-    template = fields.text("history_url")
-    if template is None:
-        return PrivateCloudSettings.history_url
-    unknown = [name for name in _PLACEHOLDER.findall(template) if name not in _PLACEHOLDERS]
-    stray = re.sub(_PLACEHOLDER, "", template)
-    if unknown or "{" in stray or "}" in stray:
-        raise fields.invalid(
-            "history_url",
-            f"may hold {', '.join(f'{{{name}}}' for name in _PLACEHOLDERS)} and no other braces",
-        )
-    if not template.startswith(("https://", "http://", "{app}")):
-        raise fields.invalid("history_url", "must begin with https:// or {app}")
-    return template

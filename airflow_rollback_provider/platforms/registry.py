@@ -8,15 +8,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from airflow_rollback_provider.domain.errors import InvalidConnection
+from airflow_rollback_provider.platforms.connection_types import ASTRO, PRIVATE_CLOUD
 from airflow_rollback_provider.platforms.settings import ConnectionLike, Fields
 
 if TYPE_CHECKING:
     from airflow_rollback_provider.platforms.base import Platform
     from airflow_rollback_provider.platforms.policy import Policy
 
-DEFAULT_CONN_TYPE = "astro_private_cloud"
-
 IMPORTED_LATE = (
+    "airflow_rollback_provider.platforms.astro",
+    "airflow_rollback_provider.platforms.astro_settings",
     "airflow_rollback_provider.platforms.private_cloud",
     "airflow_rollback_provider.platforms.private_cloud_settings",
     "httpx",
@@ -49,7 +50,7 @@ def connect(connection: ConnectionLike) -> Connected:
     :raises InvalidConnection: for a type that is not known or a field that cannot be used.
     """
     fields = Fields(connection)
-    conn_type = fields.base("conn_type").replace("-", "_") or DEFAULT_CONN_TYPE
+    conn_type = fields.base("conn_type").replace("-", "_") or DEFAULT.name
     make = _PLATFORMS.get(conn_type)
     if make is None:
         raise InvalidConnection(
@@ -68,4 +69,17 @@ def _private_cloud(fields: Fields) -> Platform:
     return PrivateCloud(private_cloud_settings(fields))
 
 
-_PLATFORMS: dict[str, Callable[[Fields], Platform]] = {DEFAULT_CONN_TYPE: _private_cloud}
+def _astro(fields: Fields) -> Platform:
+    from airflow_rollback_provider.platforms.astro import Astro
+    from airflow_rollback_provider.platforms.astro_settings import astro_settings
+
+    return Astro(astro_settings(fields))
+
+
+DEFAULT = PRIVATE_CLOUD
+"""What a connection without a type is taken for."""
+
+_PLATFORMS: dict[str, Callable[[Fields], Platform]] = {
+    PRIVATE_CLOUD.name: _private_cloud,
+    ASTRO.name: _astro,
+}

@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from typing import Any, Protocol
 from urllib.parse import SplitResult, urlsplit
 
-from airflow_rollback_provider.domain.errors import InvalidConnection
+from airflow_rollback_provider.domain.errors import InvalidConnection, InvalidVersion
+from airflow_rollback_provider.domain.versions import RuntimeVersion
 from airflow_rollback_provider.platforms.policy import Policy
 from airflow_rollback_provider.platforms.secret import Secret
 
@@ -150,13 +152,27 @@ class Fields:
         return tuple(sorted(proxies.items()))
 
 
-def base_url(fields: Fields) -> SplitResult:
+def restricted_runtimes(fields: Fields) -> frozenset[RuntimeVersion]:
+    """Read the Runtime versions that the connection names as restricted.
+
+    :raises InvalidConnection: when one of them is no Runtime version.
+    """
+    names = re.split(r"[\s,]+", fields.text("restricted_runtimes") or "")
+    try:
+        return frozenset(RuntimeVersion.parse(name) for name in names if name)
+    except InvalidVersion as error:
+        raise fields.invalid("restricted_runtimes", f"must list Runtime versions: {error}") from None
+
+
+def base_url(fields: Fields, default: str = "") -> SplitResult:
     """Read where the platform is from host, schema and port, as a URL.
 
+    :param default: the host where the connection names none; empty requires one.
     :raises InvalidConnection: when it is no address, has more than an address, or would send the token in
         clear text.
     """
-    host, schema, port = fields.base("host"), fields.base("schema").lower(), fields.base("port")
+    schema, port = fields.base("schema").lower(), fields.base("port")
+    host = fields.base("host") or default
     if not host:
         raise fields.invalid("host", "is empty: it holds the platform's base URL or base domain")
     if schema not in ("", "http", "https"):

@@ -119,10 +119,10 @@ def test_json_in_the_docs_is_accepted() -> None:
 
 def test_the_documented_connection_is_the_forms() -> None:
     """Every field of the connection form is on its page."""
-    from airflow_rollback_provider.hooks.form import FIELDS
+    from airflow_rollback_provider.platforms.connection_types import PRIVATE_CLOUD
 
     page = (ROOT / "docs" / "connection.md").read_text(encoding="utf-8")
-    assert [field.name for field in FIELDS if f"`{field.name}`" not in page] == []
+    assert [field.name for field in PRIVATE_CLOUD.fields if f"`{field.name}`" not in page] == []
 
 
 def test_the_documented_parameters_are_the_operators() -> None:

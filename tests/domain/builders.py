@@ -23,7 +23,17 @@ from airflow_rollback_provider.domain.targets import Target
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=timezone.utc)
 PERMISSIONS = {"image": "deployment.images.push", "dags": "deployment.dags.push"}
 HOUSTON = Capabilities("Astro Private Cloud", permissions=PERMISSIONS)
-ASTRO = Capabilities("Astro", scopes=False, latest_always_allowed=True)
+ASTRO = Capabilities(
+    "Astro",
+    scopes=False,
+    mechanisms=frozenset({Mechanism.IMAGE, Mechanism.DAG_DEPLOY}),
+    logs=False,
+    reasons=False,
+    tells_access=False,
+    tells_switches=False,
+    permissions=dict.fromkeys(("image", "dags"), "deployment.deploys.update"),
+    latest_always_allowed=True,
+)
 FULL_ACCESS = Access(frozenset(PERMISSIONS.values()), True, "deployRollback.enabled", True)
 OK, BAD, GOING, ODD = (
     DeployStatus.SUCCEEDED,
@@ -85,10 +95,11 @@ class Counted:
 
 
 def plan(*oldest_first: Deploy, target: str = "previous", **values: Any) -> RollbackPlan:
-    """A plan on Astro Private Cloud with every permission."""
+    """A plan with every permission, on Astro Private Cloud unless told otherwise."""
+    tells = values.get("capabilities", HOUSTON).tells_access
     defaults: dict[str, Any] = {
         "scope": None,
-        "access": FULL_ACCESS,
+        "access": FULL_ACCESS if tells else Access(),
         "capabilities": HOUSTON,
         "now": NOW,
     }

@@ -63,7 +63,7 @@ SPOILED: list[tuple[str, dict[str, Any]]] = [
     ("TARGET-RUNS-ALREADY", {"target": CURRENT}),
     ("TARGET-RUNS-ALREADY", {"same_origin": True}),
     ("TARGET-RUNS-ALREADY", {"target": replace(CURRENT, id="d1")}),
-    ("SCOPE-NOT-OFFERED", {"capabilities": ASTRO, "scope": Scope.DAGS}),
+    ("SCOPE-NOT-OFFERED", {"capabilities": replace(HOUSTON, scopes=False), "scope": Scope.DAGS}),
     ("MECHANISM-CANNOT-ROLL-BACK", {"target": replace(TARGET, mechanism=Mechanism.VOLUME)}),
     ("SCOPE-DOES-NOT-FIT", {"deployment": deployment(mechanism=Mechanism.IMAGE)}),
     (
@@ -141,7 +141,7 @@ def test_a_clock_that_is_off_does_not_expire_a_deploy() -> None:
 def test_the_latest_deploy_is_excused_from_retention_where_the_platform_says_so() -> None:
     """Hosted Astro allows the latest at any age, that one alone."""
     old = deploy("d1", 200)
-    excused = {"target": old, "latest": old, "capabilities": ASTRO}
+    excused = {"target": old, "latest": old, "capabilities": ASTRO, "access": Access()}
     assert codes(**excused) == []
     assert codes(**{**excused, "latest": CURRENT}) == ["TARGET-EXPIRED"]
     assert codes(**{**excused, "capabilities": replace(ASTRO, latest_always_allowed=False)}) == [
@@ -227,11 +227,16 @@ def test_each_scope_takes_its_permissions(scope: Scope, needed: set[str]) -> Non
         assert [check.reason.split("permission ")[1].split(" ")[0] for check in found] == expected
 
 
+def test_a_permission_for_both_parts_is_named_once() -> None:
+    """Hosted Astro has one for the whole."""
+    assert required_permissions(Scope.IMAGE_AND_DAGS, ASTRO) == ("deployment.deploys.update",)
+
+
 def test_what_is_not_known_does_not_fail() -> None:
     """Unknown permissions and switches are the platform's to judge; one that publishes none requires none."""
     assert codes(access=Access()) == []
     assert codes(access=Access(frozenset()), capabilities=replace(HOUSTON, permissions={})) == []
-    assert required_permissions(Scope.IMAGE_AND_DAGS, ASTRO) == ()
+    assert required_permissions(Scope.IMAGE_AND_DAGS, replace(HOUSTON, permissions={})) == ()
     assert required_permissions(Scope.IMAGE_AND_DAGS, replace(HOUSTON, permissions={"dags": DAGS})) == (DAGS,)
 
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta, timezone
 
 from airflow_rollback_provider.domain.explain import describe_deploy, explain
 from airflow_rollback_provider.domain.intent import describe, intent_of
-from tests.domain.builders import BAD, FULL_ACCESS, NOW, deploy, plan
+from tests.domain.builders import ASTRO, BAD, FULL_ACCESS, NOW, deploy, plan
 
 ALLOWED = """\
 Rollback plan for Deployment 'orders' (dep) on Astro Private Cloud
@@ -99,6 +99,14 @@ def test_refused_for_another_reason_than_its_versions() -> None:
     text = explain(plan(deploy("d1", status=BAD), deploy("d2"), target="d1"))
     assert "verdict REFUSED\n          versions: AIRFLOW-2-TO-2:" in text
     assert text.count("AIRFLOW-2-TO-2") == 1
+
+
+def test_what_the_platform_does_not_offer_is_told() -> None:
+    """Before the rollback, in words, under the platform's name."""
+    text = explain(plan(deploy("d1"), deploy("d2"), capabilities=ASTRO))
+    assert "Permissions:\n  - deployment.deploys.update\nLimits of Astro:\n" in text
+    assert "\n  - A rollback cannot be limited to the image or the Dags.\n" in text
+    assert "Limits" not in explain(plan(deploy("d1"), deploy("d2")))
 
 
 def test_severe_warnings_are_marked_once() -> None:

@@ -171,9 +171,19 @@ def test_the_gravest_warnings_come_first() -> None:
 def test_a_platform_without_scopes_plans_the_natural_one() -> None:
     """Nothing is asked of the user, and nothing fails."""
     made = plan(D1, D2, capabilities=ASTRO)
-    assert (made.allowed, made.scope, made.permissions) == (True, Scope.IMAGE_AND_DAGS, ())
+    assert (made.allowed, made.scope) == (True, Scope.IMAGE_AND_DAGS)
+    assert made.permissions == ("deployment.deploys.update",)
     based = deployment(mechanism=Mechanism.IMAGE)
     assert plan(D1, D2, capabilities=ASTRO, deployment=based).scope is Scope.IMAGE
+
+
+def test_what_the_platform_does_not_offer_is_in_the_plan() -> None:
+    """One sentence for each thing that it lacks, and none for a platform that lacks nothing."""
+    assert plan(D1, D2).platform_limits == ()
+    assert len(plan(D1, D2, capabilities=ASTRO).platform_limits) == 5
+    for lacks in ("scopes", "logs", "reasons", "tells_access", "tells_switches"):
+        (limit,) = plan(D1, D2, capabilities=replace(HOUSTON, **{lacks: False})).platform_limits
+        assert limit.endswith(".")
 
 
 PLANS = [

@@ -31,10 +31,10 @@ _NO_ANSWER = 0.4
 class Step:
     """One request that a rollback makes.
 
-    :param operation: its GraphQL operation.
+    :param operation: what it is called where it arrives.
     :param skip: how many requests of this operation come before it when the task polls.
     :param deferred: the same when the task is deferred, None where the triggerer does not make it.
-    :param by_name: the Deployment is named by its release name.
+    :param by_name: the Deployment is named by its release name (hosted Astro: namespace).
     :param far: the target is named by an id that is not on the newest page.
     """
 
@@ -47,10 +47,20 @@ class Step:
     @property
     def reads_first(self) -> bool:
         """Whether it is made before the rollback is sent, and changes nothing."""
-        return self.operation != "RollBack" and self.deferred is None
+        return not self.rolls_back and self.deferred is None
+
+    @property
+    def rolls_back(self) -> bool:
+        """Whether it is the rollback itself."""
+        return self.operation in ("RollBack", "DeployRollback")
+
+    @property
+    def follows(self) -> bool:
+        """Whether it looks how far the rollback is; without an answer to it, the task waits."""
+        return self.deferred is not None and self.operation != "Logs"
 
 
-STEPS = {
+PRIVATE_CLOUD = {
     "find the Deployment by its release name": Step("WorkspaceDeployments", by_name=True),
     "read the Deployment": Step("SurveyContext"),
     "read the history": Step("SurveyHistory"),
@@ -61,6 +71,21 @@ STEPS = {
     "check what the Deployment runs": Step("Deployment", deferred=0),
     "read the platform's log": Step("Logs", deferred=0),
 }
+# The history is read by one operation throughout, and no log is offered.
+HOSTED = {
+    "find the Deployment by its release name": Step("ListDeployments", by_name=True),
+    "read the Deployment": Step("GetDeployment"),
+    "read the history": Step("ListDeploys"),
+    "read a target beyond the newest page": Step("GetDeploy", far=True),
+    "last look before the request": Step("ListDeploys", skip=1),
+    "the rollback itself": Step("DeployRollback"),
+    "look how far it is": Step("ListDeploys", skip=2, deferred=3),
+    "check what the Deployment runs": Step("GetDeployment", skip=1, deferred=1),
+}
+STEPS = {"astro_private_cloud": PRIVATE_CLOUD, "astro": HOSTED}
+
+# Errors in the platform's own form: Houston's have a name, hosted Astro's a status.
+_REFUSED = {"kind": "api_error", "name": "RollbackNotAllowedError", "status": 400}
 
 FAULTS: dict[str, dict[str, Any]] = {
     "slow, in time": {"kind": "latency", "delay": 0.05},
@@ -79,18 +104,19 @@ FAULTS: dict[str, dict[str, Any]] = {
     "wrong shape": {"kind": "body", "body": "wrong_shape"},
     "internal error": {"kind": "api_error"},
     "internal error after the commit": {"kind": "api_error", "after_commit": True},
-    "refused": {"kind": "api_error", "name": "RollbackNotAllowedError", "message": "not today"},
-    "refused after the commit": {
+    "refused": {**_REFUSED, "message": "not today"},
+    "refused after the commit": {**_REFUSED, "message": "not today", "after_commit": True},
+    "permission gone": {
         "kind": "api_error",
-        "name": "RollbackNotAllowedError",
-        "message": "not today",
-        "after_commit": True,
+        "name": "PermissionError",
+        "status": 403,
+        "message": "forbidden",
     },
-    "permission gone": {"kind": "api_error", "name": "PermissionError", "message": "forbidden"},
     "token expired": {
         "kind": "api_error",
         "name": "AuthenticationError",
-        "message": "AUTH_TOKEN_REFRESH_FAILED",
+        "status": 401,
+        "message": "AUTH_TOKEN_REFRESH_FAILED: the token has expired",
     },
     "another deploy just before": {"kind": "land_before"},
     "another deploy just after": {"kind": "land_after"},
@@ -114,23 +140,24 @@ NOT_SENT_AGAIN = {"HTTP 401", "HTTP 403", "permission gone", "token expired", "i
 """Faults of a read that end the task when they strike for the first time: always is no more than once."""
 
 
-def cases() -> Iterator[tuple[str, str, str, bool]]:
-    """Yield each combination that makes sense: request, fault, ``once`` or ``always``, deferred or not.
+def cases(platform: str) -> Iterator[tuple[str, str, str, str, bool]]:
+    """Yield each combination that makes sense: platform, request, fault, ``once`` or ``always``, deferred or
+    not.
 
     Deferred tasks make the requests up to the first look as those that poll do: only what the triggerer asks
     is struck again, where it is struck always.
     """
-    for step, where in STEPS.items():
+    for step, where in STEPS[platform].items():
         for fault, values in FAULTS.items():
-            if fault in ONLY_THE_ROLLBACK and where.operation != "RollBack":
+            if fault in ONLY_THE_ROLLBACK and not where.rolls_back:
                 continue
             lands = values["kind"].startswith("land")
-            yield step, fault, "once", False
-            once_is_all = where.operation == "RollBack" or (where.reads_first and fault in NOT_SENT_AGAIN)
+            yield platform, step, fault, "once", False
+            once_is_all = where.rolls_back or (where.reads_first and fault in NOT_SENT_AGAIN)
             if not once_is_all and not lands:
-                yield step, fault, "always", False
+                yield platform, step, fault, "always", False
             if where.deferred is not None:
-                yield step, fault, "once" if lands else "always", True
+                yield platform, step, fault, "once" if lands else "always", True
 
 
 @dataclass(frozen=True)
@@ -170,14 +197,18 @@ def impatience() -> Iterator[None]:
 class Case:
     """One Deployment with a task that rolls it back.
 
-    :param sandbox: the platform.
+    :param sandbox: what speaks as the platform.
+    :param platform: one of :data:`STEPS`.
     :param step: the request that is struck.
     :param fault: what strikes it.
     :param deferrable: whether the task waits in the triggerer.
     """
 
-    def __init__(self, sandbox: SandboxProcess, step: str, fault: str, *, deferrable: bool = False) -> None:
-        self.sandbox, self.step, self.fault, self.deferrable = sandbox, STEPS[step], fault, deferrable
+    def __init__(
+        self, sandbox: SandboxProcess, platform: str, step: str, fault: str, *, deferrable: bool = False
+    ) -> None:
+        self.sandbox, self.platform, self.fault, self.deferrable = sandbox, platform, fault, deferrable
+        self.step = STEPS[platform][step]
         self.memory, self.ti = DictMemory(), TaskInstance(run_id=f"case-{next(_NUMBERS)}")
         rows = 110 if self.step.far else 3
         drafts = [{"age": 60 * (rows - n), "tag": f"v{n}", "seconds": 1} for n in range(rows)]
@@ -198,15 +229,15 @@ class Case:
     def connection(self) -> str:
         """Return the connection of the task as JSON."""
         extra = {"workspace_id": self.deployment["workspace"]["id"]} if self.step.by_name else {}
-        return self.sandbox.connection_json("editor", read_timeout=_NO_ANSWER if self.late else 20, **extra)
+        timeout = _NO_ANSWER if self.late else 20
+        return self.sandbox.connection_json("editor", self.platform, read_timeout=timeout, **extra)
 
     def strike(self, times: str) -> None:
         """Script the fault."""
         fault = dict(FAULTS[self.fault])
         if fault["kind"].startswith("land"):
             fault |= {"deployment": self.ti.run_id, "draft": {"tag": "hotfix"}}
-        follows = self.step.operation == "Deployment" or self.step.deferred == 2
-        if times == "always" and follows and self.fault not in ENDS_BY_ITSELF:
+        if times == "always" and self.step.follows and self.fault not in ENDS_BY_ITSELF:
             self.patience = 0.5
         skip = self.step.deferred if self.deferrable else self.step.skip
         assert skip is not None

@@ -13,7 +13,7 @@ from tests.faults.expected import document, expected
 from tests.support.generated import check_or_write
 from tests.support.leaks import Evidence, listening
 
-CASES = list(cases())
+CASES = [case for platform in STEPS for case in cases(platform)]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -23,13 +23,14 @@ def _impatience() -> Iterator[None]:
 
 
 @pytest.mark.parametrize(
-    ("step", "fault", "times", "deferred"),
+    ("platform", "step", "fault", "times", "deferred"),
     CASES,
-    ids=[f"{s}-{f}-{t}-{'deferred' if d else 'polling'}".replace(" ", "_") for s, f, t, d in CASES],
+    ids=["-".join((*texts, "deferred" if d else "polling")).replace(" ", "_") for *texts, d in CASES],
 )
 def test_a_fault(
     rollback_sandbox_process: SandboxProcess,
     monkeypatch: pytest.MonkeyPatch,
+    platform: str,
     step: str,
     fault: str,
     times: str,
@@ -38,31 +39,32 @@ def test_a_fault(
     """The task ends by the expected name, the platform has the expected rollbacks, the next try mends it, and
     the token is in nothing that either left behind."""
     rollback_sandbox_process.reset("empty")
-    case = Case(rollback_sandbox_process, step, fault, deferrable=deferred)
+    case = Case(rollback_sandbox_process, platform, step, fault, deferrable=deferred)
     monkeypatch.setenv("AIRFLOW_CONN_ASTRO_PRIVATE_CLOUD_DEFAULT", case.connection())
     case.strike(times)
     evidence = Evidence()
     with listening(evidence):
         seen = case.observe(evidence)
     assert case.struck
-    assert seen == expected(step, fault, times, deferred)
+    assert seen == expected(platform, step, fault, times, deferred)
     assert evidence.holds("log", "Rollback plan for")  # the next try has come as far
     evidence.require_clean()
 
 
+@pytest.mark.parametrize("platform", list(STEPS))
 def test_every_request_of_a_rollback_is_struck(
-    rollback_sandbox_process: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+    rollback_sandbox_process: SandboxProcess, monkeypatch: pytest.MonkeyPatch, platform: str
 ) -> None:
     """A request that is added to the package is missing in the matrix until it is added there."""
     asked = set()
-    for step in STEPS:
+    for step in STEPS[platform]:
         for deferred in (False, True):
             rollback_sandbox_process.reset("empty")
-            case = Case(rollback_sandbox_process, step, "slow, in time", deferrable=deferred)
+            case = Case(rollback_sandbox_process, platform, step, "slow, in time", deferrable=deferred)
             monkeypatch.setenv("AIRFLOW_CONN_ASTRO_PRIVATE_CLOUD_DEFAULT", case.connection())
             assert case.attempt()[0] == "done"
             asked |= {request["operation"] for request in rollback_sandbox_process.requests()}
-    assert asked == {step.operation for step in STEPS.values()}
+    assert asked == {step.operation for step in STEPS[platform].values()}
 
 
 def test_every_kind_of_fault_strikes() -> None:

@@ -3,35 +3,73 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from airflow_rollback_provider.hooks.deploy_history import DeployHistoryHook
+from airflow_rollback_provider.sandbox.client import PLATFORMS
 from airflow_rollback_provider.sandbox.process import SandboxProcess
 
-Connect = Callable[..., DeployHistoryHook]
+# What the requests are called where they arrive: those of a plan, those that look again, the rollback.
+OPERATIONS = {
+    "astro_private_cloud": {
+        "survey": ("SurveyContext", "SurveyHistory"),
+        "look": "Deploys",
+        "roll_back": "RollBack",
+    },
+    "astro": {
+        "survey": ("GetDeployment", "ListDeploys"),
+        "look": "ListDeploys",
+        "roll_back": "DeployRollback",
+    },
+}
 
 
-@pytest.fixture
-def connect(rollback_sandbox: SandboxProcess) -> Iterator[Connect]:
-    """Return a function that makes a hook for the sandbox: token and fields of ``extra`` as arguments."""
-    made: list[DeployHistoryHook] = []
+class Connect:
+    """Makes hooks for the sandbox as one platform: token and fields of ``extra`` as arguments."""
 
-    def make(token: str = "editor", **extra: Any) -> DeployHistoryHook:
-        fields = {
-            "conn_id": "apc",
-            "schema": None,
-            "port": None,
-            **rollback_sandbox.connection(token, **extra),
-        }
+    def __init__(self, sandbox: SandboxProcess, platform: str) -> None:
+        self.sandbox = sandbox
+        self.platform = platform
+        self.made: list[DeployHistoryHook] = []
+
+    @property
+    def operations(self) -> dict[str, Any]:
+        """What the requests are called on this platform."""
+        return OPERATIONS[self.platform]
+
+    def __call__(self, token: str = "editor", **extra: Any) -> DeployHistoryHook:
+        """Make a hook that does not wait between looks."""
+        values = self.sandbox.connection(token, self.platform, **extra)
+        fields = {"conn_id": "apc", "schema": None, "port": None, **values}
         hook = DeployHistoryHook("apc", connection=SimpleNamespace(**fields))
         hook.transport.sleep = lambda _seconds: None
-        made.append(hook)
+        self.made.append(hook)
         return hook
 
-    yield make
-    for hook in made:
+    def json(self, token: str = "editor", **extra: Any) -> str:
+        """Return the connection as Airflow reads it from the environment."""
+        return self.sandbox.connection_json(token, self.platform, **extra)
+
+    def sent(self) -> int:
+        """Count the rollback requests that arrived."""
+        name = self.operations["roll_back"]
+        return sum(request["operation"] == name for request in self.sandbox.requests())
+
+
+@pytest.fixture(params=PLATFORMS)
+def connect(request: pytest.FixtureRequest, rollback_sandbox: SandboxProcess) -> Iterator[Connect]:
+    """Make hooks for the sandbox. Whoever uses it runs for each platform."""
+    connect = Connect(rollback_sandbox, request.param)
+    yield connect
+    for hook in connect.made:
         hook.close()
+
+
+def need(offered: bool, what: str) -> None:
+    """Leave a case out that is about something which the platform does not offer and says so."""
+    if not offered:
+        pytest.skip(f"the platform says that it does not offer {what}")

@@ -10,6 +10,7 @@ import pickle
 from datetime import datetime, timedelta, timezone
 from itertools import islice
 from types import SimpleNamespace
+from urllib.parse import urlencode
 
 import pytest
 
@@ -28,9 +29,8 @@ from airflow_rollback_provider.domain.waiting import Watch
 from airflow_rollback_provider.domain.watch import Ending
 from airflow_rollback_provider.hooks.deploy_history import DeployHistoryHook
 from airflow_rollback_provider.platforms.client_pool import POOL
-from airflow_rollback_provider.platforms.private_cloud import PrivateCloud
 from airflow_rollback_provider.sandbox.process import SandboxProcess
-from tests.hooks.conftest import Connect
+from tests.hooks.conftest import Connect, need
 
 Sandbox = SandboxProcess
 INTENT = "0123456789abcdef0123"
@@ -94,11 +94,13 @@ def test_the_iterator_fetches_pages_as_they_are_needed(connect: Connect, rollbac
 def test_target_and_scope_may_be_texts_or_values(
     connect: Connect, rollback_sandbox: Sandbox, scope: object
 ) -> None:
-    """Templates give texts, code gives values."""
+    """Templates give texts, code gives values; what the platform does not offer, the plan says."""
     hook, deployment_id = connect(), identify(rollback_sandbox, "dag-deploy-af3")
     plan = hook.plan(deployment_id, Target("tag", "release-42"), scope)  # type: ignore[arg-type]
     assert plan.scope == scope
     assert plan.target.image_tag == "release-42"
+    told = "SCOPE-NOT-OFFERED" in {check.code for check in plan.failed_checks}
+    assert told is not hook.capabilities.scopes
 
 
 @pytest.mark.parametrize(
@@ -188,11 +190,11 @@ def test_a_reading_is_used_for_plan_and_intent(connect: Connect, rollback_sandbo
 
 def test_an_intent_is_found_near_and_far(connect: Connect, rollback_sandbox: Sandbox) -> None:
     """On the newest page, or further back when a time is given."""
-    rollback_sandbox.settings(rollback_seconds=0, max_take=2)
+    rollback_sandbox.settings(rollback_seconds=0)
     hook, deployment_id = connect(), identify(rollback_sandbox)
     rollback = hook.submit(hook.plan(deployment_id), "too slow", INTENT)
     assert hook.find_intent(deployment_id, INTENT) == hook.find_intent(hook.read(deployment_id), INTENT)
-    for number in range(3):
+    for number in range(102):
         rollback_sandbox.land_deploy("image-af3", tag=f"newer-{number}")
     assert hook.find_intent(deployment_id, INTENT) is None
     for where in (deployment_id, hook.read(deployment_id)):
@@ -210,9 +212,10 @@ def test_single_things_are_read(connect: Connect, rollback_sandbox: Sandbox) -> 
     assert hook.get_deployment(deployment_id).name == "Billing"
     assert hook.get_deploy(deployment_id, rollback.id).id == rollback.id
     assert hook.state(deployment_id, rollback.id) is DeployStatus.IN_PROGRESS
-    assert hook.logs(deployment_id, rollback.created_at - timedelta(seconds=1))
     assert deployment_id in (hook.history_url(deployment_id) or "")
-    assert isinstance(hook.get_conn(), PrivateCloud)
+    assert hook.get_conn() is hook.platform
+    need(hook.capabilities.logs, "logs")
+    assert hook.logs(deployment_id, rollback.created_at - timedelta(seconds=1))
 
 
 def test_a_release_name_that_was_read_leads_to_the_page(connect: Connect, rollback_sandbox: Sandbox) -> None:
@@ -243,19 +246,23 @@ async def test_a_look_is_the_same_in_an_event_loop(connect: Connect, rollback_sa
     assert outcome == hook.observe(watch)
     assert outcome is not None
     assert outcome.ending is Ending.DONE
+    assert not POOL._loops[asyncio.get_running_loop()]
+    need(hook.capabilities.logs, "logs")
     assert await hook.alogs(deployment_id, rollback.created_at) == hook.logs(
         deployment_id, rollback.created_at
     )
-    assert not POOL._loops[asyncio.get_running_loop()]
 
 
 def test_the_connection_comes_from_airflow(
-    rollback_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    connect: Connect,
+    rollback_sandbox: Sandbox,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """By its id, when it is first needed; the token is in no log line."""
+    """By its id, when it is first needed, whatever its type; the token is in no log line."""
     caplog.set_level(logging.DEBUG)
     hook = DeployHistoryHook("apc")
-    monkeypatch.setenv("AIRFLOW_CONN_APC", rollback_sandbox.connection_json("editor"))
+    monkeypatch.setenv("AIRFLOW_CONN_APC", connect.json())
     assert hook.test_connection()[0]
     assert hook.plan(identify(rollback_sandbox)).allowed
     hook.close()
@@ -263,26 +270,32 @@ def test_the_connection_comes_from_airflow(
 
 
 async def test_the_connection_comes_from_airflow_in_an_event_loop(
-    rollback_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    connect: Connect,
+    rollback_sandbox: Sandbox,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """The same, without holding the loop up."""
     caplog.set_level(logging.DEBUG)
-    monkeypatch.setenv("AIRFLOW_CONN_APC", rollback_sandbox.connection_json("editor"))
+    monkeypatch.setenv("AIRFLOW_CONN_APC", connect.json())
+    deployment_id = identify(rollback_sandbox)
+    deploy = connect().get_deploy(deployment_id, rollback_sandbox.deployment("image-af3")["deploys"][0]["id"])
+    watch = Watch(deployment_id, deploy.id, deploy, Scope.IMAGE, 0.0, 0.0, 1.0, "there", {})
     async with DeployHistoryHook("apc") as hook:
-        lines = await hook.alogs(identify(rollback_sandbox), datetime(2026, 1, 1, tzinfo=timezone.utc))
-    assert isinstance(lines, tuple)
+        assert await hook.aobserve(watch) is not None
     assert rollback_sandbox.connection("editor")["password"] not in caplog.text
 
 
 @pytest.mark.parametrize("source", ["uri", "json"])
 def test_a_connection_may_be_written_as_uri_or_json(
-    rollback_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, source: str
+    connect: Connect, rollback_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, source: str
 ) -> None:
     """Both forms that Airflow takes lead to the platform."""
     host, _, port = rollback_sandbox.url.removeprefix("http://").partition(":")
-    token = rollback_sandbox.connection()["password"]
-    uri = f"astro-private-cloud://:{token}@{host}:{port}/http"
-    text = uri if source == "uri" else rollback_sandbox.connection_json()
+    values = rollback_sandbox.connection(platform=connect.platform)
+    scheme, extra = connect.platform.replace("_", "-"), urlencode(values["extra"])
+    uri = f"{scheme}://:{values['password']}@{host}:{port}/http?{extra}"
+    text = uri if source == "uri" else connect.json()
     monkeypatch.setenv("AIRFLOW_CONN_APC", text)
     hook = DeployHistoryHook("apc")
     assert hook.test_connection()[0]
@@ -317,11 +330,14 @@ class TestTestButton:
         return words
 
     def test_it_says_what_works(self, connect: Connect) -> None:
-        """A connection that works names the platform and the owner of the token."""
-        assert connect().test_connection() == (
-            True,
-            "Astro Private Cloud 2.0.0 accepts the token as edda@example.com. Rollbacks are switched on.",
-        )
+        """A connection that works names the platform and what it tells about the token."""
+        works, words = connect().test_connection()
+        expected = {
+            "astro_private_cloud": "Astro Private Cloud 2.0.0 accepts the token as edda@example.com. ",
+            "astro": "Astro accepts the token, which sees ",
+        }
+        assert works
+        assert words.startswith(expected[connect.platform])
 
     def test_it_says_that_the_host_cannot_be_reached(self) -> None:
         """In words, with what to check."""
@@ -349,11 +365,13 @@ class TestTestButton:
         ],
     )
     def test_it_says_what_is_wrong_with_the_token(self, connect: Connect, token: str, words: str) -> None:
-        """Expired, or lacking a permission that is named."""
+        """Expired, or lacking a permission that is named where it can be asked."""
+        need(token == "expired" or connect().capabilities.tells_access, "permissions")
         assert words in self.told(connect(token))
 
     def test_it_says_that_rollbacks_are_off(self, connect: Connect, rollback_sandbox: Sandbox) -> None:
         """With the name of the flag."""
+        need(connect().capabilities.tells_switches, "switches")
         rollback_sandbox.settings(installation_enabled=False)
         assert "global.deploymentLifecycle.deployRollback.enabled" in self.told(connect())
 

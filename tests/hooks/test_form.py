@@ -14,14 +14,29 @@ from typing import Any
 import pytest
 
 import airflow_rollback_provider
+from airflow_rollback_provider.domain.errors import InvalidConnection
 from airflow_rollback_provider.get_provider_info import get_provider_info
 from airflow_rollback_provider.hooks import form
-from airflow_rollback_provider.hooks.deploy_history import DeployHistoryHook
+from airflow_rollback_provider.hooks.deploy_history import AstroDeployHistoryHook, DeployHistoryHook
+from airflow_rollback_provider.platforms.connection_types import ASTRO, PRIVATE_CLOUD, ConnectionType
+from airflow_rollback_provider.platforms.policy import Policy
 from airflow_rollback_provider.platforms.registry import connect
 from tests.platforms.talking import connection
 
 INFO = get_provider_info()
-(CONNECTION_TYPE,) = INFO["connection-types"]
+# Type, the metadata about it, its hook.
+TYPES = list(
+    zip(
+        (PRIVATE_CLOUD, ASTRO),
+        INFO["connection-types"],
+        (DeployHistoryHook, AstroDeployHistoryHook),
+        strict=True,
+    )
+)
+of_each_type = pytest.mark.parametrize(
+    ("kind", "told", "hook"), TYPES, ids=[kind.name for kind, _, _ in TYPES]
+)
+Hook = type[DeployHistoryHook]
 HAS_FLASK = importlib.util.find_spec("flask_appbuilder") is not None
 
 
@@ -34,7 +49,7 @@ def test_the_metadata_fits_airflows_schema() -> None:
 
 def test_everything_that_the_metadata_names_exists() -> None:
     """Classes and modules can be imported by the names that Airflow is told."""
-    for path in (CONNECTION_TYPE["hook-class-name"], *INFO["extra-links"]):
+    for path in (*(told["hook-class-name"] for _, told, _ in TYPES), *INFO["extra-links"]):
         module, _, name = path.rpartition(".")
         assert getattr(importlib.import_module(module), name)
     for kind in ("hooks", "operators", "triggers"):
@@ -43,55 +58,108 @@ def test_everything_that_the_metadata_names_exists() -> None:
                 assert importlib.import_module(module)
 
 
-def test_metadata_and_hook_agree() -> None:
+@of_each_type
+def test_metadata_and_hook_agree(kind: ConnectionType, told: dict[str, Any], hook: Hook) -> None:
     """The hook's own attributes and the metadata say the same."""
-    assert CONNECTION_TYPE["connection-type"] == DeployHistoryHook.conn_type
-    assert CONNECTION_TYPE["hook-name"] == DeployHistoryHook.hook_name
-    assert (
-        CONNECTION_TYPE["hook-class-name"] == f"{DeployHistoryHook.__module__}.{DeployHistoryHook.__name__}"
-    )
-    behaviour = DeployHistoryHook.get_ui_field_behaviour()
-    told = {name.replace("-", "_"): value for name, value in CONNECTION_TYPE["ui-field-behaviour"].items()}
-    assert behaviour == told
+    assert told["connection-type"] == hook.conn_type == kind.name
+    assert told["hook-name"] == hook.hook_name == kind.label
+    assert told["hook-class-name"] == f"{hook.__module__}.{hook.__name__}"
+    assert hook().rollback_conn_id == hook.default_conn_name == kind.default_conn_id
+    behaviour = {name.replace("-", "_"): value for name, value in told["ui-field-behaviour"].items()}
+    assert behaviour == hook.get_ui_field_behaviour()
     assert INFO["versions"] == [airflow_rollback_provider.__version__]
+
+
+@of_each_type
+def test_airflow_2_finds_the_form_in_the_class_itself(
+    kind: ConnectionType, told: dict[str, Any], hook: Hook
+) -> None:
+    """It does not look for the form in a class that the hook inherits from."""
+    assert {"get_connection_form_widgets", "get_ui_field_behaviour"} <= set(vars(hook))
 
 
 @pytest.mark.skipif(not HAS_FLASK, reason="Airflow 3 has no WTForms: its form comes from the metadata")
 @pytest.mark.filterwarnings("ignore")  # Flask-AppBuilder's own import
-def test_the_widgets_of_airflow_2_are_the_fields_of_the_metadata() -> None:
+@of_each_type
+def test_the_widgets_of_airflow_2_are_the_fields_of_the_metadata(
+    kind: ConnectionType, told: dict[str, Any], hook: Hook
+) -> None:
     """One list of fields makes both forms."""
-    widgets = DeployHistoryHook.get_connection_form_widgets()
-    assert list(widgets) == list(CONNECTION_TYPE["conn-fields"])
-    for name, field in CONNECTION_TYPE["conn-fields"].items():
+    widgets = hook.get_connection_form_widgets()
+    assert list(widgets) == list(told["conn-fields"])
+    for name, field in told["conn-fields"].items():
         assert widgets[name].kwargs["description"] == field["description"]
         assert widgets[name].kwargs["default"] == field["schema"].get("default")
 
 
-def test_the_form_as_it_opens_is_a_connection_that_works() -> None:
-    """The defaults of the form are values that the hook accepts."""
-    extra = {field.name: field.default for field in form.FIELDS if field.default is not None}
-    empty = {field.name: "" for field in form.FIELDS if field.default is None}
-    assert connect(connection(extra=extra)).policy == connect(connection(extra={**extra, **empty})).policy
-    assert connect(connection(extra=extra)).policy == connect(connection()).policy
+@of_each_type
+def test_the_form_as_it_opens_is_a_connection_that_works(
+    kind: ConnectionType, told: dict[str, Any], hook: Hook
+) -> None:
+    """The defaults of the form are values that the hook accepts; what must be filled in is said."""
+    extra = {field.name: field.default for field in kind.fields if field.default is not None}
+    empty = {field.name: "" for field in kind.fields if field.default is None}
+    needed = {"organization_id": "o1"} if kind is ASTRO else {}
+
+    def policy(extra: dict[str, Any]) -> Policy:
+        return connect(connection(conn_type=kind.name, extra={**extra, **needed})).policy
+
+    assert policy(extra) == policy({**extra, **empty}) == policy({})
 
 
-def test_the_token_is_a_password_and_extra_is_not_shown_twice() -> None:
+@of_each_type
+def test_each_field_of_the_form_is_read(kind: ConnectionType, told: dict[str, Any], hook: Hook) -> None:
+    """A value that makes no sense is complained of under the field's own name."""
+    for field in kind.fields:
+        extra = {"organization_id": "o1", field.name: ["nonsense"]}
+        with pytest.raises(InvalidConnection, match=field.name):
+            connect(connection(conn_type=kind.name, extra=extra))
+
+
+@of_each_type
+def test_the_token_is_a_password_and_extra_is_not_shown_twice(
+    kind: ConnectionType, told: dict[str, Any], hook: Hook
+) -> None:
     """The token goes into the one field that Airflow encrypts and masks."""
-    behaviour = form.ui_field_behaviour()
+    behaviour = form.ui_field_behaviour(kind)
     assert behaviour["relabeling"]["password"] == "API token"
     assert "login" in behaviour["hidden_fields"]
-    assert not any("token" in field.name for field in form.FIELDS)
+    assert not any("token" in field.name for field in kind.fields)
+
+
+@of_each_type
+def test_the_documentation_names_each_field(kind: ConnectionType, told: dict[str, Any], hook: Hook) -> None:
+    """On the page about the type, by the key in ``extra``, and the default id of a connection."""
+    page = "connection.md" if kind is PRIVATE_CLOUD else "connection-astro.md"
+    text = (Path(__file__).parents[2] / "docs" / page).read_text(encoding="utf-8")
+    names = [field.name for field in kind.fields] + [kind.name, kind.label]
+    assert [name for name in names if f"`{name}`" not in text and f"**{name}**" not in text] == []
+    assert kind.default_conn_id in text
+
+
+def test_each_platform_asks_for_what_it_needs_alone() -> None:
+    """An Organization here; a Workspace and assumptions there."""
+    private, hosted = ({field.name for field in kind.fields} for kind in (PRIVATE_CLOUD, ASTRO))
+    assert private - hosted == {"workspace_id", "assumptions"}
+    assert hosted - private == {"organization_id"}
 
 
 @pytest.mark.matrix
-def test_airflow_discovers_the_connection_type(tmp_path: Path) -> None:
-    """With the package's metadata on the path, Airflow itself knows the hook, its form and the link."""
+def test_airflow_discovers_the_connection_types(tmp_path: Path) -> None:
+    """With the package's metadata on the path, Airflow itself knows the hooks, their forms and the link."""
     package = Path(airflow_rollback_provider.__file__).parent
     told = _discover(tmp_path, package)
-    assert told["hook"] == [DeployHistoryHook.hook_name, "rollback_conn_id"]
-    assert told["fields"] == [field.name for field in form.FIELDS]
-    assert told["behaviour"]
     assert told["link"]
+    for kind, _, hook in TYPES:
+        seen = told[kind.name]
+        assert seen["hook"] == [
+            f"{hook.__module__}.{hook.__name__}",
+            kind.label,
+            "rollback_conn_id",
+            kind.name,
+        ]
+        assert seen["fields"] == [field.name for field in kind.fields]
+        assert seen["behaviour"]
 
 
 def _discover(folder: Path, package: Path) -> dict[str, Any]:
@@ -124,20 +192,27 @@ def _discover(folder: Path, package: Path) -> dict[str, Any]:
 _SCRIPT = """
 import json
 from airflow.providers_manager import ProvidersManager
+types = ("astro_private_cloud", "astro")
 try:  # Airflow 3: what the API server tells the page. First of all, since 3.1 replaces WTForms.
     from airflow.api_fastapi.core_api.services.ui.connections import HookMetaService
     forms = {form.connection_type: list(form.extra_fields or ()) for form in HookMetaService.hook_meta_data()}
-    fields = forms["astro_private_cloud"]
 except ImportError:
-    prefix = "extra__astro_private_cloud__"
     widgets = ProvidersManager().connection_form_widgets
-    fields = [name[len(prefix):] for name in widgets if name.startswith(prefix)]
+    prefixes = {name: f"extra__{name}__" for name in types}
+    forms = {
+        name: [widget[len(prefix):] for widget in widgets if widget.startswith(prefix)]
+        for name, prefix in prefixes.items()
+    }
 manager = ProvidersManager()
-hook = manager.hooks["astro_private_cloud"]
-print("TOLD " + json.dumps({
-    "hook": [hook.hook_name, hook.connection_id_attribute_name],
-    "fields": fields,
-    "link": any("DeployHistoryLink" in name for name in manager.extra_links_class_names),
-    "behaviour": "astro_private_cloud" in manager.field_behaviours,
-}))
+told = {"link": any("DeployHistoryLink" in name for name in manager.extra_links_class_names)}
+for name in types:
+    hook = manager.hooks[name]
+    told[name] = {
+        "hook": [
+            hook.hook_class_name, hook.hook_name, hook.connection_id_attribute_name, hook.connection_type
+        ],
+        "fields": forms[name],
+        "behaviour": name in manager.field_behaviours,
+    }
+print("TOLD " + json.dumps(told))
 """

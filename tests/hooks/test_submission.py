@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -22,7 +23,7 @@ from airflow_rollback_provider.domain.errors import (
 )
 from airflow_rollback_provider.domain.intent import intent_in
 from airflow_rollback_provider.sandbox.process import SandboxProcess
-from tests.hooks.conftest import Connect
+from tests.hooks.conftest import Connect, need
 from tests.hooks.test_deploy_history import INTENT, identify
 
 Sandbox = SandboxProcess
@@ -31,11 +32,6 @@ Sandbox = SandboxProcess
 def rollbacks(sandbox: Sandbox, key: str = "image-af3") -> list[dict[str, Any]]:
     """Return the rows that carry an intent."""
     return [row for row in sandbox.deployment(key)["deploys"] if intent_in(row["description"] or "")]
-
-
-def sent(sandbox: Sandbox) -> int:
-    """Count the rollback requests."""
-    return sum(request["operation"] == "RollBack" for request in sandbox.requests())
 
 
 def test_a_rollback_carries_reason_and_mark(connect: Connect, rollback_sandbox: Sandbox) -> None:
@@ -51,8 +47,8 @@ def test_a_rollback_carries_reason_and_mark(connect: Connect, rollback_sandbox: 
     [
         {"kind": "drop_after"},
         {"kind": "status", "status": 502, "after_commit": True},
-        {"kind": "graphql_error", "after_commit": True},
-        {"kind": "graphql_error", "after_commit": True, "name": "Odd"},
+        {"kind": "api_error", "after_commit": True},
+        {"kind": "api_error", "after_commit": True, "name": "Odd", "status": 400},
         {"kind": "body", "body": "truncated"},
         {"kind": "body", "body": "html"},
         {"kind": "body", "body": "empty"},
@@ -67,15 +63,15 @@ def test_a_rollback_whose_answer_was_lost_is_adopted(
     """The platform did it and the answer does not tell: one request, one row, and that row is returned."""
     hook = connect(read_timeout=0.4)
     plan = hook.plan(identify(rollback_sandbox))
-    rollback_sandbox.fault(operation="RollBack", **fault)
+    rollback_sandbox.fault(operation=connect.operations["roll_back"], **fault)
     rollback = hook.submit(plan, "too slow", INTENT)
     assert [row["id"] for row in rollbacks(rollback_sandbox)] == [rollback.id]
-    assert sent(rollback_sandbox) == 1
+    assert connect.sent() == 1
 
 
 @pytest.mark.parametrize(
     "fault",
-    [{"kind": "drop_before"}, {"kind": "status", "status": 503}, {"kind": "graphql_error"}],
+    [{"kind": "drop_before"}, {"kind": "status", "status": 503}, {"kind": "api_error"}],
     ids=lambda fault: str(fault["kind"]),
 )
 def test_a_rollback_that_left_no_trace_is_not_sent_again(
@@ -84,27 +80,27 @@ def test_a_rollback_that_left_no_trace_is_not_sent_again(
     """It cannot be known: the error says so, what was looked at and what to do."""
     hook = connect()
     plan = hook.plan(identify(rollback_sandbox))
-    rollback_sandbox.fault(operation="RollBack", **fault)
+    rollback_sandbox.fault(operation=connect.operations["roll_back"], **fault)
     with pytest.raises(OutcomeUnknown, match="not sent again") as caught:
         hook.submit(plan, "too slow", INTENT)
     assert f"[rollback-intent:{INTENT}]" in str(caught.value)
     assert "read 5 time(s)" in str(caught.value)
     assert not caught.value.retryable
     assert rollbacks(rollback_sandbox) == []
-    assert sent(rollback_sandbox) == 1
+    assert connect.sent() == 1
 
 
 def test_an_outage_after_the_request_leaves_it_in_doubt(connect: Connect, rollback_sandbox: Sandbox) -> None:
     """When the history cannot be read either, the error says that, and a later look finds the row."""
     hook = connect()
     plan = hook.plan(identify(rollback_sandbox))
-    rollback_sandbox.fault("drop_after", "RollBack", count=1)
-    rollback_sandbox.fault("status", "Deploys", count=None, skip=1, status=503)
+    rollback_sandbox.fault("drop_after", connect.operations["roll_back"], count=1)
+    rollback_sandbox.fault("status", connect.operations["look"], count=None, skip=1, status=503)
     with pytest.raises(OutcomeUnknown, match="could not be read"):
         hook.submit(plan, "too slow", INTENT)
     rollback_sandbox.clear_faults()
     assert hook.submit(plan, "too slow", INTENT).id == rollbacks(rollback_sandbox)[0]["id"]
-    assert sent(rollback_sandbox) == 1
+    assert connect.sent() == 1
 
 
 def test_a_row_that_appears_late_is_adopted(connect: Connect, rollback_sandbox: Sandbox) -> None:
@@ -121,7 +117,7 @@ def test_a_row_that_appears_late_is_adopted(connect: Connect, rollback_sandbox: 
             other.submit(plan, "too slow", INTENT)
 
     hook.transport.sleep = pause
-    rollback_sandbox.fault("drop_before", "RollBack", count=1)
+    rollback_sandbox.fault("drop_before", connect.operations["roll_back"], count=1)
     rollback = hook.submit(plan, "too slow", INTENT)
     assert rollback.id == rollbacks(rollback_sandbox)[0]["id"]
     assert pauses == [0.0, 1.0, 2.0]
@@ -140,7 +136,7 @@ def test_the_same_intent_is_adopted_whatever_the_new_plan_says(
     second = hook.submit(second_plan, "too slow", INTENT)
     assert second.id == first.id
     assert second.rolled_back_to == first_plan.target.id
-    assert sent(rollback_sandbox) == 1
+    assert connect.sent() == 1
 
 
 def test_another_intent_is_another_rollback(connect: Connect, rollback_sandbox: Sandbox) -> None:
@@ -160,7 +156,7 @@ def test_a_stale_plan_is_not_submitted(connect: Connect, rollback_sandbox: Sandb
     rollback_sandbox.land_deploy("image-af3", tag="hotfix")
     with pytest.raises(StalePlan, match="moved on since the plan was made"):
         hook.submit(plan, "too slow", INTENT)
-    assert sent(rollback_sandbox) == 0
+    assert connect.sent() == 0
 
 
 def test_a_deploy_in_progress_stops_a_rollback(connect: Connect, rollback_sandbox: Sandbox) -> None:
@@ -171,7 +167,7 @@ def test_a_deploy_in_progress_stops_a_rollback(connect: Connect, rollback_sandbo
     assert hook.deploys(deployment_id).__next__().status is DeployStatus.IN_PROGRESS
     with pytest.raises(DeployInProgress, match="has not ended"):
         hook.submit(plan, "too slow", INTENT)
-    assert sent(rollback_sandbox) == 0
+    assert connect.sent() == 0
 
 
 @pytest.mark.parametrize("description", ["", "  ", "x" * 500])
@@ -189,10 +185,10 @@ def test_a_description_that_cannot_be_kept_is_refused_first(
 
 def test_a_plan_that_is_refused_is_not_submitted(connect: Connect, rollback_sandbox: Sandbox) -> None:
     """Failed checks are all told, and nothing is asked."""
-    hook = connect("viewer")
-    plan = hook.plan(identify(rollback_sandbox, "volume-af3"))
+    hook = connect(retention_days=0.01)
+    plan = hook.plan(identify(rollback_sandbox), scope="dags")
     before = len(rollback_sandbox.requests())
-    with pytest.raises(PlanRefused, match=r"(?s)MECHANISM-CANNOT-ROLL-BACK.*PERMISSION-MISSING"):
+    with pytest.raises(PlanRefused, match=r"(?s)TARGET-EXPIRED.*SCOPE-DOES-NOT-FIT"):
         hook.submit(plan, "too slow", INTENT)
     assert len(rollback_sandbox.requests()) == before
 
@@ -205,7 +201,7 @@ def test_what_the_plan_could_not_know_is_refused_by_the_platform(
     hook = connect("viewer")
     plan = hook.plan(identify(rollback_sandbox))
     assert plan.allowed
-    with pytest.raises(PermissionMissing, match=r"deployment\.images\.push"):
+    with pytest.raises(PermissionMissing, match=re.escape(hook.capabilities.permissions["image"])):
         hook.submit(plan, "too slow", INTENT)
     assert rollbacks(rollback_sandbox) == []
 
@@ -214,23 +210,38 @@ def test_the_platforms_own_refusal_keeps_its_words(connect: Connect, rollback_sa
     """A rule of the platform that the plan does not know speaks for itself."""
     hook = connect()
     plan = hook.plan(identify(rollback_sandbox))
+    refusal = {"name": "RollbackNotAllowedError", "status": 400, "message": "Not on a Friday"}
+    rollback_sandbox.fault("api_error", connect.operations["roll_back"], **refusal)
+    with pytest.raises(PlanRefused, match="Not on a Friday"):
+        hook.submit(plan, "too slow", INTENT)
+    assert rollbacks(rollback_sandbox) == []
+
+
+def test_a_switch_that_is_turned_off_meanwhile_is_told(connect: Connect, rollback_sandbox: Sandbox) -> None:
+    """Between plan and request: the platform's own words say which."""
+    hook = connect()
+    need(hook.capabilities.tells_switches, "switches")
+    plan = hook.plan(identify(rollback_sandbox))
     rollback_sandbox.settings(installation_enabled=False)
     with pytest.raises(PlanRefused, match="not enabled on this installation"):
         hook.submit(plan, "too slow", INTENT)
     assert rollbacks(rollback_sandbox) == []
 
 
-@pytest.mark.parametrize("operation", ["SurveyContext", "SurveyHistory", "Deploys"])
-@pytest.mark.parametrize("kind", ["drop_before", "drop_after", "status", "body", "graphql_error"])
+@pytest.mark.parametrize("step", ["Deployment", "history", "last look"])
+@pytest.mark.parametrize("kind", ["drop_before", "drop_after", "status", "body", "api_error"])
 def test_a_fault_before_the_request_leaves_everything_as_it_was(
-    connect: Connect, rollback_sandbox: Sandbox, operation: str, kind: str
+    connect: Connect, rollback_sandbox: Sandbox, step: str, kind: str
 ) -> None:
     """Whatever a read ends with, no rollback is sent, and the same call succeeds afterwards."""
     hook, deployment_id = connect(), identify(rollback_sandbox)
-    rollback_sandbox.fault(kind, operation, count=None)
+    first, second = connect.operations["survey"]
+    look = connect.operations["look"]
+    operation = {"Deployment": first, "history": second, "last look": look}[step]
+    rollback_sandbox.fault(kind, operation, count=None, skip=int(step == "last look" and look == second))
     with pytest.raises(PlatformError):
         hook.submit(hook.plan(deployment_id), "too slow", INTENT)
-    assert sent(rollback_sandbox) == 0
+    assert connect.sent() == 0
     rollback_sandbox.clear_faults()
     assert (
         hook.submit(hook.plan(deployment_id), "too slow", INTENT).id == rollbacks(rollback_sandbox)[0]["id"]
@@ -244,7 +255,7 @@ def test_a_token_that_expires_meanwhile_changes_nothing(connect: Connect, rollba
     rollback_sandbox.settings(expired_tokens=["editor"])
     with pytest.raises(TokenExpired):
         hook.submit(plan, "too slow", INTENT)
-    assert sent(rollback_sandbox) == 0
+    assert connect.sent() == 0
 
 
 def test_a_server_that_is_gone_is_no_doubt(connect: Connect, rollback_sandbox: Sandbox) -> None:

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
+from airflow_rollback_provider.sandbox.client import PLATFORMS
 from airflow_rollback_provider.sandbox.process import SandboxProcess
-from tests.platforms.talking import CONNECTIONS, DRIVERS, Talk, Talker, talker
+from tests.platforms.talking import DRIVERS, Talk, Talker, talker
 
 
-@pytest.fixture(params=list(product(CONNECTIONS, DRIVERS)), ids="-".join)
+@pytest.fixture(params=list(product(PLATFORMS, DRIVERS)), ids="-".join)
 def talk(request: pytest.FixtureRequest, rollback_sandbox: SandboxProcess) -> Talk:
     """Return a function that makes a talker to the sandbox: token and fields of ``extra`` as arguments.
 
@@ -21,6 +22,6 @@ def talk(request: pytest.FixtureRequest, rollback_sandbox: SandboxProcess) -> Ta
     platform, driver = request.param
 
     def make(token: str = "editor", **extra: Any) -> Talker:
-        return talker(driver, CONNECTIONS[platform](rollback_sandbox, token, extra))
+        return talker(driver, rollback_sandbox.connection(token, platform, **extra))
 
     return make

@@ -38,7 +38,7 @@ def _handler(respond: Respond, seen: list[dict[str, str]]) -> type[BaseHTTPReque
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
-            self.rfile.read(int(self.headers.get("content-length", 0)))
+            self.body = self.rfile.read(int(self.headers.get("content-length", 0)))
             seen.append({name.lower(): value for name, value in self.headers.items()})
             respond(self)
 

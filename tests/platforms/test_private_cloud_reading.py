@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
 from typing import Any
 
 import pytest
@@ -17,7 +16,6 @@ from airflow_rollback_provider.platforms.private_cloud_reading import (
     read_deploy,
     read_deployment,
     read_flag,
-    read_time,
 )
 
 FLAGS = Assumptions().flags
@@ -25,24 +23,6 @@ JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
     lambda below: st.lists(below) | st.dictionaries(st.text(), below),
 )
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "2026-11-23T12:00:00Z",
-        "2026-11-23T12:00:00z",
-        "2026-11-23T12:00:00.000Z",
-        "2026-11-23T12:00:00.0Z",
-        "2026-11-23T12:00:00.000000000Z",
-        "2026-11-23T12:00:00",
-        "2026-11-23T14:00:00+02:00",
-        " 2026-11-23 12:00:00+00:00 ",
-    ],
-)
-def test_times_are_read_in_all_usual_forms(text: str) -> None:
-    """Any number of decimals, Z or an offset; without a zone it is UTC."""
-    assert read_time(text) == datetime(2026, 11, 23, 12, tzinfo=timezone.utc)
 
 
 @pytest.mark.parametrize(

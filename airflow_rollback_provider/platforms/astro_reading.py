@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Hosted Astro's values as domain values."""
+
+from __future__ import annotations
+
+from airflow_rollback_provider.domain.deploys import Deploy, Deployment, DeployStatus, Mechanism
+from airflow_rollback_provider.platforms.rows import Row
+
+_STATUSES = {
+    "INITIALIZED": DeployStatus.IN_PROGRESS,
+    "DEPLOYED": DeployStatus.SUCCEEDED,
+    "FAILED": DeployStatus.FAILED,
+}
+_MECHANISMS = {True: Mechanism.DAG_DEPLOY, False: Mechanism.IMAGE}
+MECHANISMS = frozenset(_MECHANISMS.values())
+"""The two ways in which Dags reach a Deployment."""
+
+# A person has a username, a token a name.
+_NAMES_OF_AUTHORS = ("username", "apiTokenName", "fullName", "id")
+
+
+def read_deploy(row: Row) -> Deploy:
+    """Read a row of the deploy history. Words that are new pass through."""
+    return Deploy(
+        id=row.needed("id"),
+        deployment_id=row.needed("deploymentId"),
+        created_at=row.needed_time("createdAt"),
+        status=_STATUSES.get(row.needed("status"), DeployStatus.UNKNOWN),
+        type=row.text("type") or "",
+        image_repository=row.text("imageRepository"),
+        image_tag=row.text("imageTag"),
+        runtime_version=row.text("astroRuntimeVersion"),
+        airflow_version=row.text("airflowVersion"),
+        dag_bundle=row.text("dagTarballVersion"),
+        mechanism=_mechanism(row),
+        git_commit=row.text("git.commitSha"),
+        description=row.text("description") or "",
+        created_by=_author(row),
+        updated_at=row.time("updatedAt"),
+        rolled_back_to=row.text("rollbackFromId"),
+    )
+
+
+def read_deployment(row: Row) -> Deployment:
+    """Read a Deployment."""
+    return Deployment(
+        id=row.needed("id"),
+        name=row.text("name") or row.needed("id"),
+        release_name=row.text("namespace") or "",
+        mechanism=_mechanism(row),
+        runtime_version=row.text("astroRuntimeVersion") or row.text("runtimeVersion"),
+        airflow_version=row.text("airflowVersion"),
+        image_tag=row.text("imageTag"),
+        namespace=row.text("namespace"),
+        workspace_id=row.text("workspaceId"),
+        cluster_id=row.text("clusterId"),
+        status=row.text("status"),
+    )
+
+
+def read_rows(row: Row, name: str, operation: str) -> list[Row]:
+    """Read the list that an answer holds.
+
+    :param name: its field.
+    """
+    values = row.find(name)
+    if not isinstance(values, list):
+        raise row.malformed(f"has {type(values).__name__} in the field {name!r} where a list belongs")
+    return [Row(operation, value) for value in values]
+
+
+def read_count(row: Row, name: str) -> int:
+    """Read how many there are of something."""
+    value = row.find(name)
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise row.malformed(f"has no count in the field {name!r}")
+    return value
+
+
+def _mechanism(row: Row) -> Mechanism:
+    enabled = row.find("isDagDeployEnabled")
+    return _MECHANISMS[enabled] if isinstance(enabled, bool) else Mechanism.UNKNOWN
+
+
+def _author(row: Row) -> str | None:
+    names = (row.text(f"createdBySubject.{name}") for name in _NAMES_OF_AUTHORS)
+    return next((name for name in names if name), None)

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The address of a Deployment's deploy history in the platform's UI: a template and what fills it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+if TYPE_CHECKING:
+    from airflow_rollback_provider.platforms.settings import Fields
+
+_PLACEHOLDER = re.compile(r"\{(\w*)\}")
+
+
+def read_template(fields: Fields, default: str, placeholders: tuple[str, ...]) -> str:
+    """Read the connection's own template.
+
+    :param default: what to take where the connection has none.
+    :param placeholders: names that may stand in braces.
+    :raises InvalidConnection: for other braces, or an address that is none.
+    """
+    template = fields.text("history_url")
+    if template is None:
+        return default
+    unknown = [name for name in _PLACEHOLDER.findall(template) if name not in placeholders]
+    stray = re.sub(_PLACEHOLDER, "", template)
+    if unknown or "{" in stray or "}" in stray:
+        raise fields.invalid(
+            "history_url", f"may hold {', '.join(f'{{{name}}}' for name in placeholders)} and no other braces"
+        )
+    if not template.startswith(("https://", "http://", "{app}")):
+        raise fields.invalid("history_url", "must begin with https:// or {app}")
+    return template
+
+
+def fill(template: str, values: Mapping[str, str | None]) -> str | None:
+    """Fill a template in; None where a value that it names is not known.
+
+    :param values: by the name of the placeholder; all but ``app`` are quoted.
+    """
+    if any(not value for name, value in values.items() if f"{{{name}}}" in template):
+        return None
+    quoted = {name: value if name == "app" else quote(value or "", safe="") for name, value in values.items()}
+    return template.format_map(quoted)

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An object of a platform's answer, read field by field with complaints that name what is missing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from typing import Any
+
+from airflow_rollback_provider.domain.errors import MalformedAnswer
+
+
+class Row:
+    """One object of an answer; every complaint names the operation and the field.
+
+    :param operation: name of the operation.
+    :param values: the object.
+    """
+
+    def __init__(self, operation: str, values: object) -> None:
+        self._operation = operation
+        if not isinstance(values, Mapping):
+            raise self.malformed(f"holds {type(values).__name__} where an object belongs")
+        self._values = values
+
+    def malformed(self, problem: str) -> MalformedAnswer:
+        """Return the complaint about this object.
+
+        :param problem: continues "the answer …".
+        """
+        return MalformedAnswer(
+            f"The platform's answer to {self._operation!r} {problem}. Something else than the platform may "
+            "answer there, or its API has changed: check the base URL, and look for a newer version of this "
+            "package."
+        )
+
+    def find(self, path: str | None) -> Any:
+        """Return the value at a path; None where anything on the way is missing or null."""
+        value: Any = self._values if path else None
+        for name in path.split(".") if path else ():
+            value = value.get(name) if isinstance(value, Mapping) else None
+        return value
+
+    def text(self, path: str | None) -> str | None:
+        """Return a text, or None for null and empty."""
+        value = self.find(path)
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            return str(value)
+        if value is not None and not isinstance(value, str):
+            raise self.malformed(f"has {type(value).__name__} in the field {path!r} where a text belongs")
+        return value or None
+
+    def needed(self, path: str | None) -> str:
+        """Return a text that must be there."""
+        value = self.text(path)
+        if value is None:
+            raise self.malformed(f"lacks the field {path!r}")
+        return value
+
+    def time(self, path: str | None) -> datetime | None:
+        """Return a time with its zone, or None for null."""
+        text = self.text(path)
+        try:
+            return read_time(text) if text else None
+        except ValueError:
+            raise self.malformed(f"has no ISO 8601 time in the field {path!r}") from None
+
+    def needed_time(self, path: str | None) -> datetime:
+        """Return a time that must be there."""
+        self.needed(path)
+        moment = self.time(path)
+        assert moment is not None  # noqa: S101 - needed() has seen a text
+        return moment
+
+
+def read_time(text: str) -> datetime:
+    """Read an ISO 8601 time with any number of decimals; one without a zone is UTC.
+
+    :raises ValueError: for anything else.
+    """
+    # Python 3.10 reads neither a final Z nor decimals other than 3 or 6.
+    text = re.sub(r"[zZ]$", "+00:00", text.strip())
+    text = re.sub(r"\.(\d+)", lambda match: f".{match[1][:6]:0<6}", text)
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)

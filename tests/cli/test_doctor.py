@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``airflow-rollback doctor`` against the sandbox."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from airflow_rollback_provider.domain.findings import CHECKS
+from airflow_rollback_provider.sandbox.process import SandboxProcess
+from tests.cli.running import ROOT, Cli
+from tests.support.leaks import Evidence
+
+
+def test_a_sound_connection_exits_with_0(cli: Cli, platform: SandboxProcess) -> None:
+    """Each check is a line with its code, and nothing is on stderr."""
+    result = cli("doctor", "--deployment", platform.deployment("image-af3")["id"])
+    assert (result.code, result.err) == (0, "")
+    lines = result.out.splitlines()
+    always = [code for code in CHECKS if not code.startswith("SCHEMA-")]
+    assert [line.split()[1] for line in lines[: len(always)]] == always
+    assert lines[-1] == "1 skipped, 16 ok."
+
+
+def test_an_error_exits_with_1_and_says_what_to_do(
+    cli: Cli, platform: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What to do stands below what was found."""
+    monkeypatch.setenv("AIRFLOW_CONN_OTHER", platform.connection_json("expired"))
+    result = cli("doctor", "other")
+    assert result.code == 1
+    assert re.search(r"^ERROR +TOKEN +The token has expired\.\n +→ Put a new one", result.out, re.MULTILINE)
+    assert "Not looked at: the token is not accepted." in result.out
+
+
+@pytest.mark.parametrize(("strict", "code"), [((), 0), (("--strict",), 1)])
+def test_a_warning_counts_where_it_is_wanted(
+    cli: Cli, platform: SandboxProcess, strict: tuple[str, ...], code: int
+) -> None:
+    """For scripts that want to be sure."""
+    platform.settings(introspection=False)
+    result = cli("doctor", *strict)
+    assert result.code == code
+    assert "warning  SCHEMA" in result.out
+
+
+def test_what_is_not_known_is_no_warning(cli: Cli, platform: SandboxProcess) -> None:
+    """A platform that does not tell everything is not at fault."""
+    platform.settings(hide_assumed=True)
+    assert cli("doctor", "--strict").code == 0
+
+
+def test_json_is_a_report(cli: Cli, platform: SandboxProcess) -> None:
+    """Nothing else is on stdout; the codes are those of the documentation."""
+    platform.settings(renamed_fields={"DeployRevision.imageTag": "tag"})
+    deployment = platform.deployment("image-af3")["id"]
+    result = cli("doctor", "--json", "--deployment", deployment)
+    report = json.loads(result.out)
+    assert (result.code, result.err) == (1, "")
+    assert set(report) == {
+        "format", "connection", "platform", "address", "deployment", "findings", "worst", "setting"
+    }  # fmt: skip
+    assert (report["format"], report["worst"], report["deployment"]) == (1, "error", deployment)
+    assert {finding["code"] for finding in report["findings"]} <= set(CHECKS)
+    assert {"code", "status", "what", "remedy", "setting"} == set(report["findings"][0])
+    assert report["setting"] == {"assumptions": {"deploy_fields": {"image_tag": "tag"}}}
+
+
+def test_a_suggested_setting_can_be_copied(
+    cli: Cli, platform: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is printed at the end is JSON; in the connection it makes the plan work."""
+    platform.settings(
+        renamed_fields={"DeployRevision.imageTag": "tag", "Mutation.rollbackDeployment": "undo"}
+    )
+    deployment = platform.deployment("image-af3")["id"]
+    assert cli("plan", deployment).code == 3
+    out = cli("doctor", "--deployment", deployment).out
+    printed = json.loads(out.partition("All suggested settings")[2].partition("\n")[2])
+    connection = platform.connection_json("editor", **printed)
+    monkeypatch.setenv("AIRFLOW_CONN_ASTRO_PRIVATE_CLOUD_DEFAULT", connection)
+    assert cli("plan", deployment).code == 0
+    assert cli("doctor", "--strict", "--deployment", deployment).code == 0
+    assert cli("roll-back", deployment, "--description", "why", "--yes").code == 0
+
+
+def test_nothing_is_changed(cli: Cli, platform: SandboxProcess) -> None:
+    """No mutation is in the platform's record, and the world is as it was."""
+    platform.clock(freeze=True)
+    before = platform.state()
+    cli("doctor", "--deployment", platform.deployment("image-af3")["id"], "--json")
+    after = platform.state()
+    asked = after.pop("requests")
+    del before["requests"]
+    assert asked
+    assert all("rollbackDeployment" not in request["fields"] for request in asked)
+    assert after == before
+
+
+def test_hosted_astro_is_examined_by_the_same_command(
+    cli: Cli, platform: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The connection's type decides; what it does not tell is said."""
+    monkeypatch.setenv("AIRFLOW_CONN_HOSTED", platform.connection_json("editor", "astro"))
+    result = cli("doctor", "hosted", "--deployment", platform.deployment("image-af3")["id"])
+    assert result.code == 0
+    assert "Not told by Astro." in result.out
+
+
+def test_a_connection_that_cannot_be_used_is_a_finding(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other commands end with 3; here it is what was looked for."""
+    connection = {"conn_type": "astro_private_cloud", "host": "https://h.example.com"}
+    monkeypatch.setenv("AIRFLOW_CONN_EMPTY", json.dumps(connection))
+    result = cli("doctor", "empty", "--json")
+    report = json.loads(result.out)
+    assert (result.code, report["worst"], report["platform"]) == (1, "error", "")
+    assert "password is empty" in report["findings"][0]["what"]
+
+
+def test_a_connection_that_is_not_there_is_trouble(cli: Cli) -> None:
+    """There is nothing to look at; the error says how to add it."""
+    result = cli("doctor", "no_such")
+    assert (result.code, result.out) == (3, "")
+    assert "no connection 'no_such'" in result.err
+
+
+def test_a_host_that_is_not_there_is_a_finding(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With nothing asked, and every further check skipped."""
+    connection = {"conn_type": "astro_private_cloud", "host": "http://127.0.0.1:9", "password": "x" * 20}
+    monkeypatch.setenv("AIRFLOW_CONN_SHUT", json.dumps(connection))
+    result = cli("doctor", "shut")
+    assert result.code == 1
+    assert "ERROR    TCP" in result.out
+    assert "skipped  HISTORY" in result.out
+
+
+@pytest.mark.matrix
+def test_it_runs_on_a_fresh_machine(process: Cli, platform: SandboxProcess) -> None:
+    """In a process of its own, where Airflow has never run; nothing but the report is printed."""
+    connection = platform.connection_json()
+    result = process("doctor", "--json", AIRFLOW_CONN_ASTRO_PRIVATE_CLOUD_DEFAULT=connection)
+    assert (result.code, result.err) == (0, "")
+    assert json.loads(result.out)["worst"] == "skipped"
+
+
+def test_it_needs_no_extra(process: Cli, platform: SandboxProcess, tmp_path: object) -> None:
+    """A worker has no GraphQL library; the schema is compared all the same."""
+    from pathlib import Path
+
+    folder = Path(str(tmp_path)) / "without"
+    folder.mkdir()
+    for name in ("graphql", "starlette", "uvicorn"):
+        (folder / f"{name}.py").write_text(f"raise ModuleNotFoundError('gone', name={name!r})\n")
+    platform.settings(renamed_fields={"DeployRevision.imageTag": "tag"})
+    result = process(
+        "doctor",
+        "--json",
+        AIRFLOW_CONN_ASTRO_PRIVATE_CLOUD_DEFAULT=platform.connection_json(),
+        PYTHONPATH=f"{folder}:{ROOT}",
+    )
+    assert (result.code, result.err) == (1, "")
+    assert json.loads(result.out)["setting"] == {"assumptions": {"deploy_fields": {"image_tag": "tag"}}}
+
+
+@pytest.mark.parametrize("token", ["editor", "expired", "viewer"])
+def test_no_token_is_printed(
+    cli: Cli, platform: SandboxProcess, monkeypatch: pytest.MonkeyPatch, token: str
+) -> None:
+    """Not even with what --debug adds."""
+    evidence = Evidence()
+    monkeypatch.setenv("AIRFLOW_CONN_OTHER", platform.connection_json(token))
+    for more in ((), ("--json",), ("--debug",)):
+        result = cli("doctor", "other", "--deployment", platform.deployment("image-af3")["id"], *more)
+        evidence.add("output", result.out + result.err)
+    assert evidence.holds("output", "TOKEN")
+    evidence.require_clean()
+
+
+def test_every_check_is_documented() -> None:
+    """With the sentence that says what should hold."""
+    page = (ROOT / "docs" / "doctor.md").read_text(encoding="utf-8")
+    assert [code for code, summary in CHECKS.items() if f"| `{code}` | {summary} |" not in page] == []

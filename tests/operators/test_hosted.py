@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The same operator, pointed to hosted Astro by its connection's type alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from airflow_rollback_provider.domain import errors
+from airflow_rollback_provider.operators.rollback import RollbackOperator
+from airflow_rollback_provider.sandbox.process import SandboxProcess
+from tests.support.leaks import Evidence, listening
+from tests.support.task_run import TaskInstance, run
+
+LINK = "_link_DeployHistoryLink"
+
+
+@pytest.fixture
+def operator(
+    connect: Any, rollback_sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch, deferrable: bool
+) -> Any:
+    """Make an operator for a Deployment of hosted Astro."""
+    monkeypatch.setenv("AIRFLOW_CONN_HOSTED", rollback_sandbox.connection_json(platform="astro"))
+
+    def operator(deployment_id: str, **kwargs: Any) -> RollbackOperator:
+        return RollbackOperator(
+            task_id="roll_back",
+            deployment_id=deployment_id,
+            description="errors since the deploy",
+            rollback_conn_id="hosted",
+            poll_interval=0.2,
+            deferrable=deferrable,
+            **kwargs,
+        )
+
+    return operator
+
+
+@pytest.mark.parametrize("name", ["id", "releaseName", "label"])
+def test_rolls_back_whatever_the_deployment_is_named_by(
+    operator: Any, rollback_sandbox: SandboxProcess, name: str
+) -> None:
+    """By id, namespace or name: one new entry, and the plan in the log says what the platform cannot do."""
+    before = rollback_sandbox.deployment("dag-deploy-af3")
+    ti, evidence = TaskInstance(), Evidence()
+    with listening(evidence):
+        result = run(operator(before[name]), ti)
+    after = rollback_sandbox.deployment("dag-deploy-af3")["deploys"]
+    assert after[0]["rollbackFromId"] == before["deploys"][2]["id"] == result["target_id"]
+    assert [row["id"] for row in after[1:]] == [row["id"] for row in before["deploys"]][: len(after) - 1]
+    assert result["ending"] == "done"
+    assert result["scope"] == "image_and_dags"
+    assert ti.xcom[LINK] == result["history"]
+    assert evidence.holds("log", "Limits of Astro:")
+    assert not any(request["operation"] == "Logs" for request in rollback_sandbox.requests())
+
+
+def test_a_scope_is_refused_by_the_plan(operator: Any, rollback_sandbox: SandboxProcess) -> None:
+    """Before anything is sent; the link is there by then, since the Deployment was read."""
+    deployment, ti = rollback_sandbox.deployment("dag-deploy-af3"), TaskInstance()
+    with pytest.raises(errors.PlanRefused, match="SCOPE-NOT-OFFERED"):
+        run(operator(deployment["id"], scope="image"), ti)
+    assert "DeployRollback" not in {request["operation"] for request in rollback_sandbox.requests()}
+    assert ti.xcom[LINK].endswith(f"/deployments/{deployment['id']}/overview")
+
+
+def test_a_second_try_finds_the_first_ones_rollback(operator: Any, rollback_sandbox: SandboxProcess) -> None:
+    """The mark in the description is read back through the same API."""
+    deployment, ti = rollback_sandbox.deployment("image-af3"), TaskInstance()
+    first, second = run(operator(deployment["id"]), ti), run(operator(deployment["id"]), ti)
+    assert second["rollback_id"] == first["rollback_id"]
+    assert second["adopted"] is True
+    sent = [request for request in rollback_sandbox.requests() if request["operation"] == "DeployRollback"]
+    assert len(sent) == 1

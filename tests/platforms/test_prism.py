@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The client against a mock server made from the platform's OpenAPI document, with validation on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any, TypeVar
+
+import pytest
+
+from airflow_rollback_provider.domain.deploys import Deploy, DeployStatus, Mechanism, Scope
+from airflow_rollback_provider.domain.errors import (
+    DeploymentNotFound,
+    DeployNotFound,
+    MalformedAnswer,
+    NotFound,
+    OutcomeUnknown,
+    PermissionMissing,
+    PlanRefused,
+    PlatformFailed,
+    RollbackError,
+    TokenRefused,
+)
+from airflow_rollback_provider.platforms.base import Conversation
+from tests.platforms.mock_server import missing, mock_server
+from tests.platforms.talking import DRIVERS, Talker, talker
+from tests.support.openapi import operation
+
+pytestmark = [
+    pytest.mark.skipif(missing() is not None, reason=str(missing())),
+    pytest.mark.timeout(600),  # the server may take long to start on a busy machine
+]
+
+T = TypeVar("T")
+# The document's examples name this Deployment and this deploy.
+DEPLOYMENT_ID, DEPLOY_ID = "clmh57jtm000008lb58fe2wmv", "clvetru2w000201mowqwua63n"
+DEPLOYMENT = f"/v1/organizations/org1/deployments/{DEPLOYMENT_ID}"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The mock server, for all tests of this module."""
+    with mock_server(tmp_path_factory.mktemp("prism")) as address:
+        yield address
+
+
+@pytest.fixture(params=DRIVERS)
+def talk(request: pytest.FixtureRequest, server: str) -> Talker:
+    """Talk to it over each transport."""
+    values = {"conn_type": "astro", "host": server, "extra": {"organization_id": "org1"}}
+    return talker(request.param, values).with_faults(tries=1)
+
+
+VERBS: dict[str, tuple[str, str, Callable[[Talker], Conversation[Any]]]] = {
+    # how it is asked for in the document, and how here
+    "deployment": ("GET", DEPLOYMENT, lambda talk: talk.platform.deployment(DEPLOYMENT_ID)),
+    "by name": (
+        "GET",
+        "/v1/organizations/org1/deployments",
+        lambda talk: talk.platform.deployment("My deployment"),
+    ),
+    "deploys": (
+        "GET",
+        f"{DEPLOYMENT}/deploys",
+        lambda talk: talk.platform.deploys(DEPLOYMENT_ID, limit=1000),
+    ),
+    "deploy": (
+        "GET",
+        f"{DEPLOYMENT}/deploys/{DEPLOY_ID}",
+        lambda talk: talk.platform.deploy(DEPLOYMENT_ID, DEPLOY_ID),
+    ),
+    "roll_back": ("POST", f"{DEPLOYMENT}/deploys/{DEPLOY_ID}/rollback", lambda talk: roll_back(talk, "why")),
+    "check": ("GET", "/v1/organizations/org1/deployments", lambda talk: talk.platform.check()),
+}
+
+
+def roll_back(talk: Talker, description: str) -> Conversation[Deploy]:
+    """Roll the example's Deployment back."""
+    deployment = talk.run(talk.platform.deployment(DEPLOYMENT_ID))
+    target = talk.run(talk.platform.deploy(DEPLOYMENT_ID, DEPLOY_ID))
+    return talk.platform.roll_back(deployment, target, Scope.IMAGE_AND_DAGS, description)
+
+
+def preferring(conversation: Conversation[T], wish: str) -> Conversation[T]:
+    """Ask the mock server for a certain kind of answer."""
+    try:
+        request = next(conversation)
+        while True:
+            headers = {**request.headers, "prefer": wish}
+            request = conversation.send((yield replace(request, headers=headers)))
+    except StopIteration as end:
+        value: T = end.value
+        return value
+
+
+def test_the_examples_of_the_document_are_read(talk: Talker) -> None:
+    """Every verb finds in the answers what it looks for."""
+    survey = talk.run(talk.platform.survey(DEPLOYMENT_ID))
+    assert survey.deployment.name == "My deployment"
+    assert survey.deployment.namespace == "weightless-diameter-8927"
+    assert survey.deployment.mechanism is Mechanism.DAG_DEPLOY
+    assert str(survey.deployment.versions.runtime) == "9.1.0"
+    (deploy,) = survey.page.deploys
+    assert deploy.id == DEPLOY_ID
+    assert deploy.status is DeployStatus.IN_PROGRESS
+    assert deploy.created_by == "user1@company.com"
+    assert deploy.git_commit == "abc123def456"
+    assert deploy.rolled_back_to == "clvcz1lrq000101oitxtp276e"
+    assert talk.run(VERBS["by name"][2](talk)) == survey.deployment
+    assert talk.run(VERBS["deploys"][2](talk)).deploys == (deploy,)
+    assert talk.run(VERBS["deploy"][2](talk)) == deploy
+    assert talk.run(VERBS["roll_back"][2](talk)) == deploy
+    assert "accepts the token" in talk.run(talk.platform.check())
+
+
+def test_a_namespace_is_asked_for_as_the_document_allows(talk: Talker) -> None:
+    """The list without a filter, in the order of creation."""
+    with pytest.raises(DeploymentNotFound):
+        talk.run(talk.platform.deployment("no-such-namespace-1"))
+    found = talk.run(talk.platform.deployment("weightless-diameter-8927"))
+    assert found.id == DEPLOYMENT_ID
+
+
+def test_a_page_is_read_on_as_the_document_allows(talk: Talker) -> None:
+    """The mock server says that there is nothing more: the place is gone, and no request was refused."""
+    with pytest.raises(PlatformFailed, match="place where reading had come"):
+        talk.run(talk.platform.deploys(DEPLOYMENT_ID, "1000:some-other-deploy"))
+    assert not talk.run(talk.platform.deploys(DEPLOYMENT_ID, f"1000:{DEPLOY_ID}")).deploys
+
+
+@pytest.mark.parametrize("length", [500, 501])
+def test_a_description_of_500_characters_and_no_longer_one_is_accepted(talk: Talker, length: int) -> None:
+    """The server counts as the package does."""
+    conversation = roll_back(talk, "\N{ROCKET}" * length)
+    if length == 500:
+        assert talk.run(conversation).id == DEPLOY_ID
+        return
+    with pytest.raises(AssertionError, match="too long"):  # held to the document before it is sent
+        talk.run(conversation)
+    with pytest.raises(PlanRefused, match="HTTP 400"):
+        replace(talk, held=False).run(roll_back(talk, "\N{ROCKET}" * length))
+
+
+ERRORS: dict[str, dict[str, type[RollbackError]]] = {
+    "400": {"roll_back": PlanRefused, "": NotFound},
+    "401": {"": TokenRefused},
+    "403": {"": PermissionMissing},
+    "404": {"roll_back": DeployNotFound, "deploy": DeployNotFound, "": DeploymentNotFound},
+    "500": {"roll_back": OutcomeUnknown, "": PlatformFailed},
+}
+
+
+@pytest.mark.parametrize("verb", list(VERBS))
+def test_every_error_of_the_document_has_its_name(talk: Talker, verb: str) -> None:
+    """Each status that the document gives an operation, with the words of its example."""
+    method, path, ask = VERBS[verb]
+    described = operation(method, path)
+    assert described is not None
+    documented = set(described["responses"]) - {"200"}
+    assert documented
+    for status in sorted(documented):
+        expected = ERRORS[status].get(verb, ERRORS[status][""])
+        with pytest.raises(RollbackError, match=f"HTTP {status}, request string: string") as caught:
+            talk.run(preferring(ask(talk), f"code={status}"))
+        assert type(caught.value) is expected
+
+
+# What made-up values rightly end with: a deploy of some other Deployment, another name, the oldest first.
+MADE_UP = {
+    "deploy": (DeployNotFound, "belongs to Deployment"),
+    "by name": (DeploymentNotFound, "no Deployment with"),
+    "deploys": (MalformedAnswer, "oldest deploy first"),
+}
+
+
+@pytest.mark.parametrize("verb", list(VERBS))
+def test_whatever_the_schema_allows_is_read(talk: Talker, verb: str) -> None:
+    """Answers made up from the schema: fields left out, texts of any kind, odd numbers."""
+    kind, words = MADE_UP.get(verb, ((), ""))
+    for _ in range(10):
+        conversation = VERBS[verb][2](talk)
+        try:
+            talk.run(preferring(conversation, "dynamic=true"))
+        except kind as error:
+            if words not in str(error):
+                raise

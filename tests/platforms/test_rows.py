@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tests of how the fields of an answer's object are read."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+
+import pytest
+
+from airflow_rollback_provider.domain.errors import MalformedAnswer
+from airflow_rollback_provider.platforms.rows import Row, read_time
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-11-23T12:00:00Z",
+        "2026-11-23T12:00:00z",
+        "2026-11-23T12:00:00.000Z",
+        "2026-11-23T12:00:00.0Z",
+        "2026-11-23T12:00:00.000000000Z",
+        "2026-11-23T12:00:00",
+        "2026-11-23T14:00:00+02:00",
+        " 2026-11-23 12:00:00+00:00 ",
+    ],
+)
+def test_times_are_read_in_all_usual_forms(text: str) -> None:
+    """Any number of decimals, Z or an offset; without a zone it is UTC."""
+    assert read_time(text) == datetime(2026, 11, 23, 12, tzinfo=timezone.utc)
+
+
+@pytest.mark.parametrize("values", [None, [], "x", 1])
+def test_what_is_no_object_is_told(values: object) -> None:
+    """With the operation that it came from."""
+    with pytest.raises(MalformedAnswer, match="'deploys' holds"):
+        Row("deploys", values)
+
+
+def test_fields_are_read_or_complained_of() -> None:
+    """Missing, null and empty are None; another type is an error that names the field."""
+    row = Row("deploys", {"a": "x", "empty": "", "null": None, "deep": {"er": "y"}, "list": [], "number": 3})
+    assert [row.text(name) for name in ("a", "empty", "null", "none", "deep.er", "a.er", "number", None)] == [
+        "x", None, None, None, "y", None, "3", None,
+    ]  # fmt: skip
+    with pytest.raises(MalformedAnswer, match="lacks the field 'empty'"):
+        row.needed("empty")
+    with pytest.raises(MalformedAnswer, match="has list in the field 'list'"):
+        row.text("list")
+    with pytest.raises(MalformedAnswer, match="no ISO 8601 time in the field 'a'"):
+        row.needed_time("a")
