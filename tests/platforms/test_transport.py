@@ -7,9 +7,9 @@ import gzip
 import socket
 import time
 from collections.abc import Iterator
+from dataclasses import fields
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from types import SimpleNamespace
 
 import httpx
 import pytest
@@ -26,7 +26,6 @@ from airflow_rollback_provider.domain.errors import (
 )
 from airflow_rollback_provider.platforms.base import Conversation, Request, Response
 from airflow_rollback_provider.platforms.policy import Policy
-from airflow_rollback_provider.platforms.registry import Connected
 from tests.platforms.servers import make_certificate, reply, serving
 from tests.platforms.talking import DRIVERS, Talker
 
@@ -50,7 +49,7 @@ def driver(request: pytest.FixtureRequest) -> str:
 
 def talker(driver: str, policy: Policy = FAST) -> Talker:
     """Return a talker that needs no platform."""
-    return Talker(driver, Connected(SimpleNamespace(), policy, ()))  # type: ignore[arg-type]
+    return Talker(driver, {}, {item.name: getattr(policy, item.name) for item in fields(policy)})
 
 
 def failure(driver: str, url: str, policy: Policy = FAST, *, repeatable: bool = True) -> RollbackError:
