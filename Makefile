@@ -7,6 +7,8 @@ AIRFLOW ?= 3.3
 PYTHON ?=
 # More arguments for pytest, e.g. make test PYTEST_ARGS="-k versions -x"
 PYTEST_ARGS ?=
+# How many tests run at a time; most wait for a platform or a clock. 0: all in one process, for a debugger.
+JOBS ?= 4
 
 LINES := 2.10 2.11 3.1 3.3
 BIN := .venv/airflow-$(AIRFLOW)/bin
@@ -27,7 +29,7 @@ demo: env ## Watch a real Airflow roll a Deployment of the embedded platform bac
 	@$(BIN)/airflow-rollback demo
 
 test: env ## Run the tests
-	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n $(JOBS) $(PYTEST_ARGS)
 
 lint: AIRFLOW = 3.3
 lint: env ## Check style, types and the import contracts

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from tests.support import everywhere
+from tests.support import everywhere, schedule
 from tests.support.leaks import Evidence
 
 # Airflow reads its home when it is imported, which the first test module may do: later is too late.
@@ -74,6 +74,19 @@ def no_token_is_left(request: pytest.FixtureRequest) -> Iterator[None]:
         yield
     found = evidence.find()
     assert not found, "\n".join(found)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Run tests that start whole Airflows one after the other: each keeps a core or two busy by itself."""
+    return schedule.WholeAirflowsInARow(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Refuse a test that starts a whole Airflow where the schedule does not know of it."""
+    for item in items:
+        if item.get_closest_marker("processes") and not schedule.starts_an_airflow(item.nodeid):
+            raise pytest.UsageError(f"{item.nodeid} belongs into one of {', '.join(schedule.FOLDERS)}")
 
 
 @pytest.hookimpl(wrapper=True)

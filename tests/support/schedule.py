@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which tests may run side by side when several run at a time (``pytest -n``).
+
+xdist's own groups do nothing under pytest 9.2, without a word.
+"""
+
+from __future__ import annotations
+
+from xdist.scheduler import LoadScopeScheduling
+
+FOLDERS = ("tests/airflow/", "tests/ui/browser/")
+"""Where the tests are that start whole Airflows."""
+
+
+def starts_an_airflow(nodeid: str) -> bool:
+    """Tell by its id whether a test may start a whole Airflow."""
+    return nodeid.startswith(FOLDERS)
+
+
+class WholeAirflowsInARow(LoadScopeScheduling):
+    """Gives all tests that start whole Airflows to one worker, in their order; any other to any worker."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "whole Airflows" if starts_an_airflow(nodeid) else nodeid
