@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -26,8 +27,24 @@ def connected(conn_id: str, *, debug: bool, usable: bool = True) -> Iterator[Dep
     :raises CommandUnavailable: when Airflow itself does not start here.
     :raises InvalidConnection: when there is no such connection or it cannot be used.
     """
-    with hushed(debug), closing(_hook(conn_id, usable)) as hook:
+    with hushed(debug), _without_tracebacks(), closing(_hook(conn_id, usable)) as hook:
         yield hook
+
+
+@contextmanager
+def _without_tracebacks() -> Iterator[None]:
+    """Keep the tracebacks of what Airflow cannot read as a connection out of its log: they may quote it."""
+    logger = logging.getLogger("airflow.models.connection")
+
+    def shorten(record: logging.LogRecord) -> bool:
+        record.exc_info = record.exc_text = None
+        return True
+
+    logger.addFilter(shorten)
+    try:
+        yield
+    finally:
+        logger.removeFilter(shorten)
 
 
 def _hook(conn_id: str, usable: bool) -> DeployHistoryHook:
