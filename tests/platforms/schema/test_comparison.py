@@ -38,7 +38,7 @@ from hypothesis import strategies as st
 import airflow_rollback_provider
 from airflow_rollback_provider.platforms.assumptions import Assumptions
 from airflow_rollback_provider.platforms.schema.comparison import differences
-from airflow_rollback_provider.platforms.schema.introspection import QUERY, Schema, read_schema
+from airflow_rollback_provider.platforms.schema.introspection import QUERY, NoSchema, Schema, read_schema
 from airflow_rollback_provider.platforms.schema.reader import read
 
 SDL = (Path(airflow_rollback_provider.__file__).parent / "sandbox" / "schema.graphql").read_text("utf-8")
@@ -239,6 +239,11 @@ def test_the_verdict_is_the_librarys(
     except GraphQLError:  # a list of a list that is required twice, and the like
         assume(False)
         return
-    ours = differences(read(text), told(schema))
+    try:
+        known = told(schema)
+    except NoSchema:  # a list of lists of lists: deeper than what is asked for when a schema is read
+        assume(False)
+        return
+    ours = differences(read(text), known)
     theirs = validate(schema, request)
     assert bool(ours) is bool(theirs), (text, ours, theirs)
