@@ -12,12 +12,14 @@ import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import datetime, timezone
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from airflow_rollback_provider.domain.errors import RollbackError
 from airflow_rollback_provider.platforms.base import Conversation, Request, Response
 from airflow_rollback_provider.platforms.client_pool import POOL, ClientPool, Lease, new_client
+from airflow_rollback_provider.platforms.conversing import ahold, hold
 from airflow_rollback_provider.platforms.failures import Cause, cause_of_httpx, cause_of_requests, failure
 from airflow_rollback_provider.platforms.policy import Patience, Policy
 
@@ -53,20 +55,7 @@ class RequestsTransport:
 
         :raises RollbackError: what the conversation raises, or why the network failed.
         """
-        try:
-            request = next(conversation)
-            while True:
-                try:
-                    response = self._send(request)
-                except RollbackError as error:
-                    request = conversation.throw(error)
-                else:
-                    request = conversation.send(response)
-        except StopIteration as end:
-            value: T = end.value
-            return value
-        finally:
-            conversation.close()
+        return hold(conversation, self._send)
 
     def close(self) -> None:
         """Close connections that are kept open."""
@@ -151,23 +140,9 @@ class HttpxTransport:
         """
         try:
             async with self._pool.lease(self._policy) as lease:
-                return await self._hold(lease, conversation)
+                return await ahold(conversation, partial(self._send, lease))
         finally:
             conversation.close()
-
-    async def _hold(self, lease: Lease, conversation: Conversation[T]) -> T:
-        try:
-            request = next(conversation)
-            while True:
-                try:
-                    response = await self._send(lease, request)
-                except RollbackError as error:
-                    request = conversation.throw(error)
-                else:
-                    request = conversation.send(response)
-        except StopIteration as end:
-            value: T = end.value
-            return value
 
     async def _send(self, lease: Lease, request: Request) -> Response:
         patience = Patience(self._policy, request, self._dice)
