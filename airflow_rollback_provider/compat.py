@@ -95,6 +95,11 @@ async def get_async_connection(conn_id: str) -> Any:
     return await get(conn_id)
 
 
+def has_left(dag: Any) -> bool:
+    """Tell whether a Dag of Airflow's database is in no Dag file any more."""
+    return bool(dag.is_stale if AIRFLOW_3 else not dag.is_active)
+
+
 __all__ = [
     "AIRFLOW_3",
     "AirflowException",
@@ -116,5 +121,6 @@ __all__ = [
     "amask_secret",
     "conf",
     "get_async_connection",
+    "has_left",
     "mask_secret",
 ]

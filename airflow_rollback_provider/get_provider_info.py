@@ -40,6 +40,35 @@ def get_provider_info() -> dict[str, Any]:
             form.provider_connection_type(PRIVATE_CLOUD, f"{_HOOKS}.DeployHistoryHook"),
             form.provider_connection_type(ASTRO, f"{_HOOKS}.AstroDeployHistoryHook"),
         ],
+        "config": {"airflow_rollback": _config()},
+    }
+
+
+def _config() -> dict[str, Any]:
+    return {
+        "description": "Rollbacks of Astro Deployments.",
+        "options": {
+            "this_deployment": _option(
+                "Id or release name of the Deployment that this Airflow runs in, where the surroundings do "
+                "not tell: a downgrade of it is refused that would stop itself.",
+                "stellar-orbit-4821",
+            ),
+            "page_connections": _option(
+                "What the page Deploy History offers: JSON that names connections and Deployments, by their "
+                "ids or release names. Nothing else can be reached through the page.",
+                '{"astro_private_cloud_default": ["stellar-orbit-4821"]}',
+            ),
+        },
+    }
+
+
+def _option(description: str, example: str) -> dict[str, Any]:
+    return {
+        "description": description,
+        "version_added": "0.1.0",
+        "type": "string",
+        "example": example,
+        "default": "",
     }
 
 

@@ -6,12 +6,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 
-from benchmarks import history, imports, requests_per_rollback, waits
+from benchmarks import history, imports, page, requests_per_rollback, waits
 
 BENCHMARKS: dict[str, Callable[[], Iterator[str]]] = {
     "imports": imports.run,
     "requests": requests_per_rollback.run,
     "history": history.run,
+    "page": page.run,
     "waits": waits.run,
 }
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Roll a Deployment back by hand: trigger this Dag and fill in the form.
+"""Roll a Deployment back by hand: trigger this Dag and fill in the form, or use the page *Deploy History*.
 
 Run it from another Deployment than the one that is rolled back: a rollback replaces the Airflow that it is
 made for.
@@ -58,6 +58,26 @@ with DAG(
             title="Accept the loss of going from Airflow 3 to Airflow 2",
             description="Data that Airflow 2 has no place for is erased; Dags of Airflow 3 do not run.",
         ),
+        "scope": Param(
+            None,
+            type=["null", "string"],
+            enum=[None, "image", "dags", "image_and_dags"],
+            title="Scope",
+            description="The part to bring back; empty takes all that the Deployment's deploys carry.",
+        ),
+        "expected_current": Param(
+            None,
+            type=["null", "string"],
+            title="Runs now",
+            description="Id of the deploy that must be running still; empty is not checked.",
+        ),
+        "rollback_conn_id": Param(
+            "astro_private_cloud_default",
+            type="string",
+            minLength=1,
+            title="Connection",
+            description="Airflow connection to the platform.",
+        ),
     },
 ):
     RollbackOperator(
@@ -67,6 +87,9 @@ with DAG(
         description="{{ params.description }}",
         dry_run="{{ params.dry_run }}",
         acknowledge_airflow_3_to_2="{{ params.acknowledge_airflow_3_to_2 }}",
+        scope="{{ params.scope }}",
+        expected_current="{{ params.expected_current }}",
+        rollback_conn_id="{{ params.rollback_conn_id }}",
         deferrable=True,
         poll_interval=10,
         # A retry finds the rollback that was submitted and goes on waiting for it.

@@ -56,7 +56,7 @@ def test_the_version_has_one_source(installed: metadata.Distribution) -> None:
     assert installed.version == __version__
 
 
-@pytest.mark.parametrize("group", ["apache_airflow_provider", "console_scripts"])
+@pytest.mark.parametrize("group", ["airflow.plugins", "apache_airflow_provider", "console_scripts"])
 def test_entry_points_resolve(installed: metadata.Distribution, group: str) -> None:
     """Whatever is announced can be loaded and called."""
     announced = installed.entry_points.select(group=group)
@@ -83,7 +83,7 @@ def test_provider_info_fits_airflows_schema() -> None:
     jsonschema.validate(get_provider_info(), json.loads(schema))
 
 
-@pytest.mark.parametrize("pattern", ["*.graphql", "py.typed", "*.py"])
+@pytest.mark.parametrize("pattern", ["*.graphql", "*.html", "*.js", "py.typed", "*.py"])
 def test_the_wheel_contains_every_file(wheel: zipfile.ZipFile, pattern: str) -> None:
     """Files that are no modules are shipped as well."""
     here = {str(file.relative_to(ROOT)) for file in PACKAGE.rglob(pattern)}

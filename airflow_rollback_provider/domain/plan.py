@@ -7,16 +7,15 @@ and carry out the same object.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from airflow_rollback_provider.domain.assessment import assess
 from airflow_rollback_provider.domain.checks import (
     FailedCheck,
-    Situation,
     default_scope,
-    failed_checks,
     required_permissions,
 )
 from airflow_rollback_provider.domain.consequences import (
@@ -29,13 +28,11 @@ from airflow_rollback_provider.domain.consequences import (
     warnings,
 )
 from airflow_rollback_provider.domain.deploys import Deploy, Deployment, Scope  # noqa: TC001 - decode() reads them
-from airflow_rollback_provider.domain.errors import BadInput, DeployNotFound, PlanRefused
+from airflow_rollback_provider.domain.errors import BadInput, PlanRefused
 from airflow_rollback_provider.domain.jsonable import decode, encode
 from airflow_rollback_provider.domain.rulebook import (
     PlanWarning,
     Verdict,
-    crosses_airflow_major,
-    judge,
     restricted_runtime,
 )
 from airflow_rollback_provider.domain.targets import Target, choose
@@ -115,6 +112,11 @@ class RollbackPlan:
                 f"{self.requested}). Nothing was changed. {len(self.failed_checks)} check(s) failed:{reasons}"
             )
 
+    def with_warnings(self, more: Iterable[PlanWarning]) -> RollbackPlan:
+        """Return the same plan with more to know before agreeing, gravest first."""
+        found = (*self.warnings, *more)
+        return replace(self, warnings=tuple(sorted(found, key=lambda warning: not warning.severe)))
+
     def to_dict(self) -> dict[str, Any]:
         """Return JSON-ready values, ``allowed`` among them; :meth:`from_dict` reads them back."""
         return {**encode(self), "allowed": self.allowed}
@@ -137,7 +139,8 @@ class RollbackPlan:
 
 
 def _read_plan(values: dict[str, Any]) -> RollbackPlan:
-    plan = decode(RollbackPlan, {name: value for name, value in values.items() if name != "allowed"})
+    added = ("allowed", "summary")
+    plan = decode(RollbackPlan, {name: value for name, value in values.items() if name not in added})
     if values.get("allowed") is not plan.allowed or (plan.allowed and not plan.verdict.allowed):
         raise ValueError("its parts disagree on whether it is allowed")
     return plan
@@ -173,59 +176,41 @@ def make_plan(
     """
     scope = scope or default_scope(deployment.mechanism)
     wanted = chosen or choose(target, history, scope)
-    current, head = history.running, history.head
-    if current is None or head is None:
-        raise DeployNotFound(
-            f"No deploy of {deployment} has succeeded, so there is nothing to roll back from. Deploy a "
-            "working version."
-        )
-    source, goal = _versions(deployment, current, wanted, scope)
-    verdict = judge(source, goal)
-    same_origin = bool(history.lineage(current, scope) & history.lineage(wanted, scope))
-    situation = Situation(
-        deployment, current, wanted, head, scope, access, capabilities, now, same_origin=same_origin
+    found = assess(
+        deployment, history, wanted, scope=scope, access=access, capabilities=capabilities, now=now
     )
-    found = (*verdict.warnings, *_restricted(scope, goal, restricted), *warnings(situation, source), *notes)
+    situation, source, goal = found.situation, found.source, found.goal
+    told = (
+        *found.verdict.warnings,
+        *_restricted(scope, goal, restricted),
+        *warnings(situation, source),
+        *notes,
+    )
     return RollbackPlan(
         deployment=deployment,
-        current=current,
+        current=situation.current,
         target=wanted,
-        head_id=head.id,
+        head_id=situation.latest.id,
         scope=scope,
         requested=str(target),
         exact=target.exact,
-        verdict=verdict,
-        failed_checks=tuple(_verdict_check(verdict)) + failed_checks(situation),
-        warnings=tuple(sorted(found, key=lambda warning: not warning.severe)),
+        verdict=found.verdict,
+        failed_checks=found.failed_checks,
+        warnings=tuple(sorted(told, key=lambda warning: not warning.severe)),
         permissions=required_permissions(scope, capabilities),
         changes=tuple(changes(situation, source, goal)),
         rolled_back=tuple(rolled_back(situation)),
         not_rolled_back=tuple(not_rolled_back(situation)),
         undo=undo(situation, source, goal),
-        needs_acknowledgement=crosses_airflow_major(source, goal),
-        downgrade=goal.is_older_than(source),
+        needs_acknowledgement=found.needs_acknowledgement,
+        downgrade=found.downgrade,
         planned_at=now,
         platform=capabilities.name,
         platform_limits=tuple(platform_limits(capabilities)),
     )
 
 
-def _versions(
-    deployment: Deployment, current: Deploy, target: Deploy, scope: Scope
-) -> tuple[Versions, Versions]:
-    """Return what runs now and what would run; a rollback of Dags alone leaves the Runtime as it is."""
-    known = deployment.versions if deployment.versions.known else current.versions
-    source = known.completed_by(current.versions)
-    return source, (target.versions if "image" in scope.parts else source)
-
-
 def _restricted(
     scope: Scope, goal: Versions, restricted: Collection[RuntimeVersion]
 ) -> tuple[PlanWarning, ...]:
     return restricted_runtime(goal, restricted) if "image" in scope.parts else ()
-
-
-def _verdict_check(verdict: Verdict) -> Iterator[FailedCheck]:
-    if not verdict.allowed:
-        remedy = f"Choose a deploy of a supported version. Rule from: {verdict.source}."
-        yield FailedCheck(verdict.code, verdict.reason, remedy)

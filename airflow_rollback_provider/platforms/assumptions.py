@@ -74,11 +74,12 @@ _OPERATIONS: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
         },
     ),
     "survey_history": (
-        ("assumed/survey_history",),
+        ("assumed/survey_history_with_health", "assumed/survey_history"),
         {
             "result": "paginatedDeployRevisions",
             "permissions": "self.permissions",
             "toggle": "deployment.deployRollbackEnabled",
+            "health": "deployment.status",
         },
     ),
     "deploys": (("assumed/deploys",), {"result": "paginatedDeployRevisions"}),

@@ -120,7 +120,7 @@ class PrivateCloud:
         found = self._read_deployment(context, deployment_id)
         if not found.versions.known and _before_1_0(self._api.optional(context, "version")):
             found = yield from self._older_versions(found)
-        access, page, response = yield from self._survey_history(found.id)
+        access, health, page, response = yield from self._survey_history(found.id)
         flag, enabled = read_flag(self._api.optional(context, "flags"), self._assumptions.flags)
         access = replace(
             access,
@@ -129,6 +129,7 @@ class PrivateCloud:
         )
         now = response.platform_time
         skew = response.received_at - now if now else None
+        found = replace(found, status=health)
         return Survey(found, access, page, now or response.received_at, skew)
 
     def deployment(self, deployment: str) -> Conversation[Deployment]:
@@ -283,8 +284,8 @@ class PrivateCloud:
             airflow_version=row.text("airflowVersion") or row.text("desiredAirflowVersion"),
         )
 
-    def _survey_history(self, deployment_id: str) -> Conversation[tuple[Access, Page, Response]]:
-        """Read the newest deploys, with permissions and toggle where the installation can tell them."""
+    def _survey_history(self, deployment_id: str) -> Conversation[tuple[Access, str | None, Page, Response]]:
+        """Read the newest deploys, with permissions, toggle and health where the installation tells them."""
         subject = f"Deployment {deployment_id}"
         variables = {"id": deployment_id, "deploymentUuid": deployment_id, "take": LARGEST_PAGE}
         if self._tells_permissions:
@@ -292,11 +293,13 @@ class PrivateCloud:
                 answer, response = yield from self._api.ask(
                     Asked("survey_history", subject=subject), variables
                 )
-                return self._read_access(answer), self._read_page(answer, deployment_id), response
+                health = self._api.optional(answer, "health")
+                known = health if isinstance(health, str) else None
+                return self._read_access(answer), known, self._read_page(answer, deployment_id), response
             except UnknownField:
                 self._tells_permissions = False
         answer, response = yield from self._api.ask(Asked("deploys", subject=subject), variables)
-        return Access(), self._read_page(answer, deployment_id), response
+        return Access(), None, self._read_page(answer, deployment_id), response
 
     def _read_access(self, answer: Answer) -> Access:
         permissions, toggle = self._api.optional(answer, "permissions"), self._api.optional(answer, "toggle")

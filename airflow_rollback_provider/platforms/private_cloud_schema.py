@@ -32,7 +32,7 @@ from airflow_rollback_provider.platforms.schema.fields import missing, name_miss
 from airflow_rollback_provider.platforms.schema.mending import Mended, Wanted, mend
 from airflow_rollback_provider.platforms.schema.reader import NotGraphQL, read
 from airflow_rollback_provider.platforms.schema.resemblance import pair, resemblance
-from airflow_rollback_provider.platforms.schema.syntax import Document, Field, write
+from airflow_rollback_provider.platforms.schema.syntax import Document, Field, asks_for, write
 
 if TYPE_CHECKING:
     from airflow_rollback_provider.platforms.schema.introspection import Kind, Schema
@@ -151,10 +151,14 @@ class _Comparison:
         except (CannotMend, NotGraphQL, InvalidConnection) as error:
             remedy = f"{use.without} {by_hand(name, str(error))}{self._signatures(name)}"
             return Finding("SCHEMA-OPERATION", use.gravity, what, remedy)
-        if name == "survey_history" and len(mended.document.operation.selections) == 1:
+        if name == "survey_history" and not self._tells_access(mended):
             return not_told(what, mended)
         remedy = f"{use.without} {add(patch)} {of_request(mended)} {CAUTION}"
         return Finding("SCHEMA-OPERATION", use.gravity, what, remedy, self._suggest(patch))
+
+    def _tells_access(self, mended: Mended) -> bool:
+        paths = self._start.template("survey_history").paths
+        return any(asks_for(mended.document, paths[told]) for told in ("permissions", "toggle"))
 
     def _patch(self, name: str, mended: Mended) -> dict[str, Any]:
         """Return the setting, if the connection would take it and the schema have it.

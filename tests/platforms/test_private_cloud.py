@@ -134,16 +134,29 @@ def test_a_deployment_that_tells_no_version_is_asked_in_the_older_fields(sandbox
 
 
 def test_permissions_that_cannot_be_read_are_not_known(sandbox: SandboxProcess) -> None:
-    """An installation without the assumed extras costs one more request, once; the rest is read."""
+    """An installation without the assumed extras costs two more requests, once; the rest is read."""
     sandbox.settings(hide_assumed=True)
     talking, before = talk(sandbox), len(sandbox.requests())
     survey = talking.run(talking.platform.survey(sandbox.deployment("image-af3")["id"]))
     assert survey.access.permissions is None
     assert survey.access.enabled_on_deployment is None
     assert survey.page.deploys
-    assert operations(sandbox, before) == ["SurveyContext", "SurveyHistory", "Deploys"]
+    assert operations(sandbox, before) == ["SurveyContext", "SurveyHistory", "SurveyHistory", "Deploys"]
     talking.run(talking.platform.survey(sandbox.deployment("image-af3")["id"]))
-    assert operations(sandbox, before)[3:] == ["SurveyContext", "Deploys"]
+    assert operations(sandbox, before)[4:] == ["SurveyContext", "Deploys"]
+
+
+def test_an_installation_that_does_not_tell_its_health(sandbox: SandboxProcess) -> None:
+    """The Deployment's health is asked for last: without it, permissions and toggle are read all the same."""
+    deployment = sandbox.deployment("image-af3")["id"]
+    talking = talk(sandbox)
+    assert talking.run(talking.platform.survey(deployment)).deployment.status == "HEALTHY"
+    sandbox.settings(hidden_fields=["Deployment.status"])
+    talking = talk(sandbox)
+    survey = talking.run(talking.platform.survey(deployment))
+    assert survey.deployment.status is None
+    assert survey.access.permissions
+    assert survey.access.enabled_on_deployment is True
 
 
 def test_a_field_of_another_name_is_mended_by_the_setting_that_the_error_names(

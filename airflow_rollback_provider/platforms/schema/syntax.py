@@ -174,6 +174,20 @@ class Document:
     fragments: tuple[Fragment, ...] = ()
 
 
+def asks_for(document: Document, path: str) -> bool:
+    """Whether the answer to a request has something at a path, names with dots between.
+
+    Fields inside of fragments do not count.
+    """
+    below = document.operation.selections
+    for key in path.split("."):
+        found = next((item for item in below if isinstance(item, Field) and item.key == key), None)
+        if found is None:
+            return False
+        below = found.selections
+    return True
+
+
 def write(document: Document) -> str:
     """Write a request on one line, as it fits into JSON."""
     parts = [_written_operation(document.operation)]

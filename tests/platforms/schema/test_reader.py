@@ -12,7 +12,15 @@ import airflow_rollback_provider
 from airflow_rollback_provider.platforms.assumptions import FIELDS_MARK
 from airflow_rollback_provider.platforms.schema.introspection import QUERY
 from airflow_rollback_provider.platforms.schema.reader import NotGraphQL, read
-from airflow_rollback_provider.platforms.schema.syntax import Field, Inline, Literal, Spread, Type, write
+from airflow_rollback_provider.platforms.schema.syntax import (
+    Field,
+    Inline,
+    Literal,
+    Spread,
+    Type,
+    asks_for,
+    write,
+)
 
 FOLDER = Path(airflow_rollback_provider.__file__).parent / "platforms" / "documents"
 OURS = sorted(FOLDER.glob("*/*.graphql"))
@@ -124,3 +132,13 @@ def test_the_mark_for_the_fields_of_a_deploy_is_a_spread() -> None:
     (field,) = read(f"{{ a {{ {FIELDS_MARK} }} }}").operation.selections
     assert isinstance(field, Field)
     assert field.selections == (Spread("DeployFields"),)
+
+
+@pytest.mark.parametrize(
+    ("path", "asked"),
+    [("a", True), ("a.c", True), ("a.b", False), ("d", False), ("a.c.e", False), ("a.f", False)],
+)
+def test_what_a_request_asks_for(path: str, asked: bool) -> None:
+    """By the names in its answer, at the top and below; what a fragment holds is not looked for."""
+    document = read("query { a { c: b ... on T { f } } }")
+    assert asks_for(document, path) is asked

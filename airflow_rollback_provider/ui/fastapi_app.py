@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The page's server side in Airflow 3: an app below Airflow's API server, behind Airflow's auth manager.
+
+Every route takes the dependencies of the router: Airflow protects nothing that a plugin mounts. There is no
+route that changes anything; a rollback starts through Airflow's own API, with the person's own rights.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlparse
+
+from airflow.api_fastapi.app import get_auth_manager
+from airflow.api_fastapi.auth.managers.models.resource_details import AccessView, DagAccessEntity
+from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_dag
+from airflow.configuration import conf
+from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException as StarletteHTTPException
+
+from airflow_rollback_provider.domain.errors import RollbackError
+from airflow_rollback_provider.ui import dags
+from airflow_rollback_provider.ui.bundle import read_file
+from airflow_rollback_provider.ui.problems import (
+    Problem,
+    bad_request,
+    failed,
+    no_access,
+    not_logged_in,
+    nothing_here,
+    problem_of,
+)
+from airflow_rollback_provider.ui.same_origin import require_same_origin
+from airflow_rollback_provider.ui.service import Addresses, Answer
+from airflow_rollback_provider.ui.shared import service
+from airflow_rollback_provider.ui.wanted import Wanted
+
+if TYPE_CHECKING:
+    from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
+
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+_NO_STORE = {"Cache-Control": "no-store"}
+
+# Airflow's routes share one pool of threads. A platform that hangs may fill this one, never that one.
+_threads = ThreadPoolExecutor(max_workers=8, thread_name_prefix="deploy-history")
+
+
+def from_this_airflow(request: Request) -> None:
+    """Refuse what another site's page asks for."""
+    require_same_origin(request.headers)
+
+
+def may_see_the_page(user: GetUserDep) -> None:
+    """Refuse who may not see plugins' pages: the right that Airflow's menu asks for as well."""
+    if not get_auth_manager().is_authorized_view(access_view=AccessView.PLUGINS, user=user):
+        raise no_access()
+
+
+router = APIRouter(dependencies=[Depends(from_this_airflow), Depends(may_see_the_page)])
+
+
+@router.get("/api/places")
+async def places(request: Request, user: GetUserDep) -> Response:
+    """Tell what can be chosen."""
+    why_not = _why_not(request, user)
+    return await _answer(lambda: service().places(3, user.get_name(), why_not))
+
+
+@router.get("/api/history")
+async def history(
+    connection: str, deployment: str, cursor: str = "", q: str = "", show: str = "", fresh: str = ""
+) -> Response:
+    """Tell a Deployment's head and a part of its history."""
+    wanted = Wanted.read(cursor, q, show, fresh)
+    return await _answer(lambda: service().history(connection, deployment, wanted))
+
+
+@router.get("/api/plan")
+async def plan(
+    request: Request,
+    user: GetUserDep,
+    connection: str,
+    deployment: str,
+    target: str,
+    scope: str = "",
+    expected_current: str = "",
+) -> Response:
+    """Tell what a rollback would do."""
+    why_not = _why_not(request, user)
+    return await _answer(
+        lambda: service().plan(
+            connection,
+            deployment,
+            target,
+            scope=scope,
+            expected_current=expected_current,
+            why_not=why_not,
+            addresses=addresses(),
+        )
+    )
+
+
+@router.get("/static/{name}")
+def static(name: str, request: Request) -> Response:
+    """Return a file of the front-end."""
+    file = read_file(name)
+    if file is None:
+        raise HTTPException(404)
+    if request.headers.get("If-None-Match") == file.etag:
+        return Response(status_code=304, headers=file.headers)
+    return Response(file.content, headers=file.headers)
+
+
+def base_path() -> str:
+    """Return the path below which this Airflow answers, with a slash at its end."""
+    return urlparse(conf.get("api", "base_url", fallback=None) or "/").path.rstrip("/") + "/"
+
+
+def addresses() -> Addresses:
+    """Return where this Airflow starts and shows runs."""
+    runs = f"{base_path()}api/v2/dags/{{dag_id}}/dagRuns"
+    return Addresses(runs, f"{runs}/{{run_id}}", f"{base_path()}dags/{{dag_id}}/runs/{{run_id}}")
+
+
+def make_app() -> FastAPI:
+    """Return the app, without the pages that describe an API: those would answer anybody."""
+    app = FastAPI(title="Deploy History", docs_url=None, redoc_url=None, openapi_url=None)
+    app.include_router(router)
+    app.add_exception_handler(Problem, _tell_problem)
+    app.add_exception_handler(RollbackError, _tell_error)
+    app.add_exception_handler(StarletteHTTPException, _tell_refusal)
+    app.add_exception_handler(RequestValidationError, _tell_bad_request)
+    app.add_exception_handler(Exception, _tell_defect)
+    return app
+
+
+async def _answer(work: Callable[[], Answer]) -> Response:
+    answer = await asyncio.get_running_loop().run_in_executor(_threads, work)
+    return JSONResponse(answer, headers=_NO_STORE)
+
+
+def _why_not(request: Request, user: BaseUser) -> Callable[[str], str | None]:
+    def why_not(dag_id: str) -> str | None:
+        if not _may_start(request, user, dag_id):
+            return dags.why_not_allowed(dag_id)
+        return dags.why_not_started(dag_id)
+
+    return why_not
+
+
+def _may_start(request: Request, user: BaseUser, dag_id: str) -> bool:
+    """Ask as Airflow's own route does that starts a run."""
+    try:
+        requires_access_dag("POST", DagAccessEntity.RUN, dag_id)(request, user)
+    except HTTPException:
+        return False
+    return True
+
+
+def _told(problem: Problem) -> Response:
+    return JSONResponse(problem.to_dict(), problem.status, headers=_NO_STORE)
+
+
+async def _tell_problem(_: Request, problem: Any) -> Response:
+    return _told(problem)
+
+
+async def _tell_error(_: Request, error: Any) -> Response:
+    return _told(problem_of(error))
+
+
+async def _tell_refusal(_: Request, error: Any) -> Response:
+    """Translate what Airflow's own dependencies and the framework raise."""
+    problems = {401: not_logged_in(), 403: no_access(), 404: nothing_here()}
+    problem = problems.get(error.status_code) or bad_request(str(error.detail))
+    problem.status = error.status_code
+    return _told(problem)
+
+
+async def _tell_bad_request(_: Request, error: Any) -> Response:
+    names = ", ".join(str(found["loc"][-1]) for found in error.errors())
+    return _told(bad_request(f"The request lacks or misuses: {names}."))
+
+
+async def _tell_defect(request: Request, error: Any) -> Response:
+    log.error("The Deploy History page failed at %s", request.url.path, exc_info=error)
+    return _told(failed())

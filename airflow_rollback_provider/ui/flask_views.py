@@ -1,0 +1,247 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The page and its server side in Airflow 2: views of Airflow's web server, behind its own permissions.
+
+The page takes ``can read on Deploy History``. Starting a rollback takes the right to trigger the Dag besides;
+the view that does it leaves the same line in the audit log as Airflow's own button.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from airflow.api.common.trigger_dag import trigger_dag
+from airflow.auth.managers.models.resource_details import DagAccessEntity, DagDetails
+from airflow.exceptions import DagRunAlreadyExists
+from airflow.models.dagrun import DagRun
+from airflow.www.decorators import action_logging
+from airflow.www.extensions.init_auth_manager import get_auth_manager
+from flask import Blueprint, Response, flash, jsonify, redirect, request, url_for
+from flask_appbuilder import BaseView, expose
+
+from airflow_rollback_provider.compat import AirflowException
+from airflow_rollback_provider.domain.errors import RollbackError
+from airflow_rollback_provider.ui import dags
+from airflow_rollback_provider.ui.bundle import read_file
+from airflow_rollback_provider.ui.problems import (
+    Problem,
+    already_started,
+    bad_request,
+    failed,
+    may_not_trigger,
+    no_access,
+    not_logged_in,
+    nothing_here,
+    problem_of,
+)
+from airflow_rollback_provider.ui.same_origin import require_same_origin
+from airflow_rollback_provider.ui.service import Addresses
+from airflow_rollback_provider.ui.shared import service
+from airflow_rollback_provider.ui.wanted import Wanted
+
+View = Callable[..., Any]
+
+log = logging.getLogger(__name__)
+
+RESOURCE = "Deploy History"
+"""What the permission to see the page is about."""
+
+_TEMPLATE = "airflow_rollback_provider/deploy_history.html"
+_BUNDLE = "deploy-history-2.js"
+_RUN_ID = "deploy_history__"
+
+
+def templates() -> Blueprint:
+    """Return what makes the page's template known. It has no route."""
+    return Blueprint("airflow_rollback_provider", __name__, template_folder="templates")
+
+
+def guarded(view: View) -> View:
+    """Let those in who may see the page, from Airflow's own pages; tell what goes wrong as JSON."""
+
+    @functools.wraps(view)
+    def answer(*args: Any, **kwargs: Any) -> Any:
+        try:
+            require_same_origin(request.headers)
+            _require_access()
+            return view(*args, **kwargs)
+        except Problem as problem:
+            return _told(problem)
+        except RollbackError as error:
+            return _told(problem_of(error))
+        except Exception:  # a defect is told as JSON like everything else
+            log.exception("The Deploy History page failed at %s", request.path)
+            return _told(failed())
+
+    return answer
+
+
+class DeployHistoryView(BaseView):
+    """The page, what it asks, and how it starts a rollback."""
+
+    route_base = "/rollback"
+    default_view = "page"
+    class_permission_name = RESOURCE
+    base_permissions = ("can_read",)
+
+    @expose("/")
+    def page(self) -> Any:
+        """Show the page, also to who follows a link from elsewhere: it holds no data yet."""
+        try:
+            _require_access()
+        except Problem as problem:
+            return _sent_away(problem)
+        return self.render_template(_TEMPLATE, base=_base(), bundle=_BUNDLE)
+
+    @expose("/api/places")
+    @guarded
+    def places(self) -> Any:
+        """Tell what can be chosen."""
+        user = get_auth_manager().get_user_display_name() if get_auth_manager().is_logged_in() else None
+        return _answered(service().places(2, user, _why_not))
+
+    @expose("/api/history")
+    @guarded
+    def history(self) -> Any:
+        """Tell a Deployment's head and a part of its history."""
+        wanted = Wanted.read(_asked("cursor", ""), _asked("q", ""), _asked("show", ""), _asked("fresh", ""))
+        return _answered(service().history(_asked("connection"), _asked("deployment"), wanted))
+
+    @expose("/api/plan")
+    @guarded
+    def plan(self) -> Any:
+        """Tell what a rollback would do."""
+        return _answered(
+            service().plan(
+                _asked("connection"),
+                _asked("deployment"),
+                _asked("target"),
+                scope=_asked("scope", ""),
+                expected_current=_asked("expected_current", ""),
+                why_not=_why_not,
+                addresses=_addresses(),
+            )
+        )
+
+    @expose("/api/runs/<dag_id>", methods=["POST"])
+    @guarded
+    def start(self, dag_id: str) -> Any:
+        """Start the rollback Dag with the rights of who asks. Airflow has checked the CSRF token by now."""
+        if not _may(dag_id, "POST"):
+            raise may_not_trigger(dag_id)
+        conf, run_id = _read_body()
+        service().require_offered(dag_id, conf)
+        if (reason := dags.why_not_started(dag_id)) is not None:
+            raise Problem(409, "BAD-REQUEST", reason, "Nothing was started.")
+        run = _trigger(dag_id, run_id, conf)
+        return _answered({"dag_run_id": run.run_id, "state": run.state})
+
+    @expose("/api/runs/<dag_id>/<run_id>")
+    @guarded
+    def run(self, dag_id: str, run_id: str) -> Any:
+        """Tell the state of a run."""
+        if not _may(dag_id, "GET"):
+            raise no_access()
+        found = DagRun.find(dag_id=dag_id, run_id=run_id)
+        if not found:
+            raise nothing_here()
+        return _answered({"dag_run_id": run_id, "state": found[0].state})
+
+    @expose("/static/<name>")
+    @guarded
+    def static(self, name: str) -> Any:
+        """Return a file of the front-end."""
+        file = read_file(name)
+        if file is None:
+            raise nothing_here()
+        if request.headers.get("If-None-Match") == file.etag:
+            return Response(status=304, headers=file.headers)
+        return Response(file.content, headers=file.headers)
+
+
+@action_logging(event="trigger")
+def _trigger(dag_id: str, run_id: str | None, conf: dict[str, Any]) -> DagRun:
+    try:
+        # Airflow 3, where types are checked, takes more arguments.
+        run = trigger_dag(dag_id, run_id=run_id, conf=conf, replace_microseconds=False)  # type: ignore[call-arg]
+    except DagRunAlreadyExists:
+        raise already_started(dag_id, str(run_id)) from None
+    except (AirflowException, ValueError) as error:
+        raise bad_request(f"Airflow did not start the Dag {dag_id}: {error}") from None
+    if run is None:
+        raise bad_request(f"Airflow did not start the Dag {dag_id}.")
+    return run
+
+
+def _require_access() -> None:
+    """Do nothing for somebody who may see the page.
+
+    :raises Problem: for others.
+    """
+    manager = get_auth_manager()
+    if manager.is_authorized_custom_view(method="GET", resource_name=RESOURCE):
+        return
+    raise no_access() if manager.is_logged_in() else not_logged_in()
+
+
+def _sent_away(problem: Problem) -> Any:
+    """Send a person on as Airflow's own pages do: to the login, or home with a word."""
+    if problem.status == 401:
+        return redirect(get_auth_manager().get_url_login(next_url=request.url))
+    flash(f"{problem.message} {problem.remedy}", "danger")
+    return redirect(url_for("Airflow.index"))
+
+
+def _may(dag_id: str, method: str) -> bool:
+    details = DagDetails(id=dag_id)
+    allowed: bool = get_auth_manager().is_authorized_dag(
+        method=method, access_entity=DagAccessEntity.RUN, details=details
+    )
+    return allowed
+
+
+def _why_not(dag_id: str) -> str | None:
+    return dags.why_not_started(dag_id) if _may(dag_id, "POST") else dags.why_not_allowed(dag_id)
+
+
+def _asked(name: str, default: str | None = None) -> str:
+    value = request.args.get(name, default)
+    if value is None:
+        raise bad_request(f"The request lacks: {name}.")
+    return str(value)
+
+
+def _read_body() -> tuple[dict[str, Any], str | None]:
+    """Return what the run is to be started with, and its id: who presses again finds the first one by it."""
+    body = request.get_json(silent=True) if request.is_json else None
+    conf = body.get("conf") if isinstance(body, dict) else None
+    if not isinstance(body, dict) or not isinstance(conf, dict):
+        raise bad_request("The body must be JSON with an object conf.")
+    run_id = body.get("dag_run_id")
+    if run_id is not None and not (isinstance(run_id, str) and run_id.startswith(_RUN_ID)):
+        raise bad_request(f"dag_run_id must be a text that begins with {_RUN_ID}.")
+    return conf, run_id
+
+
+def _base() -> str:
+    """Return the path below which this Airflow answers, with a slash at its end."""
+    return f"{request.script_root}/"
+
+
+def _addresses() -> Addresses:
+    runs = f"{_base()}rollback/api/runs/{{dag_id}}"
+    return Addresses(runs, f"{runs}/{{run_id}}", f"{_base()}dags/{{dag_id}}/grid?dag_run_id={{run_id}}")
+
+
+def _answered(answer: dict[str, Any]) -> Any:
+    response = jsonify(answer)
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _told(problem: Problem) -> Any:
+    response = _answered(problem.to_dict())
+    response.status_code = problem.status
+    return response

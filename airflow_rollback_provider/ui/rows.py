@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A deploy history as rows that say by themselves whether one can roll back to them, and why not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from airflow_rollback_provider.domain.assessment import assess
+from airflow_rollback_provider.domain.checks import FailedCheck, default_scope
+from airflow_rollback_provider.domain.errors import DeployNotFound
+from airflow_rollback_provider.domain.history import History
+from airflow_rollback_provider.domain.intent import without_mark
+from airflow_rollback_provider.domain.jsonable import encode
+
+if TYPE_CHECKING:
+    from airflow_rollback_provider.domain.assessment import Assessment
+    from airflow_rollback_provider.domain.deploys import Capabilities, Deploy
+    from airflow_rollback_provider.platforms.base import Survey
+
+Row = dict[str, Any]
+
+_SEARCHED = (
+    "id",
+    "created_by",
+    "description",
+    "type",
+    "status",
+    "image_tag",
+    "runtime",
+    "airflow",
+    "dag_bundle",
+    "git_commit",
+)
+
+
+class Judge:
+    """Makes rows of one Deployment's deploys. It asks nobody.
+
+    :param survey: what the platform told of the Deployment.
+    :param capabilities: what the platform can do.
+    :param deploys: its deploys, newest first, as far as they were read: those of the survey, and those that
+        rows are made of.
+    """
+
+    def __init__(self, survey: Survey, capabilities: Capabilities, deploys: Iterable[Deploy]) -> None:
+        self._survey = survey
+        self._capabilities = capabilities
+        self.history = History(deploys)
+        for _ in self.history:  # so that rollbacks can be followed to what they brought
+            pass
+        self.scope = default_scope(survey.deployment.mechanism)
+        self._running = self.history.running
+
+    def row(self, deploy: Deploy, left_by: str | None) -> Row:
+        """Return one deploy as a row.
+
+        :param left_by: id of the rollback that left it, if one did.
+        """
+        judged = self._assess(deploy)
+        reasons = _reasons(judged)
+        return {
+            **told(deploy),
+            "rolled_back_by": left_by,
+            "runs_now": self._running is not None and deploy.id == self._running.id,
+            "can_roll_back": not reasons,
+            "reasons": encode(reasons),
+            "crosses_major": judged is not None and judged.needs_acknowledgement,
+            "downgrade": judged.downgrade if judged is not None else None,
+        }
+
+    def reasons(self, deploy: Deploy) -> tuple[FailedCheck, ...]:
+        """Return everything that speaks against going back to a deploy."""
+        return _reasons(self._assess(deploy))
+
+    def _assess(self, deploy: Deploy) -> Assessment | None:
+        survey = self._survey
+        try:
+            return assess(
+                survey.deployment,
+                self.history,
+                deploy,
+                scope=self.scope,
+                access=survey.access,
+                capabilities=self._capabilities,
+                now=survey.now,
+            )
+        except DeployNotFound:
+            return None
+
+
+_NOTHING_RUNS = (
+    FailedCheck(
+        "NOTHING-RUNS",
+        "No deploy of this Deployment is known to have succeeded: there is nothing to roll back from.",
+        "Deploy a working version.",
+    ),
+)
+
+
+def _reasons(judged: Assessment | None) -> tuple[FailedCheck, ...]:
+    return _NOTHING_RUNS if judged is None else judged.failed_checks
+
+
+def told(deploy: Deploy) -> Row:
+    """Return what the platform tells of a deploy."""
+    versions = deploy.versions
+    return {
+        "id": deploy.id,
+        "created_at": encode(deploy.created_at),
+        "created_by": deploy.created_by,
+        "description": without_mark(deploy.description),
+        "type": deploy.type,
+        "status": deploy.status.value,
+        "status_reason": deploy.status_reason,
+        "image_repository": deploy.image_repository,
+        "image_tag": deploy.image_tag,
+        "runtime": deploy.runtime_version,
+        "airflow": deploy.airflow_version,
+        "airflow_major": versions.airflow_major,
+        "dag_bundle": deploy.dag_bundle,
+        "git_commit": deploy.git_commit,
+        "mechanism": deploy.mechanism.value,
+        "mechanism_words": str(deploy.mechanism),
+        "rollback": _rollback(deploy),
+    }
+
+
+def _rollback(deploy: Deploy) -> Row | None:
+    if not deploy.is_rollback:
+        return None
+    return {"target": deploy.rolled_back_to, "scope": deploy.scope.value if deploy.scope else None}
+
+
+class Leaving:
+    """Tells, walking from new to old, which rollback left a deploy.
+
+    What a rollback left is what ran before it: the next older deploy that succeeded.
+
+    :param rollback: id of the rollback that was passed last, when the walk goes on from another page.
+    """
+
+    def __init__(self, rollback: str | None = None) -> None:
+        self.rollback = rollback
+
+    def pass_by(self, deploy: Deploy) -> str | None:
+        """Take note of the next older deploy and return the id of the rollback that left it, if one did."""
+        if not deploy.succeeded:
+            return None
+        left_by, self.rollback = self.rollback, deploy.id if deploy.is_rollback else None
+        return left_by
+
+
+def matches(row: Row, words: Iterable[str]) -> bool:
+    """Tell whether a row holds every word, in whichever column.
+
+    :param words: in lower case.
+    """
+    text = "\n".join(str(row[name]) for name in _SEARCHED if row[name]).lower()
+    return all(word in text for word in words)

@@ -1,0 +1,259 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The page's questions and answers, as dicts. It knows neither a web framework nor who asks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from airflow_rollback_provider.domain.errors import RollbackError, StalePlan
+from airflow_rollback_provider.domain.history import History
+from airflow_rollback_provider.domain.intent import MARK_LENGTH, without_mark
+from airflow_rollback_provider.domain.targets import Target
+from airflow_rollback_provider.hooks.verbs import Reading
+from airflow_rollback_provider.ui.config import read_places
+from airflow_rollback_provider.ui.head import going_on, head_of
+from airflow_rollback_provider.ui.problems import not_offered, nothing_offered, problem_of
+from airflow_rollback_provider.ui.reading import SECONDS_SHARED_WHEN_FOLLOWING
+from airflow_rollback_provider.ui.rows import Judge, Leaving, Row
+from airflow_rollback_provider.ui.wanted import Cursor, Wanted
+
+if TYPE_CHECKING:
+    from airflow_rollback_provider.domain.plan import RollbackPlan
+    from airflow_rollback_provider.platforms.base import Page
+    from airflow_rollback_provider.ui.config import Place
+    from airflow_rollback_provider.ui.reading import Reader, Seen
+
+Answer = dict[str, Any]
+WhyNot = Callable[[str], "str | None"]
+"""Tells why the person who asks cannot start a run of a Dag; None if nothing speaks against it."""
+
+LONGEST_DESCRIPTION = 400
+"""Characters that the example Dag takes; a platform may keep fewer."""
+
+_ENOUGH_MATCHES = 50
+_MOST_PAGES_OF_A_SEARCH = 10
+_SECONDS_OF_A_SEARCH = 3.0
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """Where this Airflow starts and shows runs; ``{dag_id}`` and ``{run_id}`` stand for the ids.
+
+    :param start: where a run is started.
+    :param run: where a run's state is read.
+    :param page: the page of a run.
+    """
+
+    start: str
+    run: str
+    page: str
+
+
+class Service:
+    """Answers the page's questions. For many threads at a time.
+
+    :param reader: reads Deployments.
+    :param offered: tells what the page offers.
+    :param clock: seconds that only grow.
+    """
+
+    def __init__(
+        self,
+        reader: Reader,
+        offered: Callable[[], tuple[Place, ...]] = read_places,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._reader = reader
+        self._offered = offered
+        self._clock = clock
+
+    def places(self, airflow: int, user: str | None, why_not: WhyNot) -> Answer:
+        """Tell what can be chosen. It asks no platform.
+
+        :param airflow: major version of this Airflow.
+        :param user: name of the person who asks.
+        :param why_not: tells why that person cannot start a Dag.
+        """
+        notice = None
+        try:
+            offered = self._offered()
+        except RollbackError as error:
+            offered, notice = (), problem_of(error)
+        if not offered:
+            notice = notice or nothing_offered()
+        reasons = {dag_id: why_not(dag_id) for dag_id in {place.dag_id for place in offered}}
+        return {
+            "airflow": airflow,
+            "user": {"name": user},
+            "places": [_choice(place, reasons[place.dag_id]) for place in offered],
+            "notice": notice and notice.told,
+        }
+
+    def history(self, connection: str, deployment: str, wanted: Wanted) -> Answer:
+        """Tell a Deployment's head and a part of its history.
+
+        :raises Problem: when it is not offered.
+        :raises RollbackError: when the platform cannot be asked.
+        """
+        place = self._place(connection, deployment)
+        seen = self._reader.see(place, wanted.max_age)
+        rows, cursor, scanned = self._rows(place, seen, wanted)
+        return {
+            "head": head_of(place, seen),
+            "rows": rows,
+            "next_cursor": cursor and str(cursor),
+            "scanned": scanned,
+        }
+
+    def plan(
+        self,
+        connection: str,
+        deployment: str,
+        target: str,
+        *,
+        scope: str = "",
+        expected_current: str = "",
+        why_not: WhyNot,
+        addresses: Addresses,
+    ) -> Answer:
+        """Tell what a rollback would do, and how the browser starts it.
+
+        :param target: id of the deploy to go back to.
+        :param scope: the part to bring back; empty takes what the Deployment's Dag deploy mechanism carries.
+        :param expected_current: id of the deploy that the person saw as the current one; empty: not checked.
+        :param why_not: tells why the person cannot start a Dag.
+        :param addresses: where runs are started and shown.
+        :raises Problem: when the Deployment is not offered.
+        :raises RollbackError: when the platform cannot be asked, or another deploy is the current one.
+        """
+        place = self._place(connection, deployment)
+        seen = self._reader.see(place, SECONDS_SHARED_WHEN_FOLLOWING)
+        plan = self._plan(place, seen, target, scope)
+        if expected_current not in ("", plan.current.id):
+            raise StalePlan(
+                f"Deploy {expected_current} was the one that ran on {plan.deployment} when you looked; now "
+                f"{plan.current.id} runs. Nothing was changed."
+            )
+        reason = why_not(place.dag_id)
+        return {
+            "plan": _without_marks(plan.to_dict()),
+            "confirm_name": plan.deployment.name if plan.needs_acknowledgement else None,
+            "description_limit": min(LONGEST_DESCRIPTION, seen.capabilities.description_limit - MARK_LENGTH),
+            "going_on": going_on(History(seen.deploys)),
+            "may_roll_back": reason is None,
+            "reason": reason,
+            "start": None if reason else _start(place, plan, addresses),
+        }
+
+    def require_offered(self, dag_id: str, conf: Answer) -> None:
+        """Do nothing for a run that the page offers.
+
+        :param dag_id: the Dag that is to be started.
+        :param conf: what it is to be started with.
+        :raises Problem: for another connection, Deployment or Dag.
+        :raises RollbackError: when the platform cannot be asked which Deployment is meant.
+        """
+        wanted = (dag_id, conf.get("rollback_conn_id"))
+        for place in self._offered():
+            if wanted == (place.dag_id, place.connection) and conf.get("deployment_id") in (
+                place.deployment,
+                self._reader.id_of(place),
+            ):
+                return
+        raise not_offered()
+
+    def _place(self, connection: str, deployment: str) -> Place:
+        for place in self._offered():
+            if (place.connection, place.deployment) == (connection, deployment):
+                return place
+        raise not_offered()
+
+    def _plan(self, place: Place, seen: Seen, target: str, scope: str) -> RollbackPlan:
+        reading = Reading(seen.survey, History(seen.deploys))
+        deployment_id = seen.survey.deployment.id
+        return self._reader.ask(
+            place,
+            lambda upstream: upstream.plan(
+                deployment_id, Target("id", target), scope or None, reading=reading
+            ),
+        )
+
+    def _rows(self, place: Place, seen: Seen, wanted: Wanted) -> tuple[list[Row], Cursor | None, int]:
+        """Return the rows that are wanted, where the history goes on, and how many deploys were looked at.
+
+        A search looks at several pages at a time, within bounds: somebody waits for it.
+        """
+        rows: list[Row] = []
+        cursor, scanned = wanted.cursor, 0
+        until = self._clock() + _SECONDS_OF_A_SEARCH
+        for _ in range(1 if wanted.everything else _MOST_PAGES_OF_A_SEARCH):
+            page = self._page(place, seen, cursor)
+            made, cursor = _made(seen, page, cursor)
+            rows += filter(wanted.takes, made)
+            scanned += len(made)
+            if cursor is None or len(rows) >= _ENOUGH_MATCHES or self._clock() > until:
+                break
+        return rows, cursor, scanned
+
+    def _page(self, place: Place, seen: Seen, cursor: Cursor | None) -> Page:
+        if cursor is None:
+            return seen.survey.page
+        return self._reader.older(place, seen.survey.deployment.id, cursor.after)
+
+
+def _choice(place: Place, reason: str | None) -> Answer:
+    return {
+        "connection": place.connection,
+        "deployment": place.deployment,
+        "label": place.label,
+        "dag_id": place.dag_id,
+        "may_roll_back": reason is None,
+        "reason": reason,
+    }
+
+
+def _made(seen: Seen, page: Page, cursor: Cursor | None) -> tuple[list[Row], Cursor | None]:
+    """Return a page's rows, and where the history goes on."""
+    judge = Judge(seen.survey, seen.capabilities, (*seen.deploys, *page.deploys))
+    leaving = Leaving(cursor.rollback if cursor else None)
+    rows = [judge.row(deploy, leaving.pass_by(deploy)) for deploy in page.deploys]
+    if not rows or page.next_cursor is None:
+        return rows, None
+    return rows, Cursor(page.next_cursor, leaving.rollback)
+
+
+def _without_marks(plan: Answer) -> Answer:
+    """Return the plan with its descriptions as people wrote them."""
+    shown = {
+        name: {**plan[name], "description": without_mark(plan[name]["description"])}
+        for name in ("current", "target")
+    }
+    return {**plan, **shown}
+
+
+def _start(place: Place, plan: RollbackPlan, addresses: Addresses) -> Answer:
+    """Return how the browser starts the run, with its person's own rights."""
+
+    def filled(template: str) -> str:
+        return template.replace("{dag_id}", quote(place.dag_id, safe=""))
+
+    conf = {
+        "deployment_id": plan.deployment.id,
+        "target": plan.target.id,
+        "expected_current": plan.current.id,
+        "rollback_conn_id": place.connection,
+        "scope": plan.scope.value,
+        "description": "",
+        "acknowledge_airflow_3_to_2": False,
+        "dry_run": False,
+    }
+    return {
+        "url": filled(addresses.start),
+        "body": {"logical_date": None, "conf": conf},
+        "run_url": filled(addresses.run),
+        "run_page": filled(addresses.page),
+    }

@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The one service of a server process, made when the page is first used."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from airflow_rollback_provider.ui.cache import Cache
+from airflow_rollback_provider.ui.reading import Reader
+from airflow_rollback_provider.ui.service import Service
+from airflow_rollback_provider.ui.upstream import Platforms
+
+
+@cache
+def service() -> Service:
+    """Return it."""
+    return Service(Reader(Platforms(), Cache()))

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which part of a history a request asks for."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from airflow_rollback_provider.ui.problems import bad_request
+from airflow_rollback_provider.ui.reading import (
+    SECONDS_SHARED,
+    SECONDS_SHARED_FOR_OLDER_DEPLOYS,
+    SECONDS_SHARED_WHEN_FOLLOWING,
+)
+from airflow_rollback_provider.ui.rows import Row, matches
+
+_LONGEST_CURSOR = 600
+
+_SHOWS: dict[str, Callable[[Row], bool]] = {
+    "all": lambda _row: True,
+    "possible": lambda row: bool(row["can_roll_back"]),
+    "rollbacks": lambda row: row["rollback"] is not None,
+    "failed": lambda row: row["status"] == "failed",
+}
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """Where a history goes on; as a text, the browser hands it back.
+
+    :param after: the platform's own cursor.
+    :param rollback: the rollback that was passed last, whose predecessor is still to come.
+    """
+
+    after: str
+    rollback: str | None = None
+
+    def __str__(self) -> str:
+        text = json.dumps([self.after, self.rollback], separators=(",", ":"))
+        return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+    @classmethod
+    def read(cls, text: str) -> Cursor:
+        """Read what :meth:`__str__` wrote.
+
+        :raises Problem: when it is something else.
+        """
+        match _decoded(text):
+            case [str() as after, str() | None as rollback]:
+                return cls(after, rollback)
+            case _:
+                raise bad_request("The parameter cursor is not one that this page was given.")
+
+
+def _decoded(text: str) -> object:
+    padded = text[:_LONGEST_CURSOR] + "=" * (-len(text) % 4)
+    try:
+        return json.loads(base64.urlsafe_b64decode(padded))
+    except (ValueError, RecursionError):
+        return None
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which part of a history is wanted.
+
+    :param cursor: where to go on; None begins with the newest deploy.
+    :param words: words that a deploy must hold, in whichever column, in lower case.
+    :param show: ``all``, ``possible``, ``rollbacks`` or ``failed``.
+    :param fresh: whether somebody waits for news.
+    """
+
+    cursor: Cursor | None = None
+    words: tuple[str, ...] = ()
+    show: str = "all"
+    fresh: bool = False
+
+    @classmethod
+    def read(cls, cursor: str = "", q: str = "", show: str = "", fresh: str = "") -> Wanted:
+        """Read the parameters of a request.
+
+        :raises Problem: when one of them makes no sense.
+        """
+        if show and show not in _SHOWS:
+            raise bad_request(f"The parameter show is one of: {', '.join(_SHOWS)}.")
+        words = tuple(q.lower().split())
+        return cls(Cursor.read(cursor) if cursor else None, words, show or "all", fresh == "1")
+
+    @property
+    def everything(self) -> bool:
+        """Whether no deploy is left out."""
+        return not self.words and self.show == "all"
+
+    @property
+    def max_age(self) -> float:
+        """How old the newest deploys may be, in seconds."""
+        if self.fresh:
+            return SECONDS_SHARED_WHEN_FOLLOWING
+        return SECONDS_SHARED if self.cursor is None else SECONDS_SHARED_FOR_OLDER_DEPLOYS
+
+    def takes(self, row: Row) -> bool:
+        """Tell whether a row is wanted."""
+        return _SHOWS[self.show](row) and matches(row, self.words)

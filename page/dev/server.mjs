@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// A make-believe Airflow to look at the page while working on it: `npm run dev`, then http://127.0.0.1:5555/.
+// It plays the JSON API with made-up histories. ?theme=dark for the dark look. Nothing of it is shipped.
+
+import { createServer } from "node:http";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { World } from "./world.mjs";
+
+const PORT = Number(process.env.PORT ?? 5555);
+const out = mkdtempSync(join(tmpdir(), "page-"));
+const build = fileURLToPath(new URL("../build.mjs", import.meta.url));
+const world = new World();
+
+const PAGE = `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Deploy History</title>
+<style>body{margin:0;background:#fff;font-size:16px} html{font-size:10px} html.dark body{background:#0d1017}</style>
+<script>if (new URLSearchParams(location.search).get("theme") === "dark") document.documentElement.classList.add("dark")</script>
+</head><body><main><div id="deploy-history" data-base="/" data-csrf="dev"></div></main>
+<script type="module" src="/rollback/static/deploy-history-2.js"></script></body></html>`;
+
+function answer(request, url, body) {
+  const query = url.searchParams;
+  if (url.pathname === "/rollback/api/places") return world.places();
+  if (url.pathname === "/rollback/api/history") return world.history(query);
+  if (url.pathname === "/rollback/api/plan") return world.plan(query);
+  if (url.pathname.endsWith("/dagRuns") && request.method === "POST") return world.start(body);
+  if (url.pathname.includes("/dagRuns/")) return world.run();
+  return [404, { error: { code: "BAD-REQUEST", message: "There is no such address.", remedy: "" } }];
+}
+
+createServer(async (request, response) => {
+  const url = new URL(request.url, "http://dev");
+  const send = (status, type, content) => response.writeHead(status, { "Content-Type": type }).end(content);
+  if (url.pathname.startsWith("/rollback/static/")) {
+    spawnSync(process.execPath, [build, out], { stdio: "inherit" });
+    return send(200, "text/javascript", readFileSync(join(out, "deploy-history-2.js")));
+  }
+  if (!/\/api\//.test(url.pathname)) return send(200, "text/html", PAGE);
+  let body = "";
+  for await (const piece of request) body += piece;
+  const [status, content] = answer(request, url, body && JSON.parse(body));
+  setTimeout(() => send(status, "application/json", JSON.stringify(content)), 100);
+}).listen(PORT, "127.0.0.1", () => console.log(`http://127.0.0.1:${PORT}/`));

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the server sends, as it sends it. Times are ISO 8601 with an offset.
+
+export interface Reason {
+  code: string;
+  reason: string;
+  remedy: string;
+}
+
+/** A Deployment that the configuration offers. */
+export interface Place {
+  connection: string;
+  deployment: string;
+  label: string;
+  dag_id: string;
+  may_roll_back: boolean;
+  reason: string | null;
+}
+
+export interface Notice {
+  code: string;
+  message: string;
+  remedy: string;
+}
+
+export interface Places {
+  places: Place[];
+  notice: Notice | null;
+}
+
+export interface Running {
+  id: string;
+  since: string;
+  image_tag: string | null;
+  runtime: string | null;
+  airflow: string | null;
+  created_by: string | null;
+  description: string;
+}
+
+/** A deploy that has not ended yet. */
+export interface GoingOn {
+  id: string;
+  since: string;
+  rollback: boolean;
+  target: string | null;
+  description: string;
+  created_by: string | null;
+}
+
+export interface Head {
+  id: string;
+  name: string;
+  release_name: string;
+  runtime: string | null;
+  airflow: string | null;
+  mechanism_words: string;
+  health: string | null;
+  platform: string;
+  url: string | null;
+  scope: string;
+  scopes: string[];
+  running: Running | null;
+  newest_id: string | null;
+  going_on: GoingOn | null;
+  obstacles: Reason[];
+  read_at: string;
+}
+
+export type Status = "in progress" | "succeeded" | "failed" | "unknown";
+
+export interface Deploy {
+  id: string;
+  created_at: string;
+  created_by: string | null;
+  description: string;
+  type: string;
+  status: Status;
+  status_reason: string | null;
+  image_repository: string | null;
+  image_tag: string | null;
+  runtime: string | null;
+  airflow: string | null;
+  airflow_major: number | null;
+  dag_bundle: string | null;
+  git_commit: string | null;
+  mechanism_words: string;
+  rollback: { target: string; scope: string | null } | null;
+  rolled_back_by: string | null;
+  runs_now: boolean;
+  can_roll_back: boolean;
+  reasons: Reason[];
+  crosses_major: boolean;
+  downgrade: boolean | null;
+}
+
+export interface HistoryPage {
+  head: Head;
+  rows: Deploy[];
+  next_cursor: string | null;
+}
+
+export interface PlanWarning {
+  code: string;
+  message: string;
+  severe: boolean;
+}
+
+export interface Plan {
+  allowed: boolean;
+  head_id: string;
+  scope: string;
+  verdict: { allowed: boolean; code: string; reason: string; source: string };
+  failed_checks: Reason[];
+  warnings: PlanWarning[];
+  permissions: string[];
+  changes: { what: string; before: string; after: string }[];
+  rolled_back: string[];
+  not_rolled_back: string[];
+  undo: string;
+  needs_acknowledgement: boolean;
+  downgrade: boolean | null;
+  platform: string;
+}
+
+/** How the Dag run is started; `{run_id}` in the addresses stands for the run's id. */
+export interface Start {
+  url: string;
+  body: { conf: Conf; [name: string]: unknown };
+  run_url: string;
+  run_page: string;
+}
+
+export interface Conf {
+  target: string;
+  expected_current: string | null;
+  description: string;
+  acknowledge_airflow_3_to_2: boolean;
+  [name: string]: unknown;
+}
+
+export interface PlanAnswer {
+  plan: Plan;
+  confirm_name: string | null;
+  description_limit: number;
+  going_on: GoingOn | null;
+  may_roll_back: boolean;
+  reason: string | null;
+  start: Start | null;
+}
+
+export interface Run {
+  dag_run_id: string;
+  state: string;
+}

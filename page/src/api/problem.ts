@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every way in which a request can fail, in words for a person.
+
+/** A request that did not give what was asked for. */
+export class Problem extends Error {
+  constructor(
+    readonly code: string,
+    message: string,
+    readonly remedy: string,
+    /** The HTTP status; 0 when there was no answer. */
+    readonly status = 0,
+  ) {
+    super(message);
+  }
+}
+
+const UNREACHABLE = new Problem(
+  "AIRFLOW-DOWN",
+  "Airflow itself does not answer.",
+  "Check the network, and try again in a moment.",
+);
+
+export const asProblem = (error: unknown): Problem => (error instanceof Problem ? error : UNREACHABLE);
+
+/** Read the body of an answer that is no success: ours, or one of Airflow's own API. */
+export function problemOf(status: number, body: unknown): Problem {
+  const ours = field(body, "error");
+  const message = text(field(ours, "message"));
+  if (message) {
+    return new Problem(text(field(ours, "code")) ?? "FAILED", message, text(field(ours, "remedy")) ?? "", status);
+  }
+  return ofAirflow(status, said(field(body, "detail")) || said(field(body, "title")));
+}
+
+function ofAirflow(status: number, detail: string): Problem {
+  if (status === 401) {
+    return new Problem(
+      "NOT-LOGGED-IN",
+      "Your session with Airflow has ended.",
+      "Log in again; nothing was changed.",
+      status,
+    );
+  }
+  if (status === 403) {
+    return new Problem(
+      "NO-RIGHT",
+      `Airflow refused: you may not do this.${detail && ` It said: ${detail}`}`,
+      "Ask an Airflow administrator for the right to trigger the rollback Dag. Nothing was changed.",
+      status,
+    );
+  }
+  const why = detail ? `: ${detail}` : " without a reason.";
+  return new Problem(
+    "FAILED",
+    `Airflow answered with ${status}${why}`,
+    "Nothing is known to have changed. Try again, or look at Airflow's log.",
+    status,
+  );
+}
+
+/** Airflow's API describes errors as a text, an object or a list of objects. */
+function said(detail: unknown): string {
+  if (typeof detail === "string") return detail;
+  if (Array.isArray(detail)) return detail.map(said).filter(Boolean).join("; ");
+  return text(field(detail, "msg")) ?? text(field(detail, "message")) ?? text(field(detail, "reason")) ?? "";
+}
+
+const field = (value: unknown, name: string): unknown =>
+  typeof value === "object" && value !== null ? (value as Record<string, unknown>)[name] : undefined;
+
+const text = (value: unknown): string | undefined => (typeof value === "string" && value ? value : undefined);

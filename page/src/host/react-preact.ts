@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+// What stands in for React in Airflow 2, which offers none to its plugins.
+
+export { createContext } from "preact";
+export {
+  useCallback,
+  useContext,
+  useEffect,
+  useId,
+  useLayoutEffect,
+  useMemo,
+  useRef,
+  useState,
+} from "preact/hooks";

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which of the deploys that were read are shown.
+
+import type { Deploy } from "../api/contract";
+import { compareRuntimes } from "./versions";
+
+/** Empty text: everything. */
+export interface Filters {
+  search: string;
+  status: string;
+  type: string;
+  runtime: string;
+  possible: boolean;
+}
+
+export const NO_FILTERS: Filters = { search: "", status: "", type: "", runtime: "", possible: false };
+
+export const isFiltered = (filters: Filters): boolean =>
+  filters.possible || Boolean(filters.search.trim() || filters.status || filters.type || filters.runtime);
+
+export function applyFilters(rows: readonly Deploy[], filters: Filters): readonly Deploy[] {
+  if (!isFiltered(filters)) return rows;
+  const words = filters.search.toLowerCase().split(/\s+/).filter(Boolean);
+  return rows.filter((row) => isWanted(row, filters) && words.every((word) => searchText(row).includes(word)));
+}
+
+const isWanted = (row: Deploy, { status, type, runtime, possible }: Filters): boolean =>
+  (!possible || row.can_roll_back) &&
+  (!status || row.status === status) &&
+  (!type || row.type === type) &&
+  (!runtime || row.runtime === runtime);
+
+const texts = new WeakMap<Deploy, string>();
+
+/** All that can be searched for; made once for each row, since it is asked for with every key. */
+function searchText(row: Deploy): string {
+  let text = texts.get(row);
+  if (text === undefined) {
+    const parts = [row.id, row.created_by, row.description, row.type, row.status, row.image_tag, row.runtime];
+    text = [...parts, row.airflow, row.dag_bundle, row.git_commit].filter(Boolean).join("\n").toLowerCase();
+    texts.set(row, text);
+  }
+  return text;
+}
+
+export interface Choices {
+  statuses: string[];
+  types: string[];
+  runtimes: string[];
+}
+
+/** What the filters can be set to: what occurs. */
+export function choicesIn(rows: readonly Deploy[]): Choices {
+  const runtimes = distinct(rows.map((row) => row.runtime ?? ""));
+  return {
+    statuses: distinct(rows.map((row) => row.status)).sort(),
+    types: distinct(rows.map((row) => row.type)).sort(),
+    runtimes: runtimes.sort((one, other) => compareRuntimes(other, one)),
+  };
+}
+
+const distinct = (values: string[]): string[] => [...new Set(values)].filter(Boolean);

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a person fills in before a rollback, and what is sent to Airflow.
+
+import type { Conf, PlanAnswer } from "../api/contract";
+
+export interface Entry {
+  description: string;
+  typedName: string;
+}
+
+export interface Mistakes {
+  description?: string;
+  typedName?: string;
+}
+
+/** Why the rollback cannot be started whatever is filled in; null when it can. */
+export function blocked(answer: PlanAnswer): string | null {
+  if (!answer.plan.allowed) return "This rollback is not possible.";
+  if (!answer.may_roll_back || !answer.start) return answer.reason ?? "You may not roll back here.";
+  return null;
+}
+
+export function mistakesIn(entry: Entry, answer: PlanAnswer): Mistakes {
+  const found: Mistakes = {};
+  const length = [...entry.description.trim()].length;
+  if (!length) found.description = "Say why. It is written to the deploy history.";
+  if (length > answer.description_limit) {
+    found.description = `At most ${answer.description_limit} characters are kept; these are ${length}.`;
+  }
+  if (answer.confirm_name !== null && entry.typedName.trim() !== answer.confirm_name) {
+    found.typedName = `Type ${answer.confirm_name}, exactly so.`;
+  }
+  return found;
+}
+
+export const confOf = (entry: Entry, answer: PlanAnswer, conf: Conf): Conf => ({
+  ...conf,
+  description: entry.description.trim(),
+  acknowledge_airflow_3_to_2: answer.confirm_name !== null,
+});
+
+/** A name for the Dag run that stays the same when a person presses again after an answer was lost. */
+export const newRunId = (now: Date, random: string): string => `deploy_history__${now.toISOString()}_${random}`;

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// How far a rollback that was started here has come, from what Airflow and the platform say.
+
+import type { Deploy } from "../api/contract";
+import type { Known } from "./history";
+import { nameOf } from "./words";
+
+/** A rollback that was started from this page. */
+export interface Started {
+  runId: string;
+  runUrl: string;
+  runPage: string;
+  target: string;
+  targetName: string;
+  /** The newest deploy and the running one when the plan was made. */
+  headId: string;
+  expectedCurrent: string | null;
+}
+
+export type Step = "run" | "submit" | "finish";
+export type Ending = "done" | "failed" | "refused";
+
+export interface Progress {
+  step: Step;
+  ending: Ending | null;
+  words: string;
+}
+
+const going = (step: Step, words: string): Progress => ({ step, ending: null, words });
+const ended = (step: Step, ending: Ending, words: string): Progress => ({ step, ending, words });
+
+/**
+ * @param state the Dag run's state; null before it was read
+ */
+export function progressOf(started: Started, state: string | null, known: Known): Progress {
+  const rollback = rollbackOf(started, known.rows);
+  return rollback ? ofRollback(rollback, started, state, known) : ofRun(started, state, known);
+}
+
+/** The newest deploy that went back to the target after the plan was made. */
+function rollbackOf({ headId, target }: Started, rows: readonly Deploy[]): Deploy | undefined {
+  const before = rows.findIndex((row) => row.id === headId);
+  const newer = before < 0 ? rows : rows.slice(0, before);
+  return newer.find((row) => row.rollback?.target === target);
+}
+
+function ofRollback(rollback: Deploy, { targetName }: Started, state: string | null, known: Known): Progress {
+  if (rollback.status === "failed") {
+    const why = rollback.status_reason ? `: ${rollback.status_reason}` : ".";
+    return ended("finish", "failed", `The platform could not finish the rollback ${rollback.id}${why}`);
+  }
+  if (rollback.status === "succeeded" && known.head.running?.id === rollback.id) {
+    return ended("finish", "done", `Done. ${known.head.name} runs ${targetName} again (deploy ${rollback.id}).`);
+  }
+  const unwatched = state === "failed" ? " The Dag run has failed meanwhile; the platform goes on by itself." : "";
+  return going("finish", `The platform is rolling ${known.head.name} back to ${targetName}.${unwatched}`);
+}
+
+function ofRun(started: Started, state: string | null, { head, rows }: Known): Progress {
+  if (state === "failed") return ofFailedRun(started, head.running?.id ?? null, head.newest_id, rows);
+  if (state === "running" || state === "success") {
+    return going("submit", "The Dag run checks the plan once more and asks the platform for the rollback.");
+  }
+  return going("run", state === "queued" ? "The Dag run waits for its turn." : "The Dag run was started.");
+}
+
+function ofFailedRun(started: Started, running: string | null, newest: string | null, rows: readonly Deploy[]): Progress {
+  if (running === started.expectedCurrent && newest === started.headId) {
+    return ended("submit", "failed", "The Dag run failed, and no rollback shows in the history. The run's log says why.");
+  }
+  const other = rows.find((row) => row.id === (running !== started.expectedCurrent ? running : newest));
+  const what = other ? `${nameOf(other)}${other.created_by ? ` by ${other.created_by}` : ""}` : "another deploy";
+  return ended("submit", "refused", `Refused, because ${what} landed meanwhile. Nothing was changed. Look at the history as it is now and plan anew.`);
+}

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+// One Deployment: its head, its deploys as a picture and as a table, and what can be done.
+
+import { useMemo, useState } from "react";
+import type { Deploy, Head, Place } from "../api/contract";
+import { applyFilters, choicesIn, type Filters, isFiltered, NO_FILTERS } from "../model/filters";
+import type { Known } from "../model/history";
+import { goingOnWords } from "../model/words";
+import { useSurroundings } from "./context";
+import { RollbackDialog } from "./dialog";
+import { FilterBar } from "./filter-bar";
+import { HeadCard } from "./head";
+import { usePoll, useReturn } from "./hooks";
+import { More } from "./more";
+import { Box, ProblemBox, Reasons, Time, Waiting } from "./parts";
+import { PictureCard } from "./picture";
+import { ProgressCard } from "./progress-card";
+import type { RowActions } from "./row";
+import { DeployTable } from "./table";
+import { type HistoryReader, useHistory } from "./use-history";
+import { useProgress } from "./use-progress";
+
+const BETWEEN_LOOKS = 4000;
+/** Who comes back to the tab after this time, in milliseconds, must not decide on an old list. */
+const OUTDATED = 60_000;
+
+export function DeploymentView({ place }: { place: Place }) {
+  const { client } = useSurroundings();
+  const history = useHistory(client, place);
+  const following = useProgress(client, history);
+  const [target, setTarget] = useState<Deploy | null>(null);
+  const { known, problem, busy } = history;
+  const isFollowing = Boolean(following.started) && !following.progress?.ending;
+  usePoll(Boolean(known?.head.going_on) && !isFollowing, BETWEEN_LOOKS, history.refresh);
+
+  const again = () => void history.refresh();
+  useReturn(() => {
+    if (known && Date.now() - Date.parse(known.head.read_at) > OUTDATED) again();
+  });
+  return (
+    <>
+      {problem && (
+        <ProblemBox problem={problem} again={again} busy={busy === "refresh"}>
+          {known && (
+            <p>
+              What was read at <Time iso={known.head.read_at} /> is still shown below.
+            </p>
+          )}
+        </ProblemBox>
+      )}
+      {!known && !problem && <Waiting>Reading the deploy history…</Waiting>}
+      {known && (
+        <>
+          <HeadCard head={known.head} refresh={again} busy={busy === "refresh"} />
+          <ProgressCard following={following} />
+          <Notices place={place} head={known.head} following={isFollowing} />
+          <Deploys place={place} known={known} history={history} isFollowing={isFollowing} plan={setTarget} />
+          {target && (
+            <RollbackDialog
+              place={place}
+              head={known.head}
+              target={target}
+              close={() => setTarget(null)}
+              reload={again}
+              started={(started) => {
+                following.follow(started);
+                again();
+              }}
+            />
+          )}
+        </>
+      )}
+    </>
+  );
+}
+
+/** What holds for every deploy of this Deployment. */
+function Notices({ place, head, following }: { place: Place; head: Head; following: boolean }) {
+  return (
+    <>
+      {head.going_on && !following && (
+        <Box tone="info" role="status" title={head.going_on.rollback ? "A rollback is going on" : "A deploy is going on"}>
+          <p>
+            {goingOnWords(head.going_on)} Since <Time iso={head.going_on.since} />
+            {head.going_on.description && `: “${head.going_on.description}”`}
+          </p>
+        </Box>
+      )}
+      {head.obstacles.length > 0 && (
+        <Box tone="warn" title="This Deployment cannot be rolled back now">
+          <Reasons reasons={head.obstacles} />
+        </Box>
+      )}
+      {!place.may_roll_back && (
+        <Box tone="info" title="You can look and plan, but not roll back">
+          <p>{place.reason}</p>
+        </Box>
+      )}
+    </>
+  );
+}
+
+interface DeploysProps {
+  place: Place;
+  known: Known;
+  history: HistoryReader;
+  isFollowing: boolean;
+  plan: (deploy: Deploy) => void;
+}
+
+function Deploys({ place, known, history, isFollowing, plan }: DeploysProps) {
+  const { rows, head, cursor } = known;
+  const [filters, setFilters] = useState<Filters>(NO_FILTERS);
+  const [wanted, setWanted] = useState<{ id: string; times: number } | null>(null);
+  const shown = useMemo(() => applyFilters(rows, filters), [rows, filters]);
+  const choices = useMemo(() => choicesIn(rows), [rows]);
+
+  const show = (id: string) => {
+    if (!shown.some((row) => row.id === id)) setFilters(NO_FILTERS);
+    setWanted({ id, times: (wanted?.times ?? 0) + 1 });
+  };
+  const going = head.going_on ? goingOnWords(head.going_on) : null;
+  const busy = going ?? (isFollowing ? "A rollback that you started is going on." : null);
+  const actions: RowActions = useMemo(() => {
+    const byId = new Map(rows.map((row) => [row.id, row]));
+    return { find: (id) => byId.get(id), show, plan, mayRollBack: place.may_roll_back, busy };
+  }, [rows, shown, place, busy]);
+
+  if (!rows.length && !cursor) {
+    return (
+      <Box tone="plain" title="No deploys yet">
+        <p>Nothing was ever deployed to {head.name}. Its deploys appear here, newest first.</p>
+      </Box>
+    );
+  }
+  return (
+    <>
+      <PictureCard rows={rows} shown={shown} choose={(deploy) => show(deploy.id)} more={() => void history.more()} />
+      <section className="rbk-card" aria-labelledby="rbk-deploys">
+        <h2 id="rbk-deploys">Deploys</h2>
+        <FilterBar filters={filters} choices={choices} change={setFilters} />
+        {shown.length > 0 ? (
+          <DeployTable rows={shown} total={cursor ? -1 : shown.length} actions={actions} wanted={wanted} />
+        ) : (
+          <p className="rbk-muted">No deploy that was read so far fits.</p>
+        )}
+        <More history={history} shown={shown.length} filtered={isFiltered(filters)} question={filters} />
+      </section>
+    </>
+  );
+}

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+// Small things that many parts of the page show.
+
+import { type ReactNode, useId } from "react";
+import type { Reason } from "../api/contract";
+import type { Problem } from "../api/problem";
+import { utc } from "../model/time";
+import { useSurroundings } from "./context";
+
+export type Tone = "good" | "bad" | "warn" | "info" | "plain";
+
+/** A time in the person's zone; in UTC on hovering. */
+export function Time({ iso, relative = false }: { iso: string; relative?: boolean }) {
+  const { clock } = useSurroundings();
+  return (
+    // Airflow 2 rewrites every <time> that does not forbid it.
+    <time dateTime={iso} title={utc(iso)} data-datetime-convert="false">
+      {relative ? clock.ago(iso) : clock.stamp(iso)}
+    </time>
+  );
+}
+
+interface SelectProps {
+  label: string;
+  value: string;
+  choose: (value: string) => void;
+  children: ReactNode;
+}
+
+export function Select({ label, value, choose, children }: SelectProps) {
+  const id = useId();
+  return (
+    <span className="rbk-field">
+      <label htmlFor={id}>{label}</label>
+      <select id={id} value={value} onChange={(event) => choose(event.currentTarget.value)}>
+        {children}
+      </select>
+    </span>
+  );
+}
+
+export const Badge = ({ tone, title, children }: { tone: Tone; title?: string; children: ReactNode }) => (
+  <span className={`rbk-badge rbk-${tone}`} title={title}>
+    {children}
+  </span>
+);
+
+interface BoxProps {
+  tone: Tone;
+  title: string;
+  id?: string;
+  role?: "alert" | "status";
+  children?: ReactNode;
+}
+
+/** Something that a person must not miss. */
+export const Box = ({ tone, title, id, role, children }: BoxProps) => (
+  <div className={`rbk-box rbk-${tone}`} id={id} role={role}>
+    <strong>{title}</strong>
+    {children}
+  </div>
+);
+
+export const Reasons = ({ reasons }: { reasons: readonly Reason[] }) => (
+  <ul>
+    {reasons.map(({ code, reason, remedy }) => (
+      <li key={code + reason} title={code}>
+        {reason} {remedy}
+      </li>
+    ))}
+  </ul>
+);
+
+const TITLES: Record<string, string> = {
+  "AIRFLOW-DOWN": "Airflow does not answer",
+  "NO-ACCESS": "You may not see this page",
+  "NO-CONNECTION": "The connection cannot be used",
+  "NO-PERMISSION": "The platform does not permit it",
+  "NO-RIGHT": "You may not do this",
+  "NO-SUCH-DEPLOY": "The deploy is no longer there",
+  "NOT-FOUND": "The platform knows no such Deployment",
+  "NOT-LOGGED-IN": "Your session has ended",
+  "NOT-OFFERED": "This Deployment is not offered here",
+  "PLATFORM-DOWN": "The platform cannot be reached",
+  STALE: "Another deploy landed meanwhile",
+  "TOKEN-EXPIRED": "The connection's token has expired",
+  "TOKEN-REFUSED": "The platform refused the connection's token",
+};
+
+interface ProblemProps {
+  problem: Problem;
+  again?: (() => void) | undefined;
+  againWords?: string;
+  busy?: boolean;
+  children?: ReactNode;
+}
+
+/** What went wrong, what to do about it, and a way to try again. */
+export function ProblemBox({ problem, again, againWords = "Try again", busy = false, children }: ProblemProps) {
+  const isOver = problem.code === "NOT-LOGGED-IN";
+  return (
+    <Box tone="bad" role="alert" title={TITLES[problem.code] ?? "Something went wrong"}>
+      <p>{problem.message}</p>
+      {problem.remedy && <p>{problem.remedy}</p>}
+      {children}
+      {isOver ? (
+        <button type="button" onClick={() => window.location.reload()}>
+          Log in again
+        </button>
+      ) : (
+        again && (
+          <button type="button" onClick={again} aria-disabled={busy}>
+            {busy ? "Trying…" : againWords}
+          </button>
+        )
+      )}
+    </Box>
+  );
+}
+
+/** A round of nothing to show while something is read. */
+export const Waiting = ({ children }: { children: ReactNode }) => (
+  <p className="rbk-waiting" role="status">
+    <span className="rbk-spinner" aria-hidden="true" />
+    {children}
+  </p>
+);

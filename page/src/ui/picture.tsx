@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: Apache-2.0
+// The deploys over time. The drawing is for the eye; over it lies a button for each deploy, so that it can be
+// clicked, reached by keyboard and read out. Only what is near to the window is drawn.
+
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
+import type { Deploy } from "../api/contract";
+import { type Arc, BOTTOM, LANE_HEIGHT, layOut, type Mark, marksBetween, type Picture, type Tick, TOP } from "../model/picture";
+import type { Clock } from "../model/time";
+import { nameOf } from "../model/words";
+import { useSurroundings } from "./context";
+import { useWidth } from "./hooks";
+
+const STRIDE = 400;
+const HALF_A_DATE = 34;
+
+const px = (length: number): string => `${length}px`;
+
+interface Props {
+  rows: readonly Deploy[];
+  /** What the filters leave; the rest is drawn faintly. */
+  shown: readonly Deploy[];
+  choose: (deploy: Deploy) => void;
+  more: () => void;
+}
+
+export function PictureCard({ rows, shown, choose, more }: Props) {
+  const { clock } = useSurroundings();
+  const [measure, width] = useWidth<HTMLDivElement>();
+  const picture = useMemo(() => layOut(rows, width), [rows, width]);
+  const faint = useMemo(() => faintIn(rows, shown), [rows, shown]);
+  const scroller = useRef<HTMLDivElement | null>(null);
+  const [left, setLeft] = useState(0);
+  const [pointed, setPointed] = useState<Deploy | null>(null);
+  const remember = useSteadyFromTheRight(scroller, picture.width);
+
+  const scrolled = (at: number) => {
+    remember(at);
+    setLeft(Math.floor(at / STRIDE) * STRIDE);
+    if (at < STRIDE && picture.width > width) more();
+  };
+  const ref = useMemo(() => (element: HTMLDivElement | null) => {
+    scroller.current = element;
+    measure(element);
+  }, [measure]);
+  const window: [number, number] = [left - STRIDE, left + width + 2 * STRIDE];
+
+  return (
+    <section className="rbk-card rbk-picture" aria-labelledby="rbk-picture">
+      <div className="rbk-row">
+        <h2 id="rbk-picture">Deploys over time</h2>
+        <Legend />
+      </div>
+      <div className="rbk-lanes-and-picture">
+        <ol className="rbk-lanes" aria-label="Runtime versions, newest first" style={{ height: px(picture.height) }}>
+          {picture.lanes.map(({ name, y }) => (
+            <li key={name} style={{ top: px(y - LANE_HEIGHT / 2), height: px(LANE_HEIGHT) }}>
+              {name}
+            </li>
+          ))}
+        </ol>
+        <div className="rbk-scroller" ref={ref} onScroll={(event) => scrolled(event.currentTarget.scrollLeft)}>
+          <div style={{ width: px(picture.width), height: px(picture.height) }} onMouseLeave={() => setPointed(null)}>
+            <Drawing picture={picture} window={window} faint={faint} pointed={pointed} />
+            <Buttons {...{ picture, window, choose, point: setPointed }} />
+          </div>
+        </div>
+      </div>
+      <p className="rbk-readout" aria-hidden="true">
+        {pointed ? summary(pointed, clock) : "Point at a deploy or move with the arrow keys; press to find it in the list."}
+      </p>
+    </section>
+  );
+}
+
+function faintIn(rows: readonly Deploy[], shown: readonly Deploy[]): ReadonlySet<string> {
+  if (shown.length === rows.length) return new Set();
+  const ids = new Set(shown.map((row) => row.id));
+  return new Set(rows.filter((row) => !ids.has(row.id)).map((row) => row.id));
+}
+
+/** Older deploys come in on the left: what one looks at keeps its distance from the right, where it began. */
+function useSteadyFromTheRight(scroller: { readonly current: HTMLElement | null }, width: number) {
+  const distance = useRef(0);
+  useLayoutEffect(() => {
+    const element = scroller.current;
+    if (element) element.scrollLeft = width - element.clientWidth - distance.current;
+  }, [scroller, width]);
+  return (left: number) => {
+    distance.current = width - (scroller.current?.clientWidth ?? 0) - left;
+  };
+}
+
+const summary = (deploy: Deploy, clock: Clock): string =>
+  [
+    nameOf(deploy),
+    deploy.runtime && `Runtime ${deploy.runtime}`,
+    `${clock.stamp(deploy.created_at)}${deploy.created_by ? ` by ${deploy.created_by}` : ""}`,
+    deploy.rollback ? `rollback, ${deploy.status}` : deploy.status,
+    deploy.rolled_back_by && "rolled back from",
+    deploy.description && `“${deploy.description}”`,
+    deploy.can_roll_back ? "can be rolled back to" : deploy.reasons[0]?.reason,
+  ]
+    .filter(Boolean)
+    .join(" · ");
+
+// -- the drawing -------------------------------------------------------------------------------------------
+
+interface DrawingProps {
+  picture: Picture;
+  window: [number, number];
+  faint: ReadonlySet<string>;
+  pointed: Deploy | null;
+}
+
+function Drawing({ picture, window: [from, to], faint, pointed }: DrawingProps) {
+  const { clock } = useSurroundings();
+  const isSeen = (x1: number, x2: number) => x2 >= from && x1 <= to;
+  const lowest = picture.height - BOTTOM;
+  return (
+    <svg width={picture.width} height={picture.height} aria-hidden="true" focusable="false">
+      {picture.lanes.map(({ name, y }) => (
+        <line key={name} className="rbk-lane" x1={0} x2={picture.width} y1={y} y2={y} />
+      ))}
+      {dated(picture.ticks, clock)
+        .filter(({ x }) => isSeen(x, x))
+        .map(({ x, words }) => (
+          <g key={x} className="rbk-tick">
+            <line x1={x} x2={x} y1={TOP} y2={lowest + 4} />
+            <text x={Math.max(x, HALF_A_DATE)} y={picture.height - 7}>
+              {words}
+            </text>
+          </g>
+        ))}
+      {picture.spans
+        .filter(({ x1, x2 }) => isSeen(x1, x2))
+        .map(({ x1, x2, y1, y2 }) => (
+          <path key={x1} className="rbk-span" d={`M${x1} ${y1}H${x2}V${y2}`} />
+        ))}
+      {picture.arcs.filter((arc) => isSeen(arc.to.x, arc.from.x)).map((arc) => <ArcBack key={arc.id} arc={arc} />)}
+      {marksBetween(picture.marks, from, to).map((mark) => (
+        <MarkShape
+          key={mark.deploy.id}
+          mark={mark}
+          isFaint={faint.has(mark.deploy.id)}
+          isPointed={mark.deploy === pointed}
+        />
+      ))}
+    </svg>
+  );
+}
+
+/** The day, with its year where that changes; the time where the day was told before. */
+function dated(ticks: readonly Tick[], clock: Clock): { x: number; words: string }[] {
+  let before = "";
+  return ticks.map(({ x, time }) => {
+    const day = clock.day(time);
+    const isSameYear = before.slice(-4) === day.slice(-4);
+    const words = day === before ? clock.stamp(time).slice(-5) : isSameYear ? day.slice(0, -5) : day;
+    before = day;
+    return { x, words };
+  });
+}
+
+function ArcBack({ arc: { from, to, top, open } }: { arc: Arc }) {
+  // It ends a little above the mark that it leads to.
+  const end = { x: to.x, y: open ? to.y : to.y - 8 };
+  const control = `${from.x} ${2 * top - from.y},${to.x} ${2 * top - to.y}`;
+  return (
+    <g className="rbk-arc">
+      <path d={`M${from.x} ${from.y - 7}C${control},${end.x} ${end.y}`} />
+      {!open && <path className="rbk-arrow" d={`M${end.x - 4} ${end.y - 6}L${end.x} ${end.y}L${end.x + 4} ${end.y - 6}`} />}
+    </g>
+  );
+}
+
+interface MarkProps {
+  mark: Mark;
+  isFaint: boolean;
+  isPointed: boolean;
+}
+
+function MarkShape({ mark: { deploy, x, y }, isFaint, isPointed }: MarkProps) {
+  const classes = [
+    "rbk-mark",
+    `rbk-${deploy.status.replace(" ", "-")}`,
+    deploy.rolled_back_by && "rbk-left",
+    deploy.rollback && "rbk-back",
+    isFaint && "rbk-faint",
+    isPointed && "rbk-pointed",
+  ];
+  return (
+    <g className={classes.filter(Boolean).join(" ")} transform={`translate(${x} ${y})`}>
+      {deploy.runs_now && <circle className="rbk-ring" r={9} />}
+      {shapeOf(deploy)}
+      {deploy.runs_now && (
+        <text className="rbk-now" x={14} y={4}>
+          now
+        </text>
+      )}
+    </g>
+  );
+}
+
+function shapeOf(deploy: Deploy) {
+  if (deploy.status === "failed") return <path d="M-4 -4L4 4M4 -4L-4 4" />;
+  if (deploy.rollback) return <path d="M0 -6.5L6.5 0L0 6.5L-6.5 0Z" />;
+  return <circle r={5} />;
+}
+
+// -- the buttons -------------------------------------------------------------------------------------------
+
+interface ButtonsProps {
+  picture: Picture;
+  window: [number, number];
+  choose: (deploy: Deploy) => void;
+  point: (deploy: Deploy) => void;
+}
+
+/** One stop for the tabulator; the arrow keys move between the deploys. */
+function Buttons({ picture: { marks, height }, window: [from, to], choose, point }: ButtonsProps) {
+  const { clock } = useSurroundings();
+  const [stop, setStop] = useState<string | null>(null);
+  const [moved, setMoved] = useState(0);
+  const group = useRef<HTMLDivElement | null>(null);
+  const at = Math.max(0, stop ? marks.findIndex((mark) => mark.deploy.id === stop) : marks.length - 1);
+  const seen = marksBetween(marks, from, to);
+  const current = marks[at];
+  const drawn = current && !seen.includes(current) ? [current, ...seen] : seen;
+
+  useEffect(() => {
+    if (moved) group.current?.querySelector<HTMLElement>("[tabindex='0']")?.focus();
+  }, [moved]);
+
+  const move = (event: { key: string; preventDefault(): void }) => {
+    const steps: Record<string, number> = { ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: marks.length - 1 };
+    const next = marks[steps[event.key] ?? -1];
+    if (!next) return;
+    event.preventDefault();
+    setStop(next.deploy.id);
+    setMoved(moved + 1);
+  };
+
+  return (
+    <div ref={group} role="group" aria-label={`${marks.length} deploys, oldest first; arrow keys move`} onKeyDown={move}>
+      {drawn.map(({ deploy, left, right }) => (
+        <button
+          key={deploy.id}
+          type="button"
+          className="rbk-hit"
+          style={{ left: px(left), width: px(right - left), height: px(height - BOTTOM) }}
+          tabIndex={deploy === current?.deploy ? 0 : -1}
+          aria-label={summary(deploy, clock)}
+          onMouseEnter={() => point(deploy)}
+          onFocus={() => point(deploy)}
+          onClick={() => {
+            setStop(deploy.id);
+            choose(deploy);
+          }}
+        />
+      ))}
+    </div>
+  );
+}
+
+const LEGEND: [classes: string, shape: "dot" | "diamond" | "cross", words: string][] = [
+  ["rbk-succeeded", "dot", "succeeded"],
+  ["rbk-failed", "cross", "failed"],
+  ["rbk-in-progress", "dot", "in progress"],
+  ["rbk-succeeded rbk-back", "diamond", "rollback, with its arc back"],
+  ["rbk-succeeded rbk-left", "dot", "rolled back from"],
+];
+
+const Legend = () => (
+  <ul className="rbk-legend" aria-hidden="true">
+    {LEGEND.map(([classes, shape, words]) => (
+      <li key={words}>
+        <svg width={16} height={16} viewBox="-8 -8 16 16" focusable="false">
+          <g className={`rbk-mark ${classes}`}>
+            {shape === "dot" && <circle r={5} />}
+            {shape === "cross" && <path d="M-4 -4L4 4M4 -4L-4 4" />}
+            {shape === "diamond" && <path d="M0 -6.5L6.5 0L0 6.5L-6.5 0Z" />}
+          </g>
+        </svg>
+        {words}
+      </li>
+    ))}
+  </ul>
+);

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+// A plan: first what is lost, then what changes, what stays and how to go back on it.
+
+import type { Plan, PlanWarning } from "../api/contract";
+import { scopeWords } from "../model/words";
+import { Box, Reasons } from "./parts";
+
+export function PlanView({ plan }: { plan: Plan }) {
+  const severe = plan.warnings.filter((warning) => warning.severe);
+  const other = plan.warnings.filter((warning) => !warning.severe);
+  return (
+    <>
+      {!plan.allowed && (
+        <Box tone="bad" title="This rollback is not possible">
+          <Reasons reasons={plan.failed_checks} />
+        </Box>
+      )}
+      {severe.length > 0 && (
+        <Box tone="bad" title={severeTitle(plan)}>
+          <Warnings warnings={severe} />
+        </Box>
+      )}
+      {other.length > 0 && (
+        <Box tone="warn" title="Good to know">
+          <Warnings warnings={other} />
+        </Box>
+      )}
+      <Changes plan={plan} />
+      <div className="rbk-columns">
+        <Words title={`Brought back (${scopeWords(plan.scope)})`} lines={plan.rolled_back} />
+        <Words title="Not rolled back" lines={plan.not_rolled_back} />
+      </div>
+      <dl className="rbk-facts">
+        <dt>To undo</dt>
+        <dd>{plan.undo}</dd>
+        <dt>Permissions</dt>
+        <dd>
+          {plan.permissions.length ? plan.permissions.map((name) => <code key={name}>{name}</code>) : "not published"} on{" "}
+          {plan.platform}
+        </dd>
+        <dt>Rule</dt>
+        <dd>
+          {plan.verdict.reason} <small title={plan.verdict.source}>({plan.verdict.code})</small>
+        </dd>
+      </dl>
+    </>
+  );
+}
+
+function severeTitle(plan: Plan): string {
+  if (plan.needs_acknowledgement) return "From Airflow 3 back to Airflow 2: this loses data";
+  return plan.downgrade ? "The Runtime is downgraded: this loses data" : "Before you agree";
+}
+
+const Warnings = ({ warnings }: { warnings: readonly PlanWarning[] }) => (
+  <ul>
+    {warnings.map(({ code, message }) => (
+      <li key={code} title={code}>
+        {message}
+      </li>
+    ))}
+  </ul>
+);
+
+const Changes = ({ plan }: { plan: Plan }) => (
+  <table className="rbk-changes">
+    <caption>What changes</caption>
+    <thead>
+      <tr>
+        <th scope="col">What</th>
+        <th scope="col">From</th>
+        <th scope="col">To</th>
+      </tr>
+    </thead>
+    <tbody>
+      {plan.changes.map(({ what, before, after }) => (
+        <tr key={what}>
+          <th scope="row">{what}</th>
+          <td>{before}</td>
+          <td>
+            {before === after ? <span className="rbk-muted">stays</span> : <strong>→ {after}</strong>}
+          </td>
+        </tr>
+      ))}
+    </tbody>
+  </table>
+);
+
+const Words = ({ title, lines }: { title: string; lines: readonly string[] }) => (
+  <section>
+    <h3>{title}</h3>
+    <ul>
+      {lines.map((line) => (
+        <li key={line}>{line}</li>
+      ))}
+    </ul>
+  </section>
+);

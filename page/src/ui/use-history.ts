@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reads a deploy history page by page. What was read stays when the platform goes away.
+
+import { useCallback, useEffect, useRef, useState } from "react";
+import type { HistoryPage, Place } from "../api/contract";
+import type { Client } from "../api/client";
+import { asProblem, type Problem } from "../api/problem";
+import { begin, extend, hasMoved, type Known, renew } from "../model/history";
+
+/** After a change, so many rows are read anew at once; older ones come again as one scrolls. */
+const MOST_REREAD = 400;
+
+export interface Reading {
+  known: Known | null;
+  problem: Problem | null;
+  busy: "first" | "more" | "refresh" | null;
+}
+
+export interface HistoryReader extends Reading {
+  more(): Promise<void>;
+  refresh(): Promise<void>;
+}
+
+export function useHistory(client: Client, place: Place): HistoryReader {
+  const [reading, setReading] = useState<Reading>({ known: null, problem: null, busy: "first" });
+  const latest = useRef<Reading>({ ...reading, busy: null });
+  const alive = useRef(true);
+
+  const set = useCallback((change: Partial<Reading>) => {
+    latest.current = { ...latest.current, ...change };
+    if (alive.current) setReading(latest.current);
+  }, []);
+
+  /** One reading at a time: who comes meanwhile gets what that one finds. */
+  const read = useCallback(
+    async (busy: Reading["busy"], job: (known: Known | null) => Promise<Known>) => {
+      if (latest.current.busy) return;
+      set({ busy });
+      try {
+        set({ known: await job(latest.current.known), problem: null, busy: null });
+      } catch (error) {
+        set({ problem: asProblem(error), busy: null });
+      }
+    },
+    [set],
+  );
+
+  const more = useCallback(async () => {
+    if (!latest.current.known?.cursor) return;
+    await read("more", async (known) => extend(known!, await client.history(place, { cursor: known!.cursor })));
+  }, [client, place, read]);
+
+  const refresh = useCallback(
+    () =>
+      read("refresh", async (known) => {
+        const page = await client.history(place, { fresh: true });
+        if (!known) return begin(page);
+        return hasMoved(known, page) ? reread(client, place, page, known.rows.length) : renew(known, page);
+      }),
+    [client, place, read],
+  );
+
+  useEffect(() => {
+    alive.current = true;
+    void read("first", async () => begin(await client.history(place, {})));
+    return () => {
+      alive.current = false;
+    };
+  }, [client, place, read]);
+
+  return { ...reading, more, refresh };
+}
+
+async function reread(client: Client, place: Place, first: HistoryPage, wanted: number): Promise<Known> {
+  let known = begin(first);
+  while (known.cursor && known.rows.length < Math.min(wanted, MOST_REREAD)) {
+    known = extend(known, await client.history(place, { cursor: known.cursor }));
+  }
+  return known;
+}

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// Follows a rollback that was started here until its deploy is on top, or until it is clear that it will not be.
+
+import { useState } from "react";
+import type { Client } from "../api/client";
+import type { Started, Progress } from "../model/progress";
+import { progressOf } from "../model/progress";
+import { usePoll } from "./hooks";
+import type { HistoryReader } from "./use-history";
+
+const BETWEEN_LOOKS = 3000;
+
+export interface Following {
+  started: Started | null;
+  progress: Progress | null;
+  /** Airflow did not answer the last time; it may be the one that is rolled back. */
+  silent: boolean;
+  follow(started: Started): void;
+  dismiss(): void;
+}
+
+export function useProgress(client: Client, history: HistoryReader): Following {
+  const [started, setStarted] = useState<Started | null>(null);
+  const [state, setState] = useState<string | null>(null);
+  const [silent, setSilent] = useState(false);
+  const progress = started && history.known && progressOf(started, state, history.known);
+
+  const look = async () => {
+    // First the run: when it has ended, the history that is read afterwards tells what came of it.
+    const read = await client.run(started!.runUrl).catch(() => null);
+    await history.refresh();
+    setSilent(read === null);
+    if (read) setState(read.state);
+  };
+  usePoll(Boolean(started) && !progress?.ending, BETWEEN_LOOKS, look);
+
+  const begin = (next: Started | null) => {
+    setState(null);
+    setSilent(false);
+    setStarted(next);
+  };
+  return { started, progress, silent, follow: begin, dismiss: () => begin(null) };
+}

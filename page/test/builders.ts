@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+// Deploys and answers for tests: plausible, and different only where a test says so.
+
+import type { Deploy, Head, HistoryPage, PlanAnswer } from "../src/api/contract";
+
+export const deploy = (id: string, change: Partial<Deploy> = {}): Deploy => ({
+  id,
+  created_at: "2026-11-20T10:00:00+00:00",
+  created_by: "ana.silva",
+  description: "Release",
+  type: "IMAGE_AND_DAG",
+  status: "succeeded",
+  status_reason: null,
+  image_repository: "registry/billing",
+  image_tag: `tag-${id}`,
+  runtime: "3.1-12",
+  airflow: "3.1.8",
+  airflow_major: 3,
+  dag_bundle: null,
+  git_commit: null,
+  mechanism_words: "image-based",
+  rollback: null,
+  rolled_back_by: null,
+  runs_now: false,
+  can_roll_back: true,
+  reasons: [],
+  crosses_major: false,
+  downgrade: false,
+  ...change,
+});
+
+/** A history from the newest to the oldest, a day apart. */
+export const daily = (...changes: (Partial<Deploy> & { id: string })[]): Deploy[] =>
+  changes.map(({ id, ...change }, age) =>
+    deploy(id, { created_at: new Date(Date.UTC(2026, 10, 28 - age, 10)).toISOString(), ...change }),
+  );
+
+export const head = (running: string | null, newest: string | null, change: Partial<Head> = {}): Head => ({
+  id: "cm",
+  name: "Billing",
+  release_name: "stellar-orbit-4821",
+  runtime: "3.1-12",
+  airflow: "3.1.8",
+  mechanism_words: "image-based",
+  health: "HEALTHY",
+  platform: "Astro Private Cloud",
+  url: null,
+  scope: "image",
+  scopes: ["image"],
+  running: running === null ? null : {
+    id: running,
+    since: "2026-11-20T10:00:00+00:00",
+    image_tag: `tag-${running}`,
+    runtime: "3.1-12",
+    airflow: "3.1.8",
+    created_by: "ana.silva",
+    description: "Release",
+  },
+  newest_id: newest,
+  going_on: null,
+  obstacles: [],
+  read_at: "2026-11-28T12:00:00+00:00",
+  ...change,
+});
+
+export const page = (rows: Deploy[], cursor: string | null = null): HistoryPage => ({
+  head: head(rows.find((row) => row.status === "succeeded")?.id ?? null, rows[0]?.id ?? null),
+  rows,
+  next_cursor: cursor,
+});
+
+export const answer = (change: Partial<PlanAnswer> = {}, allowed = true): PlanAnswer => ({
+  plan: {
+    allowed,
+    head_id: "d3",
+    scope: "image",
+    verdict: { allowed, code: "AIRFLOW-3-TO-3", reason: "Within Airflow 3.", source: "docs" },
+    failed_checks: [],
+    warnings: [],
+    permissions: [],
+    changes: [],
+    rolled_back: [],
+    not_rolled_back: [],
+    undo: "",
+    needs_acknowledgement: false,
+    downgrade: false,
+    platform: "Astro Private Cloud",
+  },
+  confirm_name: null,
+  description_limit: 20,
+  going_on: null,
+  may_roll_back: true,
+  reason: null,
+  start: {
+    url: "/api/v2/dags/back/dagRuns",
+    body: { logical_date: null, conf: conf },
+    run_url: "/api/v2/dags/back/dagRuns/{run_id}",
+    run_page: "/dags/back/runs/{run_id}",
+  },
+  ...change,
+});
+
+export const conf = { target: "d1", expected_current: "d3", description: "", acknowledge_airflow_3_to_2: false };

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Deploy } from "../src/api/contract";
+import { type Known } from "../src/model/history";
+import { progressOf, type Started } from "../src/model/progress";
+import { daily, head } from "./builders";
+
+const started: Started = {
+  runId: "run",
+  runUrl: "",
+  runPage: "",
+  target: "d1",
+  targetName: "release-1",
+  headId: "d3",
+  expectedCurrent: "d3",
+};
+
+const before = daily({ id: "d3" }, { id: "d2" }, { id: "d1" });
+
+/** The history with more deploys on top; the newest that succeeded runs. */
+function after(...newer: (Partial<Deploy> & { id: string })[]): Known {
+  const rows = [...daily(...newer), ...before];
+  return { head: head(rows.find((row) => row.status === "succeeded")!.id, rows[0]!.id), rows, cursor: null };
+}
+
+const back = (change: Partial<Deploy>) => ({ id: "d4", rollback: { target: "d1", scope: null }, ...change });
+
+const CASES: [what: string, state: string | null, known: Known, step: string, ending: string | null, words: RegExp][] = [
+  ["nothing was read yet", null, after(), "run", null, /started/],
+  ["the run waits", "queued", after(), "run", null, /waits/],
+  ["the run plans", "running", after(), "submit", null, /checks the plan/],
+  ["the run ended before its deploy shows", "success", after(), "submit", null, /checks the plan/],
+  ["the platform works", "running", after(back({ status: "in progress" })), "finish", null, /is rolling Billing back/],
+  ["it runs again", "running", after(back({})), "finish", "done", /Billing runs release-1 again/],
+  ["the platform failed", "running", after(back({ status: "failed", status_reason: "helm" })), "finish", "failed", /: helm$/],
+  ["the run died, the platform did not", "failed", after(back({ status: "in progress" })), "finish", null, /goes on by itself/],
+  ["the run failed alone", "failed", after(), "submit", "failed", /log says why/],
+  ["somebody else was faster", "failed", after({ id: "d4", created_by: "bo" }), "submit", "refused", /tag-d4 by bo landed/],
+  ["somebody else has begun", "failed", after({ id: "d4", status: "in progress" }), "submit", "refused", /tag-d4/],
+];
+for (const [what, state, known, step, ending, words] of CASES) {
+  test(`${what}: ${step}, ${ending ?? "going on"}`, () => {
+    const progress = progressOf(started, state, known);
+    assert.deepEqual([progress.step, progress.ending], [step, ending]);
+    assert.match(progress.words, words);
+  });
+}
+
+test("an older rollback to the same deploy is not taken for this one", () => {
+  const rows = daily({ id: "d3", rollback: { target: "d1", scope: null } }, { id: "d2" }, { id: "d1" });
+  const progress = progressOf(started, "running", { head: head("d3", "d3"), rows, cursor: null });
+  assert.equal(progress.step, "submit");
+});

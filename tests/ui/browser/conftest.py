@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A real Airflow with the embedded platform behind, and a real browser before it.
+
+``browse`` opens the page for somebody who has logged in; ``scene`` is a fresh platform.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+from urllib.parse import urlencode
+
+import pytest
+
+from airflow_rollback_provider.demo.airflow_settings import airflow_major
+from airflow_rollback_provider.sandbox.process import SandboxProcess
+from tests.ui.browser.airflow import ANA, ROOT, BrowsedAirflow, Person
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, BrowserContext, Page
+
+CONNECTION = "apc"
+DAG_ID = "example_manual_rollback"
+OFFERED = {
+    "image-af3": "Billing",
+    "dag-deploy-af3": "Orders",
+    "moved-to-af3": "Moved to Airflow 3",
+    "after-rollback": "Rolled back",
+    "rollback-disabled": "Rollbacks disabled",
+    "no-deploys": "No deploys",
+    "ten-thousand": "Ten thousand deploys",
+}
+"""The Deployments that the page offers: the embedded platform's name and the label."""
+
+SECONDS_TO_START = 300.0
+MILLISECONDS_TO_WAIT = 150_000
+"""How long the browser waits for anything, on a machine that is busy."""
+
+_HOW_TO_INSTALL = "no Chromium on PATH; on Debian or Ubuntu: apt-get install -y chromium"
+_WINDOW = {"width": 1360, "height": 900}
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A platform that nothing has happened to yet, and the Airflow before it."""
+
+    airflow: BrowsedAirflow
+    sandbox: SandboxProcess
+
+    def deployment(self, key: str) -> str:
+        """Return the id by which the page knows a Deployment of the embedded platform."""
+        return str(self.sandbox.deployment(key, rows=0)["id"])
+
+    def deploys(self, key: str) -> list[dict[str, Any]]:
+        """Return the deploys of a Deployment as the platform has them, newest first."""
+        found: list[dict[str, Any]] = self.sandbox.deployment(key)["deploys"]
+        return found
+
+    def url(self, key: str | None = None) -> str:
+        """Return the page's address, with a Deployment chosen."""
+        page = "plugin/deploy-history" if airflow_major() >= 3 else "rollback/"
+        chosen = {"connection": CONNECTION, "deployment": self.deployment(key)} if key else {}
+        return f"{self.airflow.url}{page}{'?' if key else ''}{urlencode(chosen)}"
+
+
+def do_without(what: str) -> NoReturn:
+    """Skip a test for want of something; in CI, which installs all of it, that is a failure."""
+    (pytest.fail if os.environ.get("CI") else pytest.skip)(what)
+
+
+Browse = Callable[..., "Page"]
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """Debian's Chromium, which playwright did not bring along."""
+    path = shutil.which("chromium") or shutil.which("chromium-browser")
+    if path is None:
+        do_without(_HOW_TO_INSTALL)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def platform() -> Iterator[SandboxProcess]:
+    """One embedded platform for all tests in the browser."""
+    with SandboxProcess() as sandbox:
+        yield sandbox
+
+
+@pytest.fixture(scope="session")
+def airflow(chromium: Browser, platform: SandboxProcess) -> Iterator[BrowsedAirflow]:
+    """One Airflow for all tests in the browser; it takes half a minute to start."""
+    labels = {platform.deployment(key, rows=0)["id"]: label for key, label in OFFERED.items()}
+    environment = {
+        f"AIRFLOW_CONN_{CONNECTION.upper()}": platform.connection_json(),
+        "AIRFLOW__AIRFLOW_ROLLBACK__PAGE_CONNECTIONS": json.dumps({CONNECTION: {"deployments": labels}}),
+    }
+    browsed = BrowsedAirflow([ROOT / "example_dags" / f"{DAG_ID}.py"], environment)
+    browsed.start(SECONDS_TO_START)
+    try:
+        browsed.wait_for_dag(DAG_ID, SECONDS_TO_START)
+        yield browsed
+    finally:
+        browsed.stop()
+
+
+@pytest.fixture
+def scene(airflow: BrowsedAirflow, platform: SandboxProcess) -> Scene:
+    """A fresh platform."""
+    platform.reset("default")
+    return Scene(airflow, platform)
+
+
+@pytest.fixture(scope="session")
+def cookies(chromium: Browser, airflow: BrowsedAirflow, tmp_path_factory: Any) -> Callable[[Person], Path]:
+    """Log somebody in through the form, once; the file keeps what the browser then knows."""
+    folder: Path = tmp_path_factory.mktemp("cookies")
+
+    def logged_in(person: Person) -> Path:
+        file = folder / f"{person.name}.json"
+        if not file.exists():
+            context = chromium.new_context()
+            context.set_default_timeout(MILLISECONDS_TO_WAIT)
+            log_in(context.new_page(), airflow, person)
+            context.storage_state(path=file)
+            context.close()
+        return file
+
+    return logged_in
+
+
+@pytest.fixture
+def browse(chromium: Browser, cookies: Callable[[Person], Path], scene: Scene) -> Iterator[Browse]:
+    """Open an address for somebody who has logged in.
+
+    ``browse(url, person=ANA, dark=False, zone="Europe/Lisbon")``; with ``person=None`` nobody has. An error
+    that our own script did not catch fails the test; Airflow 2 has one of its own on every page.
+    """
+    contexts: list[BrowserContext] = []
+    errors: list[str] = []
+
+    def open_page(
+        url: str, person: Person | None = ANA, *, dark: bool = False, zone: str = "UTC", **options: Any
+    ) -> Page:
+        state = cookies(person) if person is not None else None
+        context = chromium.new_context(
+            storage_state=state,
+            color_scheme="dark" if dark else "light",
+            timezone_id=zone,
+            locale="en-GB",
+            viewport=_WINDOW,
+            **options,
+        )
+        context.set_default_timeout(MILLISECONDS_TO_WAIT)
+        contexts.append(context)
+        if airflow_major() >= 3:  # Airflow 3 keeps the choice of its own switch
+            theme = "dark" if dark else "light"
+            context.add_init_script(f"localStorage.setItem('theme', '{theme}')")
+        page = context.new_page()
+        page.on("pageerror", lambda error: errors.append(error.stack or str(error)))
+        page.goto(url)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert [error for error in errors if "/rollback/static/" in error] == []
+
+
+def log_in(page: Page, airflow: BrowsedAirflow, person: Person) -> None:
+    """Log somebody in through Airflow's own form."""
+    page.goto(airflow.url)
+    if airflow_major() >= 3:
+        page.get_by_label("Username").fill(person.name)
+        page.get_by_label("Password").fill(person.password)
+        page.get_by_role("button", name="Sign in").click()
+        page.wait_for_url(lambda url: "/auth/login" not in url)
+    else:
+        page.locator("#username").fill(person.name)
+        page.locator("#password").fill(person.password)
+        page.locator("input[type=submit]").click()
+        page.wait_for_url(lambda url: "/login" not in url)
+    page.wait_for_load_state()

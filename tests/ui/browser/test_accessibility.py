@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The page before axe, light and dark, in each of its states; and its pictures for the documentation."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from playwright.sync_api import expect
+
+from airflow_rollback_provider.demo.airflow_settings import airflow_major
+from tests.ui.browser.airflow import ROOT
+from tests.ui.browser.conftest import MILLISECONDS_TO_WAIT, Browse, Scene, do_without
+from tests.ui.browser.history_page import look
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+pytestmark = [pytest.mark.processes, pytest.mark.timeout(900)]
+
+expect.set_options(timeout=MILLISECONDS_TO_WAIT)
+
+AXE = ROOT / "page" / "node_modules" / "axe-core" / "axe.min.js"
+
+_SERIOUS = """async () => {
+    const { violations } = await axe.run(document.querySelector(".rbk"));
+    const serious = violations.filter(({ impact }) => ["serious", "critical"].includes(impact));
+    return serious.flatMap(({ id, nodes }) => nodes.map((node) => [id, node.html, node.failureSummary]));
+}"""
+
+
+def serious_problems(page: Page) -> list[list[str]]:
+    """Return what axe finds serious or critical in the page as it is now."""
+    if not AXE.exists():
+        do_without("axe-core is not installed: run scripts/build-page")
+    page.add_script_tag(path=AXE)
+    found: list[list[str]] = page.evaluate(_SERIOUS)
+    return found
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_axe_finds_nothing_serious(scene: Scene, browse: Browse, dark: bool) -> None:
+    """In the list of Deployments, a history, a plan with its mistakes, a rollback under way and a problem."""
+    page = browse(scene.url(), dark=dark)
+    page.get_by_role("link", name="Moved to Airflow 3").wait_for()
+    assert serious_problems(page) == []
+    page.close()
+    shown = look(browse, scene, "moved-to-af3", dark=dark)
+    page = shown.page
+    assert serious_problems(page) == []
+    shown.open_plan("release-42")
+    shown.press_roll_back()
+    expect(shown.dialog.get_by_text("Say why.")).to_be_visible()
+    assert serious_problems(page) == []
+    shown.describe("Invoices are doubled")
+    shown.dialog.get_by_label("type the Deployment's name").fill("Moved to Airflow 3")
+    shown.press_roll_back()
+    shown.progress.wait_for()
+    assert serious_problems(page) == []
+    shown.wait_for_end("Rolled back")
+    scene.sandbox.fault("status", status=503, count=None)
+    shown.persist(page.get_by_role("alert").is_visible, shown.refresh)
+    assert serious_problems(page) == []
+
+
+def test_axe_is_not_blind(scene: Scene, browse: Browse) -> None:
+    """It does find what is wrong on purpose."""
+    page = look(browse, scene, "image-af3").page
+    page.evaluate("document.querySelector('.rbk').insertAdjacentHTML('beforeend', '<button></button>')")
+    assert [name for name, *_ in serious_problems(page)] == ["button-name"]
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_pictures_for_the_docs(scene: Scene, browse: Browse, tmp_path: Path, dark: bool) -> None:
+    """The history and a plan fit a laptop's screen; WRITE_IMAGES=1 puts the pictures into docs/images."""
+    folder = ROOT / "docs" / "images" if os.environ.get("WRITE_IMAGES") else tmp_path
+    folder.mkdir(parents=True, exist_ok=True)
+    shown = look(browse, scene, "moved-to-af3", dark=dark)
+    page = shown.page
+    name = f"page-airflow-{airflow_major()}-{'dark' if dark else 'light'}"
+    assert page.evaluate(
+        "document.querySelector('.rbk').scrollWidth <= document.querySelector('.rbk').clientWidth"
+    )
+    page.screenshot(path=folder / f"{name}.png")
+    shown.open_plan("release-42")
+    page.screenshot(path=folder / f"{name}-plan.png")
+    assert (folder / f"{name}-plan.png").stat().st_size > 10_000

@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Looking at a deploy history in a real browser."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from urllib.parse import parse_qs, urlsplit
+from zoneinfo import ZoneInfo
+
+import pytest
+from playwright.sync_api import expect
+
+from airflow_rollback_provider.demo.airflow_settings import airflow_major
+from tests.ui.browser.conftest import CONNECTION, MILLISECONDS_TO_WAIT, OFFERED, Browse, Scene
+from tests.ui.browser.history_page import HistoryPage, look
+
+pytestmark = [pytest.mark.processes, pytest.mark.timeout(900)]
+
+expect.set_options(timeout=MILLISECONDS_TO_WAIT)
+
+
+def test_who_looks_sees_what_runs_and_every_deploy_newest_first(scene: Scene, browse: Browse) -> None:
+    """The head tells what runs and since when; the rows tell everything that is known of a deploy."""
+    shown = look(browse, scene, "image-af3")
+    head = shown.page.get_by_role("region", name="Billing")
+    for text in ("release-44", "3.3-2", "image-based", "stellar-orbit-4821", "by github-actions"):
+        expect(head).to_contain_text(text)
+    columns = shown.table.locator("thead th").all_inner_texts()
+    assert columns == [
+        "When", "Who", "Description", "Type", "Image tag", "Runtime", "Commit", "Status", "Roll back"
+    ]  # fmt: skip
+    assert shown.tags()[:4] == [deploy["imageTag"] for deploy in scene.deploys("image-af3")[:4]]
+
+
+def test_each_row_says_whether_it_can_be_rolled_back_to(scene: Scene, browse: Browse) -> None:
+    """Before anyone presses anything: a button, or the rule's own sentence."""
+    shown = look(browse, scene, "moved-to-af3")
+    expect(shown.row("release-44")).to_contain_text("is what runs now")
+    expect(shown.row("release-43")).to_contain_text("is not known to have succeeded (status: failed)")
+    possible = shown.row("release-42")
+    expect(possible).to_contain_text("Possible")
+    expect(possible).to_contain_text("Airflow 3 → 2")
+    expect(possible.get_by_role("button", name="to release-42")).to_be_enabled()
+
+
+def test_a_rollback_leads_to_what_it_went_back_to(scene: Scene, browse: Browse) -> None:
+    """Its row names the target and leads there; the deploy that was left is marked."""
+    shown = look(browse, scene, "after-rollback")
+    rollback, left, target, _ = scene.deploys("after-rollback")
+    rows = [shown.table.locator(f"tr[data-deploy='{deploy['id']}']") for deploy in (rollback, left, target)]
+    expect(rows[0]).to_contain_text("back to release-2")
+    expect(rows[1]).to_contain_text("rolled back from")
+    rows[0].get_by_role("button", name="release-2").click()
+    expect(rows[2]).to_be_focused()
+
+
+def test_the_link_carries_the_choice(scene: Scene, browse: Browse) -> None:
+    """Nothing is chosen at first; a choice goes into the address, and the browser's way back takes it out."""
+    page = browse(scene.url())
+    page.get_by_role("link", name="Orders").click()
+    HistoryPage(page).wait()
+    expect(page.get_by_role("heading", name="Orders", exact=True)).to_be_visible()
+    chosen = {"connection": [CONNECTION], "deployment": [scene.deployment("dag-deploy-af3")]}
+    assert parse_qs(urlsplit(page.url).query) == chosen
+    page.get_by_label("Deployment", exact=True).select_option(label="Billing")
+    expect(page.get_by_role("heading", name="Billing", exact=True)).to_be_visible()
+    page.go_back()
+    expect(page.get_by_role("heading", name="Orders", exact=True)).to_be_visible()
+    page.reload()
+    expect(page.get_by_role("heading", name="Orders", exact=True)).to_be_visible()
+
+
+def test_a_link_to_what_is_not_offered(scene: Scene, browse: Browse) -> None:
+    """It says so and offers the others, without asking the platform anything."""
+    scene.sandbox.clear_requests()
+    secret = scene.deployment("other-workspace")
+    page = browse(f"{scene.url()}?connection={CONNECTION}&deployment={secret}")
+    expect(page.get_by_text("This Deployment is not offered here")).to_be_visible()
+    assert page.get_by_role("navigation", name="Deployments").get_by_role("link").count() == len(OFFERED)
+    assert scene.sandbox.requests() == []
+
+
+def test_search_and_filters(scene: Scene, browse: Browse) -> None:
+    """Each leaves what fits, all of them together what fits all; the picture fades the rest."""
+    shown = look(browse, scene, "image-af3")
+    every = len(shown.rows())
+    search = shown.page.get_by_role("searchbox", name="Search deploys")
+    search.fill("RELEASE-4")
+    expect(shown.table.locator("tbody tr")).to_have_count(4)
+    shown.page.get_by_label("Status", exact=True).select_option("failed")
+    expect(shown.table.locator("tbody tr")).to_have_count(1)
+    expect(
+        shown.page.get_by_text(re.compile(r"^1 of \d+ deploys read so far, all there are"))
+    ).to_be_visible()
+    assert shown.picture.locator("svg .rbk-faint").count() > 0
+    shown.page.get_by_role("button", name="Clear").click()
+    shown.page.get_by_label("Only possible targets").check()
+    expect(shown.row("release-42")).to_be_visible()
+    assert 0 < len(shown.rows()) < every
+    assert all("Possible" in row for row in shown.rows())
+    shown.page.get_by_label("Only possible targets").uncheck()
+    shown.page.get_by_label("Runtime", exact=True).select_option("3.1-8")
+    expect(shown.row("release-44")).to_be_hidden()
+    assert all("3.1-8" in row for row in shown.rows())
+
+
+def test_ten_thousand_deploys(scene: Scene, browse: Browse) -> None:
+    """More are read as one scrolls, and a search goes on on its own; the browser draws only what is near."""
+    shown = look(browse, scene, "ten-thousand")
+    shown.page.get_by_role("button", name="Load older deploys").scroll_into_view_if_needed()
+    expect(shown.page.get_by_text(re.compile(r"^(2|3|4)\d\d deploys\."))).to_be_visible()
+    shown.page.get_by_role("searchbox", name="Search deploys").fill("build-09333")
+    expect(shown.row("build-09333")).to_be_visible()
+    shown.page.get_by_role("button", name="Clear").click()
+    expect(shown.row("build-09999")).to_be_visible()
+    read = shown.page.locator(".rbk-more [role=status]").inner_text()
+    assert int(read.split()[0]) > 650
+    assert shown.table.locator("tr[data-deploy]").count() < 250
+
+
+def test_the_picture_by_keyboard(scene: Scene, browse: Browse) -> None:
+    """One stop for the tabulator; the arrows move from deploy to deploy, Enter finds it in the list."""
+    shown = look(browse, scene, "image-af3")
+    deploys = shown.picture.get_by_role("button")
+    expect(deploys.last).to_have_attribute("tabindex", "0")
+    assert shown.picture.locator("button[tabindex='0']").count() == 1
+    deploys.last.focus()
+    for _ in range(2):
+        shown.page.keyboard.press("ArrowLeft")
+    focused = shown.picture.locator("button:focus")
+    expect(focused).to_have_attribute(
+        "aria-label", re.compile("^release-42 · Runtime 3.3-2 · .* can be rolled back to$")
+    )
+    shown.page.keyboard.press("Enter")
+    expect(shown.row("release-42")).to_be_focused()
+
+
+def test_a_picture_of_runtimes_and_rollbacks(scene: Scene, browse: Browse) -> None:
+    """A lane for each Runtime, the newest on top; an arc for each rollback."""
+    shown = look(browse, scene, "after-rollback")
+    lanes = shown.picture.get_by_role("list", name="Runtime versions, newest first")
+    runtimes = {deploy["runtimeVersion"] for deploy in scene.deploys("after-rollback")}
+    assert set(lanes.get_by_role("listitem").all_inner_texts()) == runtimes
+    assert shown.picture.locator(".rbk-arc").count() == 1
+
+
+def test_times_are_in_the_persons_zone(scene: Scene, browse: Browse) -> None:
+    """As Airflow's own clock is set, with the time in UTC on hovering."""
+    page = browse(scene.url("image-af3"), zone="Asia/Tokyo")
+    if airflow_major() < 3:  # there, the zone is chosen in the menu
+        page.evaluate("localStorage.setItem('selected-timezone', 'Asia/Tokyo')")
+        page.reload()
+    when = HistoryPage(page).wait().row("release-44").locator("time").first
+    made = datetime.fromisoformat(when.get_attribute("datetime") or "")
+    assert when.inner_text() == made.astimezone(ZoneInfo("Asia/Tokyo")).strftime("%Y-%m-%d %H:%M")
+    assert when.get_attribute("title") == made.astimezone(ZoneInfo("UTC")).strftime("%Y-%m-%d %H:%M:%S UTC")
+    expect(page.get_by_text("(Asia/Tokyo)")).to_be_visible()
+
+
+def test_an_empty_history(scene: Scene, browse: Browse) -> None:
+    """It says that nothing was deployed yet."""
+    page = browse(scene.url("no-deploys"))
+    expect(page.get_by_text("No deploys yet")).to_be_visible()
+
+
+def test_an_expired_token(scene: Scene, browse: Browse) -> None:
+    """It says so, and what to do; with a new token, trying again is enough."""
+    scene.sandbox.settings(expired_tokens=["editor"])
+    page = browse(scene.url("image-af3"))
+    expect(page.get_by_role("alert")).to_contain_text("token has expired")
+    scene.sandbox.settings(expired_tokens=[])
+    again, shown = page.get_by_role("button", name="Try again"), HistoryPage(page)
+    shown.persist(
+        shown.table.is_visible, lambda: again.click(force=True, timeout=1000) if again.is_visible() else None
+    )
+
+
+def test_a_platform_that_is_down_keeps_what_was_read(scene: Scene, browse: Browse) -> None:
+    """What was read stays, with a word on its age; trying again brings the news."""
+    shown = look(browse, scene, "image-af3")
+    scene.sandbox.fault("status", status=503, count=None)
+    alert = shown.page.get_by_role("alert")
+    shown.persist(alert.is_visible, shown.refresh)
+    expect(alert).to_contain_text("The platform cannot be reached")
+    expect(alert).to_contain_text("is still shown below")
+    expect(shown.row("release-44")).to_be_visible()
+    scene.sandbox.clear_faults()
+    scene.sandbox.land_deploy("image-af3", tag="release-45")
+    shown.persist(shown.row("release-45").is_visible, shown.refresh)
+    expect(alert).to_be_hidden()
+
+
+def test_what_speaks_against_every_rollback_is_said_once_on_top(scene: Scene, browse: Browse) -> None:
+    """With what to do about it."""
+    page = browse(scene.url("rollback-disabled"))
+    notice = page.locator(".rbk-box", has_text="This Deployment cannot be rolled back now")
+    expect(notice).to_contain_text("Rollbacks are switched off")
+    expect(notice).to_contain_text("Switch on the toggle")
+    expect(HistoryPage(page).table.get_by_role("button", name="Roll back to")).to_have_count(0)

@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Planning a rollback and carrying it out in a real browser."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from playwright.sync_api import Route, expect
+
+from tests.ui.browser.airflow import ANA, VIC
+from tests.ui.browser.conftest import DAG_ID, MILLISECONDS_TO_WAIT, Browse, Scene
+from tests.ui.browser.history_page import HistoryPage, look
+
+pytestmark = [pytest.mark.processes, pytest.mark.timeout(900)]
+
+expect.set_options(timeout=MILLISECONDS_TO_WAIT)
+
+WHY = "Invoices are doubled"
+STARTS = re.compile(r"/(dagRuns|api/runs/[^/]+)$")
+
+
+def test_look_plan_roll_back_and_watch_it_finish(scene: Scene, browse: Browse) -> None:
+    """The plan says what happens; a Dag run with one's own name does it; its deploy ends up on top."""
+    runs, before = scene.airflow.trigger_count(DAG_ID), scene.deploys("image-af3")
+    shown = look(browse, scene, "image-af3")
+    dialog = shown.open_plan("release-42")
+    for text in ("release-44", "→ release-42", "Not rolled back", "environment variables", "To undo"):
+        expect(dialog).to_contain_text(text)
+    expect(dialog).to_contain_text("deployment.images.push")
+
+    shown.press_roll_back()
+    expect(dialog.get_by_text("Say why.")).to_be_visible()
+    expect(dialog.get_by_label("Why?")).to_be_focused()
+    assert scene.airflow.trigger_count(DAG_ID) == runs
+
+    shown.describe(WHY)
+    shown.press_roll_back()
+    expect(shown.page.locator("#rbk-progress")).to_be_focused()
+    assert "runs release-42 again" in shown.wait_for_end("Rolled back")
+    top = shown.table.locator("tbody tr").first
+    for text in (WHY, "back to release-42", "runs now"):
+        expect(top).to_contain_text(text)
+    expect(shown.row("Release 44")).to_contain_text("rolled back from")
+    href = shown.progress.get_by_role("link", name="Dag run").get_attribute("href") or ""
+    assert DAG_ID in href
+
+    after = scene.deploys("image-af3")
+    assert len(after) == len(before) + 1
+    assert after[0]["rollbackFromId"] == before[2]["id"]
+    assert scene.airflow.trigger_count(DAG_ID) == runs + 1
+    assert ANA.name in [owner for _, owner in scene.airflow.audit(DAG_ID)]
+
+
+def test_from_airflow_3_to_2_the_name_is_typed(scene: Scene, browse: Browse) -> None:
+    """What is lost comes first and in red; without the name, exactly, nothing starts."""
+    runs = scene.airflow.trigger_count(DAG_ID)
+    shown = look(browse, scene, "moved-to-af3")
+    dialog = shown.open_plan("release-42")
+    first = dialog.locator(".rbk-box").first
+    expect(first).to_contain_text("From Airflow 3 back to Airflow 2")
+    expect(first).to_contain_text("erased from the metadata database")
+    shown.describe(WHY)
+    name = dialog.get_by_label("type the Deployment's name")
+    name.fill("Moved")
+    shown.press_roll_back()
+    expect(name).to_have_attribute("aria-invalid", "true")
+    expect(name).to_be_focused()
+    assert scene.airflow.trigger_count(DAG_ID) == runs
+    name.fill("Moved to Airflow 3")
+    shown.press_roll_back()
+    assert "runs release-42 again" in shown.wait_for_end("Rolled back")
+    expect(shown.page.get_by_role("region", name="Moved to Airflow 3")).to_contain_text("13.2.0")
+
+
+def test_escape_leaves_everything_as_it_is(scene: Scene, browse: Browse) -> None:
+    """And brings one back to the button that one came from."""
+    shown = look(browse, scene, "image-af3")
+    shown.open_plan("release-42")
+    shown.page.keyboard.press("Escape")
+    expect(shown.dialog).to_be_hidden()
+    expect(shown.row("release-42").get_by_role("button")).to_be_focused()
+
+
+def test_a_viewer_plans_and_is_told_why_that_is_all(scene: Scene, browse: Browse) -> None:
+    """No button starts anything, with the reason on top and in the dialog."""
+    shown = look(browse, scene, "image-af3", VIC)
+    expect(shown.page.get_by_text("You can look and plan, but not roll back")).to_be_visible()
+    shown.row("release-42").get_by_role("button", name="Plan… to release-42").click()
+    expect(shown.dialog).to_contain_text("→ release-42")
+    expect(shown.dialog).to_contain_text(f"the right to trigger the Dag {DAG_ID}")
+    expect(shown.dialog.get_by_role("button", name="Roll back to")).to_be_disabled()
+    expect(shown.dialog.get_by_label("Why?")).to_have_count(0)
+
+
+def test_a_viewer_who_starts_all_the_same_is_refused(scene: Scene, browse: Browse) -> None:
+    """With somebody else's plan in the browser: Airflow says no, and the page says it in words."""
+    runs = scene.airflow.trigger_count(DAG_ID)
+    other = look(browse, scene, "image-af3")
+    with other.page.expect_response(re.compile("/api/plan")) as answered:
+        other.open_plan("release-42")
+    plan = answered.value.text()
+
+    shown = look(browse, scene, "image-af3", VIC)
+    shown.page.route(
+        re.compile("/api/plan"), lambda route: route.fulfill(body=plan, content_type="application/json")
+    )
+    shown.row("release-42").get_by_role("button", name="Plan… to release-42").click()
+    shown.describe(WHY)
+    shown.press_roll_back()
+    expect(shown.dialog.get_by_role("alert")).to_contain_text("You may not do this")
+    assert scene.airflow.trigger_count(DAG_ID) == runs
+
+
+def test_a_plan_for_what_no_longer_runs(scene: Scene, browse: Browse) -> None:
+    """A deploy that landed since one looked: the dialog says so and shows the history as it is now."""
+    shown = look(browse, scene, "image-af3")
+    scene.sandbox.land_deploy("image-af3", tag="repair")
+    alert = shown.dialog.get_by_role("alert")
+
+    def plan_anew() -> None:
+        if shown.dialog.is_visible():
+            shown.page.keyboard.press("Escape")
+        shown.open_dialog("release-42")
+
+    shown.persist(alert.is_visible, plan_anew)
+    expect(alert).to_contain_text("Another deploy landed meanwhile")
+    shown.dialog.get_by_role("button", name="Show the history as it is now").click()
+    expect(shown.dialog).to_be_hidden()
+    expect(shown.row("repair")).to_be_visible()
+
+
+def test_a_start_after_another_deploy_is_refused(scene: Scene, browse: Browse) -> None:
+    """A deploy that landed while one was typing: the run submits nothing, and the page says why."""
+    before = scene.deploys("dag-deploy-af3")
+    shown = look(browse, scene, "dag-deploy-af3")
+    shown.open_plan("release-42")
+    shown.describe(WHY)
+    scene.sandbox.land_deploy("dag-deploy-af3", tag="repair")
+    shown.press_roll_back()
+    said = shown.wait_for_end("The rollback was refused")
+    assert "repair" in said
+    assert "Nothing was changed" in said
+    assert len(scene.deploys("dag-deploy-af3")) == len(before) + 1
+
+
+def test_a_rollback_that_the_platform_does_not_finish(scene: Scene, browse: Browse) -> None:
+    """The page tells the platform's reason."""
+    scene.sandbox.next_rollbacks({"outcome": "FAILED", "seconds": 1, "reason": "no space left on node"})
+    shown = look(browse, scene, "image-af3")
+    shown.open_plan("release-42")
+    shown.describe(WHY)
+    shown.press_roll_back()
+    assert "no space left on node" in shown.wait_for_end("The rollback failed")
+
+
+def test_while_somebody_elses_deploy_goes_on_nothing_starts(scene: Scene, browse: Browse) -> None:
+    """The buttons say why, and work again by themselves when it is over."""
+    landing = scene.sandbox.land_deploy("image-af3", tag="release-45", seconds=3600)
+    shown = look(browse, scene, "image-af3")
+    expect(shown.page.get_by_text("A deploy is going on", exact=True)).to_be_visible()
+    button = shown.row("release-42").get_by_role("button", name="to release-42")
+    expect(button).to_have_attribute("aria-disabled", "true")
+    expect(button).to_have_attribute(
+        "title", re.compile("is going on. Rolling back is possible when it has ended")
+    )
+    button.click(force=True)
+    expect(shown.dialog).to_have_count(0)
+    scene.sandbox.change_deploy("image-af3", landing["id"], outcome="DEPLOYED", seconds=0)
+    expect(button).to_have_attribute("aria-disabled", "false")
+    expect(shown.row("release-45")).to_contain_text("runs now")
+
+
+def test_a_lost_answer_does_not_start_two_runs(scene: Scene, browse: Browse) -> None:
+    """Who presses again follows the run that the first press started."""
+    runs = scene.airflow.trigger_count(DAG_ID)
+    lost: list[int] = []
+
+    def lose_the_first_answer(route: Route) -> None:
+        if route.request.method != "POST" or lost:
+            route.continue_()
+            return
+        lost.append(route.fetch().status)
+        route.abort()
+
+    shown = look(browse, scene, "image-af3")
+    shown.page.route(STARTS, lose_the_first_answer)
+    shown.open_plan("release-42")
+    shown.describe(WHY)
+    shown.press_roll_back()
+    expect(shown.dialog.get_by_role("alert")).to_contain_text(
+        "it is not known whether the Dag run was started"
+    )
+    shown.press_roll_back()
+    shown.wait_for_end("Rolled back")
+    assert lost == [200]
+    assert scene.airflow.trigger_count(DAG_ID) == runs + 1
+
+
+def test_no_token_reaches_the_browser(scene: Scene, browse: Browse) -> None:
+    """Nothing that the page receives holds the connection's token."""
+    token = scene.sandbox.connection()["password"]
+    received: list[str] = []
+    page = browse(scene.url())
+    page.on("response", lambda answer: received.append(answer.text()) if "/rollback/" in answer.url else None)
+    page.goto(scene.url("image-af3"))
+    shown = HistoryPage(page)
+    shown.wait_for_history_of(scene, "image-af3")
+    shown.open_plan("release-42")
+    assert len(received) >= 3
+    assert token not in json.dumps(received)
+    assert token not in page.content()

@@ -1,0 +1,307 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who may do what, asked of Airflow's own web server on either line."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import pytest
+
+from airflow_rollback_provider.compat import AIRFLOW_3
+from airflow_rollback_provider.sandbox.process import SandboxProcess
+from airflow_rollback_provider.ui.service import Service
+from tests.support.leaks import Evidence
+from tests.ui.sites import PAGE, PREFIX, Site
+
+OTHER_SITES = ("cross-site", "same-site", "none")
+ROUTES = {f"{PREFIX}/api/{name}" for name in ("places", "history", "plan")}
+
+
+def test_the_routes_are_those_that_are_known(site: Site) -> None:
+    """What the tests below go through is what the server has, and nothing but a start changes anything."""
+    routes = site.routes()
+    assert {path for _, path in routes} > ROUTES
+    changing = [(method, path) for method, path in routes if method != "GET"]
+    assert changing == ([] if AIRFLOW_3 else [("POST", f"{PREFIX}/api/runs/example_manual_rollback")])
+
+
+@pytest.mark.matrix
+def test_every_route_refuses_an_anonymous_caller(site: Site) -> None:
+    """Airflow protects nothing that a plugin brings along: each route is asked."""
+    for method, path in site.routes():
+        answer = site.ask(path, None, method=method)
+        if path == PAGE:
+            assert (answer.status, "/login/" in answer.headers["location"]) == (302, True)
+        elif method == "POST":  # the CSRF token is checked before anything else
+            assert answer.status == 400
+        else:
+            assert (answer.status, answer.code) == (401, "NOT-LOGGED-IN"), path
+
+
+def test_a_start_refuses_an_anonymous_caller(site: Site) -> None:
+    """Also with somebody else's CSRF token, and also where the start is Airflow's own route."""
+    path = "/api/v2/dags/example_manual_rollback/dagRuns" if AIRFLOW_3 else _START
+    assert site.start(None, path, {"logical_date": None, "conf": {}}).status in (400, 401)
+
+
+_START = f"{PREFIX}/api/runs/example_manual_rollback"
+
+
+@pytest.mark.matrix
+def test_every_route_refuses_who_may_not_see_the_page(site: Site) -> None:
+    """Being logged in is not enough."""
+    for method, path in site.routes():
+        if method != "GET":
+            continue
+        answer = site.ask(path, "stranger")
+        if path == PAGE:
+            assert (answer.status, answer.headers["location"]) == (302, "/home")
+        else:
+            assert (answer.status, answer.code) == (403, "NO-ACCESS"), path
+
+
+@pytest.mark.parametrize("where", OTHER_SITES)
+def test_every_route_refuses_other_sites(site: Site, where: str) -> None:
+    """An administrator's browser that another site makes ask gets nothing."""
+    for method, path in site.routes():
+        if method == "GET" and path != PAGE:
+            answer = site.ask(path, "admin", headers={"Sec-Fetch-Site": where})
+            assert (answer.status, answer.code) == (403, "CROSS-SITE"), path
+
+
+@pytest.mark.parametrize("headers", [{}, {"Sec-Fetch-Site": "same-origin"}], ids=["no browser", "own page"])
+def test_airflows_own_pages_are_answered(site: Site, headers: dict[str, str]) -> None:
+    """So are programs that are no browser."""
+    assert site.ask(f"{PREFIX}/api/places", "admin", headers=headers).status == 200
+
+
+@pytest.mark.parametrize("path", ["docs", "redoc", "openapi.json", "api", "api/places/x"])
+def test_nothing_else_is_there(site: Site, path: str) -> None:
+    """Above all no page that describes the routes to anybody."""
+    assert site.ask(f"{PREFIX}/{path}", "admin").status == 404
+
+
+@pytest.mark.matrix
+def test_a_reader_sees_the_history(site: Site, billing: dict[str, str]) -> None:
+    """Reading takes the right to see the page alone."""
+    answer = site.ask(f"{PREFIX}/api/history", "reader", query=billing)
+    assert answer.status == 200
+    assert answer.json["head"]["name"] == "Billing"
+    assert answer.headers["cache-control"] == "no-store"
+
+
+def test_a_reader_is_told_that_rolling_back_takes_more(
+    site: Site, billing: dict[str, str], rollback_dag: str
+) -> None:
+    """The page says so beforehand, and gives no way to start it."""
+    (place,) = site.ask(f"{PREFIX}/api/places", "reader").json["places"]
+    assert not place["may_roll_back"]
+    assert f"right to trigger the Dag {rollback_dag}" in place["reason"]
+    plan = site.ask(f"{PREFIX}/api/plan", "reader", query={**billing, "target": _target(site, billing)}).json
+    assert (plan["may_roll_back"], plan["start"]) == (False, None)
+    assert plan["plan"]["allowed"]
+
+
+def test_an_administrator_may_roll_back(site: Site, rollback_dag: str) -> None:
+    """The rights are those on the Dag."""
+    (place,) = site.ask(f"{PREFIX}/api/places", "admin").json["places"]
+    assert (place["may_roll_back"], place["reason"], place["dag_id"]) == (True, None, rollback_dag)
+
+
+@pytest.mark.parametrize(
+    "query", [{"connection": "apc", "deployment": "x"}, {"connection": "x", "deployment": "x"}]
+)
+def test_nothing_else_can_be_reached(
+    site: Site, rollback_sandbox: SandboxProcess, query: dict[str, str]
+) -> None:
+    """What is not offered is not there, for an administrator neither."""
+    rollback_sandbox.clear_requests()
+    for path in ("history", "plan"):
+        answer = site.ask(f"{PREFIX}/api/{path}", "admin", query={**query, "target": "x"})
+        assert (answer.status, answer.code) == (404, "NOT-OFFERED")
+    assert rollback_sandbox.requests() == []
+
+
+def test_no_token_reaches_the_browser(site: Site, billing: dict[str, str]) -> None:
+    """Neither in an answer nor in its headers, whatever is asked."""
+    evidence = Evidence()
+    target = _target(site, billing)
+    for path, query in (("places", {}), ("history", billing), ("plan", {**billing, "target": target})):
+        answer = site.ask(f"{PREFIX}/api/{path}", "admin", query=query)
+        assert answer.status == 200
+        evidence.add(path, answer.text)
+        evidence.add(path, answer.headers)
+    evidence.require_clean()
+
+
+def test_a_defect_of_ours_tells_nothing(
+    site: Site, billing: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What failed is for the log."""
+
+    def fail(*_: Any) -> None:
+        raise ZeroDivisionError("inner workings")
+
+    monkeypatch.setattr(Service, "history", fail)
+    answer = site.ask(f"{PREFIX}/api/history", "admin", query=billing)
+    assert (answer.status, answer.code) == (500, "FAILED")
+    assert "inner" not in answer.text
+
+
+def test_the_platform_is_asked_by_no_other_page(site: Site, rollback_sandbox: SandboxProcess) -> None:
+    """Neither Airflow's start nor the list of Deployments asks for anything."""
+    rollback_sandbox.clear_requests()
+    for path in ("/", "/api/v2/plugins" if AIRFLOW_3 else "/home", f"{PREFIX}/api/places"):
+        assert site.ask(path, "admin").status in (200, 302)
+    assert rollback_sandbox.requests() == []
+
+
+def _target(site: Site, billing: dict[str, str]) -> str:
+    rows = site.ask(f"{PREFIX}/api/history", "admin", query=billing).json["rows"]
+    return str(next(row["id"] for row in rows if row["can_roll_back"]))
+
+
+# -- starting ------------------------------------------------------------------------------------------
+
+
+def _start_of(site: Site, billing: dict[str, str]) -> dict[str, Any]:
+    target = _target(site, billing)
+    start: dict[str, Any] = site.ask(f"{PREFIX}/api/plan", "admin", query={**billing, "target": target}).json[
+        "start"
+    ]
+    start["body"]["conf"]["description"] = "Orders fail"
+    return start
+
+
+def _audit(dag_id: str) -> list[tuple[str, str | None]]:
+    """Who did what to a Dag, oldest first, from Airflow's audit log."""
+    from airflow.models.log import Log
+    from airflow.utils.session import create_session
+
+    with create_session() as session:
+        rows = session.query(Log).filter(Log.dag_id == dag_id).order_by(Log.id).all()
+        return [(row.event, row.owner) for row in rows]
+
+
+@pytest.mark.matrix
+def test_a_start_is_a_run_with_its_person_in_the_audit_log(
+    site: Site, billing: dict[str, str], rollback_dag: str
+) -> None:
+    """The run carries the guard against deploys that landed meanwhile, and its state can be followed."""
+    start = _start_of(site, billing)
+    before = _audit(rollback_dag)
+    answer = site.start("admin", start["url"], start["body"])
+    assert answer.status == 200, answer.text
+    assert answer.json["state"] == "queued"
+    run_id = answer.json["dag_run_id"]
+    assert _conf(rollback_dag, run_id) == start["body"]["conf"]
+    assert start["body"]["conf"]["expected_current"]
+    (line,) = _audit(rollback_dag)[len(before) :]
+    assert line == ("trigger_dag_run" if AIRFLOW_3 else "trigger", "admin")
+    shown = site.ask(start["run_url"].replace("{run_id}", run_id), "admin")
+    assert (shown.json["dag_run_id"], shown.json["state"]) == (run_id, "queued")
+
+
+def _conf(dag_id: str, run_id: str) -> Any:
+    from airflow.models.dagrun import DagRun
+
+    (run,) = DagRun.find(dag_id=dag_id, run_id=run_id)
+    return run.conf
+
+
+@pytest.mark.matrix
+def test_who_presses_again_starts_no_other_run(
+    site: Site, billing: dict[str, str], rollback_dag: str
+) -> None:
+    """After an answer was lost: the page names the run, and Airflow takes a name once."""
+    start = _start_of(site, billing)
+    start["body"]["dag_run_id"] = f"deploy_history__{uuid.uuid4()}"
+    first = site.start("admin", start["url"], start["body"])
+    assert (first.status, first.json["dag_run_id"]) == (200, start["body"]["dag_run_id"])
+    assert site.start("admin", start["url"], start["body"]).status == 409
+    shown = site.ask(start["run_url"].replace("{run_id}", start["body"]["dag_run_id"]), "admin")
+    assert shown.json["state"] == "queued"
+
+
+@pytest.mark.matrix
+def test_a_start_refuses_a_reader(site: Site, billing: dict[str, str], rollback_dag: str) -> None:
+    """The server refuses it, whatever the page shows."""
+    start = _start_of(site, billing)
+    assert site.start("reader", start["url"], start["body"]).status == 403
+
+
+@pytest.mark.parametrize("person", ["reader", "admin"])
+def test_a_dag_that_is_paused_or_unknown_is_not_started(
+    site: Site, rollback_dag: str, monkeypatch: pytest.MonkeyPatch, person: str
+) -> None:
+    """A run of it would not begin; the page says which Dag and why."""
+    from airflow.models.dag import DagModel
+
+    def reason() -> str:
+        return str(site.ask(f"{PREFIX}/api/places", person).json["places"][0]["reason"])
+
+    _pause(rollback_dag, paused=True)
+    try:
+        assert ("is paused" in reason()) is (person == "admin")
+    finally:
+        _pause(rollback_dag, paused=False)
+    monkeypatch.setattr(DagModel, "get_current", classmethod(lambda *_: None))
+    assert ("has no Dag" in reason()) is (person == "admin")
+
+
+def _pause(dag_id: str, *, paused: bool) -> None:
+    from airflow.models.dag import DagModel
+    from airflow.utils.session import create_session
+
+    with create_session() as session:
+        session.query(DagModel).filter(DagModel.dag_id == dag_id).update({"is_paused": paused})
+
+
+@pytest.mark.skipif(AIRFLOW_3, reason="Airflow 3 starts runs by its own API")
+class TestStartInAirflow2:
+    """The one route of ours that changes something."""
+
+    def test_it_takes_the_csrf_token(self, site: Site, billing: dict[str, str], rollback_dag: str) -> None:
+        """Without it Airflow refuses the request before we see it."""
+        start = _start_of(site, billing)
+        assert site.ask(start["url"], "admin", method="POST", body=start["body"]).status == 400
+
+    def test_it_refuses_other_sites(self, site: Any, billing: dict[str, str], rollback_dag: str) -> None:
+        """Also with the token."""
+        start = _start_of(site, billing)
+        headers = {"X-CSRFToken": site.csrf_token(site.client("admin"), PAGE), "Sec-Fetch-Site": "cross-site"}
+        answer = site.ask(start["url"], "admin", method="POST", body=start["body"], headers=headers)
+        assert (answer.status, answer.code) == (403, "CROSS-SITE")
+
+    @pytest.mark.parametrize(
+        "body", [None, [], {}, {"conf": "text"}, {"conf": {}, "dag_run_id": "scheduled__x"}]
+    )
+    def test_it_takes_json_alone(self, site: Site, rollback_dag: str, body: Any) -> None:
+        """A form of another page cannot be one."""
+        answer = site.start("admin", f"{PREFIX}/api/runs/{rollback_dag}", body)
+        assert (answer.status, answer.code) == (400, "BAD-REQUEST")
+
+    @pytest.mark.parametrize("change", [{"rollback_conn_id": "other"}, {"deployment_id": "other"}])
+    def test_it_starts_what_is_offered_alone(
+        self, site: Site, billing: dict[str, str], rollback_dag: str, change: dict[str, str]
+    ) -> None:
+        """It is no way to reach another connection."""
+        start = _start_of(site, billing)
+        start["body"]["conf"] |= change
+        answer = site.start("admin", start["url"], start["body"])
+        assert (answer.status, answer.code) == (404, "NOT-OFFERED")
+
+    def test_what_airflow_refuses_is_told(
+        self, site: Site, billing: dict[str, str], rollback_dag: str
+    ) -> None:
+        """A description that the Dag does not take, for example."""
+        start = _start_of(site, billing)
+        start["body"]["conf"]["description"] = ""
+        answer = site.start("admin", start["url"], start["body"])
+        assert (answer.status, answer.code) == (400, "BAD-REQUEST")
+        assert "description" in answer.json["error"]["message"]
+
+    def test_a_run_that_is_not_there(self, site: Site, rollback_dag: str) -> None:
+        """There is nothing to be told of it."""
+        assert site.ask(f"{PREFIX}/api/runs/{rollback_dag}/x", "admin").status == 404

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the page offers, from Airflow's configuration."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from airflow_rollback_provider.operators import whereabouts
+from airflow_rollback_provider.ui.config import (
+    DEFAULT_DAG,
+    OPTION,
+    SECTION,
+    InvalidOffer,
+    Place,
+    parse_places,
+    read_places,
+)
+
+
+def test_the_shortest_form() -> None:
+    """A list of Deployments is enough: they are called what they are named, and the example Dag does it."""
+    assert parse_places('{"apc": ["a", "b"]}') == (
+        Place("apc", "a", "a", DEFAULT_DAG),
+        Place("apc", "b", "b", DEFAULT_DAG),
+    )
+
+
+def test_everything_said() -> None:
+    """Deployments can have labels, connections a Dag of their own."""
+    told = {"one": {"deployments": {"a": "Billing"}, "rollback_dag": "mine"}, "two": {"deployments": ["b"]}}
+    assert parse_places(json.dumps(told)) == (
+        Place("one", "a", "Billing", "mine"),
+        Place("two", "b", "b", DEFAULT_DAG),
+    )
+
+
+@pytest.mark.parametrize("text", ["", "  \n", "{}"])
+def test_nothing_is_offered_by_default(text: str) -> None:
+    """Without a setting the page reaches no connection."""
+    assert parse_places(text) == ()
+
+
+@pytest.mark.parametrize(
+    ("told", "complaint"),
+    [
+        ('{"apc": [', "is not JSON"),
+        ('["apc"]', "must be a JSON object"),
+        ({"apc": "billing"}, "a JSON object or a list"),
+        ({"apc": [1]}, "must be a text"),
+        ({"apc": [" "]}, "must be a text"),
+        ({"apc": {"deployments": {"a": None}}}, "must be a text"),
+        ({"apc": {"rollback_dag": "d"}}, "a JSON object or a list"),
+        ({"apc": {"deployments": [], "dag": "d"}}, "unknown field 'dag'"),
+        ({"apc": {"deployments": ["a"], "rollback_dag": 1}}, "must be a text"),
+        ({"": ["a"]}, "must be a text"),
+    ],
+)
+def test_what_cannot_be_read_is_named(told: Any, complaint: str) -> None:
+    """The complaint names the setting, what is wrong with it and a form that is right."""
+    text = told if isinstance(told, str) else json.dumps(told)
+    with pytest.raises(InvalidOffer, match=complaint) as caught:
+        parse_places(text)
+    assert f"[{SECTION}] {OPTION}" in str(caught.value)
+    assert "stellar-orbit-4821" in str(caught.value)
+
+
+def test_it_is_read_from_airflows_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As every setting it can come from the environment, and it is read anew each time."""
+    name = f"AIRFLOW__{SECTION}__{OPTION}".upper()
+    assert read_places() == ()
+    monkeypatch.setenv(name, '{"apc": ["a"]}')
+    assert [place.deployment for place in read_places()] == ["a"]
+
+
+def test_the_package_has_one_section() -> None:
+    """The operator reads its setting from the same section."""
+    assert whereabouts.SECTION == SECTION

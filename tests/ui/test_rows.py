@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rows say by themselves whether one can roll back to them, and why not."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_rollback_provider.domain.deploys import Access, Deploy, Mechanism
+from airflow_rollback_provider.domain.errors import DeployNotFound
+from airflow_rollback_provider.domain.history import History
+from airflow_rollback_provider.domain.intent import describe
+from airflow_rollback_provider.domain.plan import make_plan
+from airflow_rollback_provider.domain.targets import Target
+from airflow_rollback_provider.platforms.base import Page, Survey
+from airflow_rollback_provider.ui.rows import Judge, Leaving, matches, told
+from tests.domain.builders import BAD, FULL_ACCESS, GOING, HOUSTON, NOW, ODD, OK, deploy, deployment, rollback
+
+
+def judge(*oldest_first: Deploy, access: Access = FULL_ACCESS, **values: Any) -> Judge:
+    """A judge of this history."""
+    newest_first = tuple(reversed(oldest_first))
+    survey = Survey(deployment(**values), access, Page(newest_first, None), NOW)
+    return Judge(survey, HOUSTON, newest_first)
+
+
+D1, D2, D3 = deploy("d1", 4, runtime_version="13.1.0"), deploy("d2", 3), deploy("d3", 2)
+
+_RUNTIMES = st.sampled_from([None, "12.1.0", "13.2.0", "3.0-4", "3.1-1", "3.1-2", "3.3-2"])
+_KINDS = st.sampled_from([OK, OK, OK, BAD, GOING, ODD])
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> list[Deploy]:
+    """Histories of deploys and rollbacks, oldest first, with at least one that succeeded."""
+    rows: list[Deploy] = []
+    for number in range(draw(st.integers(1, 7))):
+        name, age = f"d{number}", 200.0 / (number + 1)
+        values = {"status": draw(_KINDS), "mechanism": draw(st.sampled_from(list(Mechanism)))}
+        if rows and draw(st.booleans()):
+            rows.append(rollback(name, draw(st.sampled_from(rows)), age, **values))
+        else:
+            content = draw(st.sampled_from([name, "a", None]))
+            rows.append(
+                deploy(name, age, image=content, dags=content, runtime_version=draw(_RUNTIMES), **values)
+            )
+    return rows
+
+
+@given(histories(), st.sampled_from(list(Mechanism)), st.sampled_from([None, True, False]), _RUNTIMES)
+def test_a_row_says_what_its_plan_would_say(
+    rows: list[Deploy], mechanism: Mechanism, switched_on: bool | None, runtime: str | None
+) -> None:
+    """No rule is written twice: row and plan agree on every reason, its words included."""
+    access = Access(FULL_ACCESS.permissions, switched_on, "flag", True)
+    where = {"mechanism": mechanism, "runtime": runtime}
+    by_rows = judge(*rows, access=access, **where)
+    for target in rows:
+        history = History(reversed(rows))
+        list(history)
+        row = by_rows.row(target, None)
+        try:
+            plan = make_plan(
+                deployment(**where),
+                history,
+                target=Target("id", target.id),
+                scope=None,
+                access=access,
+                capabilities=HOUSTON,
+                now=NOW,
+            )
+        except DeployNotFound:
+            assert [reason["code"] for reason in row["reasons"]] == ["NOTHING-RUNS"]
+            continue
+        assert row["reasons"] == plan.to_dict()["failed_checks"]
+        assert row["can_roll_back"] is plan.allowed
+        assert (row["crosses_major"], row["downgrade"]) == (plan.needs_acknowledgement, plan.downgrade)
+        json.dumps(row)
+
+
+def test_what_runs_now_is_marked() -> None:
+    """It is the newest that succeeded, whatever came after."""
+    rows = judge(D1, D2, deploy("bad", 1, status=BAD))
+    marked = [rows.row(one, None)["runs_now"] for one in (D1, D2, deploy("bad", 1, status=BAD))]
+    assert marked == [False, True, False]
+
+
+def test_a_row_tells_what_the_platform_told() -> None:
+    """The description without the mark, times with their zone, the words for the mechanism."""
+    made = rollback(
+        "r",
+        D1,
+        description=describe("Orders fail", "0" * 20, 500),
+        created_by="ana",
+        git_commit="1f2e",
+        type="DAG_ONLY",
+    )
+    row = told(made)
+    assert (row["description"], row["created_by"], row["type"]) == ("Orders fail", "ana", "DAG_ONLY")
+    assert (row["runtime"], row["airflow_major"], row["git_commit"]) == ("13.1.0", 2, "1f2e")
+    assert row["created_at"] == (NOW - timedelta(days=0.5)).isoformat()
+    assert row["rollback"] == {"target": "d1", "scope": "image_and_dags"}
+    assert row["mechanism_words"] == "Dag-only deploys"
+    assert told(D1)["rollback"] is None
+
+
+def _left(*oldest_first: Deploy) -> dict[str, str]:
+    leaving = Leaving()
+    found = {one.id: leaving.pass_by(one) for one in reversed(oldest_first)}
+    return {name: by for name, by in found.items() if by is not None}
+
+
+def test_a_rollback_leaves_what_ran_before_it() -> None:
+    """Failed deploys in between did not run, and the target was not left."""
+    failed = deploy("failed", 1.5, status=BAD)
+    assert _left(D1, D2, D3, failed, rollback("r", D1)) == {"d3": "r"}
+
+
+def test_a_rollback_that_did_not_succeed_leaves_nothing() -> None:
+    """What failed or still goes on has changed nothing."""
+    assert _left(D1, D2, rollback("r", D1, status=BAD)) == {}
+    assert _left(D1, D2, rollback("r", D1, status=GOING)) == {}
+
+
+def test_rollbacks_of_rollbacks() -> None:
+    """A rollback that was rolled back from is marked like any other deploy."""
+    first = rollback("r1", D1, 0.9)
+    assert _left(D1, D2, first, rollback("r2", D2, 0.5)) == {"r1": "r2", "d2": "r1"}
+
+
+def test_the_walk_goes_on_from_another_page() -> None:
+    """The rollback at the end of a page left the first deploy of the next one."""
+    ahead = Leaving()
+    ahead.pass_by(rollback("r", D1))
+    assert ahead.rollback == "r"
+    assert Leaving(ahead.rollback).pass_by(D3) == "r"
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ([], True),
+        (["ana"], True),
+        (["orders", "ana"], True),
+        (["orders", "bo"], False),
+        (["1f2e"], True),
+        (["13.1"], True),
+        (["succeeded"], True),
+    ],
+)
+def test_searching_looks_at_every_column(words: list[str], found: bool) -> None:
+    """Each word must be somewhere in the row."""
+    row = told(rollback("r", D1, description="Orders FAIL", created_by="Ana", git_commit="1F2E"))
+    assert matches(row, words) is found

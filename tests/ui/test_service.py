@@ -1,0 +1,618 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The page's answers, from the embedded platform."""
+
+from __future__ import annotations
+
+import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from airflow_rollback_provider.domain.errors import (
+    DeploymentNotFound,
+    DeployNotFound,
+    InvalidConnection,
+    InvalidTarget,
+    PermissionMissing,
+    PlatformUnreachable,
+    RollbackError,
+    StalePlan,
+    TlsFailed,
+    TokenExpired,
+    TokenRefused,
+    UnknownField,
+)
+from airflow_rollback_provider.sandbox.seeds import CASES
+from airflow_rollback_provider.ui.config import InvalidOffer, Place
+from airflow_rollback_provider.ui.problems import Problem, problem_of
+from airflow_rollback_provider.ui.reading import SECONDS_SHARED, SECONDS_SHARED_FOR_OLDER_DEPLOYS
+from airflow_rollback_provider.ui.upstream import Platforms, Upstream
+from tests.support.leaks import Evidence
+from tests.ui.conftest import Page
+
+_SECONDS = 120.0
+
+
+# -- what can be chosen --------------------------------------------------------------------------------
+
+
+def test_places_ask_no_platform(page: Page) -> None:
+    """The list is there at once, with what this person may do, while every platform may be down."""
+    page.places += [Place("apc", "billing", "Billing", "mine"), Place("gone", "orders", "orders", "other")]
+    page.sandbox.clear_requests()
+    answer = page.service.places(3, "ana", lambda dag_id: "You may not." if dag_id == "other" else None)
+    assert answer == {
+        "airflow": 3,
+        "user": {"name": "ana"},
+        "places": [
+            {
+                "connection": "apc",
+                "deployment": "billing",
+                "label": "Billing",
+                "dag_id": "mine",
+                "may_roll_back": True,
+                "reason": None,
+            },
+            {
+                "connection": "gone",
+                "deployment": "orders",
+                "label": "orders",
+                "dag_id": "other",
+                "may_roll_back": False,
+                "reason": "You may not.",
+            },
+        ],
+        "notice": None,
+    }
+    assert page.sandbox.requests() == []
+
+
+def test_nothing_offered(page: Page) -> None:
+    """Without a setting the page says which one is missing."""
+    answer = page.service.places(2, None, page.why_not)
+    assert answer["places"] == []
+    assert answer["notice"]["code"] == "NOTHING-OFFERED"
+    assert "[airflow_rollback] page_connections" in answer["notice"]["remedy"]
+
+
+def test_a_setting_that_cannot_be_read(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page is there and says what is wrong with it."""
+
+    def broken() -> tuple[Place, ...]:
+        raise InvalidOffer("it is not JSON")
+
+    monkeypatch.setattr(page.service, "_offered", broken)
+    answer = page.service.places(3, "ana", page.why_not)
+    assert (answer["places"], answer["notice"]["message"]) == ([], "it is not JSON")
+
+
+# -- the history ---------------------------------------------------------------------------------------
+
+
+def test_the_head(page: Page) -> None:
+    """What the Deployment is, what runs on it and since when."""
+    deployment = page.offer("dag-deploy-af3")
+    head = page.history(deployment)["head"]
+    newest = page.sandbox.deployment("dag-deploy-af3", rows=1)["deploys"][0]
+    assert head["deployment"] == head["id"] == deployment
+    assert (head["name"], head["release_name"]) == ("Orders", "cosmic-dust-5931")
+    assert (head["runtime"], head["mechanism"]) == ("3.3-2", "dag_deploy")
+    assert (head["scope"], head["scopes"]) == ("image_and_dags", ["image_and_dags", "image", "dags"])
+    assert head["running"]["id"] == head["newest_id"] == newest["id"]
+    assert head["running"]["image_tag"] == "release-44"
+    assert head["platform"] == "Astro Private Cloud"
+    assert (head["going_on"], head["obstacles"]) == (None, [])
+    assert head["health"] == "HEALTHY"
+
+
+def test_the_rows(page: Page) -> None:
+    """Newest first; each says whether one can go back to it, and why not."""
+    rows = page.history(page.offer("dag-deploy-af3"))["rows"]
+    assert [row["image_tag"] for row in rows[:4]] == ["release-44", "release-43", "release-42", "release-41"]
+    assert [row["can_roll_back"] for row in rows[:4]] == [False, False, True, True]
+    assert rows[0]["runs_now"]
+    assert [row["reasons"][0]["code"] for row in rows[:2]] == ["TARGET-RUNS-ALREADY", "TARGET-NOT-SUCCEEDED"]
+    assert all(bool(row["reasons"]) is not row["can_roll_back"] for row in rows)
+
+
+def test_rollbacks_are_marked(page: Page) -> None:
+    """An arrow to what a rollback went back to, and a mark on what it left."""
+    rows = page.history(page.offer("after-rollback"))["rows"]
+    undo, bad, good, _ = rows
+    assert undo["rollback"] == {"target": good["id"], "scope": "image_and_dags"}
+    assert [row["rolled_back_by"] for row in rows] == [None, undo["id"], None, None]
+    assert bad["can_roll_back"]
+    assert not good["can_roll_back"]  # it is what runs
+
+
+def test_going_from_airflow_3_to_2(page: Page) -> None:
+    """Each row says that it crosses to another major version."""
+    rows = page.history(page.offer("moved-to-af3"))["rows"]
+    assert not rows[0]["crosses_major"]
+    crossing = [row for row in rows if row["airflow_major"] == 2 and row["can_roll_back"]]
+    assert crossing
+    assert all(row["crosses_major"] and row["downgrade"] for row in crossing)
+
+
+@pytest.mark.parametrize("key", CASES)
+def test_every_deployment_has_a_page(page: Page, key: str) -> None:
+    """Empty, failed, old and long histories are answered, as JSON and without a token."""
+    answer = page.history(page.offer(key))
+    evidence = Evidence()
+    evidence.add("answer", json.loads(json.dumps(answer)))
+    evidence.require_clean()
+    assert len(answer["rows"]) == min(101, len(page.sandbox.deployment(key)["deploys"]))
+
+
+def test_an_empty_history(page: Page) -> None:
+    """Nothing runs, and there is nothing to load."""
+    answer = page.history(page.offer("no-deploys"))
+    assert (answer["rows"], answer["next_cursor"]) == ([], None)
+    assert (answer["head"]["running"], answer["head"]["newest_id"]) == (None, None)
+
+
+def test_nothing_has_succeeded(page: Page) -> None:
+    """Where nothing runs there is nothing to roll back from, and each row says so."""
+    answer = page.history(page.offer("only-failures"))
+    assert answer["head"]["running"] is None
+    assert {row["reasons"][0]["code"] for row in answer["rows"]} == {"NOTHING-RUNS"}
+
+
+def test_what_holds_for_every_deploy_stands_at_the_top(page: Page) -> None:
+    """Rollbacks that are switched off, and volumes, are no matter of a target."""
+    off = page.history(page.offer("rollback-disabled"))["head"]["obstacles"]
+    volume = page.history(page.offer("volume-af3"))["head"]["obstacles"]
+    assert [one["code"] for one in off] == ["ROLLBACK-OFF-ON-DEPLOYMENT"]
+    assert [one["code"] for one in volume] == ["MECHANISM-CANNOT-ROLL-BACK"]
+
+
+def test_a_token_that_may_only_read(page: Page) -> None:
+    """The page shows the history and names the permission that a rollback takes."""
+    page.connect("apc", "viewer")
+    head = page.history(page.offer("image-af3"))["head"]
+    assert [one["code"] for one in head["obstacles"]] == ["PERMISSION-MISSING"]
+    assert "deployment.images.push" in head["obstacles"][0]["reason"]
+
+
+def test_a_rollback_that_goes_on(page: Page) -> None:
+    """Whoever looks sees what goes on, since when and by whom."""
+    deployment = page.offer("image-af3")
+    page.sandbox.land_deploy(deployment, seconds=None, outcome="DEPLOYED", description="Slow", author="bo")
+    going_on = page.history(deployment)["head"]["going_on"]
+    assert (going_on["description"], going_on["rollback"]) == ("Slow", False)
+    assert going_on["created_by"]
+
+
+# -- a long history ------------------------------------------------------------------------------------
+
+
+def test_ten_thousand_deploys(page: Page) -> None:
+    """Every deploy is reached, once, page by page."""
+    deployment = page.offer("ten-thousand")
+    rows = page.whole_history(deployment)
+    assert len({row["id"] for row in rows}) == len(rows) == 10_000
+
+
+def test_reading_on_asks_for_one_page(page: Page) -> None:
+    """The head is not read anew with each page of a history."""
+    deployment = page.offer("ten-thousand")
+    cursor = page.history(deployment)["next_cursor"]
+    page.clock.now += SECONDS_SHARED + 1
+    page.sandbox.clear_requests()
+    assert len(page.history(deployment, cursor=cursor)["rows"]) == 101
+    assert _operations(page) == ["Deploys"]
+
+
+def test_a_search_reaches_the_whole_history(page: Page) -> None:
+    """Each answer holds what was found so far; going on finds the rest."""
+    deployment = page.offer("ten-thousand")
+    oldest = page.sandbox.deployment(deployment, rows=10_000)["deploys"][-1]["id"]
+    first = page.history(deployment, q=oldest)
+    assert (first["rows"], first["scanned"]) == ([], 1010)
+    assert [row["id"] for row in page.whole_history(deployment, q=oldest)] == [oldest]
+
+
+def test_a_search_does_not_fetch_twice(page: Page) -> None:
+    """Another letter in the search box asks the platform for nothing new."""
+    deployment = page.offer("ten-thousand")
+    page.history(deployment, q="zz")
+    page.sandbox.clear_requests()
+    page.history(deployment, q="zzz")
+    assert page.sandbox.requests() == []
+
+
+def test_a_slow_search_answers_with_what_it_has(page: Page) -> None:
+    """Somebody waits: after some seconds there is an answer, and a way to go on."""
+    deployment = page.offer("ten-thousand")
+
+    class Slow:
+        def __call__(self) -> float:
+            page.clock.now += 2
+            return page.clock.now
+
+    page.service._clock = Slow()
+    answer = page.history(deployment, q="zz")
+    assert answer["scanned"] < 1010
+    assert answer["next_cursor"]
+
+
+@pytest.mark.parametrize("show", ["possible", "rollbacks", "failed"])
+def test_filters(page: Page, show: str) -> None:
+    """What a filter shows is what it says, and nothing is lost."""
+    deployment = page.offer("dag-deploy-af3")
+    wanted = {
+        "possible": lambda row: row["can_roll_back"],
+        "rollbacks": lambda row: row["rollback"],
+        "failed": lambda row: row["status"] == "failed",
+    }[show]
+    everything = page.whole_history(deployment)
+    assert page.whole_history(deployment, show=show) == [row for row in everything if wanted(row)]
+    assert any(map(wanted, everything))
+
+
+def test_marks_go_across_pages(page: Page) -> None:
+    """The rollback at the end of a page has left the first deploy of the next one."""
+    deployment = page.offer("after-rollback")
+    page.sandbox.settings(max_take=1)
+    rows = page.whole_history(deployment)
+    assert [row["rolled_back_by"] for row in rows] == [None, rows[0]["id"], None, None]
+
+
+def test_what_runs_is_found_behind_many_failures(page: Page) -> None:
+    """The head reads on where the newest deploys all failed."""
+    deployment = page.offer("dag-deploy-af3")
+    page.sandbox.settings(max_take=1)
+    for number in range(3):
+        page.sandbox.land_deploy(deployment, outcome="FAILED", tag=f"bad-{number}")
+    answer = page.history(deployment)
+    assert answer["head"]["running"]["image_tag"] == "release-44"
+    assert [row["image_tag"] for row in answer["rows"]] == ["bad-2"]
+
+
+# -- who can be asked ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("connection", "deployment"),
+    [("apc", "image-af3"), ("other", ""), ("apc", ""), ("", ""), ("apc' OR '1'='1", "x")],
+)
+def test_nothing_else_can_be_reached(page: Page, connection: str, deployment: str) -> None:
+    """What is not offered is answered alike, whether it exists or not, and no platform is asked."""
+    page.offer("dag-deploy-af3")
+    existing = page.sandbox.deployment("image-af3", rows=1)["id"] if deployment else "nothing"
+    page.connect("other")
+    page.sandbox.clear_requests()
+    problems = []
+    for ask in (
+        lambda: page.service.history(connection, existing, _all()),
+        lambda: page.service.plan(connection, existing, "x", why_not=page.why_not, addresses=None),
+    ):
+        with pytest.raises(Problem) as caught:
+            ask()
+        problems.append(caught.value.to_dict())
+    assert problems[0] == problems[1]
+    assert problems[0]["error"]["code"] == "NOT-OFFERED"
+    assert existing not in json.dumps(problems)
+    assert page.sandbox.requests() == []
+
+
+def _all() -> Any:
+    from airflow_rollback_provider.ui.wanted import Wanted
+
+    return Wanted.read()
+
+
+def _fail(kind: str, page: Page) -> None:
+    if kind == "expired":
+        page.connect("apc", kind)
+    elif kind == "down":
+        page.connections["apc"]["host"] = "http://127.0.0.1:9"
+    elif kind == "missing":
+        del page.connections["apc"]
+    elif kind == "no token":
+        page.connections["apc"]["password"] = ""
+    else:
+        page.sandbox.fault("status", status=503, count=None)
+
+
+@pytest.mark.parametrize(
+    ("kind", "error", "code"),
+    [
+        ("expired", TokenExpired, "TOKEN-EXPIRED"),
+        ("down", PlatformUnreachable, "PLATFORM-DOWN"),
+        ("failing", RollbackError, "PLATFORM-DOWN"),
+        ("missing", InvalidConnection, "NO-CONNECTION"),
+        ("no token", InvalidConnection, "NO-CONNECTION"),
+    ],
+)
+def test_what_goes_wrong_has_a_state(page: Page, kind: str, error: type[RollbackError], code: str) -> None:
+    """The page is told what happened and what to do, and never a token."""
+    deployment = page.offer("image-af3")
+    _fail(kind, page)
+    with pytest.raises(error) as caught:
+        page.history(deployment)
+    problem = problem_of(caught.value)
+    assert (problem.status, problem.code) == (424, code)
+    assert problem.message
+    assert problem.remedy
+    evidence = Evidence()
+    evidence.add("problem", problem.to_dict())
+    evidence.add_error(caught.value)
+    evidence.require_clean()
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "code"),
+    [
+        (TokenRefused("x"), 424, "TOKEN-REFUSED"),
+        (PermissionMissing("x"), 424, "NO-PERMISSION"),
+        (DeploymentNotFound("x"), 424, "NOT-FOUND"),
+        (DeployNotFound("x"), 424, "NO-SUCH-DEPLOY"),
+        (StalePlan("x"), 409, "STALE"),
+        (TlsFailed("x"), 424, "PLATFORM-DOWN"),
+        (UnknownField("x"), 424, "PLATFORM-DOWN"),
+        (InvalidTarget("x"), 400, "BAD-REQUEST"),
+        (InvalidOffer("x"), 500, "NOTHING-OFFERED"),
+        (RollbackError("x"), 500, "FAILED"),
+    ],
+)
+def test_every_error_has_a_state(error: RollbackError, status: int, code: str) -> None:
+    """Also those that are hard to provoke."""
+    problem = problem_of(error)
+    assert (problem.status, problem.code, problem.message) == (status, code, "x")
+    assert error.retryable is ("Try again" in problem.remedy)
+
+
+def test_a_new_token_counts_at_once(page: Page) -> None:
+    """Who mends the connection need not restart Airflow."""
+    deployment = page.offer("image-af3")
+    page.connect("apc", "expired")
+    with pytest.raises(TokenExpired):
+        page.history(deployment)
+    page.connect("apc")
+    page.clock.now += SECONDS_SHARED
+    assert page.history(deployment)["rows"]
+
+
+# -- how often the platform is asked -------------------------------------------------------------------
+
+
+def test_ten_tabs_are_one_load(page: Page) -> None:
+    """Who asks while somebody waits for the same answer gets that answer."""
+    deployment = page.offer("image-af3")
+    page.sandbox.fault("latency", delay=0.3, count=None)
+    page.sandbox.clear_requests()
+    start = threading.Barrier(10)
+
+    def look(_: int) -> Any:
+        start.wait(_SECONDS)
+        return page.history(deployment)
+
+    with ThreadPoolExecutor(10) as tabs:
+        answers = list(tabs.map(look, range(10)))
+    assert all(answer == answers[0] for answer in answers)
+    assert _operations(page) == ["SurveyContext", "SurveyHistory"]
+
+
+def test_an_answer_is_shared_for_a_few_seconds(page: Page) -> None:
+    """A rollback that somebody follows is seen sooner."""
+    deployment = page.offer("image-af3")
+    page.history(deployment)
+    page.sandbox.land_deploy(deployment, tag="new")
+    assert page.history(deployment)["rows"][0]["image_tag"] == "release-44"
+    page.clock.now += 1.5
+    assert page.history(deployment)["rows"][0]["image_tag"] == "release-44"
+    assert page.history(deployment, fresh="1")["rows"][0]["image_tag"] == "new"
+
+
+def test_older_deploys_are_shared_longer(page: Page) -> None:
+    """They hardly change."""
+    deployment = page.offer("ten-thousand")
+    cursor = page.history(deployment)["next_cursor"]
+    page.history(deployment, cursor=cursor)
+    page.clock.now += SECONDS_SHARED_FOR_OLDER_DEPLOYS - 1
+    page.sandbox.clear_requests()
+    page.history(deployment, cursor=cursor)
+    assert page.sandbox.requests() == []
+
+
+def _offer_by_name(page: Page) -> Place:
+    workspace = page.sandbox.deployment("image-af3", rows=1)["workspace"]["id"]
+    page.connect("apc", workspace_id=workspace)
+    place = Place("apc", "stellar-orbit-4821", "Billing", "roll_back")
+    page.places.append(place)
+    return place
+
+
+def _operations(page: Page) -> list[str]:
+    return [request["operation"] for request in page.sandbox.requests()]
+
+
+def test_a_release_name_is_looked_up_once(page: Page) -> None:
+    """The first answer takes a request more than those that follow."""
+    _offer_by_name(page)
+    page.sandbox.clear_requests()
+    assert page.history("stellar-orbit-4821")["head"]["name"] == "Billing"
+    page.clock.now += SECONDS_SHARED
+    page.history("stellar-orbit-4821")
+    read = ["SurveyContext", "SurveyHistory"]
+    assert _operations(page) == ["WorkspaceDeployments", *read, *read]
+
+
+def test_a_release_name_that_moved(page: Page) -> None:
+    """Where the connection leads to another installation by now, the name is looked up anew."""
+    place = _offer_by_name(page)
+    page.history("stellar-orbit-4821")
+    page.reader._ids[place] = "cm0000000000000000000gone"
+    page.clock.now += SECONDS_SHARED
+    assert page.history("stellar-orbit-4821")["head"]["name"] == "Billing"
+
+
+# -- plans ---------------------------------------------------------------------------------------------
+
+
+def _rows_that_can(page: Page, deployment: str) -> list[dict[str, Any]]:
+    return [row for row in page.history(deployment)["rows"] if row["can_roll_back"]]
+
+
+def test_a_plan(page: Page) -> None:
+    """It says what changes, and how the browser starts it with everything but the reason."""
+    deployment = page.offer("dag-deploy-af3", dag_id="roll back/it")
+    target = _rows_that_can(page, deployment)[0]["id"]
+    current = page.history(deployment)["head"]["running"]["id"]
+    answer = page.plan(deployment, target, expected_current=current)
+    assert answer["plan"]["allowed"]
+    assert [change["what"] for change in answer["plan"]["changes"]] == ["image", "Runtime", "Dags"]
+    assert answer["plan"]["not_rolled_back"]
+    assert answer["plan"]["permissions"] == ["deployment.images.push", "deployment.dags.push"]
+    assert (answer["confirm_name"], answer["going_on"]) == (None, None)
+    assert answer["description_limit"] == 400
+    assert answer["start"] == {
+        "url": "/api/roll%20back%2Fit/runs",
+        "body": {
+            "logical_date": None,
+            "conf": {
+                "deployment_id": deployment,
+                "target": target,
+                "expected_current": current,
+                "rollback_conn_id": "apc",
+                "scope": "image_and_dags",
+                "description": "",
+                "acknowledge_airflow_3_to_2": False,
+                "dry_run": False,
+            },
+        },
+        "run_url": "/api/roll%20back%2Fit/runs/{run_id}",
+        "run_page": "/page/roll%20back%2Fit/{run_id}",
+    }
+
+
+def test_who_may_not_start_it_gets_no_start(page: Page) -> None:
+    """The plan can be read, with the reason why it cannot be carried out."""
+    deployment = page.offer("dag-deploy-af3")
+    page.why_not = lambda _dag_id: "You may not."
+    answer = page.plan(deployment, _rows_that_can(page, deployment)[0]["id"])
+    assert (answer["may_roll_back"], answer["reason"], answer["start"]) == (False, "You may not.", None)
+
+
+def test_a_plan_that_crosses_to_airflow_2(page: Page) -> None:
+    """The person types the Deployment's name, and reads the gravest warning first."""
+    deployment = page.offer("moved-to-af3")
+    target = next(row for row in _rows_that_can(page, deployment) if row["crosses_major"])
+    answer = page.plan(deployment, target["id"])
+    assert answer["confirm_name"] == "Moved to Airflow 3"
+    assert answer["plan"]["needs_acknowledgement"]
+    assert answer["plan"]["warnings"][0]["severe"]
+
+
+def test_a_plan_that_is_not_allowed(page: Page) -> None:
+    """It is answered with its reasons, not with an error."""
+    deployment = page.offer("dag-deploy-af3")
+    row = next(row for row in page.history(deployment)["rows"] if not row["can_roll_back"])
+    plan = page.plan(deployment, row["id"])["plan"]
+    assert not plan["allowed"]
+    assert plan["failed_checks"] == row["reasons"]
+
+
+def test_a_plan_goes_back_far(page: Page) -> None:
+    """A deploy that is on none of the newest pages is fetched by its id."""
+    deployment = page.offer("ten-thousand")
+    older = page.history(deployment, cursor=page.history(deployment)["next_cursor"])["rows"][0]
+    page.sandbox.clear_requests()
+    assert page.plan(deployment, older["id"])["plan"]["target"]["id"] == older["id"]
+    assert _operations(page) == ["Deploy"]
+
+
+def test_a_stale_plan_is_refused(page: Page) -> None:
+    """What the person saw as current has to be current still."""
+    deployment = page.offer("image-af3")
+    saw = page.history(deployment)["head"]["running"]["id"]
+    target = _rows_that_can(page, deployment)[0]["id"]
+    page.sandbox.land_deploy(deployment, tag="new")
+    page.clock.now += SECONDS_SHARED
+    with pytest.raises(StalePlan, match=saw):
+        page.plan(deployment, target, expected_current=saw)
+
+
+def test_a_scope_can_be_chosen(page: Page) -> None:
+    """Where the platform has scopes, the plan is made for the one that is asked for."""
+    deployment = page.offer("dag-deploy-af3")
+    target = _rows_that_can(page, deployment)[-1]["id"]
+    answer = page.plan(deployment, target, scope="image")
+    assert answer["plan"]["scope"] == answer["start"]["body"]["conf"]["scope"] == "image"
+
+
+def test_a_target_that_is_gone(page: Page) -> None:
+    """A deploy that has left the history is named, not guessed."""
+    with pytest.raises(DeployNotFound):
+        page.plan(page.offer("image-af3"), "cm0000000000000000000gone")
+
+
+def test_marks_are_no_part_of_what_people_read(page: Page) -> None:
+    """The description in a plan is the one that a person wrote."""
+    deployment = page.offer("image-af3")
+    mark = "[rollback-intent:00000000000000000000]"
+    page.sandbox.land_deploy(deployment, tag="new", description=f"Orders {mark}")
+    rows = page.history(deployment)["rows"]
+    plan = page.plan(deployment, rows[1]["id"])["plan"]
+    assert plan["current"]["description"] == rows[0]["description"] == "Orders"
+
+
+# -- starting it through a route of ours (Airflow 2) ----------------------------------------------------
+
+
+def test_only_what_is_offered_can_be_started(page: Page) -> None:
+    """The Dag, the connection and the Deployment must belong together."""
+    _offer_by_name(page)
+    deployment = page.sandbox.deployment("image-af3", rows=1)["id"]
+    conf = {"deployment_id": deployment, "rollback_conn_id": "apc"}
+    page.service.require_offered("roll_back", conf)
+    page.service.require_offered("roll_back", {**conf, "deployment_id": "stellar-orbit-4821"})
+    for dag_id, other in (
+        ("another", conf),
+        ("roll_back", {**conf, "rollback_conn_id": "other"}),
+        ("roll_back", {**conf, "deployment_id": "another"}),
+        ("roll_back", {**conf, "deployment_id": None}),
+        ("roll_back", {}),
+    ):
+        with pytest.raises(Problem, match="NOT-OFFERED"):
+            page.service.require_offered(dag_id, other)
+
+
+# -- patience ------------------------------------------------------------------------------------------
+
+
+def test_each_request_has_a_time_out(page: Page) -> None:
+    """A connection made for tasks waits half a minute and tries four times; the page does not."""
+    with Platforms(page._connection).reach("apc") as upstream:
+        policy = upstream.transport._policy
+    assert policy.connect_timeout <= 3
+    assert policy.read_timeout <= policy.longest_answer <= 8
+    assert policy.tries == 1
+
+
+def test_all_requests_together_have_a_time_out(page: Page) -> None:
+    """A platform that takes its time with each of several requests is not asked for the next one."""
+    deployment = page.offer("image-af3")
+
+    def late() -> float:
+        page.clock.now += 10
+        return page.clock.now
+
+    slow = Upstream(Platforms(page._connection)._connected("apc"), late)
+    page.sandbox.clear_requests()
+    with pytest.raises(PlatformUnreachable, match="too slowly"):
+        slow.survey(deployment)
+    slow.close()
+    assert _operations(page) == ["SurveyContext"]
+
+
+def test_a_platform_is_kept_while_its_connection_stays(page: Page) -> None:
+    """What an installation understands is found out once, and found out anew for another one."""
+    platforms = Platforms(page._connection)
+    first = platforms._connected("apc")
+    assert platforms._connected("apc") is first
+    page.connect("apc", "viewer")
+    assert platforms._connected("apc") is not first

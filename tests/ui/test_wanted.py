@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a request for a history may say."""
+
+from __future__ import annotations
+
+import base64
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_rollback_provider.ui.problems import Problem
+from airflow_rollback_provider.ui.wanted import Cursor, Wanted
+
+_IDS = st.text(max_size=40)
+
+
+@given(_IDS, st.none() | _IDS)
+def test_a_cursor_comes_back_as_it_was(after: str, rollback: str | None) -> None:
+    """It survives a URL without being quoted."""
+    cursor = Cursor(after, rollback)
+    text = str(cursor)
+    assert Cursor.read(text) == cursor
+    assert text.replace("-", "").replace("_", "").isalnum()
+
+
+def _text(value: object) -> str:
+    return base64.urlsafe_b64encode(json.dumps(value).encode()).decode()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["x", "%%%", "ä", _text("a"), _text(["a"]), _text([1, None]), _text(["a", 1]), _text(["a" * 900, None])],
+)
+def test_another_cursor_is_refused(text: str) -> None:
+    """A cursor that this page did not give is no request to the platform."""
+    with pytest.raises(Problem) as caught:
+        Wanted.read(cursor=text)
+    assert (caught.value.status, caught.value.code) == (400, "BAD-REQUEST")
+
+
+def test_what_is_shown_has_a_name() -> None:
+    """An unknown filter is refused, none shows all."""
+    assert Wanted.read().everything
+    assert not Wanted.read(show="failed").everything
+    assert not Wanted.read(q=" Orders ").everything
+    assert Wanted.read(q="Two  Words").words == ("two", "words")
+    with pytest.raises(Problem, match="possible"):
+        Wanted.read(show="everything")
+
+
+def test_how_old_an_answer_may_be() -> None:
+    """Who waits for news gets it sooner, who reads on does not care."""
+    ages = [Wanted.read(fresh="1"), Wanted.read(), Wanted.read(cursor=str(Cursor("a")))]
+    seconds = [wanted.max_age for wanted in ages]
+    assert seconds == sorted(seconds)
+    assert seconds[0] >= 1
