@@ -28,7 +28,7 @@ if TYPE_CHECKING or AIRFLOW_3:
     from airflow.sdk.bases.sensor import PokeReturnValue
     from airflow.sdk.exceptions import AirflowException
     from airflow.sdk.execution_time.xcom import XCom
-    from airflow.triggers.base import BaseTrigger, TriggerEvent
+    from airflow.triggers.base import BaseEventTrigger, BaseTrigger, TriggerEvent
 else:
     from airflow.exceptions import AirflowException
     from airflow.hooks.base import BaseHook
@@ -41,12 +41,15 @@ else:
     from airflow.triggers.base import BaseTrigger, TriggerEvent
     from airflow.utils.context import Context
 
+    BaseEventTrigger = BaseTrigger  # assets have no watchers there
+
 # Airflow 3.1 keeps these where Airflow 2 does.
 if TYPE_CHECKING or (AIRFLOW_3 and find_spec("airflow.sdk.configuration") is not None):
     from airflow.sdk.configuration import conf
     from airflow.sdk.exceptions import (
         AirflowFailException,
         AirflowNotFoundException,
+        AirflowSensorTimeout,
         AirflowSkipException,
         TaskDeferred,
     )
@@ -55,6 +58,7 @@ else:
     from airflow.exceptions import (
         AirflowFailException,
         AirflowNotFoundException,
+        AirflowSensorTimeout,
         AirflowSkipException,
         TaskDeferred,
     )
@@ -100,12 +104,57 @@ def has_left(dag: Any) -> bool:
     return bool(dag.is_stale if AIRFLOW_3 else not dag.is_active)
 
 
+def states_of(context: Context, task_id: str) -> dict[int, str | None]:
+    """Return the states of a task's instances in the run that a task belongs to, by map index.
+
+    :param context: the context of the task that asks.
+    :param task_id: the task that is asked about; -1 stands for one that is not mapped.
+    """
+    ti: Any = context["ti"]
+    if not AIRFLOW_3:
+        run: Any = context["dag_run"]
+        found = (other for other in run.get_task_instances() if other.task_id == task_id)
+        return {other.map_index: _word(other.state) for other in found}
+    states = ti.get_task_states(dag_id=ti.dag_id, task_ids=[task_id], run_ids=[ti.run_id])
+    # Airflow 3 puts the index behind the task's name.
+    return {
+        int(name[len(task_id) + 1 :] or -1): _word(state) for name, state in states.get(ti.run_id, {}).items()
+    }
+
+
+def _word(state: Any) -> str | None:
+    """Read a state, which is a text, an enum or nothing."""
+    word: str | None = getattr(state, "value", state)
+    return word
+
+
+async def aget_variable(key: str) -> str | None:
+    """Read an Airflow Variable inside an event loop, None when there is none.
+
+    In one of asgiref's threads, for the reason that :func:`amask_secret` gives.
+    """
+    from asgiref.sync import sync_to_async
+
+    # The default has another name on Airflow 2.
+    value: str | None = await sync_to_async(Variable.get)(key, None)
+    return value
+
+
+async def aset_variable(key: str, value: str, description: str) -> None:
+    """Write an Airflow Variable inside an event loop."""
+    from asgiref.sync import sync_to_async
+
+    await sync_to_async(Variable.set)(key, value, description=description)
+
+
 __all__ = [
     "AIRFLOW_3",
     "AirflowException",
     "AirflowFailException",
     "AirflowNotFoundException",
+    "AirflowSensorTimeout",
     "AirflowSkipException",
+    "BaseEventTrigger",
     "BaseHook",
     "BaseOperator",
     "BaseOperatorLink",
@@ -118,9 +167,12 @@ __all__ = [
     "TriggerEvent",
     "Variable",
     "XCom",
+    "aget_variable",
     "amask_secret",
+    "aset_variable",
     "conf",
     "get_async_connection",
     "has_left",
     "mask_secret",
+    "states_of",
 ]

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What Airflow discovers: the connection types with their forms, the hook, the operator and the link."""
+"""What Airflow discovers: the connection types with their forms, hooks, operators and the link."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from airflow_rollback_provider import __version__
-from airflow_rollback_provider.hooks import form
+from airflow_rollback_provider.hooks import airflow_api_form, form
 from airflow_rollback_provider.platforms.connection_types import ASTRO, PRIVATE_CLOUD
 
 _NAME = "Astro deploy rollbacks"
@@ -32,13 +32,37 @@ def get_provider_info() -> dict[str, Any]:
                 "tags": ["service"],
             }
         ],
-        "hooks": [_modules("hooks.deploy_history")],
-        "operators": [_modules("operators.rollback")],
-        "triggers": [_modules("triggers.rollback")],
+        "hooks": [_modules("hooks.airflow_api", "hooks.deploy_history")],
+        "operators": [
+            _modules(
+                "operators.decide",
+                "operators.fleet",
+                "operators.judge_deploy",
+                "operators.prepare",
+                "operators.rollback",
+                "operators.verify",
+            )
+        ],
+        "sensors": [_modules("sensors.deploys")],
+        "triggers": [
+            _modules(
+                "triggers.deploys",
+                "triggers.judge_deploy",
+                "triggers.pods",
+                "triggers.prepare",
+                "triggers.rollback",
+            )
+        ],
         "extra-links": [f"{_PACKAGE}.links.deploy_history.DeployHistoryLink"],
         "connection-types": [
             form.provider_connection_type(PRIVATE_CLOUD, f"{_HOOKS}.DeployHistoryHook"),
             form.provider_connection_type(ASTRO, f"{_HOOKS}.AstroDeployHistoryHook"),
+            {
+                "connection-type": "airflow_api",
+                "hook-class-name": f"{_PACKAGE}.hooks.airflow_api.AirflowApiHook",
+                "hook-name": "Airflow REST API",
+                "ui-field-behaviour": airflow_api_form.provider_ui_field_behaviour(),
+            },
         ],
         "config": {"airflow_rollback": _config()},
     }

@@ -6,7 +6,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 
-from benchmarks import history, imports, page, requests_per_rollback, waits
+from benchmarks import history, imports, judge, page, requests_per_rollback, waits
 
 BENCHMARKS: dict[str, Callable[[], Iterator[str]]] = {
     "imports": imports.run,
@@ -14,6 +14,7 @@ BENCHMARKS: dict[str, Callable[[], Iterator[str]]] = {
     "history": history.run,
     "page": page.run,
     "waits": waits.run,
+    "judge": judge.run,
 }
 
 

@@ -8,11 +8,14 @@ from enum import IntEnum
 from airflow_rollback_provider.domain.errors import (
     AccessDenied,
     BadInput,
+    DeploymentNotAtRest,
+    DeploymentNotHealthy,
     InvalidConnection,
     PlatformError,
     RollbackError,
     RollbackNotDone,
     RollbackRefused,
+    WaitFailed,
 )
 
 
@@ -47,6 +50,9 @@ MEANINGS: dict[Exit, str] = {
 _EXITS: tuple[tuple[type[RollbackError], Exit, str], ...] = (
     (RollbackNotDone, Exit.NOT_DONE, "not done"),
     (RollbackRefused, Exit.REFUSED, "refused"),
+    (DeploymentNotAtRest, Exit.REFUSED, "not at rest"),
+    (DeploymentNotHealthy, Exit.REFUSED, "not healthy"),
+    (WaitFailed, Exit.REFUSED, "waited in vain"),
     (InvalidConnection, Exit.TROUBLE, "the connection cannot be used"),
     (CommandUnavailable, Exit.TROUBLE, "not available here"),
     (AccessDenied, Exit.TROUBLE, "access denied"),

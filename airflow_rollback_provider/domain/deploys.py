@@ -255,6 +255,7 @@ class Capabilities:
     :param reasons: whether it tells why a deploy failed.
     :param tells_access: whether it can be asked whose a token is and what that one may do.
     :param tells_switches: whether it can be asked if rollbacks are switched on.
+    :param tells_image: whether it is known to name the image that a Deployment runs as its deploys do.
     :param permissions: names of the permissions by part (``image``, ``dags``); empty where not published.
     :param history_permission: permission that reading the history takes.
     :param description_limit: longest description that is kept, in characters.
@@ -270,6 +271,7 @@ class Capabilities:
     reasons: bool = True
     tells_access: bool = True
     tells_switches: bool = True
+    tells_image: bool = False
     permissions: dict[str, str] = field(default_factory=dict)
     history_permission: str | None = None
     description_limit: int = 500

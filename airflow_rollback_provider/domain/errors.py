@@ -11,6 +11,8 @@
     The platform could not be reached or gave an answer that cannot be used: it may pass; a retry may help.
 ``RollbackNotDone``
     The rollback was submitted and did not end well, or its end is not known: look at the Deployment.
+``WaitFailed``
+    A deploy that was waited for did not come to the state in which it was wanted: look at it.
 """
 
 from __future__ import annotations
@@ -42,6 +44,10 @@ class InvalidConnection(BadInput):
     """The Airflow connection lacks a field or holds one that cannot be used."""
 
 
+class NoClusterAccess(BadInput):
+    """There is no way to the Kubernetes cluster: no connection, and no configuration where Airflow runs."""
+
+
 class NotFound(BadInput):
     """The platform does not know what was named."""
 
@@ -64,6 +70,14 @@ class RollbackRefused(RollbackError):
 
 class PlanRefused(RollbackRefused):
     """One or more checks of the plan failed; the message lists all of them."""
+
+
+class GuardsRefused(RollbackRefused):
+    """Guard rails forbid a rollback that nobody approved; the message lists all reasons."""
+
+
+class FleetStopped(RollbackRefused):
+    """Too many others of the same fleet have failed; nothing was begun."""
 
 
 class AcknowledgementMissing(RollbackRefused):
@@ -128,6 +142,12 @@ class MalformedAnswer(PlatformError):
     """The answer is not what the operation promises."""
 
 
+class TooMuchToRead(PlatformError):
+    """There is more to read than one question may take."""
+
+    retryable = False
+
+
 class UnknownField(PlatformError):
     """The platform's schema does not have a name that the request uses.
 
@@ -157,7 +177,39 @@ class RollbackMismatch(RollbackNotDone):
     """The platform says that the rollback is done, and the Deployment runs something else."""
 
 
+class PodsNotReady(RollbackNotDone):
+    """Not every component of the release runs the target's image and is ready; the message says why."""
+
+
+class FleetIncomplete(RollbackNotDone):
+    """Of many Deployments that were to be rolled back, some were not."""
+
+
 class RollbackTimedOut(RollbackNotDone):
     """The rollback had not ended when the deadline passed. It cannot be recalled and may still end."""
+
+    retryable = True
+
+
+class DeploymentNotAtRest(RollbackError):
+    """Something still ran or waited in a Deployment when the time for it to come to rest was up."""
+
+    retryable = True
+
+
+class DeploymentNotHealthy(RollbackError):
+    """A Deployment was to be healthy and is not judged so."""
+
+
+class WaitFailed(RollbackError):
+    """A deploy was waited for in vain."""
+
+
+class DeployEndedOtherwise(WaitFailed):
+    """The deploy has ended in another state than the wanted ones and stays there."""
+
+
+class WaitBrokenOff(WaitFailed):
+    """Whether the deploy has come cannot be known any more."""
 
     retryable = True

@@ -11,15 +11,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from airflow_rollback_provider.domain.deploys import Deploy, Scope
-from airflow_rollback_provider.domain.errors import AccessDenied, PlatformError, RollbackError
+from airflow_rollback_provider.domain.errors import AccessDenied, RollbackError
+from airflow_rollback_provider.domain.pace import Pace
 from airflow_rollback_provider.domain.watch import Ending, Outcome, timed_out
 
-_FIRST_DELAY = 2.0
-_GROWTH = 1.5
-_JITTER = 0.2
-_LONGEST_DELAY_IN_OUTAGE = 60.0
 _SETTLE = 60.0
-_REFUSALS_BEFORE_GIVING_UP = 3
 
 
 @dataclass(frozen=True)
@@ -73,10 +69,7 @@ class Waiter:
 
     def __init__(self, watch: Watch, dice: Callable[[], float]) -> None:
         self._watch = watch
-        self._dice = dice
-        self._looks = 0
-        self._failures = 0
-        self._refusals = 0
+        self._pace = Pace(watch.poll_interval, dice)
         self._mismatch_since: float | None = None
         self._last_error: RollbackError | None = None
 
@@ -87,8 +80,7 @@ class Waiter:
         :param now: seconds since the epoch.
         :return: the outcome to report, or None to go on waiting.
         """
-        self._looks += 1
-        self._failures = self._refusals = 0
+        self._pace.answered()
         self._last_error = None
         if outcome is not None and outcome.ending is Ending.MISMATCH and not self._settled(now):
             outcome = None
@@ -99,25 +91,16 @@ class Waiter:
 
         :raises RollbackError: the error itself when it is not one that waiting can cure.
         """
-        self._failures += 1
         self._last_error = error
+        if self._pace.failed(error):
+            return self._expired(now)
         if isinstance(error, AccessDenied):
-            self._refusals += 1
-            if self._refusals >= _REFUSALS_BEFORE_GIVING_UP:
-                return self._out_of_sight(error)
-        elif not isinstance(error, PlatformError):
-            raise error
-        return self._expired(now)
+            return self._out_of_sight(error)
+        raise error
 
     def delay(self, now: float) -> float:
         """Return how long to wait before the next look, in seconds; never past the deadline."""
-        if self._failures:
-            longest = max(self._watch.poll_interval, _LONGEST_DELAY_IN_OUTAGE)
-            base = min(_FIRST_DELAY * 2.0 ** min(self._failures - 1, 10), longest)
-        else:
-            base = min(_FIRST_DELAY * _GROWTH ** min(max(self._looks - 1, 0), 30), self._watch.poll_interval)
-        jittered = base * (1 - _JITTER * self._dice())
-        return max(0.0, min(jittered, self._watch.deadline - now))
+        return max(0.0, min(self._pace.delay(), self._watch.deadline - now))
 
     def _settled(self, now: float) -> bool:
         """The platform may finish the deploy's row a little before the Deployment shows the version."""

@@ -116,19 +116,33 @@ def _overtaken(rollback: Deploy, overtaker: Deploy) -> Outcome:
 def judge_deployment(
     rollback_id: str, deployment: Deployment, target: Deploy, scope: Scope
 ) -> Outcome | None:
-    """Check that a Deployment runs what the target brought.
+    """Check that a Deployment runs what the target brought: its versions, and its image where both are told.
 
     :return: a mismatch, or None where what is known agrees.
     """
-    runs, wanted = deployment.versions, target.versions
-    if "image" not in scope.parts or not runs.contradicts(wanted):
+    if "image" not in scope.parts:
         return None
+    pairs = (_versions(deployment, target), _images(deployment, target))
+    differing = next((pair for pair in pairs if pair is not None), None)
+    if differing is None:
+        return None
+    runs, wanted = differing
     return Outcome(
         Ending.MISMATCH,
         rollback_id,
         f"The platform says that the rollback {rollback_id} is done, but {deployment} runs {runs} and the "
         f"target brought {wanted}. Look at the Deployment before trying again.",
     )
+
+
+def _versions(deployment: Deployment, target: Deploy) -> tuple[str, str] | None:
+    runs, wanted = deployment.versions, target.versions
+    return (str(runs), str(wanted)) if runs.contradicts(wanted) else None
+
+
+def _images(deployment: Deployment, target: Deploy) -> tuple[str, str] | None:
+    runs, wanted = deployment.image_tag, target.image_tag
+    return (f"the image tag {runs}", wanted) if runs and wanted and runs != wanted else None
 
 
 def timed_out(rollback_id: str, waited: float, where: str) -> Outcome:

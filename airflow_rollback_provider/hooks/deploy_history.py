@@ -16,6 +16,7 @@ from airflow_rollback_provider.hooks import form
 from airflow_rollback_provider.hooks.verbs import TOLERATED_SKEW, Reading, Verbs
 from airflow_rollback_provider.platforms.client_pool import POOL
 from airflow_rollback_provider.platforms.connection_types import ASTRO, PRIVATE_CLOUD
+from airflow_rollback_provider.platforms.landing import look_out, wait_for_deploy
 from airflow_rollback_provider.platforms.registry import IMPORTED_LATE, Connected, connect
 from airflow_rollback_provider.platforms.transport import HttpxTransport, RequestsTransport
 from airflow_rollback_provider.platforms.watching import observe
@@ -23,9 +24,11 @@ from airflow_rollback_provider.platforms.watching import observe
 if TYPE_CHECKING:
     from airflow_rollback_provider.domain.deploys import Deployment
     from airflow_rollback_provider.domain.findings import Report
+    from airflow_rollback_provider.domain.landing import Arrival, Bookmark, Sighting
     from airflow_rollback_provider.domain.waiting import Watch
     from airflow_rollback_provider.domain.watch import Outcome
     from airflow_rollback_provider.platforms.base import Conversation, LogLine, Platform
+    from airflow_rollback_provider.platforms.landing import Lookout
     from airflow_rollback_provider.platforms.settings import ConnectionLike
 
 T = TypeVar("T")
@@ -119,6 +122,21 @@ class DeployHistoryHook(Verbs, BaseHook):
         """Look once at a rollback that goes on, inside an event loop; None while it does."""
         connected = await self._aconnect()
         return await self._arun(observe(connected.platform, watch))
+
+    async def alook_out(self, lookout: Lookout, bookmark: Bookmark | None = None) -> Sighting:
+        """Look once for deploys that are news, inside an event loop.
+
+        :param bookmark: where the look before this one stopped, if there was one.
+        """
+        connected = await self._aconnect()
+        return await self._arun(look_out(connected.platform, lookout, bookmark))
+
+    async def await_for_deploy(
+        self, lookout: Lookout, bookmark: Bookmark | None = None
+    ) -> tuple[Arrival | None, Bookmark]:
+        """Do what :meth:`wait_for_deploy` does, inside an event loop."""
+        connected = await self._aconnect()
+        return await self._arun(wait_for_deploy(connected.platform, lookout, bookmark))
 
     async def alogs(self, deployment: Deployment | str, since: datetime) -> tuple[LogLine, ...]:
         """Read what the platform logged about a Deployment's deploys since a time, inside an event loop."""

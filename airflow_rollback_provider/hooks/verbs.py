@@ -18,12 +18,15 @@ from airflow_rollback_provider.domain.rulebook import PlanWarning
 from airflow_rollback_provider.domain.targets import Target
 from airflow_rollback_provider.hooks.paging import walk
 from airflow_rollback_provider.hooks.submission import Submission
+from airflow_rollback_provider.platforms.landing import wait_for_deploy
 from airflow_rollback_provider.platforms.watching import observe
 
 if TYPE_CHECKING:
+    from airflow_rollback_provider.domain.landing import Arrival, Bookmark
     from airflow_rollback_provider.domain.waiting import Watch
     from airflow_rollback_provider.domain.watch import Outcome
     from airflow_rollback_provider.platforms.base import Conversation, LogLine, Page, Platform, Survey
+    from airflow_rollback_provider.platforms.landing import Lookout
     from airflow_rollback_provider.platforms.transport import RequestsTransport
 
 T = TypeVar("T")
@@ -183,6 +186,16 @@ class Verbs:
     def observe(self, watch: Watch) -> Outcome | None:
         """Look once at a rollback that goes on; None while it does."""
         return self._run(observe(self.platform, watch))
+
+    def wait_for_deploy(
+        self, lookout: Lookout, bookmark: Bookmark | None = None
+    ) -> tuple[Arrival | None, Bookmark]:
+        """Look once for a deploy that is waited for; return how that ended and where the next look goes on.
+
+        :param lookout: what is waited for.
+        :param bookmark: where the look before this one stopped, if there was one.
+        """
+        return self._run(wait_for_deploy(self.platform, lookout, bookmark))
 
     def state(self, deployment_id: str, rollback_id: str) -> DeployStatus:
         """Read how far a rollback has come.

@@ -9,6 +9,7 @@ time to show.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -23,12 +24,14 @@ from airflow_rollback_provider.domain.errors import (
 from airflow_rollback_provider.domain.explain import describe_deploy, explain
 from airflow_rollback_provider.domain.intent import describe
 from airflow_rollback_provider.domain.targets import Target
+from airflow_rollback_provider.operators.fence import Fence
 from airflow_rollback_provider.operators.memory import Choice
 from airflow_rollback_provider.operators.whereabouts import refuse_downgrade_of_itself
 
 if TYPE_CHECKING:
     from airflow_rollback_provider.domain.deploys import Deploy
     from airflow_rollback_provider.domain.plan import RollbackPlan
+    from airflow_rollback_provider.domain.rulebook import PlanWarning
     from airflow_rollback_provider.hooks.deploy_history import DeployHistoryHook, Reading
     from airflow_rollback_provider.operators.log import Log
     from airflow_rollback_provider.operators.memory import Memory
@@ -90,12 +93,27 @@ class Attempt:
     :param hook: the platform.
     :param memory: what earlier tries left.
     :param log: the task's log.
+    :param fence: asked before a rollback is planned that no earlier try submitted.
+    :param planned: told of the plan that is carried out.
+    :param inspect: asked what else a plan should warn of.
     """
 
-    def __init__(self, hook: DeployHistoryHook, memory: Memory, log: Log) -> None:
+    def __init__(
+        self,
+        hook: DeployHistoryHook,
+        memory: Memory,
+        log: Log,
+        *,
+        fence: Fence | None = None,
+        planned: Callable[[RollbackPlan], None] = lambda _plan: None,
+        inspect: Callable[[RollbackPlan], Iterable[PlanWarning]] = lambda _plan: (),
+    ) -> None:
         self._hook = hook
         self._memory = memory
         self._log = log
+        self._fence = fence or Fence()
+        self._planned = planned
+        self._inspect = inspect
 
     def run(self, order: Order) -> Submitted | RollbackPlan:
         """Return the one rollback of this intent, submitted now or earlier; for a dry run the plan.
@@ -113,8 +131,10 @@ class Attempt:
         if isinstance(choice, Submitted):
             return choice
         reading = self._when_free(reading, order)
+        self._fence.check(reading)
         plan = self._plan(reading, order, choice)
         self._agree(plan, order)
+        self._planned(plan)
         return self._submit(reading, plan, order)
 
     def _earlier(self, reading: Reading, order: Order) -> Deploy | None:
@@ -193,6 +213,7 @@ class Attempt:
     def _plan(self, reading: Reading, order: Order, choice: Choice | None) -> RollbackPlan:
         target = order.target if choice is None else Target("id", choice.target_id)
         plan = self._hook.plan(order.deployment, target, order.scope, reading=reading)
+        plan = plan.with_warnings(self._inspect(plan))
         self._log.info("%s", explain(plan))
         if choice is not None and choice.head_id != plan.head_id:
             raise StalePlan(

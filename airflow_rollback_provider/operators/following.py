@@ -8,8 +8,10 @@ import time
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from airflow_rollback_provider.domain import summary
 from airflow_rollback_provider.domain.checks import default_scope
 from airflow_rollback_provider.domain.errors import RollbackError
+from airflow_rollback_provider.domain.intent import without_mark
 from airflow_rollback_provider.domain.rulebook import crosses_airflow_major
 from airflow_rollback_provider.domain.waiting import Waiter, Watch, broken_off
 from airflow_rollback_provider.platforms.log_feed import feed_for
@@ -46,11 +48,7 @@ def new_watch(
         deadline=now + _seconds(timeout, _PATIENCE_ACROSS_MAJORS if across else _PATIENCE),
         poll_interval=poll_interval,
         where=where,
-        facts={
-            "deployment": deployment.name,
-            "adopted": submitted.adopted,
-            "to": str(submitted.target.versions),
-        },
+        facts=_facts(submitted),
         submitted_at=rollback.created_at.timestamp(),
     )
 
@@ -112,7 +110,7 @@ def result_of(watch: Watch, outcome: Outcome | None) -> dict[str, Any]:
 
     :param outcome: how it ended; None when nobody waited.
     """
-    return {
+    result = {
         "deployment_id": watch.deployment_id,
         "rollback_id": watch.rollback_id,
         "target_id": watch.target.id,
@@ -121,6 +119,32 @@ def result_of(watch: Watch, outcome: Outcome | None) -> dict[str, Any]:
         "history": watch.where,
         **watch.facts,
     }
+    done = outcome is not None
+    return {**result, "summary": summary.of_done(result) if done else summary.of_submitted(result)}
+
+
+def _facts(submitted: Submitted) -> dict[str, Any]:
+    """Return what the result says besides, as far as it is known."""
+    deployment = submitted.reading.deployment
+    facts = {
+        "deployment": deployment.name,
+        "release_name": deployment.release_name or None,
+        "namespace": deployment.namespace,
+        "image": _image_of(submitted),
+        "adopted": submitted.adopted,
+        "to": str(submitted.target.versions),
+        "description": without_mark(submitted.rollback.description) or None,
+    }
+    return {name: value for name, value in facts.items() if value is not None}
+
+
+def _image_of(submitted: Submitted) -> str | None:
+    """Return the image that the target brings, None where it is not known or stays as it was."""
+    scope = submitted.rollback.scope or default_scope(submitted.reading.deployment.mechanism)
+    target = submitted.target
+    if "image" not in scope.parts or not target.image_tag:
+        return None
+    return f"{target.image_repository}:{target.image_tag}" if target.image_repository else target.image_tag
 
 
 def _seconds(timeout: float | timedelta | None, default: float) -> float:

@@ -6,16 +6,14 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from airflow_rollback_provider.domain.errors import BadInput
 from airflow_rollback_provider.domain.intent import intent_of
 from airflow_rollback_provider.domain.targets import Target
+from airflow_rollback_provider.hooks.arguments import flag, optional, text
 from airflow_rollback_provider.operators.attempt import Order
 
 if TYPE_CHECKING:
     from airflow_rollback_provider.compat import Context
     from airflow_rollback_provider.operators.rollback import RollbackOperator
-
-_FLAGS = {"true": True, "false": False, "none": False, "": False}
 
 
 def intent(context: Context) -> str:
@@ -55,30 +53,3 @@ def order_of(task: RollbackOperator, wish: str, since: datetime | None) -> Order
         busy_timeout=task.busy_timeout,
         settle=task.settle,
     )
-
-
-def text(value: str, name: str) -> str:
-    """Read an argument that must not be empty.
-
-    :raises BadInput: when it is.
-    """
-    if not isinstance(value, str) or value.strip() in ("", "None"):
-        raise BadInput(f"{name} is empty. Say which Deployment is meant, by its id or release name.")
-    return value.strip()
-
-
-def optional(value: str | None) -> str | None:
-    """Read an argument that may be left out; a template turns None into text."""
-    return None if value is None or value.strip() in ("", "None") else value.strip()
-
-
-def flag(value: bool | str, name: str) -> bool:
-    """Read a flag; the text ``False``, which a template makes of a false parameter, must not count as true.
-
-    :raises BadInput: when it is neither true nor false.
-    """
-    if isinstance(value, bool):
-        return value
-    if isinstance(value, str) and value.strip().lower() in _FLAGS:
-        return _FLAGS[value.strip().lower()]
-    raise BadInput(f"{name} is {value!r}; it must be true or false.")

@@ -8,21 +8,30 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow_rollback_provider.compat import BaseOperator, conf
+from airflow_rollback_provider.compat import BaseOperator, conf, states_of
+from airflow_rollback_provider.domain import summary
 from airflow_rollback_provider.domain.errors import RollbackError
 from airflow_rollback_provider.domain.plan import RollbackPlan
 from airflow_rollback_provider.domain.waiting import Watch
 from airflow_rollback_provider.domain.watch import Outcome
+from airflow_rollback_provider.hooks.arguments import optional
 from airflow_rollback_provider.hooks.deploy_history import DeployHistoryHook
+from airflow_rollback_provider.hooks.failures import task_failures
 from airflow_rollback_provider.links.deploy_history import DeployHistoryLink
 from airflow_rollback_provider.operators.attempt import Attempt, Submitted
-from airflow_rollback_provider.operators.failures import task_failures
+from airflow_rollback_provider.operators.fence import Fence
 from airflow_rollback_provider.operators.following import Follower, new_watch, result_of
+from airflow_rollback_provider.operators.last_words import leaving_word
 from airflow_rollback_provider.operators.memory import Memory, VariableMemory
 from airflow_rollback_provider.operators.rendered import first_try, intent, order_of
+from airflow_rollback_provider.operators.telling import Tellers, Telling
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from airflow_rollback_provider.compat import Context
+    from airflow_rollback_provider.domain.guards import GuardRails
+    from airflow_rollback_provider.domain.rulebook import PlanWarning
 
 # The framework's own time-out of a deferral bypasses this operator: the trigger's deadline has to come first.
 _DEFERRAL_MARGIN = timedelta(minutes=5)
@@ -37,7 +46,7 @@ class RollbackOperator(BaseOperator):
     is a new wish.
 
     Templated: ``rollback_conn_id``, ``deployment_id``, ``target``, ``scope``, ``description``, ``dry_run``,
-    ``acknowledge_airflow_3_to_2``, ``expected_current``.
+    ``acknowledge_airflow_3_to_2``, ``expected_current``, ``airflow_conn_id``.
 
     :param deployment_id: id or release name of the Deployment to roll back.
     :param description: why; required, written to the deploy history.
@@ -62,8 +71,21 @@ class RollbackOperator(BaseOperator):
         Airflow 3 to 2 two hours. A rollback cannot be recalled: when the time is up, it may still be going
         on.
     :param deferrable: wait in the triggerer. Default: ``[operators] default_deferrable``.
-    :raises RollbackRefused: when a rule, a check or a missing acknowledgement speaks against it; no retry,
-        but for a deploy in progress.
+    :param airflow_conn_id: Airflow connection to the Airflow of the Deployment. With it, the plan warns of
+        the tasks that run and wait there, and from Airflow 3 to 2 of Dag files that Airflow 3 alone can read.
+        Default None: nobody looks.
+    :param guards: guard rails that must hold when the rollback is submitted. Default None: who starts the
+        task has decided.
+    :param stop_after_failures: of a mapped task: once so many others of the same run have failed, begin
+        nothing; the task is skipped. Default None.
+    :param on_planned: a notifier, a function of the context, or several, called when the plan is about to be
+        carried out (or made, in a dry run). They find ``context["rollback"]`` with ``stage``, ``summary`` and
+        ``plan``. One that fails is logged and changes nothing.
+    :param on_submitted: the same, when this try submitted the rollback; with ``result``.
+    :param on_done: the same, when the Deployment runs the target; with ``result``.
+    :param on_failed: the same, when the task fails and no retry is left; with ``failure``.
+    :raises RollbackRefused: when a rule, a guard rail, a check or a missing acknowledgement
+        speaks against it; no retry, but for a deploy in progress.
     :raises AccessDenied: when the token is refused or lacks a permission; no retry.
     :raises BadInput: when an argument cannot be used; no retry.
     :raises PlatformError: when the platform cannot be used; the task's retries apply.
@@ -80,6 +102,7 @@ class RollbackOperator(BaseOperator):
         "plan_only",
         "acknowledge_airflow_3_to_2",
         "expected_current",
+        "airflow_conn_id",
     )
     operator_extra_links = (DeployHistoryLink(),)
     ui_color = "#f4e3c1"
@@ -101,6 +124,13 @@ class RollbackOperator(BaseOperator):
         poll_interval: float = 15.0,
         timeout: float | timedelta | None = None,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        airflow_conn_id: str | None = None,
+        guards: GuardRails | None = None,
+        stop_after_failures: int | None = None,
+        on_planned: Tellers = None,
+        on_submitted: Tellers = None,
+        on_done: Tellers = None,
+        on_failed: Tellers = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -119,29 +149,46 @@ class RollbackOperator(BaseOperator):
         self.poll_interval = poll_interval
         self.timeout = timeout
         self.deferrable = deferrable
+        self.airflow_conn_id = airflow_conn_id
+        self.guards = guards
+        self.stop_after_failures = stop_after_failures
+        self.on_planned = on_planned
+        self.on_submitted = on_submitted
+        self.on_done = on_done
+        self.on_failed = on_failed
         self._submitted: str | None = None
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Plan, submit once and wait; return the result, or the plan of a dry run."""
-        with task_failures():
+        with self._failing(context), task_failures():
             hook = DeployHistoryHook(self.rollback_conn_id)
             # Stored before anything can fail: a task that failed is the one whose link people need.
             DeployHistoryLink.store(context, hook.history_url(self.deployment_id))
             order = order_of(self, intent(context), first_try(context))
+            telling = self._telling(context)
+            attempt = Attempt(
+                hook,
+                self._memory(),
+                self.log,
+                fence=self._fence(context),
+                planned=telling.planned,
+                inspect=self._inspect,
+            )
             try:
-                done = Attempt(hook, self._memory(), self.log).run(order)
+                done = attempt.run(order)
             except RollbackError:
                 # What was read by now may tell the address where the id alone did not.
                 DeployHistoryLink.store(context, hook.history_url(self.deployment_id))
                 raise
             if isinstance(done, RollbackPlan):
-                return done.to_dict()
+                telling.planned(done)
+                return {**done.to_dict(), "summary": summary.of_plan(done)}
             return self._wait(context, hook, done)
 
     def resume(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
         """Take over from the triggerer: return the result or raise what the rollback ended with."""
-        with task_failures():
-            return self._finish(Watch.from_dict(event["watch"]), Outcome.from_dict(event["outcome"]))
+        with self._failing(context), task_failures():
+            return self._finish(context, Watch.from_dict(event["watch"]), Outcome.from_dict(event["outcome"]))
 
     def on_kill(self) -> None:
         """Say what a killed task leaves behind. Nothing is cancelled: no platform can recall a rollback."""
@@ -169,12 +216,14 @@ class RollbackOperator(BaseOperator):
         DeployHistoryLink.store(context, url)
         where = url or f"the deploy history of {submitted.reading.deployment}"
         watch = new_watch(submitted, timeout=self.timeout, poll_interval=self.poll_interval, where=where)
+        if not submitted.adopted:
+            self._telling(context).submitted(result_of(watch, None))
         if not self.wait_for_completion:
             return result_of(watch, None)
         follower = Follower(hook, watch, self.log)
         # What has ended already must not be deferred (apache/airflow#46424).
         outcome = follower.look() if self.deferrable else follower.follow()
-        return self._finish(watch, outcome) if outcome is not None else self._defer(watch)
+        return self._finish(context, watch, outcome) if outcome is not None else self._defer(watch)
 
     def _defer(self, watch: Watch) -> dict[str, Any]:
         from airflow_rollback_provider.triggers.rollback import RollbackTrigger
@@ -186,7 +235,37 @@ class RollbackOperator(BaseOperator):
             timeout=remaining + _DEFERRAL_MARGIN,
         )
 
-    def _finish(self, watch: Watch, outcome: Outcome) -> dict[str, Any]:
+    def _finish(self, context: Context, watch: Watch, outcome: Outcome) -> dict[str, Any]:
         self.log.info("%s", outcome.message)
         outcome.require_done()
-        return result_of(watch, outcome)
+        result = result_of(watch, outcome)
+        self._telling(context).done(result)
+        return result
+
+    def _inspect(self, plan: RollbackPlan) -> tuple[PlanWarning, ...]:
+        airflow_conn_id = optional(self.airflow_conn_id)
+        if airflow_conn_id is None:
+            return ()
+        from airflow_rollback_provider.operators.inspection import inspect
+
+        return inspect(airflow_conn_id, plan)
+
+    def _fence(self, context: Context) -> Fence:
+        def failures() -> int:
+            states = states_of(context, self.task_id)
+            own = getattr(context["ti"], "map_index", -1)
+            return sum(state == "failed" for index, state in states.items() if index != own)
+
+        return Fence(self.guards, self.stop_after_failures, failures)
+
+    def _failing(self, context: Context) -> AbstractContextManager[None]:
+        return leaving_word(context, str(self.deployment_id), self._telling(context), self.log)
+
+    def _telling(self, context: Context) -> Telling:
+        stages = {
+            "planned": self.on_planned,
+            "submitted": self.on_submitted,
+            "done": self.on_done,
+            "failed": self.on_failed,
+        }
+        return Telling(stages, context, self.log)

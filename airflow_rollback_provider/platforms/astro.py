@@ -90,6 +90,7 @@ class Astro:
             reasons=False,
             tells_access=False,
             tells_switches=False,
+            tells_image=True,
             permissions={"image": ROLL_BACK, "dags": ROLL_BACK},
             history_permission=HISTORY,
             description_limit=DESCRIPTION_LIMIT,

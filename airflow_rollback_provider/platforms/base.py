@@ -31,17 +31,19 @@ class Request:
     :param operation: what it asks for, for logs and errors.
     :param method: HTTP method.
     :param url: absolute URL.
-    :param body: JSON-ready body, or None for no body.
+    :param body: JSON-ready body, or None for no body. That of a login holds the password: never log it.
     :param headers: headers besides the transport's own. They hold the token: never log them.
     :param repeatable: whether sending it twice is the same as sending it once.
+    :param whom: who is asked, for errors; begins a sentence.
     """
 
     operation: str
     method: str
     url: str
-    body: Any = None
+    body: Any = field(default=None, repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     repeatable: bool = True
+    whom: str = "The platform"
 
 
 @dataclass(frozen=True)

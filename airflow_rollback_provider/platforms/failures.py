@@ -108,7 +108,7 @@ def failure(cause: Cause, request: Request, policy: Policy, detail: str = "") ->
         connect=policy.connect_timeout, read=policy.read_timeout, most=policy.most_bytes, detail=detail
     )
     where = urlsplit(request.url).netloc.rpartition("@")[2]
-    message = f"The platform at {where} could not be asked to {request.operation!r}: {told}. {remedy}"
+    message = f"{request.whom} at {where} could not be asked to {request.operation!r}: {told}. {remedy}"
     if not request.repeatable and not cause.before_sending:
         return OutcomeUnknown(f"{message} The request was sent; whether it was carried out is not known.")
     return _KINDS.get(cause, PlatformUnreachable)(message)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from airflow_rollback_provider.domain.watch import Ending, Outcome, judge_deployment, judge_progress
@@ -37,4 +38,6 @@ def observe(platform: Platform, watch: Watch) -> Conversation[Outcome | None]:
     if outcome is None or outcome.ending is not Ending.DONE:
         return outcome
     deployment = yield from platform.deployment(watch.deployment_id)
+    if not platform.capabilities.tells_image:  # its word may be another one for the same image
+        deployment = replace(deployment, image_tag=None)
     return judge_deployment(watch.rollback_id, deployment, watch.target, watch.scope) or outcome

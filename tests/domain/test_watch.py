@@ -96,6 +96,24 @@ def test_the_deployment_must_run_what_the_target_brought(runs: Any, wanted: Any,
             assert str(target.versions) in outcome.message
 
 
+@pytest.mark.parametrize(
+    ("runs", "wanted", "agrees"),
+    [("one", "one", True), ("two", "one", False), (None, "one", True), ("two", None, True)],
+)
+def test_the_deployment_must_run_the_targets_image(
+    runs: str | None, wanted: str | None, agrees: bool
+) -> None:
+    """Two images of one Runtime differ by their tags, where both the Deployment and the target tell them."""
+    here = deployment("13.2.0", image_tag=runs)
+    target = deploy("d1", runtime_version="13.2.0", image_tag=wanted)
+    for scope in Scope:
+        outcome = judge_deployment("r", here, target, scope)
+        assert (outcome is None) is (agrees or scope is Scope.DAGS)
+        if outcome is not None:
+            assert outcome.ending is Ending.MISMATCH
+            assert "runs the image tag two and the target brought one" in outcome.message
+
+
 def test_a_time_out_says_where_to_look() -> None:
     """And that the rollback may go on."""
     outcome = timed_out("r", 3600.4, "https://houston/deploys")

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from airflow_rollback_provider.compat import AirflowFailException
-from airflow_rollback_provider.domain import waiting
+from airflow_rollback_provider.domain import pace
 from airflow_rollback_provider.domain.errors import RollbackError
 from airflow_rollback_provider.domain.waiting import Watch
 from airflow_rollback_provider.hooks import submission
@@ -190,7 +190,7 @@ def impatience() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Fields, "policy", short)
         patch.setattr(submission, "_PAUSES", (0.0, 0.01, 0.02, 0.03, 0.04))
-        patch.setattr(waiting, "_FIRST_DELAY", 0.02)
+        patch.setattr(pace, "FIRST_DELAY", 0.02)
         yield
 
 

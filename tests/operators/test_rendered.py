@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from airflow_rollback_provider.domain.errors import BadInput, InvalidTarget
-from airflow_rollback_provider.operators.rendered import first_try, flag, intent, optional, order_of, text
+from airflow_rollback_provider.hooks.arguments import flag, optional, text
+from airflow_rollback_provider.operators.rendered import first_try, intent, order_of
 from airflow_rollback_provider.operators.rollback import RollbackOperator
 from tests.support.task_run import TaskInstance
 

@@ -347,6 +347,15 @@ def test_a_look_sees_each_ending(
         assert ("no room" in outcome.message) is capable(talking).reasons
 
 
+def test_a_look_sees_another_image_of_the_same_runtime(talk: Talk, rollback_sandbox: Sandbox) -> None:
+    """Done in word only, where the platform names the image that runs as it names those of deploys."""
+    rollback_sandbox.next_rollbacks({"seconds": 0, "applies": False})
+    talking = talk()
+    outcome = talking.run(observe(talking.platform, watch(*start(talking, rollback_sandbox))))
+    assert outcome is not None
+    assert outcome.ending is (Ending.MISMATCH if capable(talking).tells_image else Ending.DONE)
+
+
 def test_a_look_sees_that_another_deploy_came_after(talk: Talk, rollback_sandbox: Sandbox) -> None:
     """An overtaken rollback is not a success, even when so many deploys landed that it left the page."""
     rollback_sandbox.settings(rollback_seconds=0)

@@ -24,6 +24,7 @@ class TaskInstance:
     task_id: str = "roll_back"
     map_index: int = -1
     try_number: int = 1
+    max_tries: int = 0
     xcom: dict[str, Any] = field(default_factory=dict)
 
     def xcom_push(self, key: str, value: Any) -> None:
@@ -53,9 +54,12 @@ class DictMemory:
         self.choices.pop(intent, None)
 
 
-def run(operator: Any, ti: TaskInstance | None = None) -> dict[str, Any]:
-    """Execute an operator to its end, through the triggerer if it defers."""
-    context = {"ti": ti or TaskInstance()}
+def run(operator: Any, ti: TaskInstance | None = None, **more: Any) -> dict[str, Any]:
+    """Execute an operator to its end, through the triggerer if it defers.
+
+    :param more: what else the context holds.
+    """
+    context = {"ti": ti or TaskInstance(), **more}
     try:
         result = operator.execute(context)
     except TaskDeferred as deferred:

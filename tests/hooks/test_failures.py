@@ -7,7 +7,7 @@ import pytest
 
 from airflow_rollback_provider.compat import AirflowFailException
 from airflow_rollback_provider.domain import errors
-from airflow_rollback_provider.operators.failures import task_failures
+from airflow_rollback_provider.hooks.failures import task_failures
 
 EVERY_ERROR = [
     kind
@@ -35,6 +35,8 @@ def test_what_may_pass() -> None:
         "MalformedAnswer",
         "DeployInProgress",
         "RollbackTimedOut",
+        "DeploymentNotAtRest",
+        "WaitBrokenOff",
     }
 
 

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An Airflow connection that leads to the REST API of another Airflow, of whatever type it is."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from airflow_rollback_provider.platforms.secret import Secret
+from airflow_rollback_provider.platforms.settings import ConnectionLike, Fields, base_url
+
+if TYPE_CHECKING:
+    from airflow_rollback_provider.platforms.policy import Policy
+
+CONN_TYPE = "airflow_api"
+_VERSIONS = ("v1", "v2")
+_SCHEMES = {"bearer": "Bearer ", "none": ""}
+
+
+@dataclass(frozen=True)
+class ApiSettings:
+    """What it takes to talk to an Airflow.
+
+    :param base: its address, without ``/api/…`` and without a slash at the end.
+    :param login: who logs in with the password; empty where the secret is a token.
+    :param secret: password or token.
+    :param scheme: what stands before a token in the header.
+    :param version: ``v1`` or ``v2``; None finds out.
+    """
+
+    base: str
+    login: str
+    secret: Secret
+    scheme: str = "Bearer "
+    version: str | None = None
+
+    @property
+    def token_header(self) -> str:
+        """The header's value for a token that the connection holds."""
+        return f"{self.scheme}{self.secret.reveal()}"
+
+    @property
+    def basic_header(self) -> str:
+        """The header's value for login and password, as Airflow 2 takes them."""
+        pair = f"{self.login}:{self.secret.reveal()}"
+        return f"Basic {base64.b64encode(pair.encode()).decode()}"
+
+
+@dataclass(frozen=True)
+class ApiConnection:
+    """A connection, read.
+
+    :param settings: what it takes to talk to the Airflow.
+    :param policy: how the network is used.
+    :param secrets: texts that must not appear in a log.
+    """
+
+    settings: ApiSettings
+    policy: Policy
+    secrets: tuple[str, ...] = field(repr=False)
+
+
+def read_connection(connection: ConnectionLike) -> ApiConnection:
+    """Read a connection. Nothing is asked yet.
+
+    :raises InvalidConnection: for a field that is missing or cannot be used.
+    """
+    fields = Fields(connection)
+    if not fields.base("host"):
+        raise fields.invalid("host", "is empty: it holds the address of the Deployment's Airflow")
+    url, login = base_url(fields), fields.base("login")
+    settings = ApiSettings(
+        base=f"{url.scheme}://{url.netloc}{_without_api(url.path)}",
+        login=login,
+        secret=_password(fields) if login else fields.token(),
+        scheme=_SCHEMES[_one_of(fields, "auth_scheme", tuple(_SCHEMES)) or "bearer"],
+        version=_one_of(fields, "api_version", _VERSIONS),
+    )
+    policy = fields.policy()
+    proxies = tuple(url for _, url in policy.proxies if "@" in url)
+    basic = settings.basic_header.removeprefix("Basic ")
+    return ApiConnection(settings, policy, (settings.secret.reveal(), basic, *proxies))
+
+
+def _without_api(path: str) -> str:
+    """Take an address that was copied with the API's path, or from the first page, for what it means."""
+    path = path.rstrip("/")
+    for end in ("/home", "/api/v1", "/api/v2"):
+        path = path.removesuffix(end)
+    return path
+
+
+def _password(fields: Fields) -> Secret:
+    password = fields.base("password")
+    if not password:
+        raise fields.invalid("password", "is empty: it holds the password that belongs to the login")
+    return Secret(password)
+
+
+def _one_of(fields: Fields, name: str, words: tuple[str, ...]) -> str | None:
+    word = (fields.text(name) or "").lower()
+    if word and word not in words:
+        raise fields.invalid(name, f"must be one of {', '.join(words)}, or empty")
+    return word or None

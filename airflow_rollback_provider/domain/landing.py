@@ -1,0 +1,256 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which deploys of a history are news: each is reported once, oldest first, however seldom one looks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from typing import Any, cast
+
+from airflow_rollback_provider.domain.deploys import Deploy, DeployStatus
+from airflow_rollback_provider.domain.errors import BadInput, DeployEndedOtherwise, WaitBrokenOff
+from airflow_rollback_provider.domain.jsonable import decode, encode
+
+_MOST_OPEN = 50
+_BEGINS_LIKE_A_TIME = re.compile(r"\d{4}-\d{2}-\d{2}")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which deploys count.
+
+    :param statuses: a deploy counts as soon as it has one of these.
+    :param types: the platform's words for the types that count; empty takes every type.
+    :param rollbacks: whether rollbacks count too.
+    """
+
+    statuses: tuple[DeployStatus, ...] = (DeployStatus.SUCCEEDED,)
+    types: tuple[str, ...] = ()
+    rollbacks: bool = False
+
+    @classmethod
+    def parse(
+        cls, statuses: Iterable[str] = ("succeeded",), types: Iterable[str] = (), *, rollbacks: bool = False
+    ) -> Wanted:
+        """Read what a person wrote; the order of names makes no difference.
+
+        :raises BadInput: for a status that does not exist, or none at all.
+        """
+        names = sorted({str(name).strip().lower().replace("_", " ") for name in _listed(statuses)})
+        known = {status.value: status for status in DeployStatus if status is not DeployStatus.UNKNOWN}
+        wrong = [name for name in names if name not in known]
+        if wrong or not names:
+            raise BadInput(f"{wrong or 'Nothing'} is no status of a deploy. Use some of: {', '.join(known)}.")
+        kinds = sorted({str(kind).strip().upper() for kind in _listed(types)})
+        return cls(tuple(known[name] for name in names), tuple(kinds), rollbacks)
+
+    def fits(self, deploy: Deploy) -> bool:
+        """Tell whether a deploy counts as it is now."""
+        return self._concerns(deploy) and deploy.status in self.statuses
+
+    def may_fit(self, deploy: Deploy) -> bool:
+        """Tell whether a deploy that does not count yet can still come to it."""
+        return self._concerns(deploy) and not deploy.status.settled
+
+    def _concerns(self, deploy: Deploy) -> bool:
+        if deploy.is_rollback and not self.rollbacks:
+            return False
+        return not self.types or deploy.type.upper() in self.types
+
+
+@dataclass(frozen=True)
+class Bookmark:
+    """How far a history was read. It is all that has to be remembered from look to look.
+
+    :param deployment_id: the Deployment.
+    :param head: the newest deploy that was read; None where only a time is known, or nothing.
+    :param since: when that was made: where the head has vanished from the history, what is older is not read.
+    :param open: deploys that were read and may still come to count, oldest first.
+    """
+
+    deployment_id: str
+    head: str | None = None
+    since: datetime | None = None
+    open: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON-ready values; :meth:`from_dict` reads them back."""
+        return cast("dict[str, Any]", encode(self))
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Bookmark:
+        """Read what :meth:`to_dict` wrote.
+
+        :raises ValueError: when it is something else.
+        """
+        return decode(cls, values)
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """What one look showed.
+
+    :param news: the deploys that count and were not seen to count before, oldest first.
+    :param bookmark: where the next look goes on.
+    """
+
+    news: tuple[Deploy, ...]
+    bookmark: Bookmark
+
+
+def baseline(deployment_id: str, newest: Iterable[Deploy], wanted: Wanted) -> Bookmark:
+    """Begin to look: what has landed already is no news, what is on its way will be.
+
+    :param newest: the newest deploys, newest first.
+    """
+    rows = tuple(newest)
+    if not rows:
+        return Bookmark(deployment_id)
+    on_its_way = []
+    for deploy in rows:
+        if deploy.succeeded:  # what is older and still "in progress" was abandoned
+            break
+        if wanted.may_fit(deploy) and not wanted.fits(deploy):
+            on_its_way.append(deploy.id)
+    return Bookmark(deployment_id, rows[0].id, rows[0].created_at, tuple(reversed(on_its_way)))
+
+
+def unread(newest_first: Iterable[Deploy], bookmark: Bookmark) -> Iterator[Deploy]:
+    """Yield the deploys that are newer than the bookmark, newest first, reading no further than needed."""
+    for deploy in newest_first:
+        if deploy.id == bookmark.head or _is_before(deploy, bookmark):
+            return
+        yield deploy
+
+
+def sort_out(
+    bookmark: Bookmark, newer: Iterable[Deploy], reread: Iterable[Deploy], wanted: Wanted
+) -> Sighting:
+    """Say what is news.
+
+    :param newer: the deploys that are newer than the bookmark, newest first.
+    :param reread: the bookmark's open deploys as they are now, as far as the history still holds them.
+    """
+    fresh = tuple(newer)
+    met = {deploy.id for deploy in fresh}
+    places = {name: place for place, name in enumerate(bookmark.open) if name not in met}
+    older = sorted((deploy for deploy in reread if deploy.id in places), key=lambda one: places[one.id])
+    candidates = (*older, *reversed(fresh))
+    news = tuple(deploy for deploy in candidates if wanted.fits(deploy))
+    still_open = [deploy.id for deploy in candidates if wanted.may_fit(deploy) and not wanted.fits(deploy)]
+    head, since = (fresh[0].id, fresh[0].created_at) if fresh else (bookmark.head, bookmark.since)
+    return Sighting(news, Bookmark(bookmark.deployment_id, head, since, tuple(still_open[-_MOST_OPEN:])))
+
+
+class Ending(str, Enum):
+    """How waiting for a deploy ended."""
+
+    ARRIVED = "arrived"
+    OTHERWISE = "otherwise"
+    TIMED_OUT = "timed_out"
+    BROKEN_OFF = "broken_off"
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """The end of waiting for a deploy, small enough for an event of a trigger.
+
+    :param ending: how it ended.
+    :param message: one sentence for a person.
+    :param deploy: the deploy that was waited for, where it arrived.
+    """
+
+    ending: Ending
+    message: str
+    deploy: Deploy | None = None
+
+    def require(self) -> Deploy:
+        """Return the deploy.
+
+        :raises DeployEndedOtherwise: when it can no longer come to the wanted state.
+        :raises WaitBrokenOff: when it did not come, or nobody can tell.
+        """
+        if self.deploy is not None:
+            return self.deploy
+        raise (DeployEndedOtherwise if self.ending is Ending.OTHERWISE else WaitBrokenOff)(self.message)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON-ready values; :meth:`from_dict` reads them back."""
+        return cast("dict[str, Any]", encode(self))
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Arrival:
+        """Read what :meth:`to_dict` wrote."""
+        return decode(cls, values)
+
+
+def arrival_of(deploy: Deploy, statuses: Iterable[DeployStatus]) -> Arrival | None:
+    """Tell whether a deploy has come to one of some states; None while it still may."""
+    wanted = tuple(statuses)
+    if deploy.status in wanted:
+        return Arrival(Ending.ARRIVED, f"Deploy {deploy.id}: {deploy.status}.", deploy)
+    if not deploy.status.settled:
+        return None
+    reason = f": {deploy.status_reason.rstrip('. ')}" if deploy.status_reason else ""
+    return Arrival(
+        Ending.OTHERWISE,
+        f"Deploy {deploy.id} of Deployment {deploy.deployment_id} was waited for until it were "
+        f"{' or '.join(map(str, wanted))}, and it ended as {deploy.status}{reason}. It stays so: look at the "
+        "history.",
+    )
+
+
+def time_in(after: str) -> datetime | None:
+    """Read a time from what a person wrote behind *after*; None where it is the id of a deploy.
+
+    :raises BadInput: for a time that cannot be read or has no zone.
+    """
+    if not _BEGINS_LIKE_A_TIME.match(after):
+        return None
+    try:
+        moment = datetime.fromisoformat(re.sub(r"[zZ]$", "+00:00", after.strip()))
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise BadInput(
+            f"{after!r} is no time with a zone. Write it like 2026-11-01T00:00:00+00:00, or give the id of a "
+            "deploy."
+        )
+    return moment
+
+
+def landed_deploys(triggering_asset_events: Mapping[Any, Iterable[Any]]) -> list[dict[str, Any]]:
+    """Return the deploys that started a Dag run through an asset, oldest first, each once.
+
+    Events of another origin, such as one that a person made by hand, hold no deploy and are left out.
+
+    :param triggering_asset_events: what a task's context holds under this name.
+    :return: each as :meth:`Deploy.to_dict` writes it.
+    """
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for events in triggering_asset_events.values():
+        for deploy in (deploy for event in events for deploy in _deploys_in(event)):
+            found.setdefault((deploy["deployment_id"], deploy["id"]), deploy)
+    return sorted(found.values(), key=lambda deploy: datetime.fromisoformat(deploy["created_at"]))
+
+
+def _deploys_in(event: Any) -> list[dict[str, Any]]:
+    payload = (getattr(event, "extra", None) or {}).get("payload")
+    deploys = payload.get("deploys") if isinstance(payload, dict) else None
+    return deploys if isinstance(deploys, list) else []
+
+
+def _is_before(deploy: Deploy, bookmark: Bookmark) -> bool:
+    if bookmark.since is None:
+        return False
+    # A head that was read is met by its id; only where it has vanished its time decides.
+    return deploy.created_at < bookmark.since or (
+        bookmark.head is None and deploy.created_at == bookmark.since
+    )
+
+
+def _listed(names: Iterable[str]) -> Iterable[str]:
+    return (names,) if isinstance(names, str) else names

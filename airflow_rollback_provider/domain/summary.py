@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One paragraph that a person can read in a chat message."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from airflow_rollback_provider.domain.plan import RollbackPlan
+
+_LONGEST = 1200
+_MOST_NAMED = 10
+
+
+def of_plan(plan: RollbackPlan) -> str:
+    """Say what a rollback would do."""
+    what = f"{plan.scope} of {plan.deployment} from deploy {plan.current.id} to {plan.target.id}"
+    if not plan.allowed:
+        against = " ".join(str(check) for check in plan.failed_checks)
+        return paragraph(f"Rolling back the {what} is not possible: {against}")
+    changes = "; ".join(f"{change.what} {change.before} → {change.after}" for change in plan.changes)
+    severe = " ".join(warning.message for warning in plan.warnings if warning.severe)
+    return paragraph(
+        f"Planned: roll back the {what} on {plan.platform}. Changes: {changes or 'none known'}. {severe}"
+    )
+
+
+def of_submitted(result: Mapping[str, Any]) -> str:
+    """Say that a rollback was submitted.
+
+    :param result: the task's result.
+    """
+    return paragraph(f"Rolling back {_what(result)}. {_reason(result)} Follow it: {result['history']}")
+
+
+def of_done(result: Mapping[str, Any]) -> str:
+    """Say that a rollback is done.
+
+    :param result: the task's result.
+    """
+    return paragraph(f"Rolled back {_what(result)}. {_reason(result)} History: {result['history']}")
+
+
+def of_failure(deployment: str, error: BaseException) -> str:
+    """Say that a rollback was not made, or did not end well; the error says which."""
+    return paragraph(f"The rollback of Deployment {deployment} failed ({type(error).__name__}): {error}")
+
+
+def of_fleet(total: int, done: int, problems: Sequence[str], left_out: Sequence[str]) -> str:
+    """Say how the rollbacks of many Deployments ended.
+
+    :param problems: what failed, one sentence each.
+    :param left_out: Deployments with which nothing was begun.
+    """
+    texts = [f"{done} of {total} Deployments were rolled back."]
+    if problems:
+        texts.append(f"{len(problems)} failed: {_some(problems)}")
+    if left_out:
+        texts.append(f"{len(left_out)} were not begun: {_some(left_out)}.")
+    return paragraph(" ".join(texts))
+
+
+def paragraph(text: str) -> str:
+    """Put a text in one line of a length that a chat message bears."""
+    line = " ".join(text.split())
+    return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1].rstrip()}…"
+
+
+def _what(result: Mapping[str, Any]) -> str:
+    scope = str(result["scope"]).replace("_", " ").replace("dags", "Dags")
+    return (
+        f"the {scope} of Deployment {result['deployment']} ({result['deployment_id']}) to deploy "
+        f"{result['target_id']}, {result['to']}; the rollback is deploy {result['rollback_id']}"
+    )
+
+
+def _reason(result: Mapping[str, Any]) -> str:
+    reason = str(result.get("description") or "").strip().rstrip(".")
+    return f"Reason: {reason}." if reason else ""
+
+
+def _some(texts: Sequence[str]) -> str:
+    more = f" … and {len(texts) - _MOST_NAMED} more" if len(texts) > _MOST_NAMED else ""
+    return " · ".join(texts[:_MOST_NAMED]) + more

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The operator that sums up the rollbacks of many Deployments."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from airflow_rollback_provider.compat import BaseOperator, states_of
+from airflow_rollback_provider.domain.errors import FleetIncomplete
+from airflow_rollback_provider.domain.fleet import Member, member, sum_up
+from airflow_rollback_provider.hooks.failures import task_failures
+from airflow_rollback_provider.operators.last_words import FAILURE
+from airflow_rollback_provider.operators.telling import Tellers, Telling
+
+if TYPE_CHECKING:
+    from airflow_rollback_provider.compat import Context
+
+RESULT = "return_value"
+
+
+class FleetSummaryOperator(BaseOperator):
+    """Sum up what became of the Deployments of a mapped ``RollbackOperator``, once all of them have ended.
+
+    ::
+
+        rollbacks = RollbackOperator.partial(task_id="roll_back", …).expand(deployment_id=[…])
+        rollbacks >> FleetSummaryOperator(task_id="sum_up", rollbacks="roll_back")
+
+    Its trigger rule is ``all_done``, so that it runs when some have failed; it fails then itself, because
+    Airflow would call the run a success otherwise.
+
+    :param rollbacks: task id of the rollbacks.
+    :param fail_on_failures: fail when a rollback failed or was not begun. Default True.
+    :param on_summary: a notifier, a function of the context, or several; they find the result in
+        ``context["rollback"]``.
+    :raises FleetIncomplete: when not all Deployments were rolled back; no retry.
+    """
+
+    ui_color = "#f4e3c1"
+
+    def __init__(
+        self,
+        *,
+        rollbacks: str = "roll_back",
+        fail_on_failures: bool = True,
+        on_summary: Tellers = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**{"trigger_rule": "all_done", **kwargs})
+        self.rollbacks = rollbacks
+        self.fail_on_failures = fail_on_failures
+        self.on_summary = on_summary
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Return the sum, or leave it in XCom and fail."""
+        result = sum_up(self._members(context))
+        self.log.info("%s", result["summary"])
+        Telling({"summed up": self.on_summary}, context, self.log).summed_up(result)
+        if not self.fail_on_failures or result["done"] == result["total"]:
+            return result
+        context["ti"].xcom_push(key=RESULT, value=result)
+        with task_failures():
+            raise FleetIncomplete(result["summary"])
+
+    def _members(self, context: Context) -> Iterator[Member]:
+        for index, state in sorted(states_of(context, self.rollbacks).items()):
+            result, failure = self._left(context, index, RESULT), self._left(context, index, FAILURE)
+            nothing_to_map = index < 0 and state == "skipped" and not failure
+            if state != "removed" and not nothing_to_map:
+                yield member(index, state, result, failure)
+
+    def _left(self, context: Context, index: int, key: str) -> Any:
+        return context["ti"].xcom_pull(task_ids=self.rollbacks, key=key, map_indexes=index)

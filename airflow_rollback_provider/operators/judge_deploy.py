@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The operator that judges whether a deploy broke its Deployment."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow_rollback_provider.compat import BaseOperator, conf
+from airflow_rollback_provider.domain.errors import DeploymentNotHealthy
+from airflow_rollback_provider.domain.health_rule import HealthRule
+from airflow_rollback_provider.domain.judgement import Health, Reason, explain, overruled
+from airflow_rollback_provider.hooks.airflow_api import AirflowApiHook
+from airflow_rollback_provider.hooks.arguments import flag, names, optional
+from airflow_rollback_provider.hooks.deploy_history import DeployHistoryHook
+from airflow_rollback_provider.hooks.failures import task_failures
+from airflow_rollback_provider.operators.sitting import Charge, Judge, moment, new_agenda
+
+if TYPE_CHECKING:
+    from airflow_rollback_provider.compat import Context
+    from airflow_rollback_provider.domain.health_case import HealthCase
+    from airflow_rollback_provider.domain.sitting import Agenda
+
+# The framework's own time-out of a deferral bypasses this operator: the trigger's deadline has to come first.
+_DEFERRAL_MARGIN = timedelta(minutes=5)
+
+
+class JudgeDeployOperator(BaseOperator):
+    """Judge whether a deploy broke its Deployment, by what the Deployment's own Airflow tells.
+
+    The Dag runs after the deploy are compared with those before it, in two windows that do not overlap. The
+    verdict is ``healthy``, ``regressed`` or ``inconclusive``; all three let the task succeed and are returned
+    with their evidence. An Airflow that does not answer is no failure of the Deployment: inconclusive.
+
+    The task waits until the windows are over; a regression ends it earlier. Judging a rollback, it compares
+    with the time when the rollback's target ran, not with the bad deploy that was undone.
+
+    Templated: ``airflow_conn_id``, ``rollback_conn_id``, ``deployment_id``, ``deploy_id``, ``since``,
+    ``baseline_until``, ``critical_dags``, ``ignored_dags``, ``known_import_errors``, ``require_healthy``.
+
+    :param airflow_conn_id: Airflow connection to the Airflow of the Deployment.
+    :param deployment_id: id or release name of the Deployment; its deploy history tells when the deploy
+        landed.
+    :param deploy_id: the deploy to judge. Default: the one that runs now.
+    :param rollback_conn_id: Airflow connection to the platform, used with ``deployment_id``.
+    :param since: when the deploy had landed, in the place of ``deployment_id``: a datetime or an ISO text,
+        with a zone.
+    :param baseline_until: runs before this time are compared with. Default: when the deploy began.
+    :param critical_dags: Dags whose failure counts by itself.
+    :param ignored_dags: Dags that do not count.
+    :param known_import_errors: files that could not be read before the deploy, as ``import_errors`` of an
+        earlier result names them. Default None: an error is new if a Dag of the file ran before the deploy.
+    :param rule: the numbers, as a :class:`HealthRule` or a mapping of what differs from its defaults.
+    :param require_healthy: let the task fail unless the verdict is ``healthy``. Default False.
+    :param wait: wait until the windows are over; False judges by what is there now. Default True.
+    :param poll_interval: time between two looks, in seconds. Default 60.
+    :param timeout: how long to go on trying, once the windows are over, while Airflow's API does not answer;
+        in seconds or as a timedelta. Default 30 minutes.
+    :param deferrable: wait in the triggerer. Default: ``[operators] default_deferrable``.
+    :raises DeploymentNotHealthy: with ``require_healthy``, for any other verdict; no retry.
+    :raises BadInput: when an argument or a connection cannot be used; no retry.
+    :raises DeployInProgress: when the deploy has not ended; the task's retries apply.
+    :raises PlatformError: when the platform's deploy history cannot be read; the task's retries apply.
+    """
+
+    template_fields: Sequence[str] = (
+        "airflow_conn_id",
+        "rollback_conn_id",
+        "deployment_id",
+        "deploy_id",
+        "since",
+        "baseline_until",
+        "critical_dags",
+        "ignored_dags",
+        "known_import_errors",
+        "require_healthy",
+    )
+    ui_color = "#d6e4f0"
+
+    def __init__(
+        self,
+        *,
+        airflow_conn_id: str = AirflowApiHook.default_conn_name,
+        deployment_id: str | None = None,
+        deploy_id: str | None = None,
+        rollback_conn_id: str = DeployHistoryHook.default_conn_name,
+        since: datetime | str | None = None,
+        baseline_until: datetime | str | None = None,
+        critical_dags: Sequence[str] | str = (),
+        ignored_dags: Sequence[str] | str = (),
+        known_import_errors: Sequence[str] | str | None = None,
+        rule: HealthRule | Mapping[str, Any] | None = None,
+        require_healthy: bool | str = False,
+        wait: bool = True,
+        poll_interval: float = 60.0,
+        timeout: float | timedelta | None = None,
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.airflow_conn_id = airflow_conn_id
+        self.deployment_id = deployment_id
+        self.deploy_id = deploy_id
+        self.rollback_conn_id = rollback_conn_id
+        self.since = since
+        self.baseline_until = baseline_until
+        self.critical_dags = critical_dags
+        self.ignored_dags = ignored_dags
+        self.known_import_errors = known_import_errors
+        self.rule = rule
+        self.require_healthy = require_healthy
+        self.wait = wait
+        self.poll_interval = poll_interval
+        self.timeout = timeout
+        self.deferrable = deferrable
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Judge, waiting for the windows; return the judgement."""
+        with task_failures():
+            case = self._case(self._charge())
+            self.log.info(
+                "Judging the deploy that had landed at %s by the runs in %s, next to those of %s.",
+                case.landed_at,
+                ", ".join(map(str, case.windows)),
+                case.before,
+            )
+            agenda = new_agenda(case, poll_interval=self.poll_interval, timeout=self.timeout)
+            overtaken = case.overtaken_at is not None  # what was not over then never will be
+            with closing(AirflowApiHook(self.airflow_conn_id)) as hook:
+                judge = Judge(hook, agenda, self.log, waits=self.wait and not overtaken)
+                # What can be told already must not be deferred (apache/airflow#46424).
+                judgement = judge.look() if self.deferrable else judge.sit()
+            if judgement is None:
+                return self._defer(agenda)
+            self.log.info("%s", explain(judgement))
+            result = judgement.to_dict()
+            return self._finish(result if overtaken else self._unless_overtaken(result))
+
+    def resume(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
+        """Take over from the triggerer: return the judgement."""
+        with task_failures():
+            self.log.info("%s", event["words"])
+            return self._finish(self._unless_overtaken(event["judgement"]))
+
+    def _charge(self) -> Charge:
+        return Charge(
+            rule=HealthRule.read(self.rule),
+            deployment=optional(self.deployment_id),
+            deploy_id=optional(self.deploy_id),
+            since=moment(self.since, "since"),
+            baseline_until=moment(self.baseline_until, "baseline_until"),
+            critical=names(self.critical_dags, "critical_dags") or (),
+            ignored=names(self.ignored_dags, "ignored_dags") or (),
+            known_import_errors=names(self.known_import_errors, "known_import_errors"),
+        )
+
+    def _case(self, charge: Charge) -> HealthCase:
+        return charge.case(DeployHistoryHook(self.rollback_conn_id) if charge.deployment else None)
+
+    def _defer(self, agenda: Agenda) -> dict[str, Any]:
+        from airflow_rollback_provider.triggers.judge_deploy import JudgeDeployTrigger
+
+        remaining = timedelta(seconds=max(0.0, agenda.deadline - time.time()))
+        self.defer(
+            trigger=JudgeDeployTrigger(self.airflow_conn_id, agenda.to_dict()),
+            method_name="resume",
+            timeout=remaining + _DEFERRAL_MARGIN,
+        )
+
+    def _finish(self, result: dict[str, Any]) -> dict[str, Any]:
+        if flag(self.require_healthy, "require_healthy") and result["verdict"] != Health.HEALTHY.value:
+            raise DeploymentNotHealthy(result["summary"])
+        return result
+
+    def _unless_overtaken(self, result: dict[str, Any]) -> dict[str, Any]:
+        """Another deploy may have landed while the windows went by: part of what was seen is its doing."""
+        if result["deploy_id"] is None or result["verdict"] == Health.INCONCLUSIVE.value:
+            return result
+        overtaken_at = self._case(replace(self._charge(), deploy_id=result["deploy_id"])).overtaken_at
+        if overtaken_at is None or overtaken_at > datetime.fromisoformat(result["judged_at"]):
+            return result
+        reason = Reason(
+            "ANOTHER-DEPLOY",
+            f"Another deploy followed at {overtaken_at:%Y-%m-%d %H:%M} UTC, before the windows of this one "
+            "were over.",
+        )
+        self.log.warning("%s", reason)
+        return overruled(result, Health.INCONCLUSIVE, reason)

@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The operator that makes sure that the pods of a Deployment run what a rollback brought back."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow_rollback_provider.compat import AirflowSkipException, BaseOperator, conf
+from airflow_rollback_provider.domain.errors import (
+    BadInput,
+    NoClusterAccess,
+    PodsNotReady,
+    WaitBrokenOff,
+)
+from airflow_rollback_provider.domain.pods import PodsOutcome
+from airflow_rollback_provider.domain.steadiness import Steadiness
+from airflow_rollback_provider.domain.summary import paragraph
+from airflow_rollback_provider.hooks.arguments import optional
+from airflow_rollback_provider.hooks.cluster import DEFAULT_CONN_ID, Cluster
+from airflow_rollback_provider.hooks.failures import task_failures
+from airflow_rollback_provider.platforms.cluster import Release, problems, wait_until_ready
+
+if TYPE_CHECKING:
+    from airflow_rollback_provider.compat import Context
+
+# The framework's own time-out of a deferral bypasses this operator: the trigger's deadline has to come first.
+_DEFERRAL_MARGIN = timedelta(minutes=5)
+
+
+class VerifyPodsOperator(BaseOperator):
+    """Wait until every Airflow component of a release runs an image and stays ready; else say why not.
+
+    It looks at pods, and at the Deployments and StatefulSets that make them, through a connection of the
+    cncf-kubernetes provider. Pods of tasks, pods that have ended and pods that are being stopped do not
+    count. Without a way to a cluster the task is skipped.
+
+    Templated: ``kubernetes_conn_id``, ``rollback``, ``release_name``, ``image``, ``namespace``.
+
+    :param rollback: the result of a ``RollbackOperator``, which names release, namespace and image.
+    :param release_name: name of the Helm release; overrides what the rollback says.
+    :param image: the image that must run, or its tag alone; overrides what the rollback says. Where neither
+        tells, as after a rollback of Dags alone, only readiness counts.
+    :param namespace: the namespace; ``{release_name}`` is filled in. Default: what the rollback says, else
+        ``astronomer-{release_name}``.
+    :param components: components that must be there, by the chart's label ``component``; all others that are
+        there must be ready too. Default: a scheduler.
+    :param label_selector: labels that choose pods and workloads, where they are not those of Airflow's chart;
+        ``{release_name}`` is filled in.
+    :param kubernetes_conn_id: Airflow connection to the cluster. Default ``kubernetes_default``.
+    :param steady: how long everything must have been ready without a restart, in seconds. Default 30.
+    :param poll_interval: longest time between two looks, in seconds. Default 10.
+    :param timeout: how long to wait, in seconds or as a timedelta. Default 10 minutes.
+    :param skip_without_access: skip where there is no way to a cluster; False fails. Default True.
+    :param deferrable: wait in the triggerer. Default: ``[operators] default_deferrable``.
+    :raises PodsNotReady: when the time is up, with events and the tail of the log; no retry.
+    :raises BadInput: when an argument cannot be used; no retry.
+    :raises AccessDenied: when the cluster refuses; no retry.
+    :raises WaitBrokenOff: when the cluster could not be asked in the end; the task's retries apply.
+    """
+
+    template_fields: Sequence[str] = (
+        "kubernetes_conn_id",
+        "rollback",
+        "release_name",
+        "image",
+        "namespace",
+    )
+    ui_color = "#e8eef7"
+
+    def __init__(
+        self,
+        *,
+        rollback: Mapping[str, Any] | None = None,
+        release_name: str | None = None,
+        image: str | None = None,
+        namespace: str | None = None,
+        components: Sequence[str] = (),
+        label_selector: str | None = None,
+        kubernetes_conn_id: str = DEFAULT_CONN_ID,
+        steady: float = 30.0,
+        poll_interval: float = 10.0,
+        timeout: float | timedelta = 600.0,
+        skip_without_access: bool = True,
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.rollback = rollback
+        self.release_name = release_name
+        self.image = image
+        self.namespace = namespace
+        self.components = components
+        self.label_selector = label_selector
+        self.kubernetes_conn_id = kubernetes_conn_id
+        self.steady = steady
+        self.poll_interval = poll_interval
+        self.timeout = timeout
+        self.skip_without_access = skip_without_access
+        self.deferrable = deferrable
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Wait until the release is ready; return what was seen."""
+        seconds = self.timeout.total_seconds() if isinstance(self.timeout, timedelta) else self.timeout
+        deadline = time.time() + seconds
+        with task_failures():
+            release = self._release()
+            cluster = Cluster(self.kubernetes_conn_id)
+            try:
+                inside = cluster.is_inside
+            except NoClusterAccess as error:
+                if not self.skip_without_access:
+                    raise
+                self.log.warning("The pods were not looked at. %s", error)  # Airflow 3 does not log why
+                raise AirflowSkipException(f"The pods were not looked at. {error}") from None
+            if self.deferrable:
+                self._defer(release, deadline, inside)
+            return self._finish(self._wait(cluster, release, deadline))
+
+    def resume(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
+        """Take over from the triggerer: return what was seen, or raise what is wrong."""
+        with task_failures():
+            return self._finish(PodsOutcome.from_dict(event))
+
+    def _release(self) -> Release:
+        told = self.rollback or {}
+        if not isinstance(told, Mapping):
+            raise BadInput(
+                f"rollback is {str(told)[:80]!r}. Give the result of a rollback: roll_back.output."
+            )
+        name = optional(self.release_name) or told.get("release_name")
+        if not name:
+            raise BadInput("Which release is meant? Give release_name, or the result of a rollback.")
+        namespace = optional(self.namespace) or told.get("namespace") or "astronomer-{release_name}"
+        selector = self.label_selector
+        return Release(
+            namespace=namespace.replace("{release_name}", name),
+            name=name,
+            image=optional(self.image) or told.get("image"),
+            required=tuple(self.components),
+            selector=selector.replace("{release_name}", name) if selector else None,
+        )
+
+    def _wait(self, cluster: Cluster, release: Release, deadline: float) -> PodsOutcome:
+        waits = Steadiness(deadline, self.steady, self.poll_interval, random.random)  # noqa: S311 - jitter
+        return cluster.run(wait_until_ready(release, waits, time.time, self.log.info))
+
+    def _defer(self, release: Release, deadline: float, inside: bool) -> None:
+        from airflow_rollback_provider.triggers.pods import PodsTrigger
+
+        self.defer(
+            trigger=PodsTrigger(
+                kubernetes_conn_id=self.kubernetes_conn_id,
+                inside=inside,
+                release=release.to_dict(),
+                steady=self.steady,
+                poll_interval=self.poll_interval,
+                deadline=deadline,
+            ),
+            method_name="resume",
+            timeout=timedelta(seconds=max(0.0, deadline - time.time())) + _DEFERRAL_MARGIN,
+        )
+
+    def _finish(self, outcome: PodsOutcome) -> dict[str, Any]:
+        if outcome.report is None or (outcome.problem is not None and not outcome.ready):
+            raise WaitBrokenOff(f"Whether the pods are ready is not known. {outcome.problem}")
+        release = self._release()
+        components = dict(outcome.report.components)
+        counted = ", ".join(f"{name} {count}" for name, count in components.items())
+        runs = f"run {release.image} and are ready" if release.image else "are ready"
+        if outcome.ready:
+            summary = paragraph(f"All components of release {release.name} {runs}: {counted}.")
+            self.log.info("%s", summary)
+            return {"ready": True, "components": components, "image": release.image, "summary": summary}
+        listed = "\n".join(problems(outcome.report))
+        raise PodsNotReady(
+            f"Not all components of release {release.name} {runs} within the time: {counted}.\n{listed}\n"
+            "Look at the Deployment before trying again."
+        )

@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The sensor that waits for a deploy."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Sequence
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any
+
+from airflow_rollback_provider.compat import (
+    AirflowSensorTimeout,
+    BaseSensorOperator,
+    PokeReturnValue,
+    conf,
+)
+from airflow_rollback_provider.domain.errors import AccessDenied, RollbackError
+from airflow_rollback_provider.domain.landing import Arrival, Bookmark, Ending, Wanted
+from airflow_rollback_provider.domain.pace import Pace
+from airflow_rollback_provider.hooks.arguments import optional, text
+from airflow_rollback_provider.hooks.deploy_history import DeployHistoryHook
+from airflow_rollback_provider.hooks.failures import task_failures
+from airflow_rollback_provider.platforms.landing import Lookout
+
+if TYPE_CHECKING:
+    from airflow_rollback_provider.compat import Context
+
+# The framework's own time-out of a deferral bypasses this sensor: the trigger's deadline has to come first.
+_DEFERRAL_MARGIN = timedelta(minutes=5)
+
+
+class DeploySensor(BaseSensorOperator):
+    """Wait until a new deploy has landed, or until a named deploy has come to a state. Return it as JSON.
+
+    Of several new deploys the oldest is returned; the next one is found with ``after`` that one's id. An
+    outage of the platform is waited out until the sensor's own ``timeout``.
+
+    Templated: ``rollback_conn_id``, ``deployment_id``, ``deploy_id``, ``after``.
+
+    :param deployment_id: id or release name of the Deployment.
+    :param deploy_id: wait for this deploy alone, whatever its type. Default: the next that counts.
+    :param after: id of a deploy, or a time with its zone: only what was deployed later counts. Default: the
+        time at which the Dag run was started.
+    :param statuses: a deploy counts as soon as it has one of these: ``succeeded`` (default), ``failed``,
+        ``in progress``.
+    :param types: the platform's words for the types that count, such as ``DAG_ONLY``; by default all.
+    :param rollbacks: whether rollbacks count. Default False.
+    :param rollback_conn_id: Airflow connection to the platform.
+    :param poke_interval: time between two looks, in seconds. Default 30.
+    :param deferrable: wait in the triggerer. Default: ``[operators] default_deferrable``.
+    :raises DeployEndedOtherwise: when the named deploy ended in another state; no retry.
+    :raises BadInput: when an argument cannot be used; no retry.
+    :raises AccessDenied: when the token stays refused; no retry.
+    """
+
+    template_fields: Sequence[str] = ("rollback_conn_id", "deployment_id", "deploy_id", "after")
+    ui_color = "#e8eef7"
+
+    def __init__(
+        self,
+        *,
+        deployment_id: str,
+        deploy_id: str | None = None,
+        after: str | None = None,
+        statuses: Sequence[str] = ("succeeded",),
+        types: Sequence[str] = (),
+        rollbacks: bool = False,
+        rollback_conn_id: str = DeployHistoryHook.default_conn_name,
+        poke_interval: float | timedelta = 30.0,
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(poke_interval=poke_interval, **kwargs)
+        self.deployment_id = deployment_id
+        self.deploy_id = deploy_id
+        self.after = after
+        self.statuses = statuses
+        self.types = types
+        self.rollbacks = rollbacks
+        self.rollback_conn_id = rollback_conn_id
+        self.deferrable = deferrable
+        self._hook: DeployHistoryHook | None = None
+        self._bookmark: Bookmark | None = None
+        self._pace = Pace(60.0, random.random)  # noqa: S311 - it only counts refusals here
+
+    def execute(self, context: Context) -> Any:
+        """Wait, here or in the triggerer; return the deploy."""
+        if not self.deferrable:
+            return super().execute(context)
+        deadline = time.time() + self.timeout
+        # What has come already must not be deferred (apache/airflow#46424).
+        arrival = self._look(context)
+        return self._arrived(arrival) if arrival is not None else self._defer(context, deadline)
+
+    def poke(self, context: Context) -> PokeReturnValue:
+        """Look once."""
+        arrival = self._look(context)
+        if arrival is None:
+            return PokeReturnValue(is_done=False)
+        return PokeReturnValue(is_done=True, xcom_value=self._arrived(arrival))
+
+    def resume(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
+        """Take over from the triggerer: return the deploy, or raise why there is none."""
+        return self._arrived(Arrival.from_dict(event))
+
+    def _look(self, context: Context) -> Arrival | None:
+        with task_failures():
+            lookout = self._lookout(context)
+            self._hook = self._hook or DeployHistoryHook(self.rollback_conn_id)
+            try:
+                arrival, self._bookmark = self._hook.wait_for_deploy(lookout, self._bookmark)
+            except RollbackError as error:
+                self._bear(error)
+                return None
+            self._pace.answered()
+            return arrival
+
+    def _bear(self, error: RollbackError) -> None:
+        """Wait an outage out. Between reschedules nobody counts refusals, so one is enough there."""
+        if not self._pace.failed(error) or (self.reschedule and isinstance(error, AccessDenied)):
+            raise error
+        self.log.warning("Could not look for a deploy of %s: %s", self.deployment_id, error)
+
+    def _lookout(self, context: Context) -> Lookout:
+        return Lookout(
+            deployment=text(self.deployment_id, "deployment_id"),
+            wanted=Wanted.parse(self.statuses, self.types, rollbacks=self.rollbacks),
+            after=optional(self.after) or _began(context),
+            deploy_id=optional(self.deploy_id),
+        )
+
+    def _arrived(self, arrival: Arrival) -> dict[str, Any]:
+        if arrival.ending is Ending.TIMED_OUT:
+            raise AirflowSensorTimeout(arrival.message)
+        with task_failures():
+            deploy = arrival.require()
+        self.log.info("%s", arrival.message)
+        return deploy.to_dict()
+
+    def _defer(self, context: Context, deadline: float) -> Any:
+        from airflow_rollback_provider.triggers.deploys import DeployTrigger
+
+        self.defer(
+            trigger=DeployTrigger(
+                rollback_conn_id=self.rollback_conn_id,
+                lookout=self._lookout(context).to_dict(),
+                bookmark=self._bookmark.to_dict() if self._bookmark is not None else None,
+                poll_interval=float(self.poke_interval),
+                deadline=deadline,
+            ),
+            method_name="resume",
+            timeout=timedelta(seconds=max(0.0, deadline - time.time())) + _DEFERRAL_MARGIN,
+        )
+
+
+def _began(context: Context) -> str:
+    """Return when the Dag run was started: all tries and pokes of the sensor agree on that."""
+    run: Any = context.get("dag_run")
+    known = (getattr(run, name, None) for name in ("queued_at", "start_date"))
+    times: list[datetime] = [moment for moment in known if moment is not None]
+    return min(times, default=datetime.now(timezone.utc)).isoformat()

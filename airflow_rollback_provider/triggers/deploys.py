@@ -1,0 +1,261 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The triggers that look out for deploys: one for assets, without an end, and one for a task that waits."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Any
+
+from airflow_rollback_provider.compat import BaseEventTrigger, BaseTrigger, TriggerEvent
+from airflow_rollback_provider.domain.errors import RollbackError
+from airflow_rollback_provider.domain.landing import Arrival, Bookmark, Ending, Wanted, landed_deploys
+from airflow_rollback_provider.domain.pace import Pace
+from airflow_rollback_provider.hooks.deploy_history import DeployHistoryHook
+from airflow_rollback_provider.platforms.landing import Lookout
+from airflow_rollback_provider.triggers.bookmarks import Bookmarks, VariableBookmarks
+
+if TYPE_CHECKING:
+    from airflow_rollback_provider.domain.landing import Sighting
+
+__all__ = ["DeployLandedTrigger", "DeployTrigger", "landed_deploys"]
+
+_PATH = "airflow_rollback_provider.triggers.deploys"
+_LONGEST_PAUSE_IN_AN_OUTAGE = 300.0
+# An event is on its way to Airflow's database for a second or two after it was yielded. Only then it may be
+# remembered as told: a triggerer that dies before tells it again rather than never.
+_SECONDS_UNTIL_TOLD = 5.0
+
+
+class DeployLandedTrigger(BaseEventTrigger):
+    """Tell an asset of each deploy that lands, once, oldest first; for ``AssetWatcher`` on Airflow 3.
+
+    It begins with what lands after it was first started, or after ``after``. How far it has come is kept in
+    an Airflow Variable, so that a restart neither repeats nor loses a deploy. Only a triggerer that is killed
+    within seconds after an event may tell the same deploy again. Outages of the platform, of Airflow's
+    database and a missing connection are logged and waited out: it never raises and never ends.
+
+    Two watchers with the same arguments are one trigger to Airflow, and both assets hear of every deploy.
+
+    What is new at one look comes in one event, because Airflow starts one run for events that come close
+    together and hands it the first alone. The event's payload is ``{"deployment_id": …, "deploys": [{…}]}``;
+    :func:`landed_deploys` reads it in a task.
+
+    :param deployment_id: id or release name of the Deployment.
+    :param statuses: a deploy counts as soon as it has one of these: ``succeeded`` (default), ``failed``,
+        ``in progress``.
+    :param types: the platform's words for the types that count, such as ``DAG_ONLY``; by default all.
+    :param rollbacks: whether rollbacks count. Default False.
+    :param after: id of a deploy, or a time with its zone, to begin after.
+    :param poll_interval: time between two looks, in seconds. Default 60.
+    :param rollback_conn_id: Airflow connection to the platform.
+    """
+
+    def __init__(
+        self,
+        deployment_id: str,
+        statuses: Sequence[str] = ("succeeded",),
+        types: Sequence[str] = (),
+        rollbacks: bool = False,
+        after: str | None = None,
+        poll_interval: float = 60.0,
+        rollback_conn_id: str = DeployHistoryHook.default_conn_name,
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # Airflow's
+        self.deployment_id = deployment_id
+        self.statuses = statuses
+        self.types = types
+        self.rollbacks = rollbacks
+        self.after = after
+        self.poll_interval = poll_interval
+        self.rollback_conn_id = rollback_conn_id
+        self._bookmark: Bookmark | None = None
+        self._kept: Bookmark | None = None
+        self._hooks = AsyncExitStack()
+        self._hook: DeployHistoryHook | None = None
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return what tells this trigger from others: the same for the same arguments, in plain values.
+
+        :raises BadInput: for arguments that cannot be used, when the Dag is parsed.
+        """
+        wanted = self._wanted()
+        return f"{_PATH}.DeployLandedTrigger", {
+            "deployment_id": self.deployment_id,
+            "statuses": [status.value for status in wanted.statuses],
+            "types": list(wanted.types),
+            "rollbacks": self.rollbacks,
+            "after": self.after,
+            "poll_interval": float(self.poll_interval),
+            "rollback_conn_id": self.rollback_conn_id,
+        }
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Yield one event for each look that shows something new, for ever."""
+        pace = Pace(
+            self.poll_interval,
+            random.random,  # noqa: S311 - spreads load, hides nothing
+            first=self.poll_interval,
+            outage=_LONGEST_PAUSE_IN_AN_OUTAGE,
+        )
+        # All watchers of a triggerer start at once.
+        await asyncio.sleep(min(2.0, self.poll_interval) * random.random())  # noqa: S311 - the same
+        while True:
+            sighting = await self._look(pace)
+            if sighting is not None and sighting.news:
+                yield TriggerEvent(_payload(sighting))  # type: ignore[no-untyped-call]  # Airflow's
+            if sighting is not None:
+                await self._remember(sighting)
+            await asyncio.sleep(pace.delay())
+
+    async def cleanup(self) -> None:
+        """Give the connections back."""
+        await self._hang_up()
+
+    def _wanted(self) -> Wanted:
+        return Wanted.parse(self.statuses, self.types, rollbacks=self.rollbacks)
+
+    def _bookmarks(self) -> Bookmarks:
+        identity = self.serialize()[1]
+        del identity["poll_interval"]  # one may look more often without beginning anew
+        return VariableBookmarks(identity)
+
+    async def _look(self, pace: Pace) -> Sighting | None:
+        """Look once; whatever goes wrong is logged, and the next look comes later."""
+        try:
+            sighting = await self._look_out()
+        except RollbackError as error:
+            self.log.warning("Could not look for deploys of Deployment %s: %s", self.deployment_id, error)
+            failure: Exception = error
+        except Exception as error:
+            self.log.exception("Could not look for deploys of Deployment %s.", self.deployment_id)
+            failure = error
+        else:
+            pace.answered()
+            self._bookmark = sighting.bookmark
+            return sighting
+        pace.failed(failure)
+        await self._hang_up()
+        return None
+
+    async def _look_out(self) -> Sighting:
+        if self._bookmark is None:
+            self._bookmark = self._kept = await self._bookmarks().recall()
+        if self._hook is None:
+            hook = DeployHistoryHook(self.rollback_conn_id)
+            self._hook = await self._hooks.enter_async_context(hook)
+        lookout = Lookout(self.deployment_id, self._wanted(), self.after)
+        return await self._hook.alook_out(lookout, self._bookmark)
+
+    async def _remember(self, sighting: Sighting) -> None:
+        if sighting.bookmark == self._kept:
+            return
+        if sighting.news:
+            self.log.info("Told of: %s", ", ".join(deploy.id for deploy in sighting.news))
+            await asyncio.sleep(_SECONDS_UNTIL_TOLD)
+        try:
+            await self._bookmarks().keep(sighting.bookmark)
+        except Exception:
+            self.log.exception("Could not remember what was told. It is tried again after the next look.")
+        else:
+            self._kept = sighting.bookmark
+
+    async def _hang_up(self) -> None:
+        """The next look reads the connection anew: a person may have mended it."""
+        self._hook = None
+        await self._hooks.aclose()
+
+
+class DeployTrigger(BaseTrigger):
+    """Wait for one deploy. It only reads, so that any number of restarts does no harm.
+
+    :param rollback_conn_id: Airflow connection to the platform.
+    :param lookout: arguments of :class:`Wanted.parse` and :class:`Lookout` in plain values.
+    :param bookmark: where the task's own look stopped, as :meth:`Bookmark.to_dict` writes it.
+    :param poll_interval: longest time between two looks, in seconds.
+    :param deadline: when to stop waiting, in seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        rollback_conn_id: str,
+        lookout: dict[str, Any],
+        bookmark: dict[str, Any] | None,
+        poll_interval: float,
+        deadline: float,
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # Airflow's
+        self.rollback_conn_id = rollback_conn_id
+        self.lookout = lookout
+        self.bookmark = bookmark
+        self.poll_interval = poll_interval
+        self.deadline = deadline
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return what the database keeps, in plain text."""
+        return f"{_PATH}.DeployTrigger", {
+            "rollback_conn_id": self.rollback_conn_id,
+            "lookout": self.lookout,
+            "bookmark": self.bookmark,
+            "poll_interval": self.poll_interval,
+            "deadline": self.deadline,
+        }
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Yield one event: how waiting ended. A trigger that raised would bypass the sensor."""
+        try:
+            arrival = await self._wait()
+        except Exception as error:
+            self.log.exception("Waiting for a deploy of %s broke off.", self.lookout["deployment"])
+            arrival = _broken_off(self.lookout["deployment"], error)
+        yield TriggerEvent(arrival.to_dict())  # type: ignore[no-untyped-call]  # Airflow's
+
+    async def _wait(self) -> Arrival:
+        lookout = Lookout.from_dict(self.lookout)
+        bookmark = Bookmark.from_dict(self.bookmark) if self.bookmark is not None else None
+        pace = Pace(self.poll_interval, random.random)  # noqa: S311 - spreads load, hides nothing
+        async with DeployHistoryHook(self.rollback_conn_id) as hook:
+            while True:
+                try:
+                    arrival, bookmark = await hook.await_for_deploy(lookout, bookmark)
+                    pace.answered()
+                except Exception as error:
+                    if not pace.failed(error):
+                        raise
+                    self.log.warning("Could not look for a deploy of %s: %s", lookout.deployment, error)
+                    arrival = None
+                if arrival is not None:
+                    return arrival
+                left = self.deadline - time.time()
+                if left <= 0:
+                    return timed_out(lookout)
+                await asyncio.sleep(min(pace.delay(), left))
+
+
+def _payload(sighting: Sighting) -> dict[str, Any]:
+    return {
+        "deployment_id": sighting.bookmark.deployment_id,
+        "deploys": [deploy.to_dict() for deploy in sighting.news],
+    }
+
+
+def timed_out(lookout: Lookout) -> Arrival:
+    """Describe a deploy that had not come when the deadline passed."""
+    what = f"deploy {lookout.deploy_id}" if lookout.deploy_id else "a deploy"
+    states = " or ".join(map(str, lookout.wanted.statuses))
+    return Arrival(
+        Ending.TIMED_OUT,
+        f"Waited in vain for {what} of Deployment {lookout.deployment} to be {states}. Look at its history, "
+        "or wait longer (timeout).",
+    )
+
+
+def _broken_off(deployment: str, error: Exception) -> Arrival:
+    return Arrival(
+        Ending.BROKEN_OFF,
+        f"Waiting for a deploy of Deployment {deployment} broke off ({type(error).__name__}: {error}). "
+        "Nothing was changed; the task's next try waits on.",
+    )

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The trigger that waits in the triggerer until a release runs an image and is ready."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+from airflow_rollback_provider.compat import BaseTrigger, TriggerEvent
+from airflow_rollback_provider.domain.pods import PodsOutcome
+from airflow_rollback_provider.domain.steadiness import Steadiness
+from airflow_rollback_provider.hooks.cluster import AsyncCluster
+from airflow_rollback_provider.platforms.cluster import Release, wait_until_ready
+
+
+class PodsTrigger(BaseTrigger):
+    """Wait until every component of a release is ready. It only reads.
+
+    :param kubernetes_conn_id: Airflow connection to the cluster.
+    :param inside: whether that is the cluster which Airflow runs in.
+    :param release: what to look at, as :meth:`Release.to_dict` writes it.
+    :param steady: how long it must have been ready, in seconds.
+    :param poll_interval: longest time between two looks, in seconds.
+    :param deadline: when to stop waiting, in seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        kubernetes_conn_id: str,
+        inside: bool,
+        release: dict[str, Any],
+        steady: float,
+        poll_interval: float,
+        deadline: float,
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # Airflow's
+        self.kubernetes_conn_id = kubernetes_conn_id
+        self.inside = inside
+        self.release = release
+        self.steady = steady
+        self.poll_interval = poll_interval
+        self.deadline = deadline
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return what the database keeps, in plain text."""
+        return "airflow_rollback_provider.triggers.pods.PodsTrigger", {
+            "kubernetes_conn_id": self.kubernetes_conn_id,
+            "inside": self.inside,
+            "release": self.release,
+            "steady": self.steady,
+            "poll_interval": self.poll_interval,
+            "deadline": self.deadline,
+        }
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Yield one event: the last report, or why there is none. A trigger that raised would bypass the
+        operator."""
+        try:
+            outcome = await self._wait()
+        except Exception as error:
+            self.log.exception("Looking at release %s broke off.", self.release["name"])
+            outcome = PodsOutcome(ready=False, report=None, problem=f"{type(error).__name__}: {error}")
+        yield TriggerEvent(outcome.to_dict())  # type: ignore[no-untyped-call]  # Airflow's
+
+    async def _wait(self) -> PodsOutcome:
+        waits = Steadiness(self.deadline, self.steady, self.poll_interval, random.random)  # noqa: S311 - jitter
+        release = Release.from_dict(self.release)
+        async with AsyncCluster(self.kubernetes_conn_id, inside=self.inside) as cluster:
+            return await cluster.run(wait_until_ready(release, waits, time.time, self.log.info))

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bring a Deployment to rest, roll it back, and let it run again.
+
+For a rollback to an older Runtime: tasks that run would fail, and what Airflow 3.2 and later keep of deferred
+tasks can stop an older scheduler. Needs a connection to the Deployment's own Airflow besides that to the
+platform. Run it from another Deployment than the one that is rolled back.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+
+try:
+    from airflow.sdk import DAG, Param
+except ImportError:  # Airflow 2
+    from airflow import DAG
+    from airflow.models.param import Param
+
+from airflow_rollback_provider.operators.prepare import PrepareDeploymentOperator, RestoreDeploymentOperator
+from airflow_rollback_provider.operators.rollback import RollbackOperator
+
+ITS_AIRFLOW = "airflow_api_default"
+
+with DAG(
+    dag_id="example_quiet_downgrade",
+    description="Roll a Deployment back while nothing runs in it.",
+    schedule=None,
+    start_date=datetime(2026, 1, 1, tzinfo=timezone.utc),
+    catchup=False,
+    max_active_runs=1,
+    tags=["rollback", "example"],
+    params={
+        "deployment_id": Param(type="string", minLength=1, title="Deployment"),
+        "target": Param("previous", type="string", minLength=1, title="Go back to"),
+        "description": Param(type="string", minLength=1, maxLength=400, title="Reason"),
+        "acknowledge_airflow_3_to_2": Param(
+            False, type="boolean", title="Accept the loss of going from Airflow 3 to Airflow 2"
+        ),
+    },
+):
+    prepare = PrepareDeploymentOperator(
+        task_id="prepare",
+        airflow_conn_id=ITS_AIRFLOW,
+        timeout=timedelta(hours=1),
+        deferrable=True,
+    )
+    roll_back = RollbackOperator(
+        task_id="roll_back",
+        deployment_id="{{ params.deployment_id }}",
+        target="{{ params.target }}",
+        description="{{ params.description }}",
+        acknowledge_airflow_3_to_2="{{ params.acknowledge_airflow_3_to_2 }}",
+        airflow_conn_id=ITS_AIRFLOW,
+        deferrable=True,
+        retries=2,
+        retry_delay=timedelta(minutes=1),
+    )
+    # A teardown: it runs whatever became of the others, and lets exactly those Dags run that were paused.
+    restore = RestoreDeploymentOperator(task_id="restore", airflow_conn_id=ITS_AIRFLOW, retries=3)
+    prepare >> roll_back >> restore

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Watch a Deployment: judge each deploy that lands, and undo it when it broke something.
+
+On Airflow 3 an asset tells of the deploys and starts a run; on Airflow 2 a run waits for the next one in a
+sensor. Either way the judge looks at what runs by then, and nothing is rolled back that it did not judge.
+
+Name the Deployment below, make the connections, and unpause the Dag. Run it from another Deployment than the
+one that it watches.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime, timedelta, timezone
+
+try:
+    from airflow.sdk import DAG, Asset, AssetWatcher
+except ImportError:  # Airflow 2
+    from airflow import DAG
+
+    Asset = None
+
+from airflow_rollback_provider.domain.guards import GuardRails
+from airflow_rollback_provider.domain.health_rule import HealthRule
+from airflow_rollback_provider.operators.decide import RollbackDecisionOperator
+from airflow_rollback_provider.operators.judge_deploy import JudgeDeployOperator
+from airflow_rollback_provider.operators.rollback import RollbackOperator
+from airflow_rollback_provider.sensors.deploys import DeploySensor
+from airflow_rollback_provider.triggers.deploys import DeployLandedTrigger
+
+DEPLOYMENT = os.environ.get("EXAMPLE_DEPLOYMENT", "clx0billing0000000000000")
+LOOK_EVERY = 60.0
+RULE = HealthRule()
+# A busy Airflow loses a try now and then, and the network an answer.
+AGAIN = {"retries": 2, "retry_delay": timedelta(minutes=1)}
+RAILS = GuardRails(
+    cool_down=timedelta(hours=2),
+    most=2,
+    within=timedelta(days=1),
+    freezes=["fri 18:00 - mon 06:00 Europe/Berlin"],
+)
+
+
+def tell(context):
+    """Tell people, here in the log; a notifier of Slack or e-mail goes to the same place."""
+    print(context["rollback"]["summary"])  # noqa: T201
+
+
+if Asset is not None:
+    watcher = AssetWatcher(
+        name="billing_deploys", trigger=DeployLandedTrigger(DEPLOYMENT, poll_interval=LOOK_EVERY)
+    )
+    schedule = [Asset("billing_deploys", watchers=[watcher])]
+else:
+    schedule = "@continuous"
+
+with DAG(
+    dag_id="example_watch_and_roll_back",
+    description="Judge each deploy that lands, and undo it when it broke something.",
+    schedule=schedule,
+    start_date=datetime(2026, 1, 1, tzinfo=timezone.utc),
+    catchup=False,
+    max_active_runs=1,
+    is_paused_upon_creation=True,
+    tags=["rollback", "example"],
+):
+    judge = JudgeDeployOperator(
+        task_id="judge",
+        deployment_id=DEPLOYMENT,
+        airflow_conn_id="airflow_api_default",
+        rule=RULE,
+        poll_interval=LOOK_EVERY,
+        deferrable=True,
+        **AGAIN,
+    )
+    decide = RollbackDecisionOperator(
+        task_id="decide", deployment_id=DEPLOYMENT, verdict=judge.output, guards=RAILS
+    )
+    roll_back = RollbackOperator(
+        task_id="roll_back",
+        deployment_id=DEPLOYMENT,
+        expected_current="{{ ti.xcom_pull('decide')['deploy_id'] }}",
+        description="{{ ti.xcom_pull('judge')['summary'] | truncate(400) }}",
+        guards=RAILS,  # an approval, a queue or an outage may have taken its time
+        on_submitted=tell,
+        on_done=tell,
+        on_failed=tell,
+        deferrable=True,
+        **AGAIN,
+    )
+    judge >> decide >> roll_back
+
+    if Asset is None:
+        wait = DeploySensor(
+            task_id="wait_for_deploy",
+            deployment_id=DEPLOYMENT,
+            # Goes on behind the deploy that the run before this one waited for.
+            after="{{ (ti.xcom_pull('wait_for_deploy', include_prior_dates=True) or {}).get('id', '') }}",
+            poke_interval=LOOK_EVERY,
+            timeout=timedelta(days=7),
+            soft_fail=True,
+            deferrable=True,
+            **AGAIN,
+        )
+        wait >> judge

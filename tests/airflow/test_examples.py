@@ -1,0 +1,367 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every example Dag, run by a whole Airflow against the embedded platform."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import shutil
+import sqlite3
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_rollback_provider.demo.airflow_home import ThrowAwayAirflow
+from airflow_rollback_provider.demo.airflow_settings import airflow_major
+from airflow_rollback_provider.domain.intent import intent_in, intent_of
+from airflow_rollback_provider.sandbox.process import SandboxProcess
+from tests.airflow.crash.waiting import SECONDS, until
+from tests.support.fake_airflow import FakeAirflow, serving
+from tests.support.judging import DAGS, add_history
+from tests.support.kube import Kube, kubernetes
+from tests.support.pods import pod, workload
+
+pytestmark = [
+    pytest.mark.processes,
+    pytest.mark.timeout(900),
+    # The API server of the tests signed its certificate itself.
+    pytest.mark.filterwarnings("ignore:Unverified HTTPS request"),
+]
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "example_dags"
+SECONDS_TO_START = 300.0
+DAY = 86_400
+WATCHED = "watched"
+# What an example says for real life, and what a test has time for.
+CONSTANTS = {
+    "example_watch_and_roll_back.py": {
+        r"LOOK_EVERY = 60.0": "LOOK_EVERY = 1.0",
+        r"RULE = HealthRule\(\)": "RULE = HealthRule(grace=timedelta(0), settle=timedelta(0))",
+        r'    freezes=\["fri 18:00 - mon 06:00 Europe/Berlin"\],\n': "",
+    },
+    "example_roll_back_and_verify.py": {
+        r"STEADY = 30.0": "STEADY = 3.0",
+        r"RULE = HealthRule\(\)": (
+            "RULE = HealthRule(grace=timedelta(0), window=timedelta(seconds=3), settle=timedelta(0))"
+        ),
+    },
+}
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Where the examples run.
+
+    :param airflow: the Airflow that runs them.
+    :param sandbox: the platform.
+    :param judged: the Airflow of the Deployments that are judged.
+    """
+
+    airflow: ThrowAwayAirflow
+    sandbox: SandboxProcess
+    judged: FakeAirflow
+
+    def rollbacks(self, key: str) -> list[dict[str, Any]]:
+        """The rollbacks in a Deployment's history, newest first."""
+        return [row for row in self.sandbox.deployment(key)["deploys"] if row["rollbackFromId"] is not None]
+
+    def run(self, dag_id: str, **conf: Any) -> tuple[str, str]:
+        """Run a Dag to its end; return the run's id and state."""
+        run_id = self.airflow.trigger_dag(dag_id, {"description": "Wrong totals", **conf})
+        return run_id, self.airflow.wait_for_run(dag_id, run_id, SECONDS)
+
+    def states(self, dag_id: str, run_id: str) -> dict[str, str | None]:
+        """The states of a run's tasks."""
+        return {task.task_id: task.state for task in self.airflow.metadata.tasks(dag_id, run_id)}
+
+    def log(self, dag_id: str, run_id: str, task_id: str) -> str:
+        """Everything that a task wrote."""
+        return "\n".join(line.message for line in self.airflow.task_log(dag_id, run_id, task_id))
+
+    def story(self, dag_id: str, run_id: str) -> str:
+        """What became of each task of a run, and everything that it wrote."""
+        states = self.states(dag_id, run_id).items()
+        return "\n".join(f"{task}: {state}\n{self.log(dag_id, run_id, task)}" for task, state in states)
+
+    def asked(self, query: str, *values: str) -> list[tuple[Any, ...]]:
+        """Ask Airflow's database."""
+        uri = f"{(self.airflow.home / 'airflow.db').as_uri()}?mode=ro"
+        with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=10)) as database:
+            return database.execute(query, values).fetchall()
+
+
+@pytest.fixture(scope="module")
+def judged() -> Iterator[FakeAirflow]:
+    """The REST API of an Airflow whose Dags have run well so far."""
+    with serving(FakeAirflow(version="3.3.2")) as airflow:
+        yield airflow
+
+
+@pytest.fixture(scope="module")
+def stage(judged: FakeAirflow, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """An Airflow with all examples, their times shortened, and a Deployment to watch."""
+    folder = tmp_path_factory.mktemp("examples")
+    dags = [shortened(file, folder) for file in sorted(EXAMPLES.glob("*.py"))]
+    with SandboxProcess() as sandbox:
+        sandbox.settings(rollback_seconds=1, cross_major_seconds=1)
+        history = [{"age": age * DAY, "tag": tag} for age, tag in ((30, "good"), (20, "better"))]
+        watched = sandbox.add_deployment(WATCHED, deploys=history)
+        environment = {
+            "AIRFLOW_CONN_ASTRO_PRIVATE_CLOUD_DEFAULT": sandbox.connection_json(),
+            "AIRFLOW_CONN_AIRFLOW_API_DEFAULT": judged.connection(),
+            "AIRFLOW_CONN_KUBERNETES_DEFAULT": Kube(str(folder / "kubeconfig.yaml")).connection(),
+            "EXAMPLE_DEPLOYMENT": watched["id"],
+        }
+        airflow = ThrowAwayAirflow(dags, environment)
+        airflow.start(SECONDS_TO_START)
+        try:
+            yield Stage(airflow, sandbox, judged)
+        finally:
+            airflow.stop()
+
+
+def shortened(file: Path, folder: Path) -> Path:
+    """Copy an example with the constants that a test has time for."""
+    text = file.read_text(encoding="utf-8")
+    for pattern, replacement in CONSTANTS.get(file.name, {}).items():
+        text, number = re.subn(pattern, replacement, text)
+        assert number == 1, f"{file.name} has no {pattern}"
+    copy = folder / file.name
+    copy.write_text(text, encoding="utf-8")
+    return copy
+
+
+def test_all_examples_parse(stage: Stage) -> None:
+    """Airflow has no import error to report, and no warning makes one."""
+    until(lambda: stage.airflow.metadata.has_dag("example_watch_and_roll_back"), "the examples to be parsed")
+    assert stage.airflow.metadata.import_errors() == ""
+
+
+def test_watch_and_roll_back(stage: Stage) -> None:
+    """A deploy lands, its Deployment can no longer read a Dag file, and the deploy is undone; once."""
+    dag_id = "example_watch_and_roll_back"
+    until(lambda: stage.airflow.metadata.has_dag(dag_id), "the Dag to be parsed")
+    stage.airflow.command("dags", "unpause", dag_id)
+    if airflow_major() < 3:
+        begun = "SELECT 1 FROM task_instance WHERE dag_id = ? AND state = 'deferred'"
+        until(lambda: stage.asked(begun, dag_id), "the sensor to wait")
+    else:
+        until(lambda: stage.asked("SELECT 1 FROM variable WHERE key LIKE 'rollback_watch_%'"), "the watcher")
+    add_history(stage.judged, datetime.now(timezone.utc), hours_after=0)
+    bad = stage.sandbox.land_deploy(WATCHED, tag="bad")
+    stage.judged.add_import_error(f"{DAGS[0]}.py")
+
+    until(lambda: stage.rollbacks(WATCHED), "the rollback", lambda: last_words(stage, dag_id))
+    ended = "SELECT run_id FROM dag_run WHERE dag_id = ? AND state IN ('success', 'failed')"
+    until(lambda: stage.asked(ended, dag_id), "the run to end", lambda: last_words(stage, dag_id))
+    ((run_id,),) = stage.asked(ended, dag_id)
+    assert set(stage.states(dag_id, run_id).values()) == {"success"}
+    judgement = stage.airflow.xcom(dag_id, run_id, "judge")
+    assert (judgement["verdict"], judgement["deploy_id"]) == ("regressed", bad["id"])
+    (rollback,) = stage.rollbacks(WATCHED)
+    rows = {row["imageTag"]: row["id"] for row in stage.sandbox.deployment(WATCHED)["deploys"][1:]}
+    assert rollback["rollbackFromId"] == rows["better"]
+    assert "Rolled back the image" in stage.log(dag_id, run_id, "roll_back")
+
+
+def told(stage: Stage) -> list[str]:
+    """The deploys of which Airflow keeps an asset event, in that order."""
+    rows = stage.asked("SELECT extra FROM asset_event ORDER BY id")
+    return [deploy["id"] for (extra,) in rows for deploy in json.loads(extra)["payload"]["deploys"]]
+
+
+def remembered(stage: Stage) -> str:
+    """How far the watcher has read; Airflow's own command line decrypts it."""
+    names = stage.asked("SELECT key FROM variable WHERE key LIKE 'rollback_watch_%'")
+    return stage.airflow.command("variables", "get", names[0][0]) if names else ""
+
+
+@pytest.mark.skipif(airflow_major() < 3, reason="no asset watchers on Airflow 2")
+def test_a_watcher_whose_triggerer_is_killed(stage: Stage) -> None:
+    """What was told is not told again, and what landed while there was no triggerer is told by the next."""
+    dag_id = "example_watch_and_roll_back"
+    until(lambda: stage.airflow.metadata.has_dag(dag_id), "the Dag to be parsed")
+    stage.airflow.command("dags", "unpause", dag_id)
+    until(lambda: remembered(stage), "the watcher")
+    before = told(stage)
+    landed = [stage.sandbox.land_deploy(WATCHED, tag="told-before")["id"]]
+    until(lambda: landed[0] in told(stage), "the first deploy to be told")
+    until(lambda: landed[0] in remembered(stage), "the first deploy to be remembered")
+    stage.airflow.kill_component("triggerer")
+    landed.append(stage.sandbox.land_deploy(WATCHED, tag="landed-meanwhile")["id"])
+    stage.airflow.start_component("triggerer")
+    until(lambda: landed[1] in told(stage), "what landed meanwhile to be told")
+    landed.append(stage.sandbox.land_deploy(WATCHED, tag="landed-after")["id"])
+    until(lambda: landed[2] in told(stage), "the last deploy to be told")
+    stage.airflow.command("dags", "pause", dag_id)
+    assert told(stage) == before + landed
+
+
+def last_words(stage: Stage, dag_id: str) -> str:
+    """What the tasks of a Dag's runs have said and left."""
+    runs = stage.asked("SELECT run_id FROM dag_run WHERE dag_id = ?", dag_id)
+    said = [
+        f"{run_id} {task.task_id} {task.state}\n{stage.log(dag_id, run_id, task.task_id)}"
+        for (run_id,) in runs
+        for task in stage.airflow.metadata.tasks(dag_id, run_id)
+    ]
+    return "\n".join(said)
+
+
+@pytest.mark.skipif(airflow_major() < 3, reason="no human in the loop on Airflow 2")
+@pytest.mark.parametrize(("answer", "count"), [("Approve", 1), ("Reject", 0)])
+def test_approve_and_roll_back(stage: Stage, answer: str, count: int) -> None:
+    """What a person approves is carried out, to the deploy that was planned; what is rejected is not."""
+    dag_id, key = "example_approve_and_roll_back", f"approval-{answer.lower()}"
+    history = [{"age": age * DAY, "tag": tag} for age, tag in ((3, "one"), (2, "two"))]
+    deployment = stage.sandbox.add_deployment(key, deploys=history)
+    conf = {"deployment_id": deployment["id"], "description": "Wrong totals"}
+    run_id = stage.airflow.trigger_dag(dag_id, conf)
+    stage.airflow.wait_for_task(dag_id, run_id, "approve", {"deferred", "awaiting_input"}, SECONDS)
+    path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/approve/-1/hitlDetails"
+    shown = stage.airflow.api("GET", path)
+    assert deployment["id"] in shown["body"]
+    # Airflow fails a task that goes on before its scheduler has noted that it waits. No person is so quick.
+    until(lambda: is_noted(stage, run_id, "approve"), "the scheduler to note that the task waits")
+    stage.airflow.api("PATCH", path, {"chosen_options": [answer], "params_input": {}})
+    ended = stage.airflow.wait_for_run(dag_id, run_id, SECONDS)
+    assert ended == "success", stage.log(dag_id, run_id, "approve")
+    assert len(stage.rollbacks(key)) == count
+    assert stage.states(dag_id, run_id)["roll_back"] == ("success" if count else "skipped")
+    if count:
+        assert stage.rollbacks(key)[0]["rollbackFromId"] == deployment["deploys"][1]["id"]
+
+
+def is_noted(stage: Stage, run_id: str, task_id: str) -> bool:
+    """Whether the scheduler has noted that the process of a task has ended."""
+    lines = (stage.airflow.home / "scheduler.log").read_text(encoding="utf-8").splitlines()
+    return any("executor event" in line and run_id in line and f"'{task_id}'" in line for line in lines)
+
+
+def states_of_fleet(stage: Stage, run_id: str) -> list[str | None]:
+    """The states of a fleet's rollbacks."""
+    tasks = stage.airflow.metadata.tasks("example_fleet_rollback", run_id)
+    return [task.state for task in tasks if task.task_id == "roll_back"]
+
+
+def test_a_fleet(stage: Stage) -> None:
+    """One goes on while two fail beside it, one after the other; then nothing more is begun; one summary."""
+    dag_id = "example_fleet_rollback"
+    keys = ["fleet-a", "fleet-bad-1", "fleet-bad-2", "fleet-b", "fleet-c"]
+    history = [{"age": age * DAY, "tag": tag} for age, tag in ((3, "one"), (2, "two"))]
+    ids = [
+        stage.sandbox.add_deployment(key, deploys=history, rollback_enabled="bad" not in key)["id"]
+        for key in keys
+    ]
+    stage.sandbox.next_rollbacks({"deployment": keys[0], "seconds": None})
+    conf = {"deployments": [*ids, ids[0]], "description": "Wrong totals"}
+    run_id = stage.airflow.trigger_dag(dag_id, conf)
+    until(lambda: states_of_fleet(stage, run_id).count("skipped") == 2, "the last two to be skipped")
+    (rollback,) = stage.rollbacks(keys[0])
+    stage.sandbox.change_deploy(keys[0], rollback["id"], outcome="DEPLOYED", seconds=0)
+    assert stage.airflow.wait_for_run(dag_id, run_id, SECONDS) == "failed"
+    summary = stage.airflow.xcom(dag_id, run_id, "sum_up")
+    assert (summary["total"], summary["done"], summary["failed"], summary["not_begun"]) == (5, 1, 2, 2)
+    outcomes = {one["deployment_id"]: one["outcome"] for one in summary["deployments"]}
+    assert outcomes == dict(zip(ids, ["done", "failed", "failed", "not begun", "not begun"], strict=True))
+    assert "ROLLBACK-OFF-ON-DEPLOYMENT" in summary["summary"]
+    assert "1 of 5 Deployments were rolled back" in stage.log(dag_id, run_id, "sum_up")
+    assert intent_in(rollback["description"]) == intent_of(dag_id, run_id, "roll_back", 0)
+    assert not any(stage.rollbacks(key) for key in keys[1:])
+
+
+def test_a_fleet_that_goes_well(stage: Stage) -> None:
+    """All are rolled back, no more than two at a time, each with a mark of its own."""
+    dag_id = "example_fleet_rollback"
+    keys = [f"fleet-good-{number}" for number in range(5)]
+    history = [{"age": age * DAY, "tag": tag} for age, tag in ((3, "one"), (2, "two"))]
+    ids = [stage.sandbox.add_deployment(key, deploys=history)["id"] for key in keys]
+    run_id, state = stage.run(dag_id, deployments=ids)
+    assert state == "success"
+    assert stage.airflow.xcom(dag_id, run_id, "sum_up")["done"] == 5
+    rows = [stage.rollbacks(key)[0] for key in keys]
+    assert len({intent_in(row["description"]) for row in rows}) == 5
+    begun_and_ended = [(1, row["createdAt"]) for row in rows] + [(-1, row["updatedAt"]) for row in rows]
+    at_once = most = 0
+    for step, _ in sorted(begun_and_ended, key=lambda pair: (pair[1], pair[0])):
+        at_once += step
+        most = max(most, at_once)
+    assert most <= 2
+
+
+@pytest.mark.parametrize(("words", "count"), [("", 0), ("I accept the loss", 1)])
+def test_back_to_airflow_2(stage: Stage, words: str, count: int) -> None:
+    """Only who accepts the loss in so many words gets it."""
+    key = f"back-{count}"
+    history = [
+        {"age": 3 * DAY, "tag": "two", "runtime": "13.2.0", "bundle": "b2"},
+        {"age": 2 * DAY, "tag": "three", "runtime": "3.1-12", "bundle": "b3"},
+    ]
+    deployment = stage.sandbox.add_deployment(key, mechanism="dag_deploy", runtime="13.2.0", deploys=history)
+    dag_id = "example_back_to_airflow_2"
+    run_id, state = stage.run(dag_id, deployment_id=deployment["id"], acknowledgement=words)
+    assert state == ("success" if count else "failed")
+    assert len(stage.rollbacks(key)) == count
+    if not count:
+        assert "AcknowledgementMissing" in stage.log(dag_id, run_id, "roll_back")
+
+
+def verified(stage: Stage, key: str) -> dict[str, Any]:
+    """A Deployment whose target ran for a day, and an Airflow that will judge it healthy from now on."""
+    history = [{"age": age * DAY, "tag": tag} for age, tag in ((3, "one"), (0.04, "two"))]
+    now = datetime.now(timezone.utc)
+    stage.judged.runs.clear()
+    stage.judged.dags.clear()
+    stage.judged.import_errors.clear()
+    add_history(stage.judged, now - timedelta(hours=1), hours_after=0)
+    for dag_id in DAGS:
+        stage.judged.add_runs(dag_id, [now + timedelta(seconds=second) for second in range(600)])
+    return stage.sandbox.add_deployment(key, release=key, deploys=history)
+
+
+def test_verify_without_a_cluster(stage: Stage) -> None:
+    """The pods are not looked at, which is said, and the judge has the last word."""
+    dag_id = "example_roll_back_and_verify"
+    deployment = verified(stage, "unverified")
+    run_id, state = stage.run(dag_id, deployment_id=deployment["id"])
+    states = stage.states(dag_id, run_id)
+    assert states == {"roll_back": "success", "verify_pods": "skipped", "judge_again": "success"}
+    assert state == "success"
+    assert "no way to a Kubernetes cluster" in stage.log(dag_id, run_id, "verify_pods")
+
+
+@pytest.fixture(scope="module")
+def kube(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kube]:
+    """A Kubernetes to which the stage's connection leads."""
+    with kubernetes(tmp_path_factory.mktemp("kube")) as kube:
+        extra = stage.airflow.environment["AIRFLOW_CONN_KUBERNETES_DEFAULT"]
+        place = re.search(r'"kube_config_path": "([^"]+)"', extra)
+        assert place is not None
+        shutil.copy(kube.kubeconfig, place[1])
+        yield kube
+        Path(place[1]).unlink()
+
+
+def test_verify_on_a_cluster(stage: Stage, kube: Kube) -> None:
+    """Pods that run the target's image are found, and the judge is asked once more."""
+    dag_id = "example_roll_back_and_verify"
+    key = f"verified-{uuid.uuid4().hex[:6]}"
+    deployment = verified(stage, key)
+    image = f"registry.sandbox.localhost/{key}/airflow:one"
+    with kube.namespace(f"astronomer-{key}") as namespace:
+        for component in ("scheduler", "triggerer"):
+            namespace.put_pod(pod(component, image, labels={"release": key}))
+            made = workload(component, image)
+            made["metadata"]["labels"]["release"] = key
+            namespace.put_workload(made)
+        run_id, state = stage.run(dag_id, deployment_id=deployment["id"])
+    assert state == "success", stage.story(dag_id, run_id)
+    seen = stage.airflow.xcom(dag_id, run_id, "verify_pods")
+    assert seen["components"] == {"scheduler": "1/1", "triggerer": "1/1"}
+    assert seen["image"] == image

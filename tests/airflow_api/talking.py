@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How the tests talk to an Airflow, without waiting between tries."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+from typing import Any, TypeVar
+
+from airflow_rollback_provider.airflow_api.settings import read_connection
+from airflow_rollback_provider.airflow_api.verbs import AirflowApi
+from airflow_rollback_provider.platforms.base import Conversation
+from airflow_rollback_provider.platforms.transport import RequestsTransport
+from tests.support.fake_airflow import FakeAirflow
+
+T = TypeVar("T")
+
+
+def connection(**fields: Any) -> SimpleNamespace:
+    """What the package reads of an Airflow connection; given fields replace the usual ones."""
+    usual = {
+        "conn_id": "judged",
+        "conn_type": "airflow_api",
+        "host": "https://airflow.example.com/orbit",
+        "schema": None,
+        "port": None,
+        "login": "judge",
+        "password": "s3cr3t",
+        "extra": None,
+    }
+    return SimpleNamespace(**{**usual, **fields})
+
+
+def of_fake(airflow: FakeAirflow, **fields: Any) -> SimpleNamespace:
+    """The connection to a fake, with some fields replaced."""
+    return connection(**{**json.loads(airflow.connection()), **fields})
+
+
+class Talker:
+    """Holds conversations with one Airflow."""
+
+    def __init__(self, conn: SimpleNamespace) -> None:
+        read = read_connection(conn)
+        self.api = AirflowApi(read.settings)
+        self.pauses: list[float] = []
+        self._transport = RequestsTransport(read.policy, sleep=self.pauses.append, dice=lambda: 1.0)
+
+    def run(self, conversation: Conversation[T]) -> T:
+        """Hold a conversation to its end."""
+        try:
+            return self._transport.run(conversation)
+        finally:
+            self._transport.close()

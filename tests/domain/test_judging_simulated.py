@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The error rates that docs/judging.md tells, in a small."""
+
+from __future__ import annotations
+
+from benchmarks.judge import Deployment, simulate
+
+TRIALS = 300
+
+
+def test_deploys_that_changed_nothing() -> None:
+    """None of them is a regression, while the naive rule fires on more than a tenth."""
+    tried = simulate(Deployment(), TRIALS)
+    assert tried.verdicts["regressed"] == 0
+    assert tried.share("healthy") > 95
+    assert tried.naive_share > 10
+
+
+def test_deploys_that_broke_a_tenth_of_the_dags() -> None:
+    """Nearly all of them are, and none is called healthy."""
+    tried = simulate(Deployment(broken=0.1), TRIALS)
+    assert tried.share("regressed") > 94
+    assert tried.verdicts["healthy"] == 0
+
+
+def test_an_outage_in_one_window() -> None:
+    """What passes by itself is not blamed on the deploy."""
+    assert simulate(Deployment(outage=0.3), TRIALS).verdicts["regressed"] == 0

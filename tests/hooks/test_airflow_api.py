@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The hook that leads to an Airflow's REST API."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Iterator
+
+import pytest
+
+from airflow_rollback_provider.domain.errors import InvalidConnection
+from airflow_rollback_provider.get_provider_info import get_provider_info
+from airflow_rollback_provider.hooks.airflow_api import AirflowApiHook
+from tests.airflow_api.talking import of_fake
+from tests.support.fake_airflow import PASSWORD, FakeAirflow, serving
+
+
+@pytest.fixture
+def airflow(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeAirflow]:
+    """An Airflow on the default connection."""
+    with serving(FakeAirflow()) as fake:
+        monkeypatch.setenv("AIRFLOW_CONN_AIRFLOW_API_DEFAULT", fake.connection())
+        yield fake
+
+
+def test_the_button_test(airflow: FakeAirflow) -> None:
+    """It says who answers, or what is wrong."""
+    assert AirflowApiHook().test_connection() == (
+        True,
+        f"Airflow 3.3.2 answers at {airflow.url} (REST API v2).",
+    )
+    works, words = AirflowApiHook(connection=of_fake(airflow, password="wrong")).test_connection()
+    assert not works
+    assert "log in" in words
+
+
+async def test_both_transports_ask_alike(airflow: FakeAirflow) -> None:
+    """The triggerer's too."""
+    hook = AirflowApiHook()
+    async with AirflowApiHook() as other:
+        assert await other.arun(other.api.components()) == hook.run(hook.get_conn().components())
+    hook.close()
+    assert hook.run(hook.api.components())
+
+
+async def test_a_connection_that_cannot_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error has nothing of the connection's password on its way."""
+    monkeypatch.setenv(
+        "AIRFLOW_CONN_AIRFLOW_API_DEFAULT", f'{{"conn_type": "http", "password": "{PASSWORD}"}}'
+    )
+    with pytest.raises(InvalidConnection, match="host") as caught:
+        _ = AirflowApiHook().api
+    assert PASSWORD not in repr(caught.value)
+    with pytest.raises(InvalidConnection, match="host"):
+        async with AirflowApiHook():
+            pass
+
+
+def test_a_hook_that_is_moved_takes_no_secret_along(airflow: FakeAirflow) -> None:
+    """It reads the connection anew where it arrives."""
+    hook = AirflowApiHook()
+    hook.run(hook.api.check())
+    moved = pickle.dumps(hook)
+    assert PASSWORD.encode() not in moved
+    assert b"session-1" not in moved
+    copy = pickle.loads(moved)
+    assert copy.run(copy.api.components())
+    assert PASSWORD not in repr(vars(hook))
+
+
+def test_metadata_and_hook_agree() -> None:
+    """What Airflow is told is what the hook says of itself."""
+    told = get_provider_info()["connection-types"][-1]
+    assert told["connection-type"] == AirflowApiHook.conn_type
+    assert told["hook-name"] == AirflowApiHook.hook_name
+    assert told["hook-class-name"] == f"{AirflowApiHook.__module__}.{AirflowApiHook.__name__}"
+    behaviour = AirflowApiHook.get_ui_field_behaviour()
+    assert {name.replace("-", "_"): value for name, value in told["ui-field-behaviour"].items()} == behaviour

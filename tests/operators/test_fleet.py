@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The sum of a fleet as a task; ``tests/airflow/test_examples.py`` maps real ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from airflow_rollback_provider.compat import AirflowFailException
+from airflow_rollback_provider.domain.errors import FleetIncomplete
+from airflow_rollback_provider.operators import fleet as module
+from airflow_rollback_provider.operators.fleet import FleetSummaryOperator
+from tests.support.task_run import TaskInstance, run
+
+LEFT: dict[tuple[int, str], Any] = {
+    (0, "return_value"): {"deployment_id": "d0", "rollback_id": "r0"},
+    (1, "rollback_failure"): {"deployment_id": "d1", "summary": "The rollback of d1 failed: no disk"},
+    (2, "rollback_failure"): {"deployment_id": "d2", "message": "not begun"},
+}
+
+
+@dataclass
+class Reader(TaskInstance):
+    """A task instance that reads what others left."""
+
+    left: dict[tuple[int, str], Any] = field(default_factory=lambda: LEFT)
+
+    def xcom_pull(self, task_ids: str, key: str, map_indexes: int) -> Any:
+        """Return what the rollback with that map index left."""
+        assert task_ids == "roll_back"
+        return self.left.get((map_indexes, key))
+
+
+@pytest.fixture
+def states(monkeypatch: pytest.MonkeyPatch) -> dict[int, str]:
+    """The states of the rollbacks."""
+    states: dict[int, str] = {}
+    monkeypatch.setattr(module, "states_of", lambda _context, _task_id: states)
+    return states
+
+
+def test_all_are_done(states: dict[int, str]) -> None:
+    """The task ends well; instances that an earlier, longer list had do not count."""
+    states.update({0: "success", 9: "removed"})
+    assert run(FleetSummaryOperator(task_id="sum_up"), Reader())["summary"].startswith("1 of 1")
+
+
+def test_some_failed(states: dict[int, str]) -> None:
+    """The sum is left in XCom and told, and the task fails without a retry."""
+    states.update({0: "success", 1: "failed", 2: "skipped"})
+    heard: list[Any] = []
+    task = FleetSummaryOperator(
+        task_id="sum_up", on_summary=lambda context: heard.append(context["rollback"])
+    )
+    ti = Reader()
+    with pytest.raises(FleetIncomplete, match="no disk") as failure:
+        run(task, ti)
+    assert isinstance(failure.value, AirflowFailException)
+    left = ti.xcom["return_value"]
+    assert (left["done"], left["failed"], left["not_begun"]) == (1, 1, 1)
+    assert heard[0]["result"] == left
+
+
+def test_it_may_end_well_all_the_same(states: dict[int, str]) -> None:
+    """For a Dag that does something with the sum."""
+    states.update({0: "success", 1: "failed"})
+    assert run(FleetSummaryOperator(task_id="sum_up", fail_on_failures=False), Reader())["failed"] == 1
+
+
+def test_nothing_to_roll_back(states: dict[int, str]) -> None:
+    """A list of no Deployments leaves one instance that was skipped."""
+    states.update({-1: "skipped"})
+    assert run(FleetSummaryOperator(task_id="sum_up"), Reader())["total"] == 0
+
+
+def test_it_waits_for_all() -> None:
+    """Whatever becomes of them; another rule can be chosen."""
+    assert FleetSummaryOperator(task_id="sum_up").trigger_rule == "all_done"
+    assert FleetSummaryOperator(task_id="sum_up", trigger_rule="always").trigger_rule == "always"

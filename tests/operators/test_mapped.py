@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Mapped rollbacks as Airflow stores them: the same Dag is the same text at every parse."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timezone
+from typing import Any
+
+import pytest
+
+from airflow_rollback_provider.domain.guards import GuardRails
+from airflow_rollback_provider.operators.rollback import RollbackOperator
+from tests.operators.test_telling import Chat
+
+try:
+    from airflow.sdk import DAG
+except ImportError:  # Airflow 2
+    from airflow import DAG
+
+
+def tell(context: Any) -> None:
+    """Tell people."""
+
+
+def stored(teller: Any) -> str:
+    """Parse a Dag with a mapped rollback and return what Airflow stores of it."""
+    from airflow.serialization import serialized_objects
+
+    # Named otherwise since Airflow 3.2.
+    form = getattr(serialized_objects, "DagSerialization", None) or serialized_objects.SerializedDAG
+    with DAG("fleet", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=timezone.utc)) as dag:
+        RollbackOperator.partial(
+            task_id="roll_back",
+            description="why",
+            guards=GuardRails(freezes=("fri 18:00 - mon 06:00",)),
+            stop_after_failures=2,
+            on_done=teller(),
+        ).expand(deployment_id=["a", "b"])
+    return json.dumps(form.to_dict(dag), sort_keys=True)
+
+
+@pytest.mark.matrix
+@pytest.mark.parametrize(
+    "teller", [lambda: tell, lambda: [tell], lambda: Chat("hi"), lambda: [Chat("hi")]], ids=range(4)
+)
+def test_equal_at_every_parse(teller: Any) -> None:
+    """Rails and notifiers hold no address of an object: it would make a new version of the Dag each time."""
+    assert stored(teller) == stored(teller)
+    assert "0x" not in stored(teller)

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the pages on remediation say of parameters, numbers, codes and example Dags is so."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from airflow_rollback_provider.domain import guards, health_case, judging, pods, sitting, work
+from airflow_rollback_provider.domain.health_rule import HealthRule
+from airflow_rollback_provider.operators import judge_deploy
+from airflow_rollback_provider.operators.judge_deploy import JudgeDeployOperator
+from airflow_rollback_provider.operators.prepare import PrepareDeploymentOperator, RestoreDeploymentOperator
+from airflow_rollback_provider.triggers import judge_deploy as trigger
+
+ROOT = Path(__file__).parents[2]
+JUDGING = (ROOT / "docs" / "judging.md").read_text(encoding="utf-8")
+REMEDIATION = (ROOT / "docs" / "remediation.md").read_text(encoding="utf-8")
+PREPARING = (ROOT / "docs" / "preparing.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("operator", "page"),
+    [
+        (JudgeDeployOperator, JUDGING),
+        (PrepareDeploymentOperator, PREPARING),
+        (RestoreDeploymentOperator, PREPARING),
+    ],
+)
+def test_every_parameter_is_on_its_page(operator: type, page: str) -> None:
+    """And in the docstring."""
+    names = set(inspect.signature(operator.__init__).parameters) - {"self", "kwargs"}
+    assert {name for name in names if f"| `{name}` |" not in page} == set()
+    assert {name for name in names if f":param {name}:" not in (operator.__doc__ or "")} == set()
+
+
+def test_every_number_is_told_with_its_default() -> None:
+    """In the unit in which people think of it."""
+    rule = HealthRule()
+    for field in fields(HealthRule):
+        (told,) = re.findall(rf"^\| `{field.name}` \| (.*?) \|", JUDGING, re.MULTILINE)
+        value = getattr(rule, field.name)
+        if hasattr(value, "total_seconds"):
+            number, unit = told.split()
+            assert value.total_seconds() == int(number) * {"h": 3600, "min": 60}[unit]
+        else:
+            assert told.strip("`") == str(value).replace("'", '"')
+
+
+def test_every_code_is_told() -> None:
+    """Codes are part of the public interface."""
+    modules = (judging, sitting, health_case, judge_deploy, trigger)
+    codes = {code for module in modules for code in _codes(inspect.getsource(module))}
+    assert len(codes) > 9
+    assert {code for code in codes if f"`{code}`" not in JUDGING} == set()
+    assert {code for code in _codes(inspect.getsource(work)) if f"`{code}`" not in PREPARING} == set()
+    codes = (
+        _codes(inspect.getsource(guards))
+        | _codes(inspect.getsource(pods))
+        | {"CRASHED", "PENDING", "STARTING"}
+    )
+    assert {code for code in codes if f"`{code}`" not in REMEDIATION} == set()
+
+
+def test_every_example_is_told() -> None:
+    """And none that is not there."""
+    files = {file.stem for file in (ROOT / "example_dags").glob("*.py")}
+    assert set(re.findall(r"`(example_\w+)`", REMEDIATION)) == files
+
+
+def _codes(source: str) -> set[str]:
+    return set(re.findall(r'"([A-Z]+(?:-[A-Z0-9]+)+)"', source))

@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The sensor: the deploy as JSON, or a named failure; poking, rescheduling and deferring alike."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from airflow_rollback_provider.compat import (
+    AirflowFailException,
+    AirflowSensorTimeout,
+    PokeReturnValue,
+    TaskDeferred,
+)
+from airflow_rollback_provider.domain import errors
+from airflow_rollback_provider.sandbox.process import SandboxProcess
+from airflow_rollback_provider.sandbox.tokens import TOKENS
+from airflow_rollback_provider.sensors.deploys import DeploySensor
+from tests.support.task_run import TaskInstance, run
+
+KEY = "awaited"
+
+
+@pytest.fixture
+def sandbox(monkeypatch: pytest.MonkeyPatch, rollback_sandbox: SandboxProcess) -> SandboxProcess:
+    """A platform with a Deployment of three deploys, and the default connection to it."""
+    variable = "AIRFLOW_CONN_ASTRO_PRIVATE_CLOUD_DEFAULT"
+    monkeypatch.setenv(variable, rollback_sandbox.connection_json("viewer"))
+    drafts = [{"age": age, "tag": tag, "seconds": 0} for age, tag in ((3000, "a"), (2000, "b"), (1000, "c"))]
+    rollback_sandbox.add_deployment(KEY, deploys=drafts)
+    return rollback_sandbox
+
+
+@pytest.fixture(params=[False, True], ids=["poking", "deferred"])
+def sensor(request: pytest.FixtureRequest, sandbox: SandboxProcess) -> Any:
+    """Make a sensor with what every case needs; both ways of waiting must reach the same end."""
+
+    def sensor(**kwargs: Any) -> DeploySensor:
+        kwargs = {
+            "deployment_id": sandbox.deployment(KEY)["id"],
+            "poke_interval": 0.1,
+            "timeout": 120,
+            "deferrable": request.param,
+            **kwargs,
+        }
+        return DeploySensor(task_id="wait", **kwargs)
+
+    return sensor
+
+
+def row(sandbox: SandboxProcess, tag: str) -> dict[str, Any]:
+    """The deploy with an image tag."""
+    return next(one for one in sandbox.deployment(KEY)["deploys"] if one["imageTag"] == tag)
+
+
+def test_the_oldest_that_is_new(sensor: Any, sandbox: SandboxProcess) -> None:
+    """After a deploy that is named, as JSON; the next sensor goes on from there."""
+    first = run(sensor(after=row(sandbox, "a")["id"]))
+    assert first["image_tag"] == "b"
+    assert run(sensor(after=first["id"]))["image_tag"] == "c"
+
+
+def test_it_waits(sensor: Any, sandbox: SandboxProcess) -> None:
+    """One that lands while the sensor looks; deploys that fail and rollbacks are passed over."""
+    sandbox.fault("land_after", "Deploys", deployment=KEY, draft={"tag": "bad", "outcome": "FAILED"})
+    sandbox.fault("land_after", "Deploys", deployment=KEY, draft={"rollback_to": 0}, skip=1)
+    sandbox.fault("land_after", "Deploys", deployment=KEY, draft={"tag": "d"}, skip=2)
+    assert run(sensor(after=row(sandbox, "c")["id"]))["image_tag"] == "d"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "tag"),
+    [({"statuses": ["failed"]}, "bad"), ({"types": ["DAG_ONLY"]}, "dags"), ({"rollbacks": True}, "a")],
+    ids=str,
+)
+def test_what_counts(sensor: Any, sandbox: SandboxProcess, wanted: dict[str, Any], tag: str) -> None:
+    """Status, type and rollbacks can be chosen."""
+    last = row(sandbox, "c")["id"]
+    sandbox.land_deploy(KEY, tag="bad", outcome="FAILED")
+    sandbox.land_deploy(KEY, rollback_to=0)
+    sandbox.land_deploy(KEY, tag="dags", type="DAG_ONLY")
+    assert run(sensor(after=last, **wanted))["image_tag"] == tag
+
+
+def test_a_deploy_by_id(sensor: Any, sandbox: SandboxProcess) -> None:
+    """Whatever its type and however old."""
+    wanted = row(sandbox, "b")["id"]
+    assert run(sensor(deploy_id=wanted, types=["DAG_ONLY"]))["id"] == wanted
+
+
+def test_a_deploy_that_ended_otherwise(sensor: Any, sandbox: SandboxProcess) -> None:
+    """It is not waited for for ever, and no retry would help."""
+    failed = sandbox.land_deploy(KEY, tag="d", outcome="FAILED", reason="no disk")
+    with pytest.raises(errors.DeployEndedOtherwise, match="no disk") as failure:
+        run(sensor(deploy_id=failed["id"]))
+    assert isinstance(failure.value, AirflowFailException)
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "kind"),
+    [
+        ({"deployment_id": ""}, errors.BadInput),
+        ({"deployment_id": "c000000000000000000000000"}, errors.DeploymentNotFound),
+        ({"deploy_id": "c000000000000000000000000"}, errors.DeployNotFound),
+        ({"after": "2026-11-01"}, errors.BadInput),
+        ({"statuses": ["landed"]}, errors.BadInput),
+    ],
+    ids=str,
+)
+def test_bad_input_fails_at_once(sensor: Any, kwargs: dict[str, Any], kind: type[Exception]) -> None:
+    """Without a retry, by name."""
+    with pytest.raises(kind) as failure:
+        run(sensor(**kwargs))
+    assert isinstance(failure.value, AirflowFailException)
+
+
+def test_an_outage_is_waited_out(sensor: Any, sandbox: SandboxProcess) -> None:
+    """A platform that answers again answers the sensor."""
+    after = row(sandbox, "b")["id"]
+    sandbox.fault("status", None, status=503, count=12)
+    assert run(sensor(after=after))["image_tag"] == "c"
+
+
+def test_the_time_is_up(sensor: Any, sandbox: SandboxProcess) -> None:
+    """Airflow's own error for it, which soft_fail knows."""
+    with pytest.raises(AirflowSensorTimeout):
+        run(sensor(after=row(sandbox, "c")["id"], timeout=0.5))
+
+
+def test_a_token_that_stays_refused(
+    sensor: Any, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is not waited for until the time-out."""
+    monkeypatch.setenv("AIRFLOW_CONN_ASTRO_PRIVATE_CLOUD_DEFAULT", sandbox.connection_json("no-history"))
+    with pytest.raises(errors.RollbackError) as failure:
+        run(sensor(after="2020-01-01T00:00:00+00:00"))
+    assert TOKENS["no-history"].value not in str(failure.value)
+    assert "deployment.deployRevisions.get" in str(failure.value)
+
+
+def test_the_beginning_is_that_of_the_run(sandbox: SandboxProcess) -> None:
+    """All tries and pokes agree on it."""
+    began = datetime.now(timezone.utc) - timedelta(seconds=1500)
+    run_ = SimpleNamespace(queued_at=began, start_date=began + timedelta(seconds=700))
+    sensor = DeploySensor(task_id="wait", deployment_id=sandbox.deployment(KEY)["id"])
+    found: Any = sensor.poke({"ti": TaskInstance(), "dag_run": run_})  # type: ignore[typeddict-item]
+    assert isinstance(found, PokeReturnValue)
+    assert found.xcom_value["image_tag"] == "c"
+
+
+def test_rescheduled_pokes_know_nothing_of_each_other(sandbox: SandboxProcess) -> None:
+    """Each is a process of its own: the next deploy is found all the same."""
+    after = row(sandbox, "c")["id"]
+
+    def poke() -> Any:
+        sensor = DeploySensor(
+            task_id="wait", deployment_id=sandbox.deployment(KEY)["id"], after=after, mode="reschedule"
+        )
+        return sensor.poke({"ti": TaskInstance()})  # type: ignore[typeddict-item]
+
+    assert not poke()
+    sandbox.land_deploy(KEY, tag="d")
+    assert poke().xcom_value["image_tag"] == "d"
+
+
+def test_rescheduled_pokes_do_not_count_refusals(
+    sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody would ever get to three: the first one fails the task."""
+    monkeypatch.setenv("AIRFLOW_CONN_ASTRO_PRIVATE_CLOUD_DEFAULT", sandbox.connection_json("expired"))
+    sensor = DeploySensor(task_id="wait", deployment_id=sandbox.deployment(KEY)["id"], mode="reschedule")
+    with pytest.raises(errors.TokenExpired):
+        sensor.poke({"ti": TaskInstance()})  # type: ignore[typeddict-item]
+
+
+def test_what_has_come_is_not_deferred(sandbox: SandboxProcess) -> None:
+    """The triggerer is not asked for what is there already; what is deferred has a time-out."""
+    kwargs: dict[str, Any] = {"deployment_id": sandbox.deployment(KEY)["id"], "deferrable": True}
+    context: Any = {"ti": TaskInstance()}
+    there = DeploySensor(task_id="wait", after=row(sandbox, "b")["id"], **kwargs)
+    assert there.execute(context)["image_tag"] == "c"
+    waits = DeploySensor(task_id="wait", after=row(sandbox, "c")["id"], timeout=60, **kwargs)
+    with pytest.raises(TaskDeferred) as deferral:
+        waits.execute(context)
+    assert deferral.value.timeout > timedelta(minutes=5)

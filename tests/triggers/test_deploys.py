@@ -1,0 +1,316 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A watcher tells of each deploy once, whatever breaks; a trigger for a task ends with one event."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+import pytest
+
+from airflow_rollback_provider.compat import AIRFLOW_3
+from airflow_rollback_provider.domain.errors import BadInput
+from airflow_rollback_provider.domain.landing import Arrival, Ending, Wanted
+from airflow_rollback_provider.platforms.landing import Lookout
+from airflow_rollback_provider.sandbox.process import SandboxProcess
+from airflow_rollback_provider.sandbox.tokens import TOKENS
+from airflow_rollback_provider.triggers import bookmarks, deploys
+from airflow_rollback_provider.triggers.deploys import DeployLandedTrigger, DeployTrigger
+from tests.support.bookmarks import Shelf
+from tests.support.task_run import first_event, restored
+
+KEY = "watched"
+SECONDS = 120.0
+Until = Callable[[], object]
+
+
+@pytest.fixture
+def shelf(monkeypatch: pytest.MonkeyPatch) -> Shelf:
+    """What outlives a triggerer."""
+    shelf = Shelf()
+    monkeypatch.setattr(deploys, "VariableBookmarks", shelf.place)
+    monkeypatch.setattr(deploys, "_SECONDS_UNTIL_TOLD", 0.05)
+    return shelf
+
+
+@pytest.fixture
+def sandbox(monkeypatch: pytest.MonkeyPatch, rollback_sandbox: SandboxProcess) -> SandboxProcess:
+    """A platform with a Deployment that has run for a while, and a connection to it."""
+    monkeypatch.setenv("AIRFLOW_CONN_WATCHER", rollback_sandbox.connection_json("editor"))
+    rollback_sandbox.add_deployment(KEY, deploys=[{"age": 3000, "tag": "a"}, {"age": 2000, "tag": "b"}])
+    return rollback_sandbox
+
+
+def watcher(sandbox: SandboxProcess, **kwargs: Any) -> DeployLandedTrigger:
+    """A watcher that looks often."""
+    made = DeployLandedTrigger(
+        deployment_id=sandbox.deployment(KEY)["id"],
+        **{"poll_interval": 0.05, "rollback_conn_id": "watcher", **kwargs},
+    )
+    return restored(made)
+
+
+@asynccontextmanager
+async def watching(trigger: DeployLandedTrigger) -> AsyncIterator[list[dict[str, Any]]]:
+    """Run a watcher as the triggerer does, and collect what it tells; at the end it is cancelled."""
+    told: list[dict[str, Any]] = []
+
+    async def run() -> None:
+        try:
+            async for event in trigger.run():
+                told.extend(json.loads(json.dumps(event.payload))["deploys"])
+        finally:
+            await trigger.cleanup()
+
+    task = asyncio.create_task(run())
+    try:
+        yield told
+    finally:
+        assert not task.done(), "a watcher never ends by itself"
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def until(done: Until) -> None:
+    """Wait until something is so."""
+    deadline = time.monotonic() + SECONDS
+    while not done():
+        assert time.monotonic() < deadline, "waited in vain"
+        await asyncio.sleep(0.02)
+
+
+def tags(told: list[dict[str, Any]]) -> list[str]:
+    """What was told of, by image tag."""
+    return [deploy["image_tag"] for deploy in told]
+
+
+async def begun(shelf: Shelf) -> None:
+    """Wait until a watcher has looked for the first time."""
+    await until(lambda: shelf.texts)
+
+
+async def test_a_deploy_lands(sandbox: SandboxProcess, shelf: Shelf) -> None:
+    """What was there before is no news; what comes is told in the order in which it came."""
+    async with watching(watcher(sandbox)) as told:
+        await begun(shelf)
+        for tag in ("c", "d", "e"):
+            sandbox.land_deploy(KEY, tag=tag)
+        await until(lambda: len(told) == 3)
+    assert tags(told) == ["c", "d", "e"]
+
+
+async def test_what_is_new_at_one_look_is_one_event(sandbox: SandboxProcess, shelf: Shelf) -> None:
+    """Of several events close together Airflow hands a run the first alone, and the others wait for long."""
+    first = sandbox.deployment(KEY)["deploys"][-1]["id"]
+    for tag in ("c", "d"):
+        sandbox.land_deploy(KEY, tag=tag)
+    event = await first_event(watcher(sandbox, after=first))
+    assert tags(event["deploys"]) == ["b", "c", "d"]
+    assert event["deployment_id"] == sandbox.deployment(KEY)["id"]
+
+
+async def test_only_what_was_asked_for(sandbox: SandboxProcess, shelf: Shelf) -> None:
+    """Deploys that failed, rollbacks and those in progress are left out, until one of these lands."""
+    async with watching(watcher(sandbox)) as told:
+        await begun(shelf)
+        sandbox.land_deploy(KEY, tag="failed", outcome="FAILED")
+        sandbox.land_deploy(KEY, rollback_to=0)
+        slow = sandbox.land_deploy(KEY, tag="slow", seconds=None)
+        sandbox.land_deploy(KEY, tag="quick")
+        await until(lambda: tags(told) == ["quick"])
+        sandbox.change_deploy(KEY, slow["id"], outcome="DEPLOYED", seconds=0)
+        await until(lambda: tags(told) == ["quick", "slow"])
+
+
+async def test_restarts(sandbox: SandboxProcess, shelf: Shelf) -> None:
+    """What landed while no triggerer ran is told by the next one, what was told is not told again."""
+    async with watching(watcher(sandbox)) as told:
+        await begun(shelf)
+        sandbox.land_deploy(KEY, tag="c")
+        await until(lambda: told and told[0]["id"] in str(shelf.texts))
+    sandbox.land_deploy(KEY, tag="d")
+    sandbox.land_deploy(KEY, tag="e")
+    async with watching(watcher(sandbox)) as told_later:
+        await until(lambda: len(told_later) == 2)
+        sandbox.land_deploy(KEY, tag="f")
+        await until(lambda: len(told_later) == 3)
+    assert tags(told) == ["c"]
+    assert tags(told_later) == ["d", "e", "f"]
+
+
+async def test_killed_before_the_event_can_have_arrived(
+    sandbox: SandboxProcess, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is told again rather than never: nothing is remembered before Airflow has had time to store it."""
+    monkeypatch.setattr(deploys, "_SECONDS_UNTIL_TOLD", 3600.0)
+    async with watching(watcher(sandbox)) as told:
+        await begun(shelf)
+        sandbox.land_deploy(KEY, tag="c")
+        await until(lambda: told)
+    async with watching(watcher(sandbox)) as told_again:
+        await until(lambda: told_again)
+    assert tags(told) == tags(told_again) == ["c"]
+
+
+@pytest.mark.parametrize("kind", ["status", "drop_before"])
+async def test_outages_of_the_platform(
+    sandbox: SandboxProcess, shelf: Shelf, kind: str, monkeypatch: Any
+) -> None:
+    """They are waited out, and what landed meanwhile is told."""
+    monkeypatch.setattr(deploys, "_LONGEST_PAUSE_IN_AN_OUTAGE", 0.1)
+    async with watching(watcher(sandbox)) as told:
+        await begun(shelf)
+        sandbox.fault(kind, None, count=8, **({"status": 503} if kind == "status" else {}))
+        sandbox.land_deploy(KEY, tag="c")
+        await until(lambda: told)
+    assert tags(told) == ["c"]
+
+
+async def test_a_token_that_is_refused_for_a_while(
+    sandbox: SandboxProcess, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The connection is read anew at every look after a failed one: a person may have mended it."""
+    monkeypatch.setattr(deploys, "_LONGEST_PAUSE_IN_AN_OUTAGE", 0.1)
+    async with watching(watcher(sandbox)) as told:
+        await begun(shelf)
+        monkeypatch.setenv("AIRFLOW_CONN_WATCHER", sandbox.connection_json("expired"))
+        sandbox.settings(expired_tokens=["expired", "editor"])
+        sandbox.land_deploy(KEY, tag="c")
+        before = len(sandbox.requests())
+        await until(lambda: len(sandbox.requests()) > before + 3)
+        monkeypatch.setenv("AIRFLOW_CONN_WATCHER", sandbox.connection_json("viewer"))
+        await until(lambda: told)
+    assert tags(told) == ["c"]
+
+
+async def test_a_connection_that_is_made_later(
+    sandbox: SandboxProcess, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A watcher that cannot begin waits until it can."""
+    monkeypatch.setattr(deploys, "_LONGEST_PAUSE_IN_AN_OUTAGE", 0.1)
+    async with watching(watcher(sandbox, rollback_conn_id="made_later")) as told:
+        await asyncio.sleep(0)
+        monkeypatch.setenv("AIRFLOW_CONN_MADE_LATER", sandbox.connection_json("editor"))
+        await begun(shelf)
+        sandbox.land_deploy(KEY, tag="c")
+        await until(lambda: told)
+    assert tags(told) == ["c"]
+
+
+async def test_airflows_database_is_away(
+    sandbox: SandboxProcess, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A deploy is told once though it could not be remembered; remembering is made up for."""
+    async with watching(watcher(sandbox)) as told:
+        await begun(shelf)
+        shelf.down = True
+        row = sandbox.land_deploy(KEY, tag="c")
+        await until(lambda: told)
+        looks = len(sandbox.requests())
+        await until(lambda: len(sandbox.requests()) > looks + 3)
+        shelf.down = False
+        await until(lambda: row["id"] in str(shelf.texts))
+    assert tags(told) == ["c"]
+
+
+async def test_where_to_begin(sandbox: SandboxProcess, shelf: Shelf) -> None:
+    """After a deploy that is named, or a time."""
+    rows = sandbox.deployment(KEY)["deploys"]
+    async with watching(watcher(sandbox, after=rows[1]["id"])) as told:
+        await until(lambda: told)
+    async with watching(watcher(sandbox, after=rows[1]["createdAt"])) as told_by_time:
+        await until(lambda: told_by_time)
+    assert tags(told) == tags(told_by_time) == ["b"]
+
+
+def test_equal_arguments_are_one_trigger() -> None:
+    """Airflow knows a watcher by its class and arguments: they are plain, and in one order."""
+    one = DeployLandedTrigger(
+        "dep", statuses=("succeeded", "failed"), types=("b", "a", "b"), poll_interval=60
+    )
+    other = DeployLandedTrigger("dep", statuses=["FAILED", "succeeded"], types=["A", "B"], poll_interval=60.0)
+    assert one.serialize() == other.serialize()
+    assert json.dumps(one.serialize()) == json.dumps(other.serialize())
+    assert restored(one).serialize() == one.serialize()
+    if AIRFLOW_3:
+        assert DeployLandedTrigger.hash(*one.serialize()) == DeployLandedTrigger.hash(*other.serialize())
+
+
+def test_the_memory_is_that_of_the_arguments() -> None:
+    """Who looks more often goes on where it was; who looks for something else begins anew."""
+
+    def name(**kwargs: Any) -> str:
+        place = DeployLandedTrigger("dep", **kwargs)._bookmarks()
+        assert isinstance(place, bookmarks.VariableBookmarks)
+        return place.name
+
+    assert name() == name(poll_interval=5)
+    assert len({name(), name(rollbacks=True), name(types=["DAG_ONLY"]), name(after="x")}) == 4
+
+
+def test_bad_arguments_are_told_when_the_dag_is_parsed() -> None:
+    """Not in the triggerer, where they would stop others."""
+    made = DeployLandedTrigger("dep", statuses=["landed"])
+    with pytest.raises(BadInput, match="no status"):
+        made.serialize()
+
+
+def waiting(sandbox: SandboxProcess, patience: float = 60.0, **lookout: Any) -> DeployTrigger:
+    """A trigger of a task that waits."""
+    wanted = Lookout(**{"deployment": sandbox.deployment(KEY)["id"], "wanted": Wanted(), **lookout})
+    return DeployTrigger("watcher", wanted.to_dict(), None, 0.05, time.time() + patience)
+
+
+async def arrival(trigger: DeployTrigger) -> Arrival:
+    """Run a trigger to its event."""
+    return Arrival.from_dict(await first_event(restored(trigger)))
+
+
+async def test_a_task_waits_for_one(sandbox: SandboxProcess) -> None:
+    """The oldest of those that count, after the one that is named."""
+    rows = sandbox.deployment(KEY)["deploys"]
+    sandbox.land_deploy(KEY, tag="c")
+    found = (await arrival(waiting(sandbox, after=rows[1]["id"]))).require()
+    assert found.image_tag == "b"
+
+
+async def test_a_task_waits_for_a_deploy_by_id(sandbox: SandboxProcess) -> None:
+    """Until it has come to the state; one that ends otherwise is not waited for for ever."""
+    slow = sandbox.land_deploy(KEY, tag="c", seconds=None)
+    waits = asyncio.create_task(arrival(waiting(sandbox, deploy_id=slow["id"])))
+    seen = len(sandbox.requests())
+    await until(lambda: len(sandbox.requests()) > seen + 2)
+    sandbox.change_deploy(KEY, slow["id"], outcome="FAILED", seconds=0, reason="no disk")
+    ended = await waits
+    assert ended.ending is Ending.OTHERWISE
+    assert "no disk" in ended.message
+
+
+async def test_a_task_keeps_its_deadline(sandbox: SandboxProcess) -> None:
+    """Though the platform is away, and with what it waited for in the message."""
+    sandbox.fault("status", None, status=503, count=None)
+    ended = await arrival(waiting(sandbox, patience=0.3, after="2020-01-01T00:00:00+00:00"))
+    assert ended.ending is Ending.TIMED_OUT
+    assert "to be succeeded" in ended.message
+
+
+async def test_what_waiting_cannot_cure(sandbox: SandboxProcess) -> None:
+    """A Deployment that does not exist ends in an event."""
+    ended = await arrival(waiting(sandbox, deployment="c000000000000000000000000", after=None))
+    assert ended.ending is Ending.BROKEN_OFF
+    assert "c000000000000000000000000" in ended.message
+
+
+async def test_no_token_in_what_is_kept(sandbox: SandboxProcess, shelf: Shelf) -> None:
+    """Arguments, events and bookmarks are plain text in Airflow's database."""
+    async with watching(watcher(sandbox)) as told:
+        await begun(shelf)
+        sandbox.land_deploy(KEY, tag="c")
+        await until(lambda: told)
+    kept = json.dumps([watcher(sandbox).serialize(), waiting(sandbox).serialize(), told, shelf.texts])
+    assert TOKENS["editor"].value not in kept

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The judging trigger yields one event, whatever happens."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from airflow_rollback_provider.domain.health_case import HealthCase
+from airflow_rollback_provider.domain.sitting import Agenda
+from airflow_rollback_provider.triggers.judge_deploy import JudgeDeployTrigger
+from tests.support.fake_airflow import PASSWORD, FakeAirflow, serving
+from tests.support.judging import LANDED, add_history, codes
+from tests.support.task_run import first_event, restored
+
+AGENDA = Agenda(HealthCase(LANDED, LANDED), time.time() + 60, 0.05).to_dict()
+
+
+async def judgement(trigger: JudgeDeployTrigger) -> dict[str, Any]:
+    """Run a trigger to its event."""
+    return (await first_event(restored(trigger)))["judgement"]
+
+
+async def test_it_judges(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the task would; the event has the evidence in words too, and no password."""
+    with serving(FakeAirflow()) as airflow:
+        monkeypatch.setenv("AIRFLOW_CONN_JUDGED", airflow.connection())
+        add_history(airflow)
+        event = await first_event(restored(JudgeDeployTrigger("judged", AGENDA)))
+    assert codes(event["judgement"]) == ["AS-BEFORE"]
+    assert "is judged healthy" in event["words"]
+    assert PASSWORD not in str(event)
+
+
+async def test_a_missing_connection_ends_in_an_event() -> None:
+    """What cannot work is said in the event, so that the operator has the last word."""
+    found = await judgement(JudgeDeployTrigger("no_such_connection", AGENDA))
+    assert (found["verdict"], codes(found)) == ("inconclusive", ["BROKEN-OFF"])
+    assert "no_such_connection" in found["summary"]
+
+
+async def test_an_outage_until_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The deadline is the trigger's own."""
+    monkeypatch.setattr("airflow_rollback_provider.platforms.policy.Policy.tries", 1)
+    agenda = {**AGENDA, "deadline": time.time() + 0.3}
+    with serving(FakeAirflow()) as airflow:
+        monkeypatch.setenv("AIRFLOW_CONN_JUDGED", airflow.connection())
+        airflow.faults += [503] * 1000
+        found = await judgement(JudgeDeployTrigger("judged", agenda))
+    assert codes(found) == ["API-ERROR"]
