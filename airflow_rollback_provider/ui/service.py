@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from airflow_rollback_provider.domain.errors import RollbackError, StalePlan
+from airflow_rollback_provider.domain.errors import DeploymentNotFound, RollbackError, StalePlan
 from airflow_rollback_provider.domain.history import History
 from airflow_rollback_provider.domain.intent import MARK_LENGTH, without_mark
 from airflow_rollback_provider.domain.targets import Target
@@ -157,14 +157,23 @@ class Service:
         :raises Problem: for another connection, Deployment or Dag.
         :raises RollbackError: when the platform cannot be asked which Deployment is meant.
         """
-        wanted = (dag_id, conf.get("rollback_conn_id"))
-        for place in self._offered():
-            if wanted == (place.dag_id, place.connection) and conf.get("deployment_id") in (
-                place.deployment,
-                self._reader.id_of(place),
-            ):
-                return
-        raise not_offered()
+        wanted, deployment = (dag_id, conf.get("rollback_conn_id")), conf.get("deployment_id")
+        places = [place for place in self._offered() if wanted == (place.dag_id, place.connection)]
+        if not any(deployment == place.deployment for place in places):
+            self._require_id(places, deployment)
+
+    def _require_id(self, places: Iterable[Place], deployment_id: object) -> None:
+        """Do nothing for the id of one of these; one that cannot be read does not hide the others."""
+        unread: RollbackError | None = None
+        for place in places:
+            try:
+                if deployment_id == self._reader.id_of(place):
+                    return
+            except DeploymentNotFound:  # deleted, and named by the setting still
+                continue
+            except RollbackError as error:
+                unread = error
+        raise unread or not_offered()
 
     def _place(self, connection: str, deployment: str) -> Place:
         for place in self._offered():

@@ -581,6 +581,30 @@ def test_only_what_is_offered_can_be_started(page: Page) -> None:
             page.service.require_offered(dag_id, other)
 
 
+def test_a_deployment_that_is_gone_stops_no_start_of_another(page: Page) -> None:
+    """The setting may still name one that the platform has deleted."""
+    page.places.insert(0, Place("apc", "cm0000000000000000000gone", "Gone", "roll_back"))
+    deployment = _offer_by_name(page)
+    conf = {"deployment_id": page.reader.id_of(deployment), "rollback_conn_id": "apc"}
+    page.service.require_offered("roll_back", conf)
+
+
+def test_a_platform_that_is_down_is_told_as_such(page: Page) -> None:
+    """Whether the Deployment is offered cannot be known then."""
+    _offer_by_name(page)
+    _fail("down", page)
+    with pytest.raises(PlatformUnreachable):
+        page.service.require_offered("roll_back", {"deployment_id": "other", "rollback_conn_id": "apc"})
+
+
+def test_what_the_setting_names_is_started_though_the_platform_is_down(page: Page) -> None:
+    """The run has more patience than the page."""
+    place = _offer_by_name(page)
+    _fail("down", page)
+    conf = {"deployment_id": place.deployment, "rollback_conn_id": "apc"}
+    page.service.require_offered("roll_back", conf)
+
+
 # -- patience ------------------------------------------------------------------------------------------
 
 
