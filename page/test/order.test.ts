@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { blocked, confOf, mistakesIn, newRunId } from "../src/model/order";
+import { blocked, confOf, mistakesIn, newRunId, whyNotNow } from "../src/model/order";
 import { answer, conf } from "./builders";
 
 test("a description is required, and not longer than is kept", () => {
@@ -31,6 +31,13 @@ test("nothing can be started against the rules or without the right", () => {
   assert.equal(blocked(answer()), null);
   assert.match(blocked(answer({}, false))!, /not possible/);
   assert.equal(blocked(answer({ may_roll_back: false, reason: "You lack it.", start: null })), "You lack it.");
+});
+
+test("nothing can be started while something goes on, by whichever key", () => {
+  const going = { id: "d4", since: "2026-11-28T10:00:00Z", rollback: true, target: "d2", description: "", created_by: "bo" };
+  assert.equal(whyNotNow(answer()), null);
+  assert.match(whyNotNow(answer({ going_on: going }))!, /by bo is going on/);
+  assert.match(whyNotNow(answer({ going_on: going }, false))!, /not possible/);
 });
 
 test("a run's name is one that Airflow accepts", () => {

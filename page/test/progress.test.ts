@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Deploy } from "../src/api/contract";
 import { type Known } from "../src/model/history";
-import { progressOf, type Started } from "../src/model/progress";
+import { progressOf, type Started, stateToShow } from "../src/model/progress";
 import { daily, head } from "./builders";
 
 const started: Started = {
@@ -30,9 +30,10 @@ const CASES: [what: string, state: string | null, known: Known, step: string, en
   ["nothing was read yet", null, after(), "run", null, /started/],
   ["the run waits", "queued", after(), "run", null, /waits/],
   ["the run plans", "running", after(), "submit", null, /checks the plan/],
-  ["the run ended before its deploy shows", "success", after(), "submit", null, /checks the plan/],
+  ["the run ended before its deploy shows", "success", after(), "submit", null, /has ended.*no rollback shows/],
   ["the platform works", "running", after(back({ status: "in progress" })), "finish", null, /is rolling Billing back/],
   ["it runs again", "running", after(back({})), "finish", "done", /Billing runs release-1 again/],
+  ["another deploy landed on top", "success", after({ id: "d5" }, back({})), "finish", "done", /brought release-1 back.*tag-d5 by ana.silva landed/],
   ["the platform failed", "running", after(back({ status: "failed", status_reason: "helm" })), "finish", "failed", /: helm$/],
   ["the run died, the platform did not", "failed", after(back({ status: "in progress" })), "finish", null, /goes on by itself/],
   ["the run failed alone", "failed", after(), "submit", "failed", /log says why/],
@@ -51,4 +52,18 @@ test("an older rollback to the same deploy is not taken for this one", () => {
   const rows = daily({ id: "d3", rollback: { target: "d1", scope: null } }, { id: "d2" }, { id: "d1" });
   const progress = progressOf(started, "running", { head: head("d3", "d3"), rows, cursor: null });
   assert.equal(progress.step, "submit");
+});
+
+test("an older rollback is not taken for this one either while the newest deploy of the plan was not read yet", () => {
+  const rows = daily({ id: "d2", rollback: { target: "d1", scope: null }, status: "failed" }, { id: "d1" });
+  const progress = progressOf(started, "running", { head: head("d1", "d2"), rows, cursor: null });
+  assert.deepEqual([progress.step, progress.ending], ["submit", null]);
+});
+
+test("the end of a run counts only with a history that was read after it", () => {
+  assert.equal(stateToShow("running", "failed", false), "running");
+  assert.equal(stateToShow(null, "success", false), null);
+  assert.equal(stateToShow("running", "failed", true), "failed");
+  assert.equal(stateToShow("queued", "running", false), "running");
+  assert.equal(stateToShow("running", null, true), "running");
 });

@@ -12,11 +12,16 @@ export interface Known {
 
 export const begin = (page: HistoryPage): Known => ({ head: page.head, rows: page.rows, cursor: page.next_cursor });
 
-/** Add the next older page. Rows that are known already moved down meanwhile. */
+/**
+ * Add the next older page. Rows that are known already moved down meanwhile.
+ *
+ * The head stays: it belongs to the newest rows. A newer one would hide from hasMoved() that they are outdated, and
+ * another server process may even tell an older one.
+ */
 export function extend(known: Known, page: HistoryPage): Known {
   const ids = new Set(known.rows.map((row) => row.id));
   const rows = [...known.rows, ...page.rows.filter((row) => !ids.has(row.id))];
-  return { head: page.head, rows, cursor: page.next_cursor };
+  return { head: known.head, rows, cursor: page.next_cursor };
 }
 
 /** Put a newly read first page over what is known, keeping what is older. */
@@ -30,4 +35,9 @@ export function renew(known: Known, page: HistoryPage): Known {
 
 /** Whether what older rows say (possible or not, rolled back from or not) may have changed with the head. */
 export const hasMoved = (known: Known, page: HistoryPage): boolean =>
-  known.head.running?.id !== page.head.running?.id || known.head.newest_id !== page.head.newest_id;
+  known.head.running?.id !== page.head.running?.id ||
+  known.head.newest_id !== page.head.newest_id ||
+  codesOf(known.head) !== codesOf(page.head);
+
+/** What speaks against every deploy, an older row's verdict included. */
+const codesOf = ({ obstacles }: Head): string => obstacles.map(({ code }) => code).join();

@@ -2,6 +2,7 @@
 // What a person fills in before a rollback, and what is sent to Airflow.
 
 import type { Conf, PlanAnswer } from "../api/contract";
+import { goingOnWords } from "./words";
 
 export interface Entry {
   description: string;
@@ -19,6 +20,10 @@ export function blocked(answer: PlanAnswer): string | null {
   if (!answer.may_roll_back || !answer.start) return answer.reason ?? "You may not roll back here.";
   return null;
 }
+
+/** The same, and why it has to wait; null when it can be started now. */
+export const whyNotNow = (answer: PlanAnswer): string | null =>
+  blocked(answer) ?? (answer.going_on && goingOnWords(answer.going_on));
 
 export function mistakesIn(entry: Entry, answer: PlanAnswer): Mistakes {
   const found: Mistakes = {};

@@ -40,7 +40,8 @@ export function progressOf(started: Started, state: string | null, known: Known)
 /** The newest deploy that went back to the target after the plan was made. */
 function rollbackOf({ headId, target }: Started, rows: readonly Deploy[]): Deploy | undefined {
   const before = rows.findIndex((row) => row.id === headId);
-  const newer = before < 0 ? rows : rows.slice(0, before);
+  // Without it the rows are older than the plan.
+  const newer = rows.slice(0, Math.max(0, before));
   return newer.find((row) => row.rollback?.target === target);
 }
 
@@ -52,13 +53,21 @@ function ofRollback(rollback: Deploy, { targetName }: Started, state: string | n
   if (rollback.status === "succeeded" && known.head.running?.id === rollback.id) {
     return ended("finish", "done", `Done. ${known.head.name} runs ${targetName} again (deploy ${rollback.id}).`);
   }
+  if (rollback.status === "succeeded") {
+    const on = known.rows.find((row) => row.id === known.head.running?.id);
+    const what = on ? wordsFor(on) : "another deploy";
+    return ended("finish", "done", `Deploy ${rollback.id} brought ${targetName} back; then ${what} landed on top of it.`);
+  }
   const unwatched = state === "failed" ? " The Dag run has failed meanwhile; the platform goes on by itself." : "";
   return going("finish", `The platform is rolling ${known.head.name} back to ${targetName}.${unwatched}`);
 }
 
 function ofRun(started: Started, state: string | null, { head, rows }: Known): Progress {
   if (state === "failed") return ofFailedRun(started, head.running?.id ?? null, head.newest_id, rows);
-  if (state === "running" || state === "success") {
+  if (state === "success") {
+    return going("submit", "The Dag run has ended, and no rollback shows in the history yet. The run's log says what it did.");
+  }
+  if (state === "running") {
     return going("submit", "The Dag run checks the plan once more and asks the platform for the rollback.");
   }
   return going("run", state === "queued" ? "The Dag run waits for its turn." : "The Dag run was started.");
@@ -69,6 +78,20 @@ function ofFailedRun(started: Started, running: string | null, newest: string | 
     return ended("submit", "failed", "The Dag run failed, and no rollback shows in the history. The run's log says why.");
   }
   const other = rows.find((row) => row.id === (running !== started.expectedCurrent ? running : newest));
-  const what = other ? `${nameOf(other)}${other.created_by ? ` by ${other.created_by}` : ""}` : "another deploy";
+  const what = other ? wordsFor(other) : "another deploy";
   return ended("submit", "refused", `Refused, because ${what} landed meanwhile. Nothing was changed. Look at the history as it is now and plan anew.`);
+}
+
+const wordsFor = (deploy: Deploy): string => `${nameOf(deploy)}${deploy.created_by ? ` by ${deploy.created_by}` : ""}`;
+
+/**
+ * The run's state to go by. That it has ended counts only with a history that was read afterwards: an older one
+ * would say that no rollback came of it.
+ *
+ * @param read what Airflow said just now; null when it did not answer
+ * @param isRead whether the history was read after that
+ */
+export function stateToShow(before: string | null, read: string | null, isRead: boolean): string | null {
+  const isOver = read === "failed" || read === "success";
+  return read === null || (isOver && !isRead) ? before : read;
 }

@@ -5,9 +5,9 @@ import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } fr
 import type { Deploy, Head, Place, PlanAnswer, Start } from "../api/contract";
 import { runAddress } from "../api/client";
 import { asProblem, Problem } from "../api/problem";
-import { blocked, confOf, type Entry, type Mistakes, mistakesIn, newRunId } from "../model/order";
+import { blocked, confOf, type Entry, type Mistakes, mistakesIn, newRunId, whyNotNow } from "../model/order";
 import type { Started } from "../model/progress";
-import { goingOnWords, nameOf, scopeWords } from "../model/words";
+import { nameOf, scopeWords } from "../model/words";
 import { useSurroundings } from "./context";
 import { useLatest } from "./hooks";
 import { OrderForm } from "./order-form";
@@ -37,13 +37,14 @@ export function RollbackDialog({ place, head, target, close, reload, started }: 
   });
 
   const submit = () => {
-    if (!answer || order.busy) return;
+    // The Enter key comes here too, whatever the button says.
+    if (!answer || why || order.busy) return;
     const found = mistakesIn(entry, answer);
     setMistakes(found);
     if (Object.keys(found).length) focusFirstMistake(dialog.current);
     else void order.send();
   };
-  const why = answer && (blocked(answer) ?? (answer.going_on && goingOnWords(answer.going_on)));
+  const why = answer && whyNotNow(answer);
   const isAllowed = answer?.plan.allowed ?? target.can_roll_back;
 
   return (

@@ -35,11 +35,10 @@ export function ProgressCard({ following }: { following: Following }) {
         <a className="rbk-push" href={started.runPage} target="_blank" rel="noopener noreferrer">
           Dag run {started.runId}
         </a>
-        {ending && (
-          <button type="button" onClick={dismiss}>
-            Dismiss
-          </button>
-        )}
+        {/* A run may never end, and what one waits for may never show. */}
+        <button type="button" onClick={dismiss}>
+          {ending ? "Dismiss" : "Stop watching"}
+        </button>
       </div>
       <ol>
         {STEPS.map(([step, words]) => (

@@ -37,6 +37,8 @@ interface Props {
 export function DeployTable({ rows, total, actions, wanted }: Props) {
   const chunks = useMemo(() => inChunks(rows), [rows]);
   const hasBundles = useMemo(() => rows.some((row) => row.dag_bundle), [rows]);
+  // A row that moves to another chunk later, as rows come and go, must not take the focus once more.
+  const brought = useRef<Props["wanted"]>(null);
   const columns = hasBundles ? COLUMNS : COLUMNS.filter(([name]) => name !== BUNDLE);
   return (
     <div className="rbk-table">
@@ -62,6 +64,7 @@ export function DeployTable({ rows, total, actions, wanted }: Props) {
             first={at * CHUNK}
             actions={actions}
             hasBundles={hasBundles}
+            brought={brought}
             wanted={wanted && chunk.some((row) => row.id === wanted.id) ? wanted : null}
           />
         ))}
@@ -78,15 +81,17 @@ interface ChunkProps {
   first: number;
   actions: RowActions;
   hasBundles: boolean;
+  /** What was brought into view last. */
+  brought: { current: Props["wanted"] };
   wanted: Props["wanted"];
 }
 
-function Chunk({ rows, first, actions, hasBundles, wanted }: ChunkProps) {
+function Chunk({ rows, first, actions, hasBundles, brought, wanted }: ChunkProps) {
   const body = useRef<HTMLTableSectionElement | null>(null);
   const [isNear, setNear] = useState(first === 0);
   const height = useRef<number | null>(null);
   useNear(body, NEAR, setNear);
-  useBringIntoView(body, wanted);
+  useBringIntoView(body, brought, wanted);
 
   // Who is in a row keeps it: unmounting would lose the focus.
   const isShown = isNear || wanted !== null || Boolean(body.current?.contains(document.activeElement));
@@ -108,11 +113,12 @@ function Chunk({ rows, first, actions, hasBundles, wanted }: ChunkProps) {
   );
 }
 
-function useBringIntoView(body: { readonly current: Element | null }, wanted: Props["wanted"]) {
+function useBringIntoView(body: { readonly current: Element | null }, brought: ChunkProps["brought"], wanted: Props["wanted"]) {
   useEffect(() => {
-    if (!wanted) return;
+    if (!wanted || brought.current === wanted) return;
+    brought.current = wanted;
     const row = body.current?.querySelector<HTMLElement>(`[data-deploy="${CSS.escape(wanted.id)}"]`);
     row?.scrollIntoView({ block: "center" });
     row?.focus({ preventScroll: true });
-  }, [body, wanted]);
+  }, [body, brought, wanted]);
 }

@@ -18,7 +18,8 @@ export interface Reading {
 
 export interface HistoryReader extends Reading {
   more(): Promise<void>;
-  refresh(): Promise<void>;
+  /** Tells whether the newest deploys were read. */
+  refresh(): Promise<boolean>;
 }
 
 export function useHistory(client: Client, place: Place): HistoryReader {
@@ -31,15 +32,17 @@ export function useHistory(client: Client, place: Place): HistoryReader {
     if (alive.current) setReading(latest.current);
   }, []);
 
-  /** One reading at a time: who comes meanwhile gets what that one finds. */
+  /** One reading at a time: who comes meanwhile gets what that one finds. Tells whether it was this one, and went well. */
   const read = useCallback(
     async (busy: Reading["busy"], job: (known: Known | null) => Promise<Known>) => {
-      if (latest.current.busy) return;
+      if (latest.current.busy) return false;
       set({ busy });
       try {
         set({ known: await job(latest.current.known), problem: null, busy: null });
+        return true;
       } catch (error) {
         set({ problem: asProblem(error), busy: null });
+        return false;
       }
     },
     [set],

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Follows a rollback that was started here until its deploy is on top, or until it is clear that it will not be.
 
-import { useState } from "react";
+import { useRef, useState } from "react";
 import type { Client } from "../api/client";
 import type { Started, Progress } from "../model/progress";
-import { progressOf } from "../model/progress";
+import { progressOf, stateToShow } from "../model/progress";
 import { usePoll } from "./hooks";
 import type { HistoryReader } from "./use-history";
 
@@ -25,16 +25,19 @@ export function useProgress(client: Client, history: HistoryReader): Following {
   const [silent, setSilent] = useState(false);
   const progress = started && history.known && progressOf(started, state, history.known);
 
+  const watched = useRef<Started | null>(null);
   const look = async () => {
     // First the run: when it has ended, the history that is read afterwards tells what came of it.
     const read = await client.run(started!.runUrl).catch(() => null);
-    await history.refresh();
+    const isRead = await history.refresh();
+    if (watched.current !== started) return; // nobody, or another run, is followed by now
     setSilent(read === null);
-    if (read) setState(read.state);
+    setState((before) => stateToShow(before, read?.state ?? null, isRead));
   };
   usePoll(Boolean(started) && !progress?.ending, BETWEEN_LOOKS, look);
 
   const begin = (next: Started | null) => {
+    watched.current = next;
     setState(null);
     setSilent(false);
     setStarted(next);
