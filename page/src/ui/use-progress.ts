@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Follows a rollback that was started here until its deploy is on top, or until it is clear that it will not be.
 
-import { useRef, useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import type { Client } from "../api/client";
 import type { Started, Progress } from "../model/progress";
 import { progressOf, stateToShow } from "../model/progress";
@@ -35,6 +35,15 @@ export function useProgress(client: Client, history: HistoryReader): Following {
     setState((before) => stateToShow(before, read?.state ?? null, isRead));
   };
   usePoll(Boolean(started) && !progress?.ending, BETWEEN_LOOKS, look);
+
+  // The Deployment is read a moment before its history: what it runs may be that of before the end.
+  const ending = progress?.ending ?? null;
+  const { refresh } = history;
+  useEffect(() => {
+    if (!ending) return;
+    const timer = window.setTimeout(() => void refresh(), BETWEEN_LOOKS);
+    return () => window.clearTimeout(timer);
+  }, [ending, refresh]);
 
   const begin = (next: Started | null) => {
     watched.current = next;
