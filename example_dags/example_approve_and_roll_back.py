@@ -38,6 +38,8 @@ if ApprovalOperator is not None:
             target="{{ params.target }}",
             description="{{ params.description }}",
             dry_run=True,
+            retries=2,
+            retry_delay=timedelta(minutes=1),
         )
         approve = ApprovalOperator(
             task_id="approve",

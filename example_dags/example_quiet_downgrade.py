@@ -20,6 +20,8 @@ from airflow_rollback_provider.operators.prepare import PrepareDeploymentOperato
 from airflow_rollback_provider.operators.rollback import RollbackOperator
 
 ITS_AIRFLOW = "airflow_api_default"
+# A busy Airflow loses a try now and then, and the network an answer.
+AGAIN = {"retries": 2, "retry_delay": timedelta(minutes=1)}
 
 with DAG(
     dag_id="example_quiet_downgrade",
@@ -43,6 +45,7 @@ with DAG(
         airflow_conn_id=ITS_AIRFLOW,
         timeout=timedelta(hours=1),
         deferrable=True,
+        **AGAIN,
     )
     roll_back = RollbackOperator(
         task_id="roll_back",
@@ -52,8 +55,7 @@ with DAG(
         acknowledge_airflow_3_to_2="{{ params.acknowledge_airflow_3_to_2 }}",
         airflow_conn_id=ITS_AIRFLOW,
         deferrable=True,
-        retries=2,
-        retry_delay=timedelta(minutes=1),
+        **AGAIN,
     )
     # A teardown: it runs whatever became of the others, and lets exactly those Dags run that were paused.
     restore = RestoreDeploymentOperator(task_id="restore", airflow_conn_id=ITS_AIRFLOW, retries=3)

@@ -74,7 +74,7 @@ with DAG(
         **AGAIN,
     )
     decide = RollbackDecisionOperator(
-        task_id="decide", deployment_id=DEPLOYMENT, verdict=judge.output, guards=RAILS
+        task_id="decide", deployment_id=DEPLOYMENT, verdict=judge.output, guards=RAILS, **AGAIN
     )
     roll_back = RollbackOperator(
         task_id="roll_back",

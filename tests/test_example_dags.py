@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every example Dag has in common, since people copy them."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from airflow import DAG
+
+from airflow_rollback_provider.compat import BaseOperator
+from airflow_rollback_provider.demo.airflow_settings import airflow_major
+from airflow_rollback_provider.operators.fleet import FleetSummaryOperator
+
+FILES = sorted((Path(__file__).resolve().parents[1] / "example_dags").glob("*.py"))
+
+
+def read(file: Path) -> ModuleType:
+    """Import a Dag file."""
+    spec = importlib.util.spec_from_file_location(file.stem, file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def our_tasks(file: Path) -> list[Any]:
+    """The tasks of this package in a Dag file, mapped ones too."""
+    began: list[Any] = []
+    with pytest.MonkeyPatch.context() as patch:
+        enter = DAG.__enter__
+        patch.setattr(DAG, "__enter__", lambda dag: began.append(dag) or enter(dag))
+        read(file)
+    tasks = [task for dag in began for task in dag.tasks]
+    return [task for task in tasks if operator_of(task).__module__.startswith("airflow_rollback_provider")]
+
+
+def operator_of(task: Any) -> type:
+    """The class of a task, or of what a mapped one is made of."""
+    return type(task) if isinstance(task, BaseOperator) else task.operator_class
+
+
+@pytest.mark.matrix
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_whatever_asks_a_network_is_tried_again(file: Path) -> None:
+    """An answer may be lost, and a busy Airflow loses tries of deferred tasks: one try is not enough."""
+    ours = our_tasks(file)
+    assert ours or (file.stem == "example_approve_and_roll_back" and airflow_major() < 3)
+    asking = [task for task in ours if operator_of(task) is not FleetSummaryOperator]
+    assert {task.task_id for task in asking if task.retries < 1} == set()
