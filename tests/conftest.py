@@ -89,6 +89,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             raise pytest.UsageError(f"{item.nodeid} belongs into one of {', '.join(schedule.FOLDERS)}")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any]) -> None:
+    """Refuse a fixture that would keep an Airflow or a browser running after its folder's tests."""
+    if schedule.outlives_its_folder(fixturedef.scope, fixturedef.baseid):
+        raise pytest.UsageError(f"{fixturedef.argname} of {fixturedef.baseid} must have the scope 'package'")
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
     """Fail a test that printed a token."""

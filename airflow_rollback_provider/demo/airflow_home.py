@@ -192,6 +192,14 @@ class ThrowAwayAirflow:
         """Return what a task wrote in all its tries so far, the triggerer's part included, in time order."""
         return task_log.read(self.home / "logs", dag_id, run_id, task_id)
 
+    def story(self, dag_id: str, run_id: str) -> str:
+        """Return what became of each task of a run, and everything that it wrote."""
+        return "\n".join(
+            f"{task.task_id}: {task.state}, try {task.try_number}\n"
+            + "\n".join(f"  {line.message}" for line in self.task_log(dag_id, run_id, task.task_id))
+            for task in self.metadata.tasks(dag_id, run_id)
+        )
+
     def xcom(self, dag_id: str, run_id: str, task_id: str, key: str = "return_value") -> Any:
         """Return a value that a task left, ``None`` when there is none."""
         return self.metadata.xcom(dag_id, run_id, task_id, key)

@@ -84,11 +84,6 @@ class Stage:
         """Everything that a task wrote."""
         return "\n".join(line.message for line in self.airflow.task_log(dag_id, run_id, task_id))
 
-    def story(self, dag_id: str, run_id: str) -> str:
-        """What became of each task of a run, and everything that it wrote."""
-        states = self.states(dag_id, run_id).items()
-        return "\n".join(f"{task}: {state}\n{self.log(dag_id, run_id, task)}" for task, state in states)
-
     def asked(self, query: str, *values: str) -> list[tuple[Any, ...]]:
         """Ask Airflow's database."""
         uri = f"{(self.airflow.home / 'airflow.db').as_uri()}?mode=ro"
@@ -206,12 +201,7 @@ def test_a_watcher_whose_triggerer_is_killed(stage: Stage) -> None:
 def last_words(stage: Stage, dag_id: str) -> str:
     """What the tasks of a Dag's runs have said and left."""
     runs = stage.asked("SELECT run_id FROM dag_run WHERE dag_id = ?", dag_id)
-    said = [
-        f"{run_id} {task.task_id} {task.state}\n{stage.log(dag_id, run_id, task.task_id)}"
-        for (run_id,) in runs
-        for task in stage.airflow.metadata.tasks(dag_id, run_id)
-    ]
-    return "\n".join(said)
+    return "\n".join(f"{run_id}\n{stage.airflow.story(dag_id, run_id)}" for (run_id,) in runs)
 
 
 @pytest.mark.skipif(airflow_major() < 3, reason="no human in the loop on Airflow 2")
@@ -231,7 +221,7 @@ def test_approve_and_roll_back(stage: Stage, answer: str, count: int) -> None:
     until(lambda: is_noted(stage, run_id, "approve"), "the scheduler to note that the task waits")
     stage.airflow.api("PATCH", path, {"chosen_options": [answer], "params_input": {}})
     ended = stage.airflow.wait_for_run(dag_id, run_id, SECONDS)
-    assert ended == "success", stage.log(dag_id, run_id, "approve")
+    assert ended == "success", stage.airflow.story(dag_id, run_id)
     assert len(stage.rollbacks(key)) == count
     assert stage.states(dag_id, run_id)["roll_back"] == ("success" if count else "skipped")
     if count:
@@ -283,7 +273,7 @@ def test_a_fleet_that_goes_well(stage: Stage) -> None:
     history = [{"age": age * DAY, "tag": tag} for age, tag in ((3, "one"), (2, "two"))]
     ids = [stage.sandbox.add_deployment(key, deploys=history)["id"] for key in keys]
     run_id, state = stage.run(dag_id, deployments=ids)
-    assert state == "success"
+    assert state == "success", stage.airflow.story(dag_id, run_id)
     assert stage.airflow.xcom(dag_id, run_id, "sum_up")["done"] == 5
     rows = [stage.rollbacks(key)[0] for key in keys]
     assert len({intent_in(row["description"]) for row in rows}) == 5
@@ -306,7 +296,7 @@ def test_back_to_airflow_2(stage: Stage, words: str, count: int) -> None:
     deployment = stage.sandbox.add_deployment(key, mechanism="dag_deploy", runtime="13.2.0", deploys=history)
     dag_id = "example_back_to_airflow_2"
     run_id, state = stage.run(dag_id, deployment_id=deployment["id"], acknowledgement=words)
-    assert state == ("success" if count else "failed")
+    assert state == ("success" if count else "failed"), stage.airflow.story(dag_id, run_id)
     assert len(stage.rollbacks(key)) == count
     if not count:
         assert "AcknowledgementMissing" in stage.log(dag_id, run_id, "roll_back")
@@ -332,7 +322,7 @@ def test_verify_without_a_cluster(stage: Stage) -> None:
     run_id, state = stage.run(dag_id, deployment_id=deployment["id"])
     states = stage.states(dag_id, run_id)
     assert states == {"roll_back": "success", "verify_pods": "skipped", "judge_again": "success"}
-    assert state == "success"
+    assert state == "success", stage.airflow.story(dag_id, run_id)
     assert "no way to a Kubernetes cluster" in stage.log(dag_id, run_id, "verify_pods")
 
 
@@ -361,7 +351,7 @@ def test_verify_on_a_cluster(stage: Stage, kube: Kube) -> None:
             made["metadata"]["labels"]["release"] = key
             namespace.put_workload(made)
         run_id, state = stage.run(dag_id, deployment_id=deployment["id"])
-    assert state == "success", stage.story(dag_id, run_id)
+    assert state == "success", stage.airflow.story(dag_id, run_id)
     seen = stage.airflow.xcom(dag_id, run_id, "verify_pods")
     assert seen["components"] == {"scheduler": "1/1", "triggerer": "1/1"}
     assert seen["image"] == image

@@ -17,6 +17,15 @@ def starts_an_airflow(nodeid: str) -> bool:
     return nodeid.startswith(FOLDERS)
 
 
+def outlives_its_folder(scope: str, folder: str) -> bool:
+    """Tell whether a fixture of such a folder would go on while other tests run on the same worker.
+
+    A browser keeps an event loop running in the main thread, which no coroutine test survives, and an idle
+    Airflow takes half a core. Scope ``package`` ends with the folder, which has to be a package.
+    """
+    return scope == "session" and starts_an_airflow(f"{folder}/")
+
+
 class WholeAirflowsInARow(LoadScopeScheduling):
     """Gives all tests that start whole Airflows to one worker, in their order; any other to any worker."""
 

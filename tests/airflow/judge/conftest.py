@@ -13,7 +13,7 @@ from tests.airflow.judge.judged import JudgedAirflow
 _SECONDS_TO_START = 300.0
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def judged(rollback_sandbox_process: SandboxProcess) -> Iterator[JudgedAirflow]:
     """An Airflow whose Dags run every few seconds."""
     airflow = JudgedAirflow(rollback_sandbox_process.connection_json())

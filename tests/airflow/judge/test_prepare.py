@@ -171,7 +171,7 @@ def test_the_example(judged: JudgedAirflow, rollback_sandbox: SandboxProcess, wo
     state = judged.wait_for_run(
         "example_quiet_downgrade", run_id, 240, lambda: paused.update(paused_dags(judged))
     )
-    assert state == "success"
+    assert state == "success", judged.story("example_quiet_downgrade", run_id)
     assert paused >= SCHEDULED
     assert not paused_dags(judged) & SCHEDULED
     assert len(rollback_sandbox.deployment("image-af3")["deploys"]) == len(before) + 1

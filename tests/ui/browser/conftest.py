@@ -76,7 +76,7 @@ def do_without(what: str) -> NoReturn:
 Browse = Callable[..., "Page"]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
     """Debian's Chromium, which playwright did not bring along."""
     path = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -90,14 +90,14 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def platform() -> Iterator[SandboxProcess]:
     """One embedded platform for all tests in the browser."""
     with SandboxProcess() as sandbox:
         yield sandbox
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def airflow(chromium: Browser, platform: SandboxProcess) -> Iterator[BrowsedAirflow]:
     """One Airflow for all tests in the browser; it takes half a minute to start."""
     labels = {platform.deployment(key, rows=0)["id"]: label for key, label in OFFERED.items()}
@@ -121,7 +121,7 @@ def scene(airflow: BrowsedAirflow, platform: SandboxProcess) -> Scene:
     return Scene(airflow, platform)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def cookies(chromium: Browser, airflow: BrowsedAirflow, tmp_path_factory: Any) -> Callable[[Person], Path]:
     """Log somebody in through the form, once; the file keeps what the browser then knows."""
     folder: Path = tmp_path_factory.mktemp("cookies")
