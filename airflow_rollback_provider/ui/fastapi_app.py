@@ -76,10 +76,10 @@ async def places(request: Request, user: GetUserDep) -> Response:
 
 @router.get("/api/history")
 async def history(
-    connection: str, deployment: str, cursor: str = "", q: str = "", show: str = "", fresh: str = ""
+    connection: str, deployment: str, cursor: str = "", searching: str = "", fresh: str = ""
 ) -> Response:
     """Tell a Deployment's head and a part of its history."""
-    wanted = Wanted.read(cursor, q, show, fresh)
+    wanted = Wanted.read(cursor, searching, fresh)
     return await _answer(lambda: service().history(connection, deployment, wanted))
 
 

@@ -106,7 +106,7 @@ class DeployHistoryView(BaseView):
     @guarded
     def history(self) -> Any:
         """Tell a Deployment's head and a part of its history."""
-        wanted = Wanted.read(_asked("cursor", ""), _asked("q", ""), _asked("show", ""), _asked("fresh", ""))
+        wanted = Wanted.read(_asked("cursor", ""), _asked("searching", ""), _asked("fresh", ""))
         return _answered(service().history(_asked("connection"), _asked("deployment"), wanted))
 
     @expose("/api/plan")

@@ -20,19 +20,6 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 
-_SEARCHED = (
-    "id",
-    "created_by",
-    "description",
-    "type",
-    "status",
-    "image_tag",
-    "runtime",
-    "airflow",
-    "dag_bundle",
-    "git_commit",
-)
-
 
 class Judge:
     """Makes rows of one Deployment's deploys. It asks nobody.
@@ -149,12 +136,3 @@ class Leaving:
             return None
         left_by, self.rollback = self.rollback, deploy.id if deploy.is_rollback else None
         return left_by
-
-
-def matches(row: Row, words: Iterable[str]) -> bool:
-    """Tell whether a row holds every word, in whichever column.
-
-    :param words: in lower case.
-    """
-    text = "\n".join(str(row[name]) for name in _SEARCHED if row[name]).lower()
-    return all(word in text for word in words)

@@ -34,8 +34,7 @@ WhyNot = Callable[[str], "str | None"]
 LONGEST_DESCRIPTION = 400
 """Characters that the example Dag takes; a platform may keep fewer."""
 
-_ENOUGH_MATCHES = 50
-_MOST_PAGES_OF_A_SEARCH = 10
+_ENOUGH_FOR_A_SEARCH = 1000
 _SECONDS_OF_A_SEARCH = 3.0
 
 
@@ -101,13 +100,8 @@ class Service:
         """
         place = self._place(connection, deployment)
         seen = self._reader.see(place, wanted.max_age)
-        rows, cursor, scanned = self._rows(place, seen, wanted)
-        return {
-            "head": head_of(place, seen),
-            "rows": rows,
-            "next_cursor": cursor and str(cursor),
-            "scanned": scanned,
-        }
+        rows, cursor = self._rows(place, seen, wanted)
+        return {"head": head_of(place, seen), "rows": rows, "next_cursor": cursor and str(cursor)}
 
     def plan(
         self,
@@ -191,22 +185,17 @@ class Service:
             ),
         )
 
-    def _rows(self, place: Place, seen: Seen, wanted: Wanted) -> tuple[list[Row], Cursor | None, int]:
-        """Return the rows that are wanted, where the history goes on, and how many deploys were looked at.
+    def _rows(self, place: Place, seen: Seen, wanted: Wanted) -> tuple[list[Row], Cursor | None]:
+        """Return the rows that follow, and where the history goes on.
 
-        A search looks at several pages at a time, within bounds: somebody waits for it.
+        For a search those of several pages, within bounds: somebody waits for it.
         """
-        rows: list[Row] = []
-        cursor, scanned = wanted.cursor, 0
+        rows, cursor = _made(seen, self._page(place, seen, wanted.cursor), wanted.cursor)
         until = self._clock() + _SECONDS_OF_A_SEARCH
-        for _ in range(1 if wanted.everything else _MOST_PAGES_OF_A_SEARCH):
-            page = self._page(place, seen, cursor)
-            made, cursor = _made(seen, page, cursor)
-            rows += filter(wanted.takes, made)
-            scanned += len(made)
-            if cursor is None or len(rows) >= _ENOUGH_MATCHES or self._clock() > until:
-                break
-        return rows, cursor, scanned
+        while wanted.searching and cursor and len(rows) < _ENOUGH_FOR_A_SEARCH and self._clock() < until:
+            more, cursor = _made(seen, self._page(place, seen, cursor), cursor)
+            rows += more
+        return rows, cursor
 
     def _page(self, place: Place, seen: Seen, cursor: Cursor | None) -> Page:
         if cursor is None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from airflow_rollback_provider.ui.problems import bad_request
@@ -14,16 +13,8 @@ from airflow_rollback_provider.ui.reading import (
     SECONDS_SHARED_FOR_OLDER_DEPLOYS,
     SECONDS_SHARED_WHEN_FOLLOWING,
 )
-from airflow_rollback_provider.ui.rows import Row, matches
 
-_LONGEST_CURSOR = 600
-
-_SHOWS: dict[str, Callable[[Row], bool]] = {
-    "all": lambda _row: True,
-    "possible": lambda row: bool(row["can_roll_back"]),
-    "rollbacks": lambda row: row["rollback"] is not None,
-    "failed": lambda row: row["status"] == "failed",
-}
+_LONGEST_CURSOR = 2000
 
 
 @dataclass(frozen=True)
@@ -67,31 +58,21 @@ class Wanted:
     """Which part of a history is wanted.
 
     :param cursor: where to go on; None begins with the newest deploy.
-    :param words: words that a deploy must hold, in whichever column, in lower case.
-    :param show: ``all``, ``possible``, ``rollbacks`` or ``failed``.
+    :param searching: whether somebody looks for a deploy that may be far back.
     :param fresh: whether somebody waits for news.
     """
 
     cursor: Cursor | None = None
-    words: tuple[str, ...] = ()
-    show: str = "all"
+    searching: bool = False
     fresh: bool = False
 
     @classmethod
-    def read(cls, cursor: str = "", q: str = "", show: str = "", fresh: str = "") -> Wanted:
+    def read(cls, cursor: str = "", searching: str = "", fresh: str = "") -> Wanted:
         """Read the parameters of a request.
 
         :raises Problem: when one of them makes no sense.
         """
-        if show and show not in _SHOWS:
-            raise bad_request(f"The parameter show is one of: {', '.join(_SHOWS)}.")
-        words = tuple(q.lower().split())
-        return cls(Cursor.read(cursor) if cursor else None, words, show or "all", fresh == "1")
-
-    @property
-    def everything(self) -> bool:
-        """Whether no deploy is left out."""
-        return not self.words and self.show == "all"
+        return cls(Cursor.read(cursor) if cursor else None, searching == "1", fresh == "1")
 
     @property
     def max_age(self) -> float:
@@ -99,7 +80,3 @@ class Wanted:
         if self.fresh:
             return SECONDS_SHARED_WHEN_FOLLOWING
         return SECONDS_SHARED if self.cursor is None else SECONDS_SHARED_FOR_OLDER_DEPLOYS
-
-    def takes(self, row: Row) -> bool:
-        """Tell whether a row is wanted."""
-        return _SHOWS[self.show](row) and matches(row, self.words)

@@ -7,7 +7,6 @@ import json
 from datetime import timedelta
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,7 +17,7 @@ from airflow_rollback_provider.domain.intent import describe
 from airflow_rollback_provider.domain.plan import make_plan
 from airflow_rollback_provider.domain.targets import Target
 from airflow_rollback_provider.platforms.base import Page, Survey
-from airflow_rollback_provider.ui.rows import Judge, Leaving, matches, told
+from airflow_rollback_provider.ui.rows import Judge, Leaving, told
 from tests.domain.builders import BAD, FULL_ACCESS, GOING, HOUSTON, NOW, ODD, OK, deploy, deployment, rollback
 
 
@@ -139,21 +138,3 @@ def test_the_walk_goes_on_from_another_page() -> None:
     ahead.pass_by(rollback("r", D1))
     assert ahead.rollback == "r"
     assert Leaving(ahead.rollback).pass_by(D3) == "r"
-
-
-@pytest.mark.parametrize(
-    ("words", "found"),
-    [
-        ([], True),
-        (["ana"], True),
-        (["orders", "ana"], True),
-        (["orders", "bo"], False),
-        (["1f2e"], True),
-        (["13.1"], True),
-        (["succeeded"], True),
-    ],
-)
-def test_searching_looks_at_every_column(words: list[str], found: bool) -> None:
-    """Each word must be somewhere in the row."""
-    row = told(rollback("r", D1, description="Orders FAIL", created_by="Ana", git_commit="1F2E"))
-    assert matches(row, words) is found

@@ -7,9 +7,16 @@ import { Problem, problemOf } from "./problem";
 const SECONDS_TO_ANSWER = 60;
 const CONFLICT = 409;
 
+export interface HistoryOptions {
+  cursor?: string | null;
+  searching?: boolean;
+  fresh?: boolean;
+}
+
 export interface Client {
   places(): Promise<Places>;
-  history(place: Place, options: { cursor?: string | null; fresh?: boolean }): Promise<HistoryPage>;
+  /** A page of the history; who searches gets as many as can be read within a few seconds. */
+  history(place: Place, options: HistoryOptions): Promise<HistoryPage>;
   plan(place: Place, target: string, scope: string | null, current: string | null): Promise<PlanAnswer>;
   /** Start the Dag run of this id; when it was started before, that is it. */
   start(start: Start, conf: Conf, runId: string): Promise<Run>;
@@ -28,7 +35,8 @@ export function makeClient(base: string, csrf: string | null): Client {
   const of = (place: Place) => ({ connection: place.connection, deployment: place.deployment });
   return {
     places: () => ask(api("places", {})),
-    history: (place, { cursor, fresh }) => ask(api("history", { ...of(place), cursor, fresh: fresh ? "1" : null })),
+    history: (place, { cursor, searching, fresh }) =>
+      ask(api("history", { ...of(place), cursor, searching: searching ? "1" : null, fresh: fresh ? "1" : null })),
     plan: (place, target, scope, current) => ask(api("plan", { ...of(place), target, scope, expected_current: current })),
     start: (start, conf, runId) =>
       ask<Run>(start.url, { ...start.body, conf, dag_run_id: runId }, csrf).catch((error: unknown) => {

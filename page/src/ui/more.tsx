@@ -7,8 +7,8 @@ import { useNear } from "./hooks";
 import type { HistoryReader } from "./use-history";
 
 const NEAR = 800;
-/** A filter that fits little must not read a whole history of years without being asked. */
-const MOST_AT_ONCE = 8;
+/** A filter that fits little must not read a whole history of years without being asked: some 10,000 deploys. */
+const MOST_AT_ONCE = 10;
 
 interface Props {
   history: HistoryReader;
@@ -34,8 +34,8 @@ export function More({ history, shown, filtered, question }: Props) {
   useEffect(() => {
     if (!isNear || isDone || busy || problem || reads.current >= MOST_AT_ONCE) return;
     reads.current++;
-    void more();
-  }, [isNear, isDone, busy, problem, read, question, more]);
+    void more(filtered);
+  }, [isNear, isDone, busy, problem, read, question, filtered, more]);
 
   const oldest = known?.rows.at(-1);
   return (
@@ -55,7 +55,7 @@ export function More({ history, shown, filtered, question }: Props) {
           aria-disabled={busy === "more"}
           onClick={() => {
             reads.current = 0;
-            void more();
+            void more(filtered);
           }}
         >
           {busy === "more" ? "Reading…" : filtered ? "Search further back" : "Load older deploys"}

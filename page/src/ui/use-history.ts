@@ -17,7 +17,8 @@ export interface Reading {
 }
 
 export interface HistoryReader extends Reading {
-  more(): Promise<void>;
+  /** Reads on; who searches, further than who scrolls. */
+  more(searching?: boolean): Promise<void>;
   /** Tells whether the newest deploys were read. */
   refresh(): Promise<boolean>;
 }
@@ -48,10 +49,15 @@ export function useHistory(client: Client, place: Place): HistoryReader {
     [set],
   );
 
-  const more = useCallback(async () => {
-    if (!latest.current.known?.cursor) return;
-    await read("more", async (known) => extend(known!, await client.history(place, { cursor: known!.cursor })));
-  }, [client, place, read]);
+  const more = useCallback(
+    async (searching = false) => {
+      if (!latest.current.known?.cursor) return;
+      await read("more", async (known) => {
+        return extend(known!, await client.history(place, { cursor: known!.cursor, searching }));
+      });
+    },
+    [client, place, read],
+  );
 
   const refresh = useCallback(
     () =>
