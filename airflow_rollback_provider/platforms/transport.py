@@ -55,7 +55,7 @@ class RequestsTransport:
 
         :raises RollbackError: what the conversation raises, or why the network failed.
         """
-        return hold(conversation, self._send)
+        return hold(conversation, self.send)
 
     def close(self) -> None:
         """Close connections that are kept open."""
@@ -63,7 +63,11 @@ class RequestsTransport:
             self._session.close()
             self._session = None
 
-    def _send(self, request: Request) -> Response:
+    def send(self, request: Request) -> Response:
+        """Send one request, again where the policy allows it, and return the answer.
+
+        :raises RollbackError: why the network failed.
+        """
         patience = Patience(self._policy, request, self._dice)
         while True:
             try:

@@ -11,14 +11,22 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, TypeVar
 
 from airflow_rollback_provider.compat import AirflowNotFoundException
-from airflow_rollback_provider.domain.errors import InvalidConnection, PlatformUnreachable, RollbackError
+from airflow_rollback_provider.domain.errors import InvalidConnection, PlatformUnreachable
 from airflow_rollback_provider.hooks.verbs import Verbs
+from airflow_rollback_provider.platforms.conversing import hold
 from airflow_rollback_provider.platforms.registry import Connected, connect
 from airflow_rollback_provider.platforms.transport import RequestsTransport
 
 if TYPE_CHECKING:
     from airflow_rollback_provider.domain.deploys import Deployment
-    from airflow_rollback_provider.platforms.base import Conversation, Page, Platform, Request, Survey
+    from airflow_rollback_provider.platforms.base import (
+        Conversation,
+        Page,
+        Platform,
+        Request,
+        Response,
+        Survey,
+    )
     from airflow_rollback_provider.platforms.policy import Policy
     from airflow_rollback_provider.platforms.settings import ConnectionLike
 
@@ -71,32 +79,15 @@ class Upstream(Verbs):
         self._transport.close()
 
     def _run(self, conversation: Conversation[T]) -> T:
-        return self._transport.run(self._bounded(conversation))
+        return hold(conversation, self._send)
 
-    def _bounded(self, conversation: Conversation[T]) -> Conversation[T]:
-        """Hold a conversation as long as there is time for another request."""
-        try:
-            request = next(conversation)
-            while True:
-                self._require_time(request)
-                try:
-                    response = yield request
-                except RollbackError as error:
-                    request = conversation.throw(error)
-                else:
-                    request = conversation.send(response)
-        except StopIteration as end:
-            value: T = end.value
-            return value
-        finally:
-            conversation.close()
-
-    def _require_time(self, request: Request) -> None:
+    def _send(self, request: Request) -> Response:
         if self._clock() > self._until:
             raise PlatformUnreachable(
                 f"The platform answers too slowly: after {SECONDS_FOR_ALL:g} s there was still more to ask "
                 f"({request.operation!r}). Try again later."
             )
+        return self._transport.send(request)
 
 
 def hasty(policy: Policy) -> Policy:
