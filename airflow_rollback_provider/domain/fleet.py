@@ -3,13 +3,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from airflow_rollback_provider.domain import summary
+from airflow_rollback_provider.domain.watch import Ending
 
-DONE, FAILED, NOT_BEGUN = "done", "failed", "not begun"
+DONE, SUBMITTED, PLANNED, FAILED, NOT_BEGUN = "done", "submitted", "planned", "failed", "not begun"
+OUTCOMES = (DONE, SUBMITTED, PLANNED, FAILED, NOT_BEGUN)
 
 
 @dataclass(frozen=True)
@@ -17,7 +20,8 @@ class Member:
     """How it went with one Deployment.
 
     :param deployment_id: the Deployment, as well as it is known.
-    :param outcome: ``done``, ``failed`` or ``not begun``.
+    :param outcome: ``done``; ``submitted`` where nobody waited for the end; ``planned`` in a dry run;
+        ``failed``; or ``not begun``.
     :param rollback_id: the rollback's entry in the history, where there is one.
     :param message: why it did not end well.
     """
@@ -38,9 +42,9 @@ def member(
     :param result: what it returned, if it did.
     :param failure: what it left when it did not end well, if it did.
     """
-    name = str((result or failure or {}).get("deployment_id") or f"map index {index}")
+    name = _name(result or failure or {}) or f"map index {index}"
     if state == "success" and result is not None:
-        return Member(name, DONE, result.get("rollback_id"))
+        return Member(name, _success(result), result.get("rollback_id"))
     if state == "skipped":
         return Member(name, NOT_BEGUN, None, str((failure or {}).get("message", "")))
     message = (failure or {}).get("summary") or f"The task of {name} is {state or 'without a state'}."
@@ -50,19 +54,30 @@ def member(
 def sum_up(members: Iterable[Member]) -> dict[str, Any]:
     """Return the whole fleet in JSON-ready values."""
     fleet = tuple(members)
-    failed = [one for one in fleet if one.outcome == FAILED]
-    left_out = [one for one in fleet if one.outcome == NOT_BEGUN]
-    done = len(fleet) - len(failed) - len(left_out)
+    counts = Counter(one.outcome for one in fleet)
     return {
         "total": len(fleet),
-        "done": done,
-        "failed": len(failed),
-        "not_begun": len(left_out),
+        **{outcome.replace(" ", "_"): counts[outcome] for outcome in OUTCOMES},
         "deployments": [asdict(one) for one in fleet],
         "summary": summary.of_fleet(
             len(fleet),
-            done,
-            [one.message for one in failed],
-            [one.deployment_id for one in left_out],
+            counts[DONE],
+            [one.message for one in fleet if one.outcome == FAILED],
+            [one.deployment_id for one in fleet if one.outcome == NOT_BEGUN],
+            submitted=counts[SUBMITTED],
+            planned=counts[PLANNED],
         ),
     }
+
+
+def _name(left: Mapping[str, Any]) -> str:
+    """Return the Deployment's id from a result, the plan of a dry run or a failure."""
+    planned = left.get("deployment")
+    known = planned.get("id") if isinstance(planned, Mapping) else left.get("deployment_id")
+    return str(known or "")
+
+
+def _success(result: Mapping[str, Any]) -> str:
+    if "rollback_id" not in result:
+        return PLANNED
+    return DONE if result.get("ending") == Ending.DONE.value else SUBMITTED

@@ -30,7 +30,8 @@ MARK_LENGTH = len(" ") + _MARK_WIDTH
 def intent_of(*identity: str | int | None) -> str:
     """Derive the intent from what makes a wish the same wish.
 
-    :param identity: for a task instance its Dag, run, task and map index; every try has the same.
+    :param identity: for a task instance its Dag, run and task, and which of its mapped instances is meant;
+        every try has the same.
     """
     return hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:_DIGITS]
 

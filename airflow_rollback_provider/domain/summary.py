@@ -47,13 +47,27 @@ def of_failure(deployment: str, error: BaseException) -> str:
     return paragraph(f"The rollback of Deployment {deployment} failed ({type(error).__name__}): {error}")
 
 
-def of_fleet(total: int, done: int, problems: Sequence[str], left_out: Sequence[str]) -> str:
+def of_fleet(
+    total: int,
+    done: int,
+    problems: Sequence[str],
+    left_out: Sequence[str],
+    *,
+    submitted: int = 0,
+    planned: int = 0,
+) -> str:
     """Say how the rollbacks of many Deployments ended.
 
     :param problems: what failed, one sentence each.
     :param left_out: Deployments with which nothing was begun.
+    :param submitted: how many rollbacks nobody waited for.
+    :param planned: how many were planned only.
     """
     texts = [f"{done} of {total} Deployments were rolled back."]
+    if submitted:
+        texts.append(f"The rollbacks of {submitted} were submitted and not waited for.")
+    if planned:
+        texts.append(f"{planned} were planned only.")
     if problems:
         texts.append(f"{len(problems)} failed: {_some(problems)}")
     if left_out:

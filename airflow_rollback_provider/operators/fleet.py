@@ -34,7 +34,7 @@ class FleetSummaryOperator(BaseOperator):
     :param fail_on_failures: fail when a rollback failed or was not begun. Default True.
     :param on_summary: a notifier, a function of the context, or several; they find the result in
         ``context["rollback"]``.
-    :raises FleetIncomplete: when not all Deployments were rolled back; no retry.
+    :raises FleetIncomplete: when a rollback failed or was not begun; no retry.
     """
 
     ui_color = "#f4e3c1"
@@ -57,7 +57,7 @@ class FleetSummaryOperator(BaseOperator):
         result = sum_up(self._members(context))
         self.log.info("%s", result["summary"])
         Telling({"summed up": self.on_summary}, context, self.log).summed_up(result)
-        if not self.fail_on_failures or result["done"] == result["total"]:
+        if not self.fail_on_failures or not (result["failed"] or result["not_begun"]):
             return result
         context["ti"].xcom_push(key=RESULT, value=result)
         with task_failures():

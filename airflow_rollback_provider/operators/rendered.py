@@ -16,10 +16,18 @@ if TYPE_CHECKING:
     from airflow_rollback_provider.operators.rollback import RollbackOperator
 
 
-def intent(context: Context) -> str:
-    """Return the wish of a task instance: its tries share it, another run of the Dag has another."""
+def intent(task: RollbackOperator, context: Context) -> str:
+    """Return the wish of a task instance: its tries share it, another run of the Dag has another.
+
+    Of a mapped task's instances, the Deployment and the scope tell which wish is meant, not the index: when a
+    run is cleared, the list may come in another order, and each wish must find what became of it.
+
+    :raises BadInput: when no Deployment is named.
+    """
     ti = context["ti"]
-    return intent_of(ti.dag_id, ti.run_id, ti.task_id, getattr(ti, "map_index", -1))
+    index = getattr(ti, "map_index", -1)
+    which = (index,) if index < 0 else (text(task.deployment_id, "deployment_id"), optional(task.scope))
+    return intent_of(ti.dag_id, ti.run_id, ti.task_id, *which)
 
 
 def first_try(context: Context) -> datetime | None:

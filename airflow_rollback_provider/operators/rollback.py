@@ -164,7 +164,7 @@ class RollbackOperator(BaseOperator):
             hook = DeployHistoryHook(self.rollback_conn_id)
             # Stored before anything can fail: a task that failed is the one whose link people need.
             DeployHistoryLink.store(context, hook.history_url(self.deployment_id))
-            order = order_of(self, intent(context), first_try(context))
+            order = order_of(self, intent(self, context), first_try(context))
             telling = self._telling(context)
             attempt = Attempt(
                 hook,

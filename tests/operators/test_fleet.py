@@ -15,9 +15,11 @@ from airflow_rollback_provider.operators.fleet import FleetSummaryOperator
 from tests.support.task_run import TaskInstance, run
 
 LEFT: dict[tuple[int, str], Any] = {
-    (0, "return_value"): {"deployment_id": "d0", "rollback_id": "r0"},
+    (0, "return_value"): {"deployment_id": "d0", "rollback_id": "r0", "ending": "done"},
     (1, "rollback_failure"): {"deployment_id": "d1", "summary": "The rollback of d1 failed: no disk"},
     (2, "rollback_failure"): {"deployment_id": "d2", "message": "not begun"},
+    (3, "return_value"): {"deployment_id": "d3", "rollback_id": "r3", "ending": "not waited for"},
+    (4, "return_value"): {"deployment": {"id": "d4"}, "allowed": True},
 }
 
 
@@ -61,6 +63,17 @@ def test_some_failed(states: dict[int, str]) -> None:
     left = ti.xcom["return_value"]
     assert (left["done"], left["failed"], left["not_begun"]) == (1, 1, 1)
     assert heard[0]["result"] == left
+
+
+def test_what_was_not_waited_for_and_what_was_planned(states: dict[int, str]) -> None:
+    """Neither is called rolled back, and neither is a failure."""
+    states.update({0: "success", 3: "success", 4: "success"})
+    result = run(FleetSummaryOperator(task_id="sum_up"), Reader())
+    assert (result["done"], result["submitted"], result["planned"]) == (1, 1, 1)
+    assert result["summary"] == (
+        "1 of 3 Deployments were rolled back. The rollbacks of 1 were submitted and not waited for. "
+        "1 were planned only."
+    )
 
 
 def test_it_may_end_well_all_the_same(states: dict[int, str]) -> None:

@@ -58,7 +58,7 @@ def test_what_may_be_left_out(value: Any, read: str | None) -> None:
 
 
 def test_every_try_is_the_same_wish() -> None:
-    """The try number is no part of it; Dag, run, task and map index are."""
+    """The try number is no part of it; Dag, run and task are, and whether it is mapped."""
     tries = [TaskInstance(try_number=number) for number in (1, 2, 7)]
     others = [
         TaskInstance(run_id="manual__2"),
@@ -66,7 +66,7 @@ def test_every_try_is_the_same_wish() -> None:
         TaskInstance(task_id="other"),
         TaskInstance(map_index=0),
     ]
-    wishes = [intent({"ti": ti}) for ti in (*tries, *others)]  # type: ignore[typeddict-item]
+    wishes = [intent(task(), {"ti": ti}) for ti in (*tries, *others)]  # type: ignore[typeddict-item]
     assert len(set(wishes[:3])) == 1
     assert len(set(wishes)) == 1 + len(others)
 
@@ -74,7 +74,19 @@ def test_every_try_is_the_same_wish() -> None:
 def test_ids_do_not_run_into_each_other() -> None:
     """Where one ends and the next begins counts."""
     one, other = TaskInstance(dag_id="a", run_id="bc"), TaskInstance(dag_id="ab", run_id="c")
-    assert intent({"ti": one}) != intent({"ti": other})  # type: ignore[typeddict-item]
+    assert intent(task(), {"ti": one}) != intent(task(), {"ti": other})  # type: ignore[typeddict-item]
+
+
+def test_a_mapped_wish_is_that_of_its_deployment() -> None:
+    """The place in the list is no part of it, the Deployment and the scope are."""
+
+    def wish(index: int, **kwargs: Any) -> str:
+        return intent(task(**kwargs), {"ti": TaskInstance(map_index=index)})  # type: ignore[typeddict-item]
+
+    assert wish(0) == wish(7, deployment_id=" c1 ", scope="None") == wish(0, target="tag:7")
+    assert len({wish(0), wish(0, deployment_id="c2"), wish(0, scope="image"), wish(-1)}) == 4
+    with pytest.raises(BadInput, match="deployment_id is empty"):
+        wish(0, deployment_id="")
 
 
 def test_the_earliest_time_counts() -> None:

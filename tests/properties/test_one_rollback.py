@@ -249,7 +249,8 @@ class Deployments(RuleBasedStateMachine):
     def new_wish(self, target: str, scope: str | None) -> dict[str, Any]:
         """Return a wish that no task has had before."""
         name = f"run-{len(self.wishes)}"
-        mark = intent({"ti": TaskInstance(run_id=name)})  # type: ignore[typeddict-item]
+        task = RollbackOperator(task_id="roll_back", deployment_id=self.deployment_id, description="any")
+        mark = intent(task, {"ti": TaskInstance(run_id=name)})  # type: ignore[typeddict-item]
         self.wishes.append({"target": target, "scope": scope, "run": name, "mark": mark, "ids": set()})
         return self.wishes[-1]
 
