@@ -9,9 +9,11 @@ their own, and pods that no scheduler takes.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import subprocess
+import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +23,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.support.without import do_without
 
 _ROOT = Path(__file__).resolve().parents[2]
 _SECONDS = 240
@@ -126,6 +130,14 @@ class Namespace:
 
 
 @contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Keep other workers waiting: the first start on a machine installs what is missing."""
+    with (Path(tempfile.gettempdir()) / "rollback-kube-up.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
 def kubernetes(folder: Path) -> Iterator[Kube]:
     """Return an API server; skip the test with a clear word where there is none.
 
@@ -138,12 +150,13 @@ def kubernetes(folder: Path) -> Iterator[Kube]:
     tools = Path(os.environ.get("ROLLBACK_KUBE_TOOLS") or _ROOT.parent / "shared" / "tools")
     if not (tools / "kube-up").is_file():
         pytest.skip("no Kubernetes: set KUBECONFIG, or ROLLBACK_KUBE_TOOLS to a folder with kube-up")
-    started = subprocess.run(
-        [tools / "kube-up", folder], capture_output=True, text=True, timeout=_SECONDS, check=False
-    )
+    with _one_at_a_time():
+        started = subprocess.run(
+            [tools / "kube-up", folder], capture_output=True, text=True, timeout=_SECONDS, check=False
+        )
     try:
         if started.returncode != 0:
-            pytest.skip(f"no Kubernetes: kube-up ended with {started.returncode}: {started.stderr[-500:]}")
+            do_without(f"no Kubernetes: kube-up ended with {started.returncode}: {started.stderr[-500:]}")
         yield Kube(str(folder / "kubeconfig.yaml"), str(folder / "kubeconfig-nobody.yaml"))
     finally:
         subprocess.run([tools / "kube-down", folder], capture_output=True, timeout=_SECONDS, check=False)

@@ -11,6 +11,9 @@ from xdist.scheduler import LoadScopeScheduling
 FOLDERS = ("tests/airflow/", "tests/ui/browser/")
 """Where the tests are that start whole Airflows."""
 
+CLUSTER = "tests/cluster/"
+"""Where the tests on a Kubernetes API server are."""
+
 
 def starts_an_airflow(nodeid: str) -> bool:
     """Tell by its id whether a test may start a whole Airflow."""
@@ -27,7 +30,12 @@ def outlives_its_folder(scope: str, folder: str) -> bool:
 
 
 class WholeAirflowsInARow(LoadScopeScheduling):
-    """Gives all tests that start whole Airflows to one worker, in their order; any other to any worker."""
+    """Gives all tests that start whole Airflows to one worker, in their order; any other to any worker.
+
+    Those on a Kubernetes API server go to one worker too, so that one such server is enough.
+    """
 
     def _split_scope(self, nodeid: str) -> str:
-        return "whole Airflows" if starts_an_airflow(nodeid) else nodeid
+        if starts_an_airflow(nodeid):
+            return "whole Airflows"
+        return CLUSTER if nodeid.startswith(CLUSTER) else nodeid

@@ -7,18 +7,18 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 import pytest
 
 from airflow_rollback_provider.demo.airflow_settings import airflow_major
 from airflow_rollback_provider.sandbox.process import SandboxProcess
+from tests.support.without import do_without
 from tests.ui.browser.airflow import ANA, ROOT, BrowsedAirflow, Person
 
 if TYPE_CHECKING:
@@ -66,11 +66,6 @@ class Scene:
         page = "plugin/deploy-history" if airflow_major() >= 3 else "rollback/"
         chosen = {"connection": CONNECTION, "deployment": self.deployment(key)} if key else {}
         return f"{self.airflow.url}{page}{'?' if key else ''}{urlencode(chosen)}"
-
-
-def do_without(what: str) -> NoReturn:
-    """Skip a test for want of something; in CI, which installs all of it, that is a failure."""
-    (pytest.fail if os.environ.get("CI") else pytest.skip)(what)
 
 
 Browse = Callable[..., "Page"]
