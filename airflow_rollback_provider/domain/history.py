@@ -63,6 +63,12 @@ class History:
                 return deploy
         return None
 
+    def read_out(self) -> History:
+        """Read to the end, so that every rollback can be followed to what it brought; return itself."""
+        for _ in self:
+            pass
+        return self
+
     def find(self, deploy_id: str) -> Deploy | None:
         """Return the deploy with this id, or None."""
         known = self.seen(deploy_id)

@@ -1,49 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether this task runs inside the Deployment that it is about to roll back."""
+"""A task does not downgrade the Deployment that it runs inside and wait for that."""
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from airflow_rollback_provider.compat import conf
 from airflow_rollback_provider.domain.errors import RollbackRefused
+from airflow_rollback_provider.hooks.whereabouts import runs_inside
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from airflow_rollback_provider.domain.deploys import Deployment
     from airflow_rollback_provider.domain.plan import RollbackPlan
-
-SECTION, OPTION = "airflow_rollback", "this_deployment"
-"""Airflow setting that names the Deployment which Airflow runs in, where the surroundings do not tell."""
-
-_NAMESPACE_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
-_VARIABLES = (
-    "ASTRO_DEPLOYMENT_ID",
-    "ASTRO_DEPLOYMENT_NAMESPACE",
-    "AIRFLOW__KUBERNETES_EXECUTOR__NAMESPACE",
-    "AIRFLOW__KUBERNETES__NAMESPACE",
-)
 
 
 class RollsBackItself(RollbackRefused):
     """The task runs inside the Deployment that a downgrade would stop."""
-
-
-def runs_inside(deployment: Deployment) -> str | None:
-    """Return what tells that this process runs inside a Deployment, or None.
-
-    Looks at Airflow's setting ``[airflow_rollback] this_deployment``, the environment and the Kubernetes
-    namespace.
-    """
-    names = {deployment.id, deployment.release_name, deployment.namespace} - {None, ""}
-    for source, name in _hints():
-        # On Astro Private Cloud the namespace is the platform's own, a dash and the release name.
-        if name in names or (deployment.release_name and name.endswith(f"-{deployment.release_name}")):
-            return f"{source} is {name}"
-    return None
 
 
 def refuse_downgrade_of_itself(plan: RollbackPlan, *, waits: bool) -> None:
@@ -63,14 +33,3 @@ def refuse_downgrade_of_itself(plan: RollbackPlan, *, waits: bool) -> None:
         "older scheduler from starting. Run the rollback from another Deployment; or set "
         "wait_for_completion=False, which submits it and leaves."
     )
-
-
-def _hints() -> Iterator[tuple[str, str]]:
-    setting = conf.get(SECTION, OPTION, fallback="")
-    if setting:
-        yield f"[{SECTION}] {OPTION}", setting
-    for name in _VARIABLES:
-        if os.environ.get(name):
-            yield name, os.environ[name]
-    if _NAMESPACE_FILE.is_file():
-        yield "the Kubernetes namespace", _NAMESPACE_FILE.read_text(encoding="utf-8").strip()

@@ -49,8 +49,11 @@ log = logging.getLogger(__name__)
 
 _NO_STORE = {"Cache-Control": "no-store"}
 
-# Airflow's routes share one pool of threads. A platform that hangs may fill this one, never that one.
-_threads = ThreadPoolExecutor(max_workers=8, thread_name_prefix="deploy-history")
+# Airflow's routes share one pool of threads. A platform that hangs may fill this one, never that one. Most of
+# these threads wait, for a platform or for an answer that somebody else has asked for.
+_threads = ThreadPoolExecutor(max_workers=32, thread_name_prefix="deploy-history")
+# What asks no platform does not queue behind it.
+_at_once = ThreadPoolExecutor(max_workers=2, thread_name_prefix="deploy-history-places")
 
 
 def from_this_airflow(request: Request) -> None:
@@ -71,7 +74,7 @@ router = APIRouter(dependencies=[Depends(from_this_airflow), Depends(may_see_the
 async def places(request: Request, user: GetUserDep) -> Response:
     """Tell what can be chosen."""
     why_not = _why_not(request, user)
-    return await _answer(lambda: service().places(3, user.get_name(), why_not))
+    return await _answer(lambda: service().places(3, user.get_name(), why_not), _at_once)
 
 
 @router.get("/api/history")
@@ -142,8 +145,8 @@ def make_app() -> FastAPI:
     return app
 
 
-async def _answer(work: Callable[[], Answer]) -> Response:
-    answer = await asyncio.get_running_loop().run_in_executor(_threads, work)
+async def _answer(work: Callable[[], Answer], threads: ThreadPoolExecutor = _threads) -> Response:
+    answer = await asyncio.get_running_loop().run_in_executor(threads, work)
     return JSONResponse(answer, headers=_NO_STORE)
 
 

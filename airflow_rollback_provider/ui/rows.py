@@ -3,12 +3,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_rollback_provider.domain.assessment import assess
 from airflow_rollback_provider.domain.checks import FailedCheck, default_scope
-from airflow_rollback_provider.domain.errors import DeployNotFound
 from airflow_rollback_provider.domain.history import History
 from airflow_rollback_provider.domain.intent import without_mark
 from airflow_rollback_provider.domain.jsonable import encode
@@ -26,18 +25,23 @@ class Judge:
 
     :param survey: what the platform told of the Deployment.
     :param capabilities: what the platform can do.
-    :param deploys: its deploys, newest first, as far as they were read: those of the survey, and those that
-        rows are made of.
+    :param newest: its newest deploys, newest first, as far back as it takes to find what runs.
+    :param older: deploys further back that rows are made of. What runs is not looked for there: other readers
+        would not find it.
     """
 
-    def __init__(self, survey: Survey, capabilities: Capabilities, deploys: Iterable[Deploy]) -> None:
+    def __init__(
+        self,
+        survey: Survey,
+        capabilities: Capabilities,
+        newest: Sequence[Deploy],
+        older: Iterable[Deploy] = (),
+    ) -> None:
         self._survey = survey
         self._capabilities = capabilities
-        self.history = History(deploys)
-        for _ in self.history:  # so that rollbacks can be followed to what they brought
-            pass
+        self.history = History((*newest, *older)).read_out()
         self.scope = default_scope(survey.deployment.mechanism)
-        self._running = self.history.running
+        self._running = History(newest).running
 
     def row(self, deploy: Deploy, left_by: str | None) -> Row:
         """Return one deploy as a row.
@@ -61,19 +65,18 @@ class Judge:
         return _reasons(self._assess(deploy))
 
     def _assess(self, deploy: Deploy) -> Assessment | None:
-        survey = self._survey
-        try:
-            return assess(
-                survey.deployment,
-                self.history,
-                deploy,
-                scope=self.scope,
-                access=survey.access,
-                capabilities=self._capabilities,
-                now=survey.now,
-            )
-        except DeployNotFound:
+        if self._running is None:
             return None
+        survey = self._survey
+        return assess(
+            survey.deployment,
+            self.history,
+            deploy,
+            scope=self.scope,
+            access=survey.access,
+            capabilities=self._capabilities,
+            now=survey.now,
+        )
 
 
 _NOTHING_RUNS = (

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -12,8 +12,10 @@ from urllib.parse import quote
 from airflow_rollback_provider.domain.errors import DeploymentNotFound, RollbackError, StalePlan
 from airflow_rollback_provider.domain.history import History
 from airflow_rollback_provider.domain.intent import MARK_LENGTH, without_mark
+from airflow_rollback_provider.domain.rulebook import PlanWarning
 from airflow_rollback_provider.domain.targets import Target
 from airflow_rollback_provider.hooks.verbs import Reading
+from airflow_rollback_provider.hooks.whereabouts import runs_inside
 from airflow_rollback_provider.ui.config import read_places
 from airflow_rollback_provider.ui.head import going_on, head_of
 from airflow_rollback_provider.ui.problems import not_offered, nothing_offered, problem_of
@@ -127,6 +129,7 @@ class Service:
         place = self._place(connection, deployment)
         seen = self._reader.see(place, SECONDS_SHARED_WHEN_FOLLOWING)
         plan = self._plan(place, seen, target, scope)
+        plan = plan.with_warnings(_about_itself(plan))
         if expected_current not in ("", plan.current.id):
             raise StalePlan(
                 f"Deploy {expected_current} was the one that ran on {plan.deployment} when you looked; now "
@@ -176,7 +179,7 @@ class Service:
         raise not_offered()
 
     def _plan(self, place: Place, seen: Seen, target: str, scope: str) -> RollbackPlan:
-        reading = Reading(seen.survey, History(seen.deploys))
+        reading = Reading(seen.survey, History(seen.deploys).read_out())
         deployment_id = seen.survey.deployment.id
         return self._reader.ask(
             place,
@@ -216,12 +219,25 @@ def _choice(place: Place, reason: str | None) -> Answer:
 
 def _made(seen: Seen, page: Page, cursor: Cursor | None) -> tuple[list[Row], Cursor | None]:
     """Return a page's rows, and where the history goes on."""
-    judge = Judge(seen.survey, seen.capabilities, (*seen.deploys, *page.deploys))
+    judge = Judge(seen.survey, seen.capabilities, seen.deploys, page.deploys)
     leaving = Leaving(cursor.rollback if cursor else None)
     rows = [judge.row(deploy, leaving.pass_by(deploy)) for deploy in page.deploys]
     if not rows or page.next_cursor is None:
         return rows, None
     return rows, Cursor(page.next_cursor, leaving.rollback)
+
+
+def _about_itself(plan: RollbackPlan) -> Iterator[PlanWarning]:
+    """Say that the rollback Dag, which runs in this Airflow, will refuse to downgrade and wait for itself."""
+    inside = None if plan.downgrade is False else runs_inside(plan.deployment)
+    if inside is not None:
+        yield PlanWarning(
+            "RUNS-INSIDE",
+            f"This Airflow runs inside the Deployment ({inside}), which would be downgraded: that ends all "
+            "running tasks, the one that rolls back too. A rollback Dag that waits for the end refuses it. "
+            "Use the page in another Deployment, or the platform's own.",
+            severe=True,
+        )
 
 
 def _without_marks(plan: Answer) -> Answer:

@@ -10,6 +10,8 @@ from dataclasses import replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, TypeVar
 
+from cryptography.fernet import InvalidToken
+
 from airflow_rollback_provider.compat import AirflowNotFoundException
 from airflow_rollback_provider.domain.errors import InvalidConnection, PlatformUnreachable
 from airflow_rollback_provider.hooks.verbs import Verbs
@@ -128,7 +130,13 @@ class Platforms:
 
     def _connected(self, conn_id: str) -> Connected:
         connection = self._read(conn_id)
-        told = _fingerprint(connection)
+        try:
+            told = _fingerprint(connection)
+        except InvalidToken:  # Airflow decrypts a field when it is looked at
+            raise InvalidConnection(
+                f"Airflow cannot decrypt the connection {conn_id!r}: it was stored under another Fernet key. "
+                "Give Airflow that key, or enter the token anew."
+            ) from None
         kept = self._kept.get(conn_id)
         if kept is not None and kept[0] == told:
             return kept[1]

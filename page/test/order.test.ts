@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { blocked, confOf, mistakesIn, newRunId, whyNotNow } from "../src/model/order";
+import { blocked, confOf, isUnanswered, mistakesIn, newRunId, whyNotNow } from "../src/model/order";
 import { answer, conf } from "./builders";
 
 test("a description is required, and not longer than is kept", () => {
@@ -17,6 +17,17 @@ test("a rollback over the major version asks for the name, exactly", () => {
     assert.match(mistakesIn({ description: "x", typedName }, cross).typedName!, /Billing/);
   }
   assert.deepEqual(mistakesIn({ description: "x", typedName: "Billing" }, cross), {});
+});
+
+test("a name can be typed however it is spaced", () => {
+  const cross = answer({ confirm_name: " Billing  and orders " });
+  assert.deepEqual(mistakesIn({ description: "x", typedName: "Billing and orders" }, cross), {});
+  assert.match(mistakesIn({ description: "x", typedName: "Billingandorders" }, cross).typedName!, /Type/);
+});
+
+test("a start that was refused is over; one without an answer may have gone through", () => {
+  assert.deepEqual([400, 401, 403, 404, 409, 422].filter((status) => isUnanswered({ status })), []);
+  assert.deepEqual([0, 500, 502, 504].filter((status) => !isUnanswered({ status })), []);
 });
 
 test("the loss is acknowledged only where it was typed, and the stale guard is kept", () => {

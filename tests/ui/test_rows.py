@@ -60,8 +60,7 @@ def test_a_row_says_what_its_plan_would_say(
     where = {"mechanism": mechanism, "runtime": runtime}
     by_rows = judge(*rows, access=access, **where)
     for target in rows:
-        history = History(reversed(rows))
-        list(history)
+        history = History(reversed(rows)).read_out()
         row = by_rows.row(target, None)
         try:
             plan = make_plan(

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from cryptography.fernet import InvalidToken
 
 from airflow_rollback_provider.domain.errors import (
     DeploymentNotFound,
@@ -256,6 +257,18 @@ def test_what_runs_is_found_behind_many_failures(page: Page) -> None:
     assert [row["image_tag"] for row in answer["rows"]] == ["bad-2"]
 
 
+def test_what_runs_is_looked_for_in_one_place(page: Page) -> None:
+    """Where it is too far back, no row says that it runs now, and none offers what the plan would refuse."""
+    deployment = page.offer("dag-deploy-af3")
+    page.sandbox.settings(max_take=5)
+    for number in range(35):
+        page.sandbox.land_deploy(deployment, outcome="FAILED", tag=f"bad-{number}")
+    assert page.history(deployment)["head"]["running"] is None
+    rows = page.whole_history(deployment)
+    assert len(rows) > 35
+    assert not any(row["runs_now"] or row["can_roll_back"] for row in rows)
+
+
 # -- who can be asked ----------------------------------------------------------------------------------
 
 
@@ -492,6 +505,27 @@ def test_a_plan_that_crosses_to_airflow_2(page: Page) -> None:
     assert answer["plan"]["warnings"][0]["severe"]
 
 
+def test_a_plan_to_downgrade_the_deployment_that_shows_the_page(
+    page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rollback Dag would run inside it and refuse to wait: the plan says so before anybody starts it."""
+    deployment = page.offer("moved-to-af3")
+    target = next(row for row in _rows_that_can(page, deployment) if row["crosses_major"])["id"]
+    assert "RUNS-INSIDE" not in _warnings(page.plan(deployment, target))
+    monkeypatch.setenv("ASTRO_DEPLOYMENT_ID", deployment)
+    answer = page.plan(deployment, target)
+    assert _warnings(answer)["RUNS-INSIDE"]["severe"]
+    assert answer["start"] is not None  # a Dag of one's own may submit it and leave
+    same_runtime = next(row for row in _rows_that_can(page, page.offer("image-af3")) if not row["downgrade"])
+    monkeypatch.setenv("ASTRO_DEPLOYMENT_ID", page.sandbox.deployment("image-af3", rows=0)["id"])
+    answer = page.plan(page.places[-1].deployment, same_runtime["id"])
+    assert "RUNS-INSIDE" not in _warnings(answer)
+
+
+def _warnings(answer: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {warning["code"]: warning for warning in answer["plan"]["warnings"]}
+
+
 def test_a_plan_that_is_not_allowed(page: Page) -> None:
     """It is answered with its reasons, not with an error."""
     deployment = page.offer("dag-deploy-af3")
@@ -616,6 +650,21 @@ def test_all_requests_together_have_a_time_out(page: Page) -> None:
         slow.survey(deployment)
     slow.close()
     assert _operations(page) == ["SurveyContext"]
+
+
+def test_a_connection_that_cannot_be_decrypted(page: Page) -> None:
+    """It is one that cannot be used, with what to do about it."""
+
+    class Locked:
+        conn_id, conn_type, host, schema, port, extra = "apc", "astro_private_cloud", "h", None, None, None
+
+        @property
+        def password(self) -> str:
+            """Decrypt it, as Airflow does."""
+            raise InvalidToken
+
+    with pytest.raises(InvalidConnection, match=r"decrypt.*Fernet key"):
+        Platforms(lambda _conn_id: Locked())._connected("apc")
 
 
 def test_a_platform_is_kept_while_its_connection_stays(page: Page) -> None:

@@ -175,7 +175,7 @@ class RollBack:
 
     def _refuse_to_stop_oneself(self, plan: RollbackPlan) -> None:
         """Leave when the rollback would end this process before it could tell the end."""
-        from airflow_rollback_provider.operators.whereabouts import runs_inside
+        from airflow_rollback_provider.hooks.whereabouts import runs_inside
 
         inside = None if self._args.no_wait or plan.downgrade is False else runs_inside(plan.deployment)
         if inside is not None:

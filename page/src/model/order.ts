@@ -32,17 +32,33 @@ export function mistakesIn(entry: Entry, answer: PlanAnswer): Mistakes {
   if (length > answer.description_limit) {
     found.description = `At most ${answer.description_limit} characters are kept; these are ${length}.`;
   }
-  if (answer.confirm_name !== null && entry.typedName.trim() !== answer.confirm_name) {
+  if (answer.confirm_name !== null && inOneSpacing(entry.typedName) !== inOneSpacing(answer.confirm_name)) {
     found.typedName = `Type ${answer.confirm_name}, exactly so.`;
   }
   return found;
 }
+
+/** Nobody sees how many spaces a name has, or whether one is at its end. */
+const inOneSpacing = (name: string): string => name.trim().replace(/\s+/g, " ");
 
 export const confOf = (entry: Entry, answer: PlanAnswer, conf: Conf): Conf => ({
   ...conf,
   description: entry.description.trim(),
   acknowledge_airflow_3_to_2: answer.confirm_name !== null,
 });
+
+/**
+ * A press that nobody has answered. It may have started the run, so what it asked for is kept until that is known,
+ * also when the dialog is closed and opened again: another name would be another rollback.
+ */
+export interface Unanswered {
+  runId: string;
+  scope: string | null;
+  entry: Entry;
+}
+
+/** Whether it is not known, after a problem, if the run was started: no answer, or one of a server in trouble. */
+export const isUnanswered = ({ status }: { status: number }): boolean => status === 0 || status >= 500;
 
 /** A name for the Dag run that stays the same when a person presses again after an answer was lost. */
 export const newRunId = (now: Date, random: string): string => `deploy_history__${now.toISOString()}_${random}`;

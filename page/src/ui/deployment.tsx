@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // One Deployment: its head, its deploys as a picture and as a table, and what can be done.
 
-import { useMemo, useState } from "react";
+import { useMemo, useRef, useState } from "react";
 import type { Deploy, Head, Place } from "../api/contract";
 import { applyFilters, choicesIn, type Filters, isFiltered, NO_FILTERS } from "../model/filters";
 import type { Known } from "../model/history";
+import type { Unanswered } from "../model/order";
 import { goingOnWords } from "../model/words";
 import { useSurroundings } from "./context";
 import { RollbackDialog } from "./dialog";
@@ -29,6 +30,7 @@ export function DeploymentView({ place }: { place: Place }) {
   const history = useHistory(client, place);
   const following = useProgress(client, history);
   const [target, setTarget] = useState<Deploy | null>(null);
+  const unanswered = useRef<Map<string, Unanswered>>(new Map());
   const { known, problem, busy } = history;
   const isFollowing = Boolean(following.started) && !following.progress?.ending;
   usePoll(Boolean(known?.head.going_on) && !isFollowing, BETWEEN_LOOKS, history.refresh);
@@ -60,6 +62,7 @@ export function DeploymentView({ place }: { place: Place }) {
               place={place}
               head={known.head}
               target={target}
+              unanswered={unanswered.current}
               close={() => setTarget(null)}
               reload={again}
               started={(started) => {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // The dialog in which a rollback is planned and agreed to.
 
-import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
+import { useCallback, useEffect, useLayoutEffect, useRef, useState } from "react";
 import type { Deploy, Head, Place, PlanAnswer, Start } from "../api/contract";
 import { runAddress } from "../api/client";
 import { asProblem, Problem } from "../api/problem";
-import { blocked, confOf, type Entry, type Mistakes, mistakesIn, newRunId, whyNotNow } from "../model/order";
+import { blocked, confOf, type Entry, isUnanswered, type Mistakes, mistakesIn, newRunId, type Unanswered, whyNotNow } from "../model/order";
 import type { Started } from "../model/progress";
 import { nameOf, scopeWords } from "../model/words";
 import { useSurroundings } from "./context";
@@ -18,23 +18,28 @@ interface Props {
   place: Place;
   head: Head;
   target: Deploy;
+  /** Presses that nobody has answered, by what they meant. */
+  unanswered: Map<string, Unanswered>;
   close: () => void;
   /** Read the history anew. */
   reload: () => void;
   started: (started: Started) => void;
 }
 
-export function RollbackDialog({ place, head, target, close, reload, started }: Props) {
-  const [scope, setScope] = useState<string | null>(null);
+export function RollbackDialog({ place, head, target, unanswered, close, reload, started }: Props) {
+  const press = usePress(unanswered, `${target.id} from ${head.running?.id}`);
+  const [scope, setScope] = useState(press.earlier?.scope ?? null);
   const { answer, problem, read } = usePlan(place, head, target, scope);
-  const [entry, setEntry] = useState<Entry>({ description: "", typedName: "" });
+  const [entry, setEntry] = useState<Entry>(press.earlier?.entry ?? { description: "", typedName: "" });
   const [mistakes, setMistakes] = useState<Mistakes>({});
-  const dialog = useModal(close);
-  const shut = () => dialog.current?.close();
-  const order = useStart(answer, entry, target, (run) => {
-    shut();
+  const order = useStart(answer, { runId: press.runId, scope, entry }, press, target, (run) => {
+    dialog.current?.close();
     started(run);
   });
+  const dialog = useModal(close, order.busy);
+  const shut = () => !order.busy && dialog.current?.close();
+  // What may be under way already is not changed any more.
+  const isSent = order.busy || press.earlier !== null;
 
   const submit = () => {
     // The Enter key comes here too, whatever the button says.
@@ -71,10 +76,10 @@ export function RollbackDialog({ place, head, target, close, reload, started }: 
           />
         )}
         {!answer && !problem && <Waiting>Planning…</Waiting>}
-        {head.scopes.length > 1 && <ScopeChoice head={head} scope={scope} choose={setScope} />}
+        {head.scopes.length > 1 && <ScopeChoice head={head} scope={scope} choose={setScope} disabled={isSent} />}
         {answer && <PlanView plan={answer.plan} />}
         {answer && !blocked(answer) && (
-          <OrderForm answer={answer} entry={entry} mistakes={mistakes} change={setEntry} submit={submit} />
+          <OrderForm answer={answer} entry={entry} mistakes={mistakes} change={setEntry} submit={submit} disabled={isSent} />
         )}
         {order.problem && <ProblemBox problem={order.problem} />}
       </div>
@@ -82,7 +87,7 @@ export function RollbackDialog({ place, head, target, close, reload, started }: 
         <span className="rbk-push rbk-muted" id="rbk-blocked">
           {why ?? (answer?.start && `Starts the Dag ${place.dag_id} with your own rights.`)}
         </span>
-        <button type="button" onClick={shut}>
+        <button type="button" aria-disabled={order.busy} onClick={shut}>
           {answer && why === null ? "Cancel" : "Close"}
         </button>
         {isAllowed && (
@@ -115,10 +120,11 @@ interface ScopeProps {
   head: Head;
   scope: string | null;
   choose: (scope: string) => void;
+  disabled: boolean;
 }
 
-const ScopeChoice = ({ head, scope, choose }: ScopeProps) => (
-  <Select label="Bring back" value={scope ?? head.scope} choose={choose}>
+const ScopeChoice = ({ head, scope, choose, disabled }: ScopeProps) => (
+  <Select label="Bring back" value={scope ?? head.scope} choose={choose} disabled={disabled}>
     {head.scopes.map((each) => (
       <option key={each} value={each}>
         {scopeWords(each)}
@@ -152,24 +158,55 @@ function usePlan(place: Place, head: Head, target: Deploy, scope: string | null)
   return { ...state, read };
 }
 
+interface Press {
+  /** The name of the run; the same for all presses that mean the same. */
+  runId: string;
+  /** The press that was not answered, if there was one. */
+  earlier: Unanswered | null;
+  keep: (sent: Unanswered) => void;
+  forget: () => void;
+}
+
+/** Remember a press until it is answered, also after this dialog is gone. */
+function usePress(unanswered: Map<string, Unanswered>, meaning: string): Press {
+  const [key] = useState(meaning);
+  const [earlier, setEarlier] = useState(unanswered.get(key) ?? null);
+  const [runId] = useState(() => earlier?.runId ?? newRunId(new Date(), Math.random().toString(36).slice(2, 8)));
+  return {
+    runId,
+    earlier,
+    keep: (sent) => {
+      unanswered.set(key, sent);
+      setEarlier(sent);
+    },
+    forget: () => {
+      unanswered.delete(key);
+      setEarlier(null);
+    },
+  };
+}
+
 /** Start the Dag run. A second press after a lost answer finds the run of the first one. */
 function useStart(
   answer: PlanAnswer | null,
-  entry: Entry,
+  wish: Unanswered,
+  press: Press,
   target: Deploy,
   started: (started: Started) => void,
 ) {
   const { client } = useSurroundings();
   const [busy, setBusy] = useState(false);
-  const [problem, setProblem] = useState<Problem | null>(null);
-  const runId = useMemo(() => newRunId(new Date(), Math.random().toString(36).slice(2, 8)), []);
+  const [problem, setProblem] = useState(press.earlier && notKnown("An earlier press was not answered"));
 
   const send = async () => {
     const { start, plan } = answer as PlanAnswer & { start: Start };
+    const { earlier } = press;
     setBusy(true);
     setProblem(null);
+    press.keep(wish);
     try {
-      const run = await client.start(start, confOf(entry, answer!, start.body.conf), runId);
+      const run = await client.start(start, confOf(wish.entry, answer!, start.body.conf), wish.runId);
+      press.forget();
       started({
         runId: run.dag_run_id,
         runUrl: runAddress(start.run_url, run.dag_run_id),
@@ -180,37 +217,46 @@ function useStart(
         expectedCurrent: start.body.conf.expected_current,
       });
     } catch (error) {
-      setProblem(notStarted(asProblem(error)));
+      const found = asProblem(error);
+      // A refusal says nothing of a press before it that was not answered.
+      if (!earlier && !isUnanswered(found)) press.forget();
+      setProblem(isUnanswered(found) ? notKnown(found.status ? `Airflow answered with ${found.status}` : "Airflow did not answer") : found);
       setBusy(false);
     }
   };
   return { busy, problem, send };
 }
 
-const notStarted = (problem: Problem): Problem =>
-  problem.code !== "AIRFLOW-DOWN"
-    ? problem
-    : new Problem(
-        problem.code,
-        "Airflow did not answer, so it is not known whether the Dag run was started.",
-        "Press again when Airflow answers: the same run is started once, not twice.",
-      );
+const notKnown = (what: string): Problem =>
+  new Problem(
+    "AIRFLOW-DOWN",
+    `${what}, so it is not known whether the Dag run was started.`,
+    "Press again when Airflow answers: the same run, as it was asked for, is started once, not twice.",
+  );
 
-/** A modal dialog takes the focus. It gives it back when it is closed, by Escape too, but not when it is removed. */
-function useModal(closed: () => void) {
+/**
+ * A modal dialog takes the focus. It gives it back when it is closed, by Escape too, but not when it is removed.
+ *
+ * @param busy whether Escape has to wait
+ */
+function useModal(closed: () => void, busy: boolean) {
   const dialog = useRef<HTMLDialogElement | null>(null);
   const latest = useLatest(closed);
+  const latestBusy = useLatest(busy);
   useLayoutEffect(() => {
     const element = dialog.current!;
     const tell = () => latest.current();
+    const hold = (event: Event) => latestBusy.current && event.preventDefault();
     element.addEventListener("close", tell);
+    element.addEventListener("cancel", hold);
     element.showModal();
     element.querySelector<HTMLElement>("h2")?.focus();
     return () => {
       element.removeEventListener("close", tell);
+      element.removeEventListener("cancel", hold);
       if (element.open) element.close();
     };
-  }, [latest]);
+  }, [latest, latestBusy]);
   return dialog;
 }
 

@@ -11,9 +11,10 @@ interface Props {
   mistakes: Mistakes;
   change: (entry: Entry) => void;
   submit: () => void;
+  disabled: boolean;
 }
 
-export function OrderForm({ answer, entry, mistakes, change, submit }: Props) {
+export function OrderForm({ answer, entry, mistakes, change, submit, disabled }: Props) {
   const id = useId();
   return (
     <form
@@ -29,6 +30,7 @@ export function OrderForm({ answer, entry, mistakes, change, submit }: Props) {
         id={`${id}why`}
         rows={2}
         required
+        readOnly={disabled}
         value={entry.description}
         aria-invalid={Boolean(mistakes.description)}
         aria-describedby={`${id}why-hint`}
@@ -48,6 +50,7 @@ export function OrderForm({ answer, entry, mistakes, change, submit }: Props) {
             autoComplete="off"
             spellCheck={false}
             required
+            readOnly={disabled}
             value={entry.typedName}
             aria-invalid={Boolean(mistakes.typedName)}
             aria-describedby={`${id}name-hint`}

@@ -24,15 +24,16 @@ interface SelectProps {
   label: string;
   value: string;
   choose: (value: string) => void;
+  disabled?: boolean;
   children: ReactNode;
 }
 
-export function Select({ label, value, choose, children }: SelectProps) {
+export function Select({ label, value, choose, disabled, children }: SelectProps) {
   const id = useId();
   return (
     <span className="rbk-field">
       <label htmlFor={id}>{label}</label>
-      <select id={id} value={value} onChange={(event) => choose(event.currentTarget.value)}>
+      <select id={id} value={value} disabled={disabled} onChange={(event) => choose(event.currentTarget.value)}>
         {children}
       </select>
     </span>

@@ -23,7 +23,9 @@ export function useProgress(client: Client, history: HistoryReader): Following {
   const [started, setStarted] = useState<Started | null>(null);
   const [state, setState] = useState<string | null>(null);
   const [silent, setSilent] = useState(false);
-  const progress = started && history.known && progressOf(started, state, history.known);
+  const [isConfirmed, setConfirmed] = useState(false);
+  const [final, setFinal] = useState<Progress | null>(null);
+  const progress = final ?? (started && history.known && progressOf(started, state, history.known));
 
   const watched = useRef<Started | null>(null);
   const look = async () => {
@@ -40,15 +42,21 @@ export function useProgress(client: Client, history: HistoryReader): Following {
   const ending = progress?.ending ?? null;
   const { refresh } = history;
   useEffect(() => {
+    setConfirmed(false);
     if (!ending) return;
-    const timer = window.setTimeout(() => void refresh(), BETWEEN_LOOKS);
+    const timer = window.setTimeout(() => void refresh().then(setConfirmed), BETWEEN_LOOKS);
     return () => window.clearTimeout(timer);
   }, [ending, refresh]);
+  // How it ended stays what it was, whatever lands later.
+  useEffect(() => {
+    if (isConfirmed && progress?.ending) setFinal(progress);
+  }, [isConfirmed, ending]);
 
   const begin = (next: Started | null) => {
     watched.current = next;
     setState(null);
     setSilent(false);
+    setFinal(null);
     setStarted(next);
   };
   return { started, progress, silent, follow: begin, dismiss: () => begin(null) };

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import re
+from typing import Any
 
 import pytest
 from playwright.sync_api import Route, expect
@@ -18,6 +19,7 @@ pytestmark = [pytest.mark.processes, pytest.mark.timeout(900)]
 expect.set_options(timeout=MILLISECONDS_TO_WAIT)
 
 WHY = "Invoices are doubled"
+_MILLISECONDS_UNTIL_AN_END_IS_CERTAIN = 8000
 STARTS = re.compile(r"/(dagRuns|api/runs/[^/]+)$")
 
 
@@ -144,6 +146,11 @@ def test_a_start_after_another_deploy_is_refused(scene: Scene, browse: Browse) -
     assert "Nothing was changed" in said
     assert len(scene.deploys("dag-deploy-af3")) == len(before) + 1
 
+    shown.page.wait_for_timeout(_MILLISECONDS_UNTIL_AN_END_IS_CERTAIN)
+    scene.sandbox.land_deploy("dag-deploy-af3", tag="much-later")
+    shown.persist(shown.row("much-later").is_visible, shown.refresh)
+    assert shown.wait_for_end("The rollback was refused") == said
+
 
 def test_a_rollback_that_the_platform_does_not_finish(scene: Scene, browse: Browse) -> None:
     """The page tells the platform's reason."""
@@ -195,6 +202,40 @@ def test_a_lost_answer_does_not_start_two_runs(scene: Scene, browse: Browse) -> 
     shown.press_roll_back()
     shown.wait_for_end("Rolled back")
     assert lost == [200]
+    assert scene.airflow.trigger_count(DAG_ID) == runs + 1
+
+
+def test_a_press_without_an_answer_stays_the_same_press(scene: Scene, browse: Browse) -> None:
+    """Also when the dialog is closed and opened again: the same run, asked for in the same words."""
+    runs = scene.airflow.trigger_count(DAG_ID)
+    sent: list[dict[str, Any]] = []
+
+    def lose_the_first(route: Route) -> None:
+        if route.request.method != "POST":
+            route.continue_()
+            return
+        sent.append(route.request.post_data_json)
+        (route.abort if len(sent) == 1 else route.continue_)()
+
+    shown = look(browse, scene, "dag-deploy-af3")
+    shown.page.route(STARTS, lose_the_first)
+    shown.open_plan("release-42")
+    shown.describe(WHY)
+    shown.press_roll_back()
+    alert = shown.dialog.get_by_role("alert")
+    expect(alert).to_contain_text("it is not known whether the Dag run was started")
+    shown.page.keyboard.press("Escape")
+    expect(shown.dialog).to_be_hidden()
+
+    shown.open_plan("release-42")
+    expect(alert).to_contain_text("An earlier press was not answered")
+    expect(shown.dialog.get_by_label("Why?")).to_have_value(WHY)
+    expect(shown.dialog.get_by_label("Why?")).not_to_be_editable()
+    expect(shown.dialog.get_by_label("Bring back")).to_be_disabled()
+    shown.press_roll_back()
+    shown.wait_for_end("Rolled back")
+    first, second = sent
+    assert first == second
     assert scene.airflow.trigger_count(DAG_ID) == runs + 1
 
 
