@@ -150,7 +150,9 @@ class Judge:
 
 
 def moment(value: datetime | str | None, name: str) -> datetime | None:
-    """Read a time that a template may have turned into text.
+    """Read a time that a template may have turned into text, and tell it in UTC.
+
+    Other zones repeat and skip hours, and Python's arithmetic within one knows nothing of it.
 
     :raises BadInput: when it is none, or has no zone.
     """
@@ -166,4 +168,4 @@ def moment(value: datetime | str | None, name: str) -> datetime | None:
             ) from None
     if value.tzinfo is None:
         raise BadInput(f"{name} is {value}, which has no zone. Write one, such as +00:00.")
-    return value
+    return value.astimezone(timezone.utc)
