@@ -37,6 +37,7 @@ class Deployment:
     :param window: length of a window after the deploy, in hours.
     :param broken: share of the Dags that the deploy breaks.
     :param outage: share of the Dags that something outside hits in the first window alone.
+    :param takes: how long a run takes to succeed, in minutes; it fails within one.
     """
 
     dags: int = 40
@@ -45,6 +46,7 @@ class Deployment:
     window: int = 1
     broken: float = 0.0
     outage: float = 0.0
+    takes: int = 1
 
 
 @dataclass
@@ -87,19 +89,27 @@ def _one(deployment: Deployment, case: HealthCase, dice: random.Random) -> tuple
     for number in range(deployment.dags):
         dag_id, rate = f"dag_{number}", dice.choice(deployment.runs_per_hour)
         chance = min(_LEAST_RELIABLE, dice.expovariate(1 / deployment.failures))
-        failed = sum(dice.random() < chance for _ in range(rate * hours))
-        before[dag_id] = Counts(failed, rate * hours - failed)
+        failures = [dice.random() < chance for _ in range(rate * hours)]
+        ended = failures[: rate * hours - rate * deployment.takes // 60]  # the rest succeed after the deploy
+        before[dag_id] = Counts(sum(failures), ended.count(False))
         for index, window in enumerate(case.windows):
             certain = number < broken or (index == 0 and deployment.dags - number <= hit)
             outcomes = [certain or dice.random() < chance for _ in range(rate * deployment.window)]
-            runs += [_run(dag_id, window, position, outcome) for position, outcome in enumerate(outcomes)]
+            for start, failed in zip(_starts(window, len(outcomes)), outcomes, strict=True):
+                end = start + timedelta(minutes=1 if failed else deployment.takes)
+                runs.append(_run(dag_id, start, end, failed, case.verdict_at))
     return Tally(before), tuple(runs)
 
 
-def _run(dag_id: str, window: Period, position: int, failed: bool) -> DagRun:
-    start = window.begin + timedelta(seconds=position)
-    state = "failed" if failed else "success"
-    return DagRun(dag_id, f"{start}", "scheduled", state, start, start + timedelta(minutes=1))
+def _starts(window: Period, number: int) -> Iterator[datetime]:
+    pause = (window.end - window.begin) / number
+    return (window.begin + position * pause for position in range(number))
+
+
+def _run(dag_id: str, start: datetime, end: datetime, failed: bool, seen_at: datetime) -> DagRun:
+    if end > seen_at:
+        return DagRun(dag_id, f"{start}", "scheduled", "running", start, None)
+    return DagRun(dag_id, f"{start}", "scheduled", "failed" if failed else "success", start, end)
 
 
 def _doubled(before: Tally, first: list[DagRun]) -> bool:
@@ -115,6 +125,8 @@ def run() -> Iterator[str]:
     yield _columns("deploys that …", "regressed", "inconclusive", "healthy", "naive rule fires")
     yield _verdicts("changed nothing", usual, TRIALS_OF_FALSE_ALARMS)
     yield _verdicts("changed nothing; outage in window 1", replace(usual, outage=0.3), TRIALS)
+    long = replace(usual, failures=0.1, takes=150)
+    yield _verdicts("changed nothing; 150 minutes, 10 % fail", long, TRIALS_OF_FALSE_ALARMS)
     for broken in (0.05, 0.1, 0.2, 0.5):
         yield _verdicts(f"broke {broken:.0%} of the Dags", replace(usual, broken=broken), TRIALS)
     yield ""
@@ -145,4 +157,4 @@ def _sizes(deployment: Deployment) -> str:
 
 def _columns(title: str, *values: str) -> str:
     widths = (14, 14, 10, 20)
-    return f"{title:37}" + "".join(f"{value:>{width}}" for value, width in zip(values, widths, strict=True))
+    return f"{title:40}" + "".join(f"{value:>{width}}" for value, width in zip(values, widths, strict=True))

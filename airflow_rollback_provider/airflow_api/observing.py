@@ -9,8 +9,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from airflow_rollback_provider.domain.judgement import MOST_FILES
 from airflow_rollback_provider.domain.judging import Observation, count_before, judge
+from airflow_rollback_provider.domain.runs import last_starts
 
 if TYPE_CHECKING:
     from airflow_rollback_provider.airflow_api.verbs import AirflowApi
@@ -32,6 +32,7 @@ class Observer:
         self._api = api
         self._case = case
         self._before: Tally | None = None
+        self._last_runs: dict[str, datetime] = {}  # of each Dag before the deploy
         # Failed run, as it ended that time → whether it failed because of something before it.
         self._causes: dict[tuple[str, str, datetime | None], bool] = {}
 
@@ -44,6 +45,7 @@ class Observer:
             period = self._case.before
             runs = yield from self._runs(period.begin, period.end)
             self._before = count_before(self._case, runs)
+            self._last_runs = last_starts(run for run in runs if period.has(run.started_at))
         seen = yield from self._observe(now)
         return judge(self._case, self._before, seen)
 
@@ -70,18 +72,14 @@ class Observer:
 
     def _import_errors(self) -> Conversation[tuple[ImportProblem, ...]]:
         problems = yield from self._api.import_errors()
-        if not problems:
-            return ()
-        dags: defaultdict[str, list[str]] = defaultdict(list)
+        if not problems or self._case.known_import_errors is not None:
+            return problems
+        files: dict[str, datetime] = {}
         for dag in (yield from self._api.dags()):
-            dags[dag.file].append(dag.dag_id)
-        dated: list[ImportProblem] = []
-        for problem in problems:
-            last_run = None
-            if problem.file in dags and len(dated) < 2 * MOST_FILES:
-                last_run = yield from self._api.last_run_before(dags[problem.file], self._case.before_until)
-            dated.append(replace(problem, last_run=last_run))
-        return tuple(dated)
+            last_run = self._last_runs.get(dag.dag_id)
+            if last_run is not None:
+                files[dag.file] = max(last_run, files.get(dag.file, last_run))
+        return tuple(replace(problem, last_run=files.get(problem.file)) for problem in problems)
 
 
 def _key(run: DagRun) -> tuple[str, str, datetime | None]:

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 MOST_DAGS = 20
 """Dags that the evidence names one by one."""
 MOST_FILES = 10
-"""Files with import errors that the evidence names."""
+"""Files with import errors that the evidence shows with their errors."""
+MOST_NAMES = 200
+"""Files with import errors that are named, or none of them is."""
 
 
 class Health(str, Enum):
@@ -53,9 +55,9 @@ class WindowEvidence:
     :param period: the window.
     :param complete: whether it is over and its runs have had time to end.
     :param unfinished: runs that started in it and have not ended.
-    :param p_value: the chance of so many more failures if nothing had changed.
+    :param p_value: the chance of so many more failures if nothing had changed and all that goes on succeeds.
     :param significant: whether that is small enough.
-    :param broken: Dags that worked before and failed every run in it.
+    :param broken: Dags that worked before and failed every run in it, with none going on that may succeed.
     """
 
     period: Period
@@ -144,6 +146,8 @@ class Judgement:
     :param dags: the Dags that matter most, at most :data:`MOST_DAGS`.
     :param silent: Dags that ran often before and did not run after.
     :param import_errors: files that cannot be read, at most :data:`MOST_FILES`.
+    :param import_error_files: the names of all files that cannot be read; None when that is not known, or
+        when there are more than :data:`MOST_NAMES`.
     :param components: Airflow's components and their health in its own words.
     :param left_out: why runs did not count → how many, before and after together.
     """
@@ -158,6 +162,7 @@ class Judgement:
     dags: tuple[DagEvidence, ...] = ()
     silent: tuple[str, ...] = ()
     import_errors: tuple[FileEvidence, ...] = ()
+    import_error_files: tuple[str, ...] | None = None
     components: Mapping[str, str] = field(default_factory=dict)
     left_out: Mapping[str, int] = field(default_factory=dict)
 
@@ -180,18 +185,23 @@ class Judgement:
             "dags": [dag.to_dict() for dag in self.dags],
             "silent": list(self.silent),
             "import_errors": [dict(vars(file)) for file in self.import_errors],
+            "import_error_files": None if self.import_error_files is None else list(self.import_error_files),
             "components": dict(self.components),
             "left_out": dict(self.left_out),
         }
 
 
 def overruled(result: Mapping[str, Any], verdict: Health, reason: Reason) -> dict[str, Any]:
-    """Return what :meth:`Judgement.to_dict` wrote with another verdict on the same evidence."""
+    """Return what :meth:`Judgement.to_dict` wrote with another verdict on the same evidence.
+
+    Whose files cannot be read is not known any more: they must not pass for what was before a deploy.
+    """
     since = datetime.fromisoformat(result["since"])
     return {
         **result,
         "verdict": verdict.value,
         "reasons": [dict(vars(reason))],
+        "import_error_files": None,
         "summary": _summary(result["deployment_id"], result["deploy_id"], since, verdict, (reason,)),
     }
 

@@ -16,7 +16,7 @@ from airflow_rollback_provider.domain.health_evidence import (
     broken_in_all,
     count_before,
 )
-from airflow_rollback_provider.domain.judgement import MOST_FILES, Health, Judgement, Reason
+from airflow_rollback_provider.domain.judgement import MOST_FILES, MOST_NAMES, Health, Judgement, Reason
 
 if TYPE_CHECKING:
     from airflow_rollback_provider.domain.health_case import HealthCase
@@ -71,9 +71,16 @@ def _written(evidence: Evidence, verdict: Health, reasons: tuple[Reason, ...]) -
         dags=evidence.telling_dags(),
         silent=evidence.silent_dags(),
         import_errors=tuple(files[:MOST_FILES]),
+        import_error_files=_all_names(evidence),
         components=evidence.components,
         left_out=evidence.left_out(),
     )
+
+
+def _all_names(evidence: Evidence) -> tuple[str, ...] | None:
+    if not evidence.knows_files or len(evidence.files) > MOST_NAMES:
+        return None
+    return tuple(sorted(file.file for file in evidence.files))
 
 
 # What makes a regression
@@ -100,8 +107,10 @@ def _failing_runs(evidence: Evidence) -> Iterator[Reason]:
 
 
 def _failing_critical_dags(evidence: Evidence) -> Iterator[Reason]:
-    for dag_id, after in evidence.critical():
-        if after.succeeded == 0 and after.failed >= evidence.case.rule.critical_failures:
+    least = evidence.case.rule.critical_failures
+    for dag_id, after in evidence.failing_critical_dags():
+        decided = evidence.worked(dag_id) and not evidence.is_undecided(dag_id)
+        if decided and after.failed >= least:
             yield Reason(
                 "CRITICAL-DAG-FAILS",
                 f"The critical Dag {dag_id} worked before, and all of its {after.failed} run(s) since the "
@@ -124,7 +133,9 @@ def _new_import_errors(evidence: Evidence) -> Iterator[Reason]:
 def _doubts(evidence: Evidence) -> Iterator[Reason]:
     yield from _incomplete(evidence)
     yield from _unhealthy_components(evidence)
+    yield from _import_errors_of_unknown_age(evidence)
     yield from _too_few_runs(evidence)
+    yield from _no_results(evidence)
     yield from _worse_but_not_enough(evidence)
 
 
@@ -148,6 +159,16 @@ def _unhealthy_components(evidence: Evidence) -> Iterator[Reason]:
         yield Reason("UNHEALTHY-COMPONENT", f"Airflow says of itself: {', '.join(ill)}.")
 
 
+def _import_errors_of_unknown_age(evidence: Evidence) -> Iterator[Reason]:
+    files = [file.file for file in evidence.files]
+    if files and evidence.case.known_import_errors is None:
+        yield Reason(
+            "IMPORT-ERRORS-OF-UNKNOWN-AGE",
+            f"{len(files)} Dag file(s) cannot be read, and it is not known whether they could be before the "
+            f"deploy: {_names(files)}.",
+        )
+
+
 def _too_few_runs(evidence: Evidence) -> Iterator[Reason]:
     least = evidence.case.rule.min_runs
     for number, window in enumerate(evidence.windows, start=1):
@@ -159,9 +180,24 @@ def _too_few_runs(evidence: Evidence) -> Iterator[Reason]:
             )
 
 
+def _no_results(evidence: Evidence) -> Iterator[Reason]:
+    missing = evidence.without_result()
+    if missing:
+        yield Reason(
+            "NO-RESULTS",
+            f"{len(missing)} Dag(s) that ran before have finished no run since, though one was due or has "
+            f"begun: {_names(missing)}.",
+        )
+    critical = evidence.critical_without_result()
+    if critical:
+        yield Reason("NO-RESULTS", f"No run of critical Dag(s) has finished since: {_names(critical)}.")
+
+
 def _worse_but_not_enough(evidence: Evidence) -> Iterator[Reason]:
-    rule, last, broken = evidence.case.rule, evidence.windows[-1], broken_in_all(evidence.windows)
-    if last.complete and last.significant:
+    """Tell what looks bad by the runs that have ended; what goes on must not hide it."""
+    rule, windows = evidence.case.rule, evidence.windows_of_ended_runs
+    last, broken = windows[-1], broken_in_all(windows)
+    if evidence.windows[-1].complete and last.significant:
         yield Reason(
             "WORSE-BUT-NOT-ENOUGH",
             f"More runs failed than before ({_figures([last])}), but not in {rule.in_a_row} windows in a row "
@@ -173,11 +209,12 @@ def _worse_but_not_enough(evidence: Evidence) -> Iterator[Reason]:
             f"{_names(broken)} worked before and failed every run since, but all in all not more runs failed "
             "than chance explains.",
         )
-    failing = [dag_id for dag_id, after in evidence.critical() if after.failed and not after.succeeded]
+    failing = [dag_id for dag_id, _ in evidence.failing_critical_dags()]
     if failing:
         yield Reason(
             "WORSE-BUT-NOT-ENOUGH",
-            f"Critical Dag(s) failed each run since the deploy, too few runs to tell: {_names(failing)}.",
+            "Critical Dag(s) failed each run since the deploy, with too few runs before or after to tell: "
+            f"{_names(failing)}.",
         )
 
 

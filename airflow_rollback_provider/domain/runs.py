@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 _SUCCEEDED, _FAILED = "success", "failed"
+_UNFINISHED = "unfinished"
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,8 @@ class ImportProblem:
 
     :param file: the file as Airflow names it, with its bundle before it where there are bundles.
     :param error: the last line of what went wrong.
-    :param last_run: when a Dag of this file last ran before the deploy; None when none is known to have run.
+    :param last_run: when a Dag of this file last began a run in the time that is compared with; None when
+        none is known to have.
     """
 
     file: str
@@ -131,15 +133,14 @@ class Tally:
 
     :param dags: counts by Dag; only Dags with a run that counts.
     :param left_out: why runs do not count → how many.
+    :param unfinished: runs whose outcome is not known yet, by Dag; they are left out as well.
+    :param undecided: Dags of which a run goes on that is no younger than the last failed one: it may succeed.
     """
 
     dags: Mapping[str, Counts] = field(default_factory=dict)
     left_out: Mapping[str, int] = field(default_factory=dict)
-
-    @property
-    def unfinished(self) -> int:
-        """Runs whose outcome is not known yet."""
-        return self.left_out.get("unfinished", 0)
+    unfinished: Mapping[str, int] = field(default_factory=dict)
+    undecided: frozenset[str] = frozenset()
 
     def total(self, dag_ids: Iterable[str]) -> Counts:
         """Add up the counts of some Dags."""
@@ -162,23 +163,43 @@ def tally(
     """
     dags: dict[str, Counts] = {}
     left_out: Counter[str] = Counter()
+    going: list[DagRun] = []
+    failed: list[DagRun] = []
     for run in runs:
         if not period.has(run.started_at) or run.dag_id in ignored:
             continue
         why = _why_not(run, run_types, ended_before)
         if why is not None:
             left_out[why] += 1
+            going += [run] if why == _UNFINISHED else []
             continue
+        failed += [run] if run.failed else []
         one = Counts(failed=1) if run.failed else Counts(succeeded=1)
         dags[run.dag_id] = dags.get(run.dag_id, Counts()) + one
-    return Tally(dags, dict(left_out))
+    unfinished = Counter(run.dag_id for run in going)
+    return Tally(dags, dict(left_out), dict(unfinished), _undecided(going, failed))
+
+
+def last_starts(runs: Iterable[DagRun]) -> dict[str, datetime]:
+    """Return when each Dag last began one of these runs."""
+    begun = [(run.started_at, run.dag_id) for run in runs if run.started_at is not None]
+    return {dag_id: moment for moment, dag_id in sorted(begun)}
+
+
+def _undecided(going: Iterable[DagRun], failed: Iterable[DagRun]) -> frozenset[str]:
+    last = last_starts(failed)
+    return frozenset(
+        run.dag_id
+        for run in going
+        if run.started_at is not None and run.started_at <= last.get(run.dag_id, run.started_at)
+    )
 
 
 def _why_not(run: DagRun, run_types: Collection[str], ended_before: datetime | None) -> str | None:
     if run.run_type not in run_types:
         return run.run_type
     if not run.finished:
-        return "unfinished"
+        return _UNFINISHED
     if ended_before is not None and (run.ended_at is None or run.ended_at >= ended_before):
         return "ran across the deploy"
     return "upstream failed" if run.failed and run.upstream else None

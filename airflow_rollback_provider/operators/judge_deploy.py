@@ -52,8 +52,9 @@ class JudgeDeployOperator(BaseOperator):
     :param baseline_until: runs before this time are compared with. Default: when the deploy began.
     :param critical_dags: Dags whose failure counts by itself.
     :param ignored_dags: Dags that do not count.
-    :param known_import_errors: files that could not be read before the deploy, as ``import_errors`` of an
-        earlier result names them. Default None: an error is new if a Dag of the file ran before the deploy.
+    :param known_import_errors: files that could not be read before the deploy, as ``import_error_files`` of
+        an earlier result names them. Default None: an error is new if a Dag of the file ran just before the
+        deploy, and else of unknown age, which is inconclusive.
     :param rule: the numbers, as a :class:`HealthRule` or a mapping of what differs from its defaults.
     :param require_healthy: let the task fail unless the verdict is ``healthy``. Default False.
     :param wait: wait until the windows are over; False judges by what is there now. Default True.

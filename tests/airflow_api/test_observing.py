@@ -86,6 +86,28 @@ def test_an_import_error_of_a_dag_that_ran(airflow: FakeAirflow) -> None:
     assert [file.new for file in found.import_errors] == [True, False]
 
 
+def test_all_import_errors_are_dated(airflow: FakeAirflow) -> None:
+    """Many old ones do not hide a new one."""
+    add_history(airflow)
+    for number in range(30):
+        airflow.add_dag(f"old_{number}")
+        airflow.add_import_error(f"old_{number}.py")
+    airflow.add_import_error("dag_4.py")
+    found = look(airflow)
+    assert [reason.code for reason in found.reasons] == ["NEW-IMPORT-ERRORS"]
+    assert [file.file.endswith("dag_4.py") for file in found.import_errors if file.new] == [True]
+
+
+def test_only_runs_that_are_compared_with_date_an_import_error(airflow: FakeAirflow) -> None:
+    """A Dag that ran two days ago says nothing of the deploy: its file may have broken since."""
+    add_history(airflow)
+    airflow.add_dag("weekly")
+    airflow.add_runs("weekly", [LANDED - timedelta(days=2)])
+    airflow.add_import_error("weekly.py")
+    found = look(airflow, HealthCase(LANDED, LANDED, trusted_from=LANDED - timedelta(days=30)))
+    assert [reason.code for reason in found.reasons] == ["IMPORT-ERRORS-OF-UNKNOWN-AGE"]
+
+
 def test_only_runs_before_the_deploy_show_that_a_file_could_be_read(airflow: FakeAirflow) -> None:
     """Those after it do not: they may have begun with what was read before."""
     airflow.add_dag("late")

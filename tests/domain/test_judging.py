@@ -12,9 +12,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_rollback_provider.domain.judgement import MOST_DAGS, MOST_FILES, Health, Judgement, explain
+from airflow_rollback_provider.domain.judgement import (
+    MOST_DAGS,
+    MOST_FILES,
+    MOST_NAMES,
+    Health,
+    Judgement,
+    Reason,
+    explain,
+    overruled,
+)
 from airflow_rollback_provider.domain.judging import without_evidence
-from airflow_rollback_provider.domain.runs import ImportProblem
+from airflow_rollback_provider.domain.runs import DagRun, ImportProblem
 from tests.domain.judged import LANDED, case, judged, run
 
 # Twenty Dags, hourly for a day, that failed now and then; and one window of theirs in which all is well.
@@ -27,6 +36,17 @@ WORSE = {**WELL, **BROKEN}
 def codes(judgement: Judgement) -> list[str]:
     """The reasons' codes."""
     return [reason.code for reason in judgement.reasons]
+
+
+def going(*dag_ids: str, times: int = 1, windows: tuple[int, ...] = (0, 1)) -> list[DagRun]:
+    """Runs that began in windows and have not ended."""
+    periods = [case().windows[number] for number in windows for _ in range(times)]
+    return [run(dag_id, period, state="running", ended_at=None) for dag_id in dag_ids for period in periods]
+
+
+def only(number: int) -> dict[str, tuple[int, int]]:
+    """A window in which nothing ran but some of the usual Dags."""
+    return dict(list(WELL.items())[:number])
 
 
 def test_all_as_before() -> None:
@@ -114,12 +134,13 @@ def test_a_critical_dag_that_fails_its_runs() -> None:
         ((24, 0), (1, 9), Health.HEALTHY),
         ((24, 0), (0, 1), Health.INCONCLUSIVE),
         ((4, 20), (0, 9), Health.HEALTHY),
-        ((0, 0), (0, 9), Health.HEALTHY),
+        ((0, 0), (0, 9), Health.INCONCLUSIVE),
+        ((0, 0), (9, 0), Health.HEALTHY),
     ],
-    ids=["one succeeded", "one failure", "failed before", "new"],
+    ids=["one succeeded", "one failure", "failed before", "nothing before", "nothing before, and works"],
 )
 def test_a_critical_dag_that_does_not_count(before: Any, after: Any, verdict: Health) -> None:
-    """It must have worked before, and fail all runs, and enough of them."""
+    """It must have worked before, and fail all runs, and enough of them; where that is unknown, who knows."""
     what = case(critical=("vital",), rule={"significance": 1e-9})
     found = judged(what, {**USUAL, "vital": before}, {**WELL, "vital": after}, WELL)
     assert found.verdict is verdict
@@ -131,6 +152,15 @@ def test_how_many_failures_of_a_critical_dag_count_can_be_said() -> None:
     assert judged(what, USUAL, {"dag_07": (0, 1)}).verdict is Health.REGRESSED
 
 
+@pytest.mark.parametrize(("minutes", "code"), [(40, "TOO-EARLY"), (135, "WORSE-BUT-NOT-ENOUGH")])
+def test_a_critical_dag_whose_other_runs_go_on(minutes: int, code: str) -> None:
+    """They may yet succeed, and then not all of its runs have failed."""
+    what, at = case(critical=("dag_10",)), LANDED + timedelta(minutes=minutes)
+    found = judged(what, USUAL, {**WELL, "dag_10": (0, 2)}, only(5), more=going("dag_10"), at=at)
+    assert (found.verdict, codes(found)[0]) == (Health.INCONCLUSIVE, code)
+    assert "Critical Dag(s) failed each run" in found.summary
+
+
 # Import errors
 
 
@@ -138,10 +168,11 @@ def test_how_many_failures_of_a_critical_dag_count_can_be_said() -> None:
     ("last_run", "known", "trusted", "verdict"),
     [
         (LANDED - timedelta(hours=1), None, None, Health.REGRESSED),
-        (None, None, None, Health.HEALTHY),
-        (LANDED - timedelta(hours=30), None, None, Health.HEALTHY),
-        (LANDED - timedelta(hours=30), None, LANDED - timedelta(hours=40), Health.REGRESSED),
-        (LANDED - timedelta(hours=1), None, LANDED - timedelta(minutes=5), Health.HEALTHY),
+        (None, None, None, Health.INCONCLUSIVE),
+        (LANDED - timedelta(hours=30), None, None, Health.INCONCLUSIVE),
+        (LANDED - timedelta(hours=20), None, LANDED - timedelta(hours=40), Health.REGRESSED),
+        (LANDED - timedelta(hours=30), None, LANDED - timedelta(hours=40), Health.INCONCLUSIVE),
+        (LANDED - timedelta(hours=1), None, LANDED - timedelta(minutes=5), Health.INCONCLUSIVE),
         (None, (), None, Health.REGRESSED),
         (LANDED - timedelta(hours=1), ("broken.py",), None, Health.HEALTHY),
     ],
@@ -150,13 +181,14 @@ def test_how_many_failures_of_a_critical_dag_count_can_be_said() -> None:
         "its Dags never ran",
         "its Dag ran long ago",
         "its Dag ran under the last deploy",
+        "its Dag ran under the last deploy, but long ago",
         "its Dag ran under an older deploy",
         "not among those that are known",
         "among those that are known",
     ],
 )
 def test_import_errors(last_run: Any, known: Any, trusted: Any, verdict: Health) -> None:
-    """New is what could be read before: its Dags ran, or it is not among the errors known from before."""
+    """New is what could be read just before: its Dags ran, or it is not among the errors known by then."""
     what = case(known_import_errors=known, trusted_from=trusted)
     problem = ImportProblem("broken.py", "SyntaxError: invalid syntax", last_run)
     found = judged(what, USUAL, WELL, WELL, import_errors=[problem])
@@ -164,6 +196,39 @@ def test_import_errors(last_run: Any, known: Any, trusted: Any, verdict: Health)
     assert [(file.file, file.new) for file in found.import_errors] == [
         ("broken.py", verdict is Health.REGRESSED)
     ]
+
+
+def test_an_import_error_that_may_be_old_or_new() -> None:
+    """Nobody can tell, so that is said; who knows what could not be read before can say so."""
+    problem = ImportProblem("new.py", "ModuleNotFoundError")
+    found = judged(case(), USUAL, WELL, WELL, import_errors=[problem])
+    assert (found.verdict, codes(found)) == (Health.INCONCLUSIVE, ["IMPORT-ERRORS-OF-UNKNOWN-AGE"])
+    assert "new.py" in found.summary
+
+
+def test_all_import_errors_of_a_result_are_known_to_the_next_judge() -> None:
+    """More of them than are shown with their errors."""
+    problems = [ImportProblem(f"old_{number:02}.py", "E") for number in range(MOST_FILES + 2)]
+    first = judged(case(), USUAL, WELL, WELL, import_errors=problems).to_dict()
+    known = first["import_error_files"]
+    assert (len(first["import_errors"]), len(known)) == (MOST_FILES, len(problems))
+    again = case(known_import_errors=tuple(known))
+    assert judged(again, USUAL, WELL, WELL, import_errors=problems).verdict is Health.HEALTHY
+    problems.append(ImportProblem("new.py", "E"))
+    assert judged(again, USUAL, WELL, WELL, import_errors=problems).verdict is Health.REGRESSED
+
+
+def test_names_that_are_not_all_there_are_none() -> None:
+    """Too many, of another deploy, or not looked at: what is not known must not make the rest new."""
+    problems = [ImportProblem(f"{number}.py", "E") for number in range(MOST_NAMES + 1)]
+    full = judged(case(), USUAL, WELL, WELL, import_errors=problems[1:])
+    assert len(full.to_dict()["import_error_files"]) == MOST_NAMES
+    assert judged(case(), {}, import_errors=problems).import_error_files is None
+    assert judged(case(), {}, at=LANDED, import_errors=problems[:1]).import_error_files is None
+    assert judged(case(overtaken_at=LANDED), {}, import_errors=problems[:1]).import_error_files is None
+    assert without_evidence(case(), "API-ERROR", "No answer.", LANDED).import_error_files is None
+    later = overruled(full.to_dict(), Health.INCONCLUSIVE, Reason("ANOTHER-DEPLOY", "One came."))
+    assert later["import_error_files"] is None
 
 
 def test_a_new_import_error_needs_no_windows() -> None:
@@ -222,7 +287,90 @@ def test_runs_that_still_go_on_keep_a_window_open(minutes: int, complete: bool) 
 def test_too_few_runs(before: Any, windows: Any, told: int) -> None:
     """Nobody is called healthy for want of evidence."""
     found = judged(case(), before, *windows)
-    assert (found.verdict, codes(found)) == (Health.INCONCLUSIVE, ["TOO-FEW-RUNS"] * told)
+    assert (found.verdict, codes(found)[:told]) == (Health.INCONCLUSIVE, ["TOO-FEW-RUNS"] * told)
+
+
+@pytest.mark.parametrize(
+    ("window", "more", "verdict"),
+    [
+        (only(6), going(*list(USUAL)[6:], times=2), Health.INCONCLUSIVE),
+        (only(6), [], Health.INCONCLUSIVE),
+        (only(18), going("dag_18"), Health.INCONCLUSIVE),
+        (only(19), going("dag_19"), Health.HEALTHY),
+        (only(19), [], Health.HEALTHY),
+    ],
+    ids=["many hang", "many are silent", "one hangs and one is silent", "one hangs", "one is silent"],
+)
+def test_dags_that_have_finished_nothing_since(window: Any, more: Any, verdict: Health) -> None:
+    """Runs that never end and runs that never begin are no evidence of health; one Dag alone may be slow."""
+    found = judged(case(), USUAL, window, window, more=more)
+    expected = ["AS-BEFORE"] if verdict is Health.HEALTHY else ["NO-RESULTS"]
+    assert (found.verdict, codes(found)) == (verdict, expected)
+
+
+def test_few_dags_of_many_that_have_finished_nothing_since() -> None:
+    """Less than a tenth of the Dags that were due may have been removed, or be slow."""
+    many = {f"dag_{number:02}": (24, 0) for number in range(40)}
+    window = dict.fromkeys(list(many)[:37], (2, 0))
+    assert judged(case(), many, window, window).verdict is Health.HEALTHY
+    rare = {f"nightly_{number}": (1, 0) for number in range(40)}
+    window.popitem()
+    assert codes(judged(case(), {**many, **rare}, window, window)) == ["NO-RESULTS"]
+
+
+def test_dags_that_only_wait_for_others_are_not_silent() -> None:
+    """They ran, and failed with what they waited for."""
+    what = case()
+    waiting = [
+        run(dag_id, period, state="failed", upstream=True)
+        for dag_id in list(USUAL)[10:]
+        for period in what.windows
+    ]
+    found = judged(what, USUAL, only(10), only(10), more=waiting)
+    assert (codes(found), found.silent) == (["AS-BEFORE"], ())
+
+
+@pytest.mark.parametrize("more", [[], going("dag_19")], ids=["silent", "hangs"])
+@pytest.mark.parametrize("before", [USUAL, {**USUAL, "dag_19": (1, 0)}], ids=["often", "seldom"])
+def test_a_critical_dag_that_has_finished_nothing_since(before: Any, more: Any) -> None:
+    """Without a run of it nobody can say that it works, however seldom it runs."""
+    found = judged(case(critical=("dag_19",)), before, only(19), only(19), more=more)
+    assert (found.verdict, codes(found)) == (Health.INCONCLUSIVE, ["NO-RESULTS"])
+    assert "critical" in found.summary
+
+
+# Runs that have not ended
+
+
+def test_runs_that_go_on_may_yet_succeed() -> None:
+    """A Dag is not broken while one of them goes on, and they count as no failure; nor is it healthy."""
+    found = judged(case(), USUAL, WORSE, WORSE, more=going(*BROKEN))
+    assert (found.verdict, codes(found)) == (Health.INCONCLUSIVE, ["WORSE-BUT-NOT-ENOUGH"])
+    assert found.windows[0].broken == ()
+    alone = judged(case(), USUAL, WORSE, WORSE)
+    assert found.windows[0].p_value > alone.windows[0].p_value
+
+
+def test_runs_that_have_only_just_begun() -> None:
+    """Of Dags that run often one always goes on; begun after the last failure, it does not excuse them."""
+    what, often = case(critical=("dag_10",)), dict.fromkeys(BROKEN, (0, 9))
+    later = [
+        run(dag_id, period, state="running", ended_at=None, started_at=period.end - timedelta(seconds=1))
+        for dag_id in BROKEN
+        for period in what.windows
+    ]
+    found = judged(what, USUAL, {**WELL, **often}, {**WELL, **often}, more=later)
+    assert codes(found) == ["RUNS-FAIL", "CRITICAL-DAG-FAILS"]
+    assert found.windows[1].broken == tuple(BROKEN)
+
+
+def test_long_runs_of_which_only_the_failures_are_known() -> None:
+    """Dags whose good runs take hours and whose bad ones end at once look worse than they are."""
+    before = {f"dag_{number:02}": (22, 2) for number in range(40)}
+    failed = {"dag_00": (0, 1), "dag_01": (0, 1), "dag_02": (0, 1), "dag_03": (0, 1)}
+    found = judged(case(), before, failed, failed, more=going(*list(before)[4:]))
+    assert found.verdict is Health.INCONCLUSIVE
+    assert not any(window.significant for window in found.windows)
 
 
 def test_another_deploy_came_too_early() -> None:
@@ -279,6 +427,15 @@ def test_a_regression_is_what_the_rule_says(before: Any, first: Any, second: Any
     assert (found.verdict is Health.REGRESSED) is expected
 
 
+@given(WINDOW, WINDOW, WINDOW, st.lists(st.sampled_from("abcdef")))
+def test_runs_that_go_on_only_add_doubt(before: Any, first: Any, second: Any, unfinished: Any) -> None:
+    """No regression and no health comes of what has not ended."""
+    critical = case(critical=("a", "b"))
+    without = judged(critical, before, first, second).verdict
+    found = judged(critical, before, first, second, more=going(*unfinished)).verdict
+    assert found in (without, Health.INCONCLUSIVE)
+
+
 @given(WINDOW, WINDOW, WINDOW)
 def test_healthy_is_only_said_with_evidence(before: Any, first: Any, second: Any) -> None:
     """Enough runs on both sides, none of the windows' last significantly worse, no Dag broken throughout."""
@@ -301,6 +458,8 @@ def test_the_evidence_is_small_and_json() -> None:
     text = json.dumps(found.to_dict())
     assert len(text) < 20_000
     assert (len(found.dags), len(found.import_errors)) == (MOST_DAGS, MOST_FILES)
+    few = judged(case(), {}, import_errors=errors[:MOST_NAMES])
+    assert len(json.dumps(few.to_dict())) < 20_000
     assert len(found.summary) < 2_000
 
 

@@ -23,6 +23,12 @@ def test_deploys_that_broke_a_tenth_of_the_dags() -> None:
     assert tried.verdicts["healthy"] == 0
 
 
+def test_long_runs_of_which_only_failures_are_known() -> None:
+    """Good runs that have not ended do not make the bad ones look worse than before."""
+    tried = simulate(Deployment(failures=0.1, takes=150), TRIALS)
+    assert tried.verdicts["regressed"] == 0
+
+
 def test_an_outage_in_one_window() -> None:
     """What passes by itself is not blamed on the deploy."""
     assert simulate(Deployment(outage=0.3), TRIALS).verdicts["regressed"] == 0

@@ -19,7 +19,7 @@ PERIOD = Period(LANDED, LANDED + timedelta(hours=1))
 def test_each_run_counts_once_by_its_outcome() -> None:
     """Two Dags with their failures and successes."""
     counted = tally([run("a", PERIOD), run("a", PERIOD, state="failed"), run("b", PERIOD)], PERIOD)
-    assert counted == Tally({"a": Counts(1, 1), "b": Counts(0, 1)}, {})
+    assert counted == Tally({"a": Counts(1, 1), "b": Counts(0, 1)})
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,17 @@ def test_each_run_counts_once_by_its_outcome() -> None:
 def test_what_does_not_count_is_told(values: dict[str, Any], why: str) -> None:
     """A run that is left out is left out for one reason, and that is in the evidence."""
     counted = tally([run("a", PERIOD, **values)], PERIOD, ended_before=PERIOD.end)
-    assert counted == Tally({}, {why: 1})
+    going = ({"a": 1}, frozenset("a")) if why == "unfinished" else ()
+    assert counted == Tally({}, {why: 1}, *going)
+
+
+@pytest.mark.parametrize(("minutes", "undecided"), [(1, "a"), (2, "a"), (3, "")])
+def test_a_run_that_goes_on_decides_until_a_later_one_failed(minutes: int, undecided: str) -> None:
+    """What began before the last failed run has outlived it and may succeed; what began after is only new."""
+    failed = run("a", PERIOD, state="failed", started_at=LANDED + timedelta(minutes=2))
+    going = run("a", PERIOD, state="running", ended_at=None, started_at=LANDED + timedelta(minutes=minutes))
+    counted = tally([failed, going, run("b", PERIOD)], PERIOD)
+    assert (counted.unfinished, counted.undecided) == ({"a": 1}, frozenset(undecided))
 
 
 @pytest.mark.parametrize(

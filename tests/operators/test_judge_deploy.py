@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -100,9 +101,10 @@ def test_known_import_errors(airflow: FakeAirflow, judge: Any) -> None:
     airflow.add_import_error("dag_3.py")
     before = judge()
     assert before["verdict"] == "regressed"
-    files = [file["file"] for file in before["import_errors"]]
+    files = before["import_error_files"]
     for known in (files, tuple(files), json.dumps(files), str(files), ",".join(files)):
         assert judge(known_import_errors=known)["verdict"] == "healthy"
+    assert judge(known_import_errors="None")["verdict"] == "regressed"
 
 
 def test_critical_and_ignored_dags(airflow: FakeAirflow, judge: Any) -> None:
@@ -189,6 +191,24 @@ def test_times_in_templates(airflow: FakeAirflow, judge: Any) -> None:
     text = LANDED.isoformat().replace("+00:00", "Z")
     assert judge(since=text, deployment_id="None", baseline_until="None")["verdict"] == "healthy"
     assert judge(since=text, baseline_until=text)["verdict"] == "healthy"
+
+
+@pytest.mark.parametrize(
+    ("value", "utc"),
+    [
+        (datetime(2026, 3, 29, 1, 30, tzinfo=ZoneInfo("Europe/Berlin")), "2026-03-29T00:30:00+00:00"),
+        ("2026-07-01T14:00:00+02:00", "2026-07-01T12:00:00+00:00"),
+    ],
+    ids=["the night in which clocks are put forward", "text"],
+)
+def test_times_of_other_zones(airflow: FakeAirflow, judge: Any, value: Any, utc: str) -> None:
+    """They are told in UTC, and no window gets lost where an hour does."""
+    result = judge(since=value, wait=False)
+    assert result["since"] == utc
+    begins = [datetime.fromisoformat(window["begin"]) for window in result["windows"]]
+    ends = [datetime.fromisoformat(window["end"]) for window in result["windows"]]
+    assert [end - begin for begin, end in zip(begins, ends, strict=True)] == [timedelta(hours=1)] * 2
+    assert result["summary"].startswith(f"The deploy of {utc[:10]} {utc[11:16]} UTC ")
 
 
 def test_what_was_seen_is_in_the_log(airflow: FakeAirflow, judge: Any) -> None:
