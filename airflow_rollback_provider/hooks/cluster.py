@@ -11,10 +11,11 @@ import json
 import time
 from contextlib import AsyncExitStack
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from airflow_rollback_provider.compat import AirflowException, AirflowNotFoundException
 from airflow_rollback_provider.domain.errors import (
+    AccessDenied,
     BadInput,
     MalformedAnswer,
     NoClusterAccess,
@@ -26,10 +27,13 @@ from airflow_rollback_provider.domain.errors import (
     RollbackError,
     TokenRefused,
 )
+from airflow_rollback_provider.domain.redaction import redact
 from airflow_rollback_provider.platforms.cluster import Pause
 from airflow_rollback_provider.platforms.conversing import ahold, hold
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
     from airflow_rollback_provider.platforms.cluster import ClusterConversation, ClusterRequest
 
 T = TypeVar("T")
@@ -38,7 +42,8 @@ DEFAULT_CONN_ID = "kubernetes_default"
 
 _HOOKS = "airflow.providers.cncf.kubernetes.hooks.kubernetes"
 _SECONDS_TO_CONNECT, _SECONDS_TO_READ = 10.0, 30.0
-_MOST_OBJECTS = 500
+_MOST_AT_ONCE = 500
+_LIST_TOO_OLD = 410  # it changed too much while it was read in pieces
 _METHODS = {
     "pods": ("CoreV1Api", "list_namespaced_pod", "label_selector"),
     "deployments": ("AppsV1Api", "list_namespaced_deployment", "label_selector"),
@@ -47,21 +52,58 @@ _METHODS = {
 }
 
 
-class Cluster:
+class Surroundings(NamedTuple):
+    """What leads to a cluster, as a task found it. The triggerer has to be told.
+
+    :param inside: whether it is the cluster that the process runs in.
+    :param by_chance: whether nobody made a connection, so that the process has what rights it has.
+    """
+
+    inside: bool = False
+    by_chance: bool = False
+
+
+_MADE = Surroundings()
+
+
+class _Access:
+    """Knows what it means that a cluster refuses."""
+
+    def __init__(self, conn_id: str) -> None:
+        self._conn_id = conn_id
+        self._by_chance = False
+        self._answered = False
+
+    def _failed(self, error: Exception, request: ClusterRequest) -> RollbackError:
+        """Return the named error for what a client raised.
+
+        Who made no connection did not ask for more than what happens to be allowed. What was allowed once is
+        an error later.
+        """
+        failure = _failure(error, request, self._conn_id)
+        if self._by_chance and not self._answered and isinstance(failure, AccessDenied):
+            return NoClusterAccess(
+                f"There is no way to a Kubernetes cluster: nobody filled in a connection {self._conn_id!r}, "
+                f"and what Airflow itself may do where it runs is not enough. {failure}"
+            )
+        return failure
+
+
+class Cluster(_Access):
     """A cluster, for a task.
 
     :param kubernetes_conn_id: Airflow connection of the type ``kubernetes``.
-    :raises NoClusterAccess: on first use, where neither the connection nor the surroundings lead to one.
+    :raises NoClusterAccess: on first use, where neither the connection nor the surroundings lead to one, or
+        where the surroundings alone lead to one that refuses.
     """
 
     def __init__(self, kubernetes_conn_id: str = DEFAULT_CONN_ID) -> None:
-        self._conn_id = kubernetes_conn_id
+        super().__init__(kubernetes_conn_id)
         self._hook: Any = None
 
-    @property
-    def is_inside(self) -> bool:
-        """Whether it is the cluster that this process runs in. The hook of the triggerer has to be told."""
-        return bool(self._connected().is_in_cluster)
+    def surroundings(self) -> Surroundings:
+        """Return what leads to it."""
+        return Surroundings(bool(self._connected().is_in_cluster), self._by_chance)
 
     def run(self, conversation: ClusterConversation[T]) -> T:
         """Hold a conversation to its end and return its value.
@@ -74,16 +116,22 @@ class Cluster:
         if isinstance(request, Pause):
             time.sleep(request.seconds)
             return None
-        hook = self._connected()
-        api, method, arguments = _call(request)
-        client = import_module("kubernetes.client")
+        self._connected()
         try:
-            response = getattr(getattr(client, api)(hook.api_client), method)(
-                **arguments, _preload_content=False, _request_timeout=(_SECONDS_TO_CONNECT, _SECONDS_TO_READ)
-            )
-            return _read(request, response.status, response.data)
+            told = hold(_asking(request), self._send)
         except _expected("kubernetes.client.ApiException", "urllib3.exceptions.HTTPError") as error:
-            raise _failure(error, request, self._conn_id) from None
+            raise self._failed(error, request) from None
+        self._answered = True
+        return told
+
+    def _send(self, call: _Call) -> tuple[int, bytes]:
+        client = import_module("kubernetes.client")
+        response = getattr(getattr(client, call.api)(self._hook.api_client), call.method)(
+            **call.arguments,
+            _preload_content=False,
+            _request_timeout=(_SECONDS_TO_CONNECT, _SECONDS_TO_READ),
+        )
+        return response.status, response.data
 
     def _connected(self) -> Any:
         if self._hook is None:
@@ -93,19 +141,20 @@ class Cluster:
             except _expected("kubernetes.config.ConfigException", "yaml.YAMLError") as error:
                 raise _no_access(error, self._conn_id) from None
             self._hook = hook
+            self._by_chance = self._conn_id == DEFAULT_CONN_ID and not any(hook.conn_extras.values())
         return self._hook
 
 
-class AsyncCluster:
+class AsyncCluster(_Access):
     """A cluster, for an event loop: ``async with AsyncCluster(conn_id) as cluster``.
 
     :param kubernetes_conn_id: Airflow connection of the type ``kubernetes``.
-    :param inside: whether it is the cluster that this process runs in.
+    :param surroundings: what leads to it.
     """
 
-    def __init__(self, kubernetes_conn_id: str = DEFAULT_CONN_ID, *, inside: bool = False) -> None:
-        self._conn_id = kubernetes_conn_id
-        self._inside = inside
+    def __init__(self, kubernetes_conn_id: str = DEFAULT_CONN_ID, surroundings: Surroundings = _MADE) -> None:
+        super().__init__(kubernetes_conn_id)
+        self._inside, self._by_chance = surroundings
         self._exits = AsyncExitStack()
         self._client: Any = None
 
@@ -130,38 +179,61 @@ class AsyncCluster:
     async def _ask(self, request: ClusterRequest | Pause) -> Any:
         if isinstance(request, Pause):
             return await asyncio.sleep(request.seconds)
-        api, method, arguments = _call(request)
-        client = import_module("kubernetes_asyncio.client")
         try:
-            response = await getattr(getattr(client, api)(self._client), method)(
-                **arguments, _preload_content=False, _request_timeout=_SECONDS_TO_READ
-            )
-            return _read(request, response.status, await response.read())
+            told = await ahold(_asking(request), self._send)
         except _expected("kubernetes_asyncio.client.ApiException", "aiohttp.ClientError") as error:
-            raise _failure(error, request, self._conn_id) from None
+            raise self._failed(error, request) from None
+        self._answered = True
+        return told
+
+    async def _send(self, call: _Call) -> tuple[int, bytes]:
+        client = import_module("kubernetes_asyncio.client")
+        response = await getattr(getattr(client, call.api)(self._client), call.method)(
+            **call.arguments, _preload_content=False, _request_timeout=_SECONDS_TO_READ
+        )
+        return response.status, await response.read()
 
 
-def _call(request: ClusterRequest) -> tuple[str, str, dict[str, Any]]:
-    """Return class, method and arguments, which are the same in both clients."""
+class _Call(NamedTuple):
+    """Class, method and arguments, which are the same in both clients."""
+
+    api: str
+    method: str
+    arguments: dict[str, Any]
+
+
+def _asking(request: ClusterRequest) -> Generator[_Call, tuple[int, bytes], Any]:
+    """Ask for one thing and return it; a long list comes in pieces."""
     if request.what == "log":
-        arguments = {
-            "name": request.pod,
-            "namespace": request.namespace,
-            "container": request.container,
-            "previous": request.previous,
-            "tail_lines": request.lines,
-        }
-        return "CoreV1Api", "read_namespaced_pod_log", arguments
+        body = _checked(*(yield _log_call(request)))
+        return body.decode("utf-8", errors="replace")
+    items: list[Any] = []
     api, method, selector = _METHODS[request.what]
-    return api, method, {"namespace": request.namespace, selector: request.selector, "limit": _MOST_OBJECTS}
+    arguments = {"namespace": request.namespace, selector: request.selector, "limit": _MOST_AT_ONCE}
+    while True:
+        piece = json.loads(_checked(*(yield _Call(api, method, arguments))))
+        items += piece["items"]
+        following = (piece.get("metadata") or {}).get("continue")
+        if not following:
+            return items
+        arguments = {**arguments, "_continue": following}
 
 
-def _read(request: ClusterRequest, status: int, body: bytes) -> Any:
+def _log_call(request: ClusterRequest) -> _Call:
+    arguments = {
+        "name": request.pod,
+        "namespace": request.namespace,
+        "container": request.container,
+        "previous": request.previous,
+        "tail_lines": request.lines,
+    }
+    return _Call("CoreV1Api", "read_namespaced_pod_log", arguments)
+
+
+def _checked(status: int, body: bytes) -> bytes:
     if not 200 <= status < 300:
         raise _Refused(status, body)
-    if request.what == "log":
-        return body.decode("utf-8", errors="replace")
-    return json.loads(body)["items"]
+    return body
 
 
 class _Refused(Exception):
@@ -186,8 +258,9 @@ def _failure(error: Exception, request: ClusterRequest, conn_id: str) -> Rollbac
             "route from where Airflow runs, and the connection."
         )
     said = f"{at[0].upper()}{at[1:]} refused {asked} (HTTP {status}: {_said(error)})."
+    passes = status >= 500 or status == _LIST_TOO_OLD
     return _refusals(said).get(status) or (
-        PlatformFailed(f"{said} It may pass.") if status >= 500 else BadInput(said)
+        PlatformFailed(f"{said} It may pass.") if passes else BadInput(said)
     )
 
 
@@ -234,5 +307,5 @@ def _no_access(error: Exception, conn_id: str) -> NoClusterAccess:
 
 
 def _short(text: str, longest: int = 300) -> str:
-    line = " ".join(text.split())
+    line = redact(" ".join(text.split()))
     return line if len(line) <= longest else f"{line[: longest - 1]}…"

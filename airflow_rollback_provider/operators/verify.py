@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -16,11 +17,11 @@ from airflow_rollback_provider.domain.errors import (
     PodsNotReady,
     WaitBrokenOff,
 )
-from airflow_rollback_provider.domain.pods import PodsOutcome
+from airflow_rollback_provider.domain.pods_report import PodsOutcome
 from airflow_rollback_provider.domain.steadiness import Steadiness
 from airflow_rollback_provider.domain.summary import paragraph
 from airflow_rollback_provider.hooks.arguments import optional
-from airflow_rollback_provider.hooks.cluster import DEFAULT_CONN_ID, Cluster
+from airflow_rollback_provider.hooks.cluster import DEFAULT_CONN_ID, Cluster, Surroundings
 from airflow_rollback_provider.hooks.failures import task_failures
 from airflow_rollback_provider.platforms.cluster import Release, problems, wait_until_ready
 
@@ -36,18 +37,20 @@ class VerifyPodsOperator(BaseOperator):
 
     It looks at pods, and at the Deployments and StatefulSets that make them, through a connection of the
     cncf-kubernetes provider. Pods of tasks, pods that have ended and pods that are being stopped do not
-    count. Without a way to a cluster the task is skipped.
+    count. Without a way to a cluster the task is skipped; nor is there one where nobody filled in the
+    connection ``kubernetes_default`` and the cluster that Airflow runs in refuses.
 
     Templated: ``kubernetes_conn_id``, ``rollback``, ``release_name``, ``image``, ``namespace``.
 
     :param rollback: the result of a ``RollbackOperator``, which names release, namespace and image.
     :param release_name: name of the Helm release; overrides what the rollback says.
-    :param image: the image that must run, or its tag alone; overrides what the rollback says. Where neither
-        tells, as after a rollback of Dags alone, only readiness counts.
+    :param image: the image that must run, or its tag alone; overrides what the rollback says. Its digest, if
+        it has one, counts more than its tag. Where neither tells, as after a rollback of Dags alone, only
+        readiness counts.
     :param namespace: the namespace; ``{release_name}`` is filled in. Default: what the rollback says, else
         ``astronomer-{release_name}``.
-    :param components: components that must be there, by the chart's label ``component``; all others that are
-        there must be ready too. Default: a scheduler.
+    :param components: components of which there must be a pod, by the chart's label ``component``; all others
+        that are there must be ready too. Default: a scheduler.
     :param label_selector: labels that choose pods and workloads, where they are not those of Airflow's chart;
         ``{release_name}`` is filled in.
     :param kubernetes_conn_id: Airflow connection to the cluster. Default ``kubernetes_default``.
@@ -106,24 +109,28 @@ class VerifyPodsOperator(BaseOperator):
         """Wait until the release is ready; return what was seen."""
         seconds = self.timeout.total_seconds() if isinstance(self.timeout, timedelta) else self.timeout
         deadline = time.time() + seconds
-        with task_failures():
+        with task_failures(), self._skipping():
             release = self._release()
             cluster = Cluster(self.kubernetes_conn_id)
-            try:
-                inside = cluster.is_inside
-            except NoClusterAccess as error:
-                if not self.skip_without_access:
-                    raise
-                self.log.warning("The pods were not looked at. %s", error)  # Airflow 3 does not log why
-                raise AirflowSkipException(f"The pods were not looked at. {error}") from None
+            surroundings = cluster.surroundings()
             if self.deferrable:
-                self._defer(release, deadline, inside)
+                self._defer(release, deadline, surroundings)
             return self._finish(self._wait(cluster, release, deadline))
 
     def resume(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
         """Take over from the triggerer: return what was seen, or raise what is wrong."""
-        with task_failures():
+        with task_failures(), self._skipping():
             return self._finish(PodsOutcome.from_dict(event))
+
+    @contextmanager
+    def _skipping(self) -> Iterator[None]:
+        try:
+            yield
+        except NoClusterAccess as error:
+            if not self.skip_without_access:
+                raise
+            self.log.warning("The pods were not looked at. %s", error)  # Airflow 3 does not log why
+            raise AirflowSkipException(f"The pods were not looked at. {error}") from None
 
     def _release(self) -> Release:
         told = self.rollback or {}
@@ -148,13 +155,14 @@ class VerifyPodsOperator(BaseOperator):
         waits = Steadiness(deadline, self.steady, self.poll_interval, random.random)  # noqa: S311 - jitter
         return cluster.run(wait_until_ready(release, waits, time.time, self.log.info))
 
-    def _defer(self, release: Release, deadline: float, inside: bool) -> None:
+    def _defer(self, release: Release, deadline: float, surroundings: Surroundings) -> None:
         from airflow_rollback_provider.triggers.pods import PodsTrigger
 
         self.defer(
             trigger=PodsTrigger(
                 kubernetes_conn_id=self.kubernetes_conn_id,
-                inside=inside,
+                inside=surroundings.inside,
+                by_chance=surroundings.by_chance,
                 release=release.to_dict(),
                 steady=self.steady,
                 poll_interval=self.poll_interval,
@@ -165,6 +173,9 @@ class VerifyPodsOperator(BaseOperator):
         )
 
     def _finish(self, outcome: PodsOutcome) -> dict[str, Any]:
+        refused = outcome.refused()
+        if refused is not None:
+            raise refused
         if outcome.report is None or (outcome.problem is not None and not outcome.ready):
             raise WaitBrokenOff(f"Whether the pods are ready is not known. {outcome.problem}")
         release = self._release()

@@ -12,13 +12,9 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_rollback_provider.domain.errors import PermissionMissing, RollbackError
-from airflow_rollback_provider.domain.pods import (
-    COMPONENTS,
-    Finding,
-    PodsOutcome,
-    PodsReport,
-    judge_release,
-)
+from airflow_rollback_provider.domain.pods import COMPONENTS, MIGRATIONS, judge_migrations, judge_release
+from airflow_rollback_provider.domain.pods_report import Finding, PodsOutcome, PodsReport
+from airflow_rollback_provider.domain.redaction import redact
 
 if TYPE_CHECKING:
     from airflow_rollback_provider.domain.steadiness import Steadiness
@@ -28,6 +24,9 @@ T = TypeVar("T")
 _MOST_EXAMINED = 5
 _MOST_EVENTS = 5
 _LOG_LINES = 20
+_LONGEST_LINE = 10_000
+_BEFORE_THE_RESTART = ("CRASH-LOOP", "NOT-STEADY")
+_WITH_LOG = (*_BEFORE_THE_RESTART, "CRASHED", "INIT-RUNNING", "NOT-READY")
 
 
 @dataclass(frozen=True)
@@ -88,6 +87,11 @@ class Release:
         components = ",".join(COMPONENTS)
         return self.selector or f"release={self.name},component in ({components}),!dag_id"
 
+    @property
+    def migrations(self) -> str | None:
+        """The labels that choose the pods of the Job that migrates its database; None where nobody knows."""
+        return None if self.selector else f"release={self.name},component={MIGRATIONS}"
+
     def to_dict(self) -> dict[str, Any]:
         """Return JSON-ready values; :meth:`from_dict` reads them back."""
         return {**asdict(self), "required": list(self.required)}
@@ -106,12 +110,21 @@ def look_at(release: Release) -> ClusterConversation[PodsReport]:
 
 
 def examine(release: Release, report: PodsReport) -> ClusterConversation[PodsReport]:
-    """Add events and the tail of the log to what is found about pods; what cannot be read is said so."""
+    """Add events and the tail of the log to what is found about pods; what cannot be read is said so.
+
+    Where containers do not run as they should, the migration of the database is looked at too.
+    """
+    findings = report.findings
+    if any(finding.container is not None for finding in findings):
+        migrations = yield from _migrations(release)
+        findings = (*migrations, *findings)
     examined: list[Finding] = []
-    for finding in report.findings:
-        if finding.pod is None or len(examined) >= _MOST_EXAMINED or finding.code == "OLD-IMAGE":
+    left = _MOST_EXAMINED
+    for finding in findings:
+        if finding.pod is None or finding.code == "OLD-IMAGE" or not left:
             examined.append(finding)
             continue
+        left -= 1
         events = yield from _events(release, finding.pod)
         log = yield from _log(release, finding)
         examined.append(replace(finding, events=events, log=log))
@@ -145,7 +158,7 @@ def wait_until_ready(
             yield Pause(waits.delay(now()))
             continue
         if report is not None and problem is None and not ready:
-            report = yield from examine(release, report)
+            report = yield from examine(release, waits.explain(report, now()))
         return PodsOutcome(ready, report, problem)
 
 
@@ -160,6 +173,17 @@ def _workloads(release: Release) -> ClusterConversation[list[Any] | None]:
     return found
 
 
+def _migrations(release: Release) -> ClusterConversation[tuple[Finding, ...]]:
+    if release.migrations is None:
+        return ()
+    try:
+        pods = yield ClusterRequest("pods", release.namespace, release.migrations)
+    except RollbackError:  # evidence besides
+        return ()
+    found = judge_migrations(pods)
+    return (found,) if found is not None else ()
+
+
 def _events(release: Release, pod: str) -> ClusterConversation[tuple[str, ...]]:
     selector = f"involvedObject.name={pod},involvedObject.kind=Pod"
     try:
@@ -171,14 +195,14 @@ def _events(release: Release, pod: str) -> ClusterConversation[tuple[str, ...]]:
 
 
 def _log(release: Release, finding: Finding) -> ClusterConversation[tuple[str, ...]]:
-    if finding.container is None or finding.code not in ("CRASH-LOOP", "CRASHED", "NOT-READY"):
+    if finding.container is None or finding.code not in _WITH_LOG:
         return ()
     asked = ClusterRequest(
         "log",
         release.namespace,
         pod=str(finding.pod),
         container=finding.container,
-        previous=finding.code == "CRASH-LOOP",
+        previous=finding.code in _BEFORE_THE_RESTART,
     )
     try:
         text = yield asked
@@ -194,7 +218,7 @@ def _event_time(event: dict[str, Any]) -> str:
 
 
 def _line(text: object, longest: int = 300) -> str:
-    line = " ".join(str(text or "").split())
+    line = redact(" ".join(str(text or "")[:_LONGEST_LINE].split()))
     return line if len(line) <= longest else f"{line[: longest - 1]}…"
 
 

@@ -9,9 +9,9 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from airflow_rollback_provider.compat import BaseTrigger, TriggerEvent
-from airflow_rollback_provider.domain.pods import PodsOutcome
+from airflow_rollback_provider.domain.pods_report import PodsOutcome, broken_off
 from airflow_rollback_provider.domain.steadiness import Steadiness
-from airflow_rollback_provider.hooks.cluster import AsyncCluster
+from airflow_rollback_provider.hooks.cluster import AsyncCluster, Surroundings
 from airflow_rollback_provider.platforms.cluster import Release, wait_until_ready
 
 
@@ -20,6 +20,7 @@ class PodsTrigger(BaseTrigger):
 
     :param kubernetes_conn_id: Airflow connection to the cluster.
     :param inside: whether that is the cluster which Airflow runs in.
+    :param by_chance: whether nobody made that connection.
     :param release: what to look at, as :meth:`Release.to_dict` writes it.
     :param steady: how long it must have been ready, in seconds.
     :param poll_interval: longest time between two looks, in seconds.
@@ -34,6 +35,7 @@ class PodsTrigger(BaseTrigger):
         steady: float,
         poll_interval: float,
         deadline: float,
+        by_chance: bool = False,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow's
         self.kubernetes_conn_id = kubernetes_conn_id
@@ -42,6 +44,7 @@ class PodsTrigger(BaseTrigger):
         self.steady = steady
         self.poll_interval = poll_interval
         self.deadline = deadline
+        self.by_chance = by_chance
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return what the database keeps, in plain text."""
@@ -52,6 +55,7 @@ class PodsTrigger(BaseTrigger):
             "steady": self.steady,
             "poll_interval": self.poll_interval,
             "deadline": self.deadline,
+            "by_chance": self.by_chance,
         }
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
@@ -61,11 +65,12 @@ class PodsTrigger(BaseTrigger):
             outcome = await self._wait()
         except Exception as error:
             self.log.exception("Looking at release %s broke off.", self.release["name"])
-            outcome = PodsOutcome(ready=False, report=None, problem=f"{type(error).__name__}: {error}")
+            outcome = broken_off(error)
         yield TriggerEvent(outcome.to_dict())  # type: ignore[no-untyped-call]  # Airflow's
 
     async def _wait(self) -> PodsOutcome:
         waits = Steadiness(self.deadline, self.steady, self.poll_interval, random.random)  # noqa: S311 - jitter
         release = Release.from_dict(self.release)
-        async with AsyncCluster(self.kubernetes_conn_id, inside=self.inside) as cluster:
+        surroundings = Surroundings(self.inside, self.by_chance)
+        async with AsyncCluster(self.kubernetes_conn_id, surroundings) as cluster:
             return await cluster.run(wait_until_ready(release, waits, time.time, self.log.info))

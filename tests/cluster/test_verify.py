@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,18 @@ from airflow_rollback_provider.domain import errors
 from airflow_rollback_provider.operators.verify import VerifyPodsOperator
 from tests.cluster.kubelet import Kubelet
 from tests.support.kube import Kube, Namespace
-from tests.support.pods import NEW, OLD, RELEASE, pod, waiting, workload
+from tests.support.pods import (
+    NEW,
+    OLD,
+    RELEASE,
+    REPOSITORY,
+    RUNNING,
+    container_status,
+    migrations,
+    pod,
+    waiting,
+    workload,
+)
 from tests.support.task_run import TaskInstance, run
 
 pytestmark = [
@@ -126,6 +138,86 @@ def test_the_tail_of_the_log(verify: Any, namespace: Namespace) -> None:
     assert "tailLines=20" in asked
 
 
+SAID = ["no postgresql://airflow:s3cret@db/airflow", "sent Bearer 0123456789abcdef"]
+
+
+@pytest.fixture
+def kubelet(namespace: Namespace) -> Iterator[Kubelet]:
+    """A kubelet with a log that holds credentials."""
+    if namespace.kube.nobody is None:
+        pytest.skip("a cluster of KUBECONFIG does not reach a kubelet of this test")
+    with Kubelet(SAID) as kubelet:
+        kubelet.register(namespace.kube)
+        yield kubelet
+
+
+def test_no_credentials_of_others(
+    verify: Any, namespace: Namespace, kubelet: Kubelet, monkeypatch: pytest.MonkeyPatch, caplog: Any
+) -> None:
+    """What a program wrote into its log is told without them, also in the event that the database keeps."""
+    namespace.put_pod(pod(ready=False), nodeName=kubelet.name)
+    namespace.put_event(f"{RELEASE}-scheduler-0", "Unhealthy", "Get http://probe:s3cret@10.0.0.1/health: 500")
+    events: list[Any] = []
+    resume = VerifyPodsOperator.resume
+
+    def recorded(self: Any, context: Any, event: Any) -> Any:
+        events.append(event)
+        return resume(self, context, event)
+
+    monkeypatch.setattr(VerifyPodsOperator, "resume", recorded)
+    with pytest.raises(errors.PodsNotReady, match=r"(?s)http://\*\*\*@10.*postgresql://\*\*\*@db") as failure:
+        run(verify(timeout=0.5))
+    for kept in (str(failure.value), caplog.text, json.dumps(events)):
+        assert "s3cret" not in kept
+        assert "0123456789abcdef" not in kept
+
+
+def test_a_crash_loop_without_a_probe(verify: Any, namespace: Namespace, kubelet: Kubelet) -> None:
+    """It is ready at every look and never steady: what ended again and again is named, with its log."""
+    crashed = {"restartCount": 7, "lastState": {"terminated": {"exitCode": 1, "reason": "Error"}}}
+    namespace.put_pod(pod(status=crashed), nodeName=kubelet.name)
+    words = r"(?s)scheduler 1/1\.\nNOT-STEADY: all.*NOT-STEADY: scheduler: .*7 times\. It ended .*log: no"
+    with pytest.raises(errors.PodsNotReady, match=words):
+        run(verify(timeout=0.5, steady=60.0))
+    assert "previous=true" in kubelet.asked[-1]
+
+
+def test_pods_that_wait_for_the_migration(verify: Any, namespace: Namespace, kubelet: Kubelet) -> None:
+    """The init container that waits is named, and what became of the migration; each with its log."""
+    waits = "wait-for-airflow-migrations"
+    init = [container_status(waits, NEW, RUNNING, ready=False)]
+    spec = {"initContainers": [{"name": waits, "image": NEW}]}
+    namespace.put_pod(pod(state=waiting("PodInitializing"), init=init, spec=spec), nodeName=kubelet.name)
+    ended = {"terminated": {"exitCode": 1, "reason": "Error"}}
+    namespace.put_pod(migrations(state=ended, phase="Failed"), nodeName=kubelet.name)
+    words = rf"(?s)CRASHED: run-airflow-migrations: .*ended with 1.*log: no.*INIT-RUNNING: .*{waits}.*log: no"
+    with pytest.raises(errors.PodsNotReady, match=words):
+        run(verify(timeout=0.5))
+    assert f"scheduler-0/{waits}" in kubelet.asked[-1]
+    assert "previous=true" not in kubelet.asked[-1]
+
+
+def test_more_pods_than_come_at_once(
+    verify: Any, namespace: Namespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The list comes in pieces, and all of them count."""
+    monkeypatch.setattr("airflow_rollback_provider.hooks.cluster._MOST_AT_ONCE", 2)
+    for number in range(5):
+        namespace.put_pod(pod("worker", name=f"worker-{number}"))
+    namespace.put_pod(pod())
+    assert run(verify())["components"] == {"scheduler": "1/1", "worker": "5/5"}
+
+
+def test_a_pod_that_is_pinned_by_its_digest(verify: Any, namespace: Namespace) -> None:
+    """A tag shows what was pulled for it in the status alone."""
+    pinned = f"{NEW}@sha256:{'a' * 64}"
+    namespace.put_pod(pod(status={"imageID": f"{REPOSITORY}@sha256:{'a' * 64}"}))
+    assert run(verify(image=pinned))["ready"]
+    namespace.set_status(pod(status={"imageID": f"{REPOSITORY}@sha256:{'b' * 64}"}))
+    with pytest.raises(errors.PodsNotReady, match="OLD-IMAGE"):
+        run(verify(image=pinned, timeout=0.5))
+
+
 def test_a_log_that_cannot_be_read(verify: Any, namespace: Namespace) -> None:
     """Its node is gone: it is said so, and the finding stays."""
     if namespace.kube.nobody is None:
@@ -138,12 +230,15 @@ def test_a_log_that_cannot_be_read(verify: Any, namespace: Namespace) -> None:
 
 
 def test_a_component_that_is_missing(verify: Any, namespace: Namespace) -> None:
-    """No pod, and a workload that should have made one; or nothing at all."""
+    """No pod, and a workload that should have made one or is to make none; or nothing at all."""
     namespace.put_pod(pod())
     namespace.put_workload(workload())
     namespace.put_workload(workload("triggerer"))
     with pytest.raises(errors.PodsNotReady, match=r"TOO-FEW-PODS: triggerer: 0 of 1"):
         run(verify(timeout=0.5))
+    namespace.put_workload(workload("webserver", replicas=0))
+    with pytest.raises(errors.PodsNotReady, match=r"TOO-FEW-PODS: webserver: 0 of 1.*has 0 replicas"):
+        run(verify(timeout=0.5, components=["webserver"]))
     with pytest.raises(errors.PodsNotReady, match="NO-COMPONENT: dag-processor"):
         run(verify(timeout=0.5, components=["dag-processor"]))
 
@@ -168,8 +263,56 @@ def nobody(kube: Kube, namespace: Namespace, monkeypatch: pytest.MonkeyPatch) ->
 
 def test_a_user_who_may_do_nothing(verify: Any, namespace: Namespace, nobody: None) -> None:
     """What is missing is named, in the end as an error that is not waited out."""
-    with pytest.raises(errors.RollbackError, match=r"(?s)refused reading pods.*HTTP 403.*Bind a Role"):
+    with pytest.raises(
+        errors.AccessDenied, match=r"(?s)refused reading pods.*HTTP 403.*Bind a Role"
+    ) as failure:
         run(verify())
+    assert isinstance(failure.value, AirflowFailException)
+
+
+@pytest.fixture(params=["missing", "empty"])
+def by_chance(
+    request: pytest.FixtureRequest, kube: Kube, namespace: Namespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody made the connection, or Airflow did so by itself; its surroundings lead to a cluster."""
+    if kube.nobody is None:
+        pytest.skip("a cluster of KUBECONFIG has no user of these tests")
+    monkeypatch.delenv("AIRFLOW_CONN_KUBERNETES_DEFAULT")
+    if request.param == "empty":
+        monkeypatch.setenv("AIRFLOW_CONN_KUBERNETES_DEFAULT", json.dumps({"conn_type": "kubernetes"}))
+    for client in ("kubernetes", "kubernetes_asyncio"):
+        place = f"{client}.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION"
+        monkeypatch.setattr(place, kube.nobody)
+
+
+@pytest.mark.parametrize("skips", [True, False])
+def test_rights_that_nobody_asked_for(verify: Any, by_chance: None, skips: bool) -> None:
+    """Where nobody made a connection, a refusal means that there is no way to a cluster."""
+    kind = AirflowSkipException if skips else errors.NoClusterAccess
+    words = r"(?s)no way to a Kubernetes cluster: nobody filled in.*HTTP 403.*Bind a Role"
+    with pytest.raises(kind, match=words):
+        run(verify(skip_without_access=skips))
+
+
+def test_rights_that_happen_to_be_enough(verify: Any, namespace: Namespace, by_chance: None) -> None:
+    """Then the pods are looked at as with a connection."""
+    allow(namespace, {"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]})
+    namespace.put_pod(pod())
+    assert run(verify())["ready"]
+
+
+def test_rights_that_are_taken_away(verify: Any, namespace: Namespace, by_chance: None) -> None:
+    """What was allowed at first is an error later."""
+    allow(namespace, {"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]})
+    namespace.put_pod(pod(ready=False))
+    path = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace.name}/rolebindings/some"
+    thread = threading.Timer(2.0, namespace.kube.call, ("DELETE", path))
+    thread.start()
+    try:
+        with pytest.raises(errors.AccessDenied, match="refused reading pods"):
+            run(verify())
+    finally:
+        thread.join()
 
 
 def test_a_user_who_may_list_pods_alone(verify: Any, namespace: Namespace, nobody: None) -> None:

@@ -10,10 +10,30 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_rollback_provider.domain.images import ImageReference
-from airflow_rollback_provider.domain.pods import PodsOutcome, PodsReport, judge_release
-from tests.support.pods import NEW, OLD, RUNNING, container_status, pod, waiting, workload
+from airflow_rollback_provider.domain.errors import (
+    AccessDenied,
+    BadInput,
+    NoClusterAccess,
+    PermissionMissing,
+    PlatformFailed,
+    RollbackError,
+)
+from airflow_rollback_provider.domain.pods import judge_migrations, judge_release
+from airflow_rollback_provider.domain.pods_report import PodsOutcome, PodsReport, broken_off
+from tests.support.pods import (
+    NEW,
+    OLD,
+    REPOSITORY,
+    RUNNING,
+    container_status,
+    migrations,
+    pod,
+    waiting,
+    workload,
+)
 
+PINNED = f"{NEW}@sha256:aaa"
+PULLED, OTHER = ({"imageID": f"{REPOSITORY}@sha256:{digest}"} for digest in ("aaa", "bbb"))
 GONE = {"deletionTimestamp": "2026-11-23T12:00:00Z"}
 UNSCHEDULED = [
     {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/3 nodes: no memory."}
@@ -43,6 +63,11 @@ READY = [
     ([pod()], {"workloads": [workload()]}),
     ([pod()], {"workloads": [workload(), workload("worker", replicas=0)]}),
     ([pod()], {"workloads": [workload(replicas=None)]}),
+    ([pod(image=PINNED)], {"image": PINNED, "workloads": [workload(image=PINNED)]}),
+    ([pod(status=PULLED)], {"image": PINNED, "workloads": [workload(), workload("worker", replicas=0)]}),
+    ([pod(), pod("flower")], {}),
+    ([pod(), pod("flower", "mher/flower:2", ready=False)], {"workloads": [workload()]}),
+    ([pod()], {"workloads": [workload(), workload("flower", "mher/flower:2")]}),
 ]
 
 
@@ -70,6 +95,22 @@ NOT_READY = [
     ("TOO-FEW-PODS", "0 of 1", [pod("triggerer")], {"workloads": [workload(), workload("triggerer")]}),
     ("TOO-FEW-PODS", "1 of 3", [pod()], {"workloads": [workload(replicas=3)]}),
     ("OLD-IMAGE", "makes pods with", [pod()], {"workloads": [workload(), workload("worker", OLD, 0)]}),
+    ("OLD-IMAGE", "sha256:bbb), not", [pod(status=OTHER)], {"image": PINNED}),
+    ("OLD-IMAGE", "no digest", [pod()], {"image": PINNED}),
+    ("OLD-IMAGE", "release-41, not", [pod(image=OLD, status=OTHER, ready=False)], {"image": PINNED}),
+    ("OLD-IMAGE", "makes", [pod(status=PULLED)], {"image": PINNED, "workloads": [workload(image=OLD)]}),
+    ("STARTING", "Container", [pod(state=waiting("ContainerCreating"))], {"image": PINNED}),
+    ("TOO-FEW-PODS", "has 0 replicas", [], {"workloads": [workload(replicas=0)]}),
+    (
+        "TOO-FEW-PODS",
+        "0 of 1",
+        [pod()],
+        {"workloads": [workload(), workload("triggerer", replicas=0)], "required": ["triggerer"]},
+    ),
+    ("OLD-IMAGE", "release-41", [pod(), pod("flower", OLD)], {}),
+    ("NOT-READY", "flower", [pod(), pod("flower", ready=False)], {"image": None}),
+    ("NO-COMPONENT", "flower", [pod()], {"required": ["flower"]}),
+    ("OLD-IMAGE", "mher/flower", [pod(), pod("flower", "mher/flower:2")], {"required": ["flower"]}),
 ]
 
 
@@ -90,6 +131,72 @@ def test_the_gravest_trouble_of_a_pod_is_told() -> None:
     assert (finding.code, finding.container) == ("IMAGE-PULL", "wait-for-migrations")
 
 
+WAITS = "wait-for-airflow-migrations"
+INITIALIZING = waiting("PodInitializing")
+
+
+def test_an_init_container_that_does_not_end() -> None:
+    """It is named, and not the container that waits for it."""
+    init = [
+        container_status("first", NEW, {"terminated": {"exitCode": 0}}),
+        container_status(WAITS, NEW, RUNNING, ready=False),
+    ]
+    (finding,) = judged(pod(state=INITIALIZING, init=init)).findings
+    assert (finding.code, finding.container) == ("INIT-RUNNING", WAITS)
+    assert "has not ended" in finding.message
+    assert "Restarted" not in finding.message
+
+
+def test_an_init_container_that_is_tried_again_and_again() -> None:
+    """While it runs once more, how often and how it ended before is told."""
+    failed = {"restartCount": 4, "lastState": {"terminated": {"exitCode": 1, "reason": "Error"}}}
+    (finding,) = judged(
+        pod(state=INITIALIZING, init=[container_status(WAITS, NEW, RUNNING, **failed)])
+    ).findings
+    assert finding.code == "INIT-RUNNING"
+    assert "Restarted 4 times. It ended with 1 (Error)" in finding.message
+
+
+def test_a_sidecar_among_the_init_containers_is_to_run() -> None:
+    """It never ends; only while it has not started does it hold the others up."""
+    spec = {"initContainers": [{"name": "proxy", "restartPolicy": "Always"}]}
+    started = [container_status("proxy", "proxy:1", RUNNING, started=True)]
+    (finding,) = judged(pod(ready=False, init=started, spec=spec)).findings
+    assert (finding.code, finding.container) == ("NOT-READY", "scheduler")
+    held_up = [container_status("proxy", "proxy:1", RUNNING, started=False)]
+    (finding,) = judged(pod(state=INITIALIZING, init=held_up, spec=spec)).findings
+    assert (finding.code, finding.container) == ("INIT-RUNNING", "proxy")
+
+
+@pytest.mark.parametrize(
+    ("pods", "code"),
+    [
+        ([], None),
+        ([migrations()], None),
+        ([migrations(phase="Succeeded")], None),
+        ([migrations(state={"terminated": {"exitCode": 1}}, phase="Failed")], "CRASHED"),
+        ([migrations(state=waiting("CrashLoopBackOff"))], "CRASH-LOOP"),
+        ([migrations(state=waiting("ImagePullBackOff"))], "IMAGE-PULL"),
+        ([migrations(state=waiting("ContainerCreating"))], None),
+        ([migrations(state={"terminated": {"exitCode": 1}}), migrations(phase="Succeeded", age=0)], None),
+        ([migrations(age=0, state=waiting("CrashLoopBackOff")), migrations()], "CRASH-LOOP"),
+    ],
+    ids=range(9),
+)
+def test_migrations(pods: list[dict[str, Any]], code: str | None) -> None:
+    """The newest pod of the Job tells whether the migration of the database failed."""
+    finding = judge_migrations(pods)
+    assert (finding.code if finding else None) == code
+    assert finding is None or finding.component == "run-airflow-migrations"
+
+
+def test_kubernetes_words_without_credentials() -> None:
+    """A termination message may be the tail of a log."""
+    ended = {"terminated": {"exitCode": 1, "message": "no postgresql://u:s3cret@db/airflow"}}
+    (finding,) = judged(pod(state=ended)).findings
+    assert "postgresql://***@db" in finding.message
+
+
 def test_why_a_workload_cannot_make_its_pods() -> None:
     """Nobody sees it at the pods, because there are none."""
     full = {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": "exceeded quota"}
@@ -108,28 +215,13 @@ def test_a_rollout_that_is_stuck() -> None:
 
 def test_restarts_are_counted() -> None:
     """To see a component that crashes again and again while it is ready."""
-    assert judged(pod(status={"restartCount": 3}), pod("worker", status={"restartCount": 2})).restarts == 5
-
-
-@pytest.mark.parametrize(
-    ("wanted", "image", "met"),
-    [
-        ("r/a:1", "r/a:1", True),
-        ("r/a:1", "r/a:1@sha256:abc", True),
-        ("r/a:1@sha256:abc", "r/a:1", True),
-        ("r/a:1", "r/b:1", False),
-        ("r/a:1", "r/a:2", False),
-        ("r:5000/a:1", "r:5000/a:1", True),
-        ("r:5000/a", "r:5000/a:latest", True),
-        ("1", "r/a:1", True),
-        ("release-42", "r:5000/a:release-42", True),
-        ("docker.io/apache/airflow:3", "apache/airflow:3", True),
-        ("airflow:3", "docker.io/library/airflow:3", True),
-    ],
-)
-def test_images(wanted: str, image: str, met: bool) -> None:
-    """Compared by repository and tag, by the tag alone where no more is known."""
-    assert ImageReference.read(wanted).is_met_by(image) is met
+    last = {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}
+    restarted = pod(status={"restartCount": 3, "lastState": last})
+    report = judged(restarted, pod("worker", status={"restartCount": 2}), pod("triggerer"))
+    assert report.restarts == 5
+    one = report.restarted[0]
+    assert (one.component, one.pod, one.container) == ("scheduler", "orders-scheduler-0", "scheduler")
+    assert "OOMKilled" in one.ended
 
 
 STATES = st.sampled_from([
@@ -180,3 +272,33 @@ def test_empty_objects_break_nothing(image: str | None) -> None:
     bare = {"metadata": {"name": "p", "labels": {"component": "scheduler"}}}
     assert not judge_release(image, [bare], [bare]).ready
     assert not judge_release(image, [{"metadata": {"name": "p"}}], []).ready
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (PermissionMissing("no"), AccessDenied),
+        (NoClusterAccess("no"), NoClusterAccess),
+        (BadInput("no"), BadInput),
+        (PlatformFailed("no"), None),
+        (KeyError("no"), None),
+    ],
+)
+def test_a_wait_that_broke_off(error: Exception, kind: type[RollbackError] | None) -> None:
+    """What no retry can cure keeps its kind on the way through the database."""
+    outcome = PodsOutcome.from_dict(json.loads(json.dumps(broken_off(error).to_dict())))
+    refusal = outcome.refused()
+    assert type(refusal) is (kind or type(None))
+    assert "no" in str(outcome.problem)
+    assert refusal is None or (str(refusal) == "no" and not refusal.retryable)
+
+
+def test_an_event_of_an_earlier_version() -> None:
+    """It is read as what it was: something that a retry may cure."""
+    outcome = PodsOutcome.from_dict({"ready": False, "report": None, "problem": "away"})
+    assert (outcome.problem, outcome.refused()) == ("away", None)
+
+
+def test_no_credentials_in_why_a_wait_broke_off() -> None:
+    """It is kept in Airflow's database."""
+    assert "s3cret" not in json.dumps(broken_off(OSError("http://u:s3cret@proxy:3128 is away")).to_dict())

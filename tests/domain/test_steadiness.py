@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_rollback_provider.domain.errors import BadInput, PlatformUnreachable
-from airflow_rollback_provider.domain.pods import Finding, PodsReport
+from airflow_rollback_provider.domain.pods_report import Finding, PodsReport, Restarts
 from airflow_rollback_provider.domain.steadiness import Steadiness
 
 READY = PodsReport((("scheduler", "1/1"),), ())
@@ -22,7 +22,8 @@ def waits() -> Steadiness:
 
 def restarted(times: int) -> PodsReport:
     """A release that is ready, with so many restarts behind it."""
-    return PodsReport(READY.components, (), times)
+    restarts = (Restarts("scheduler", "p", "scheduler", times, "It ended with 1 (Error)"),)
+    return PodsReport(READY.components, (), restarts if times else ())
 
 
 def test_it_must_stay_ready() -> None:
@@ -88,3 +89,53 @@ def test_never_ready_too_early(looks: list[tuple[bool, int, float]]) -> None:
         last = times if good else 0
         result = wait.saw(report, now)
         assert (result is True) == (since is not None and now - since >= 30.0)
+
+
+def told(wait: Steadiness, report: PodsReport, now: float) -> list[str]:
+    """What is said of a release that was ready and not steady when the time was up."""
+    assert wait.saw(report, now) is False
+    return [str(finding) for finding in wait.explain(report, now).findings]
+
+
+def test_why_it_is_not_steady() -> None:
+    """What was restarted during the wait is named, with how it ended; what was so before is not."""
+    wait = waits()
+    old = Restarts("worker", "w", "worker", 9, "")
+    for now, times in ((0.0, 2), (500.0, 4)):
+        wait.saw(PodsReport(READY.components, (), (old, *restarted(times).restarted)), now)
+    report = PodsReport(READY.components, (), (old, *restarted(5).restarted))
+    first, second = told(wait, report, 1000.0)
+    assert first == "NOT-STEADY: all components: ready for 0 s, which has to be 30 s"
+    assert second == (
+        "NOT-STEADY: scheduler: p/scheduler was restarted 5 times, 3 of them during the wait. "
+        "It ended with 1 (Error)"
+    )
+
+
+def test_what_was_restarted_earlier_is_told_where_nothing_else_is_known() -> None:
+    """It may crash again before it is steady."""
+    wait = waits()
+    wait.saw(STUCK, 0.0)
+    other = waits()
+    other.saw(restarted(3), 0.0)
+    other.saw(STUCK, 980.0)
+    other.saw(restarted(3), 990.0)
+    first, second = told(other, restarted(3), 1000.0)
+    assert "ready for 10 s" in first
+    assert "p/scheduler was restarted 3 times. It ended" in second
+    assert "3 of them" in told(wait, restarted(3), 1000.0)[1]
+
+
+def test_ready_too_late() -> None:
+    """Without any restart, that is all there is to say."""
+    wait = waits()
+    wait.saw(STUCK, 980.0)
+    wait.saw(READY, 990.0)
+    assert told(wait, READY, 1000.0) == ["NOT-STEADY: all components: ready for 10 s, which has to be 30 s"]
+
+
+def test_what_is_not_ready_explains_itself() -> None:
+    """Nothing is added."""
+    wait = waits()
+    wait.saw(STUCK, 1000.0)
+    assert wait.explain(STUCK, 1000.0) is STUCK

@@ -77,6 +77,16 @@ def pod(
     }
 
 
+def migrations(age: int = 1, **more: Any) -> dict[str, Any]:
+    """A pod of the Job that migrates Airflow's database.
+
+    :param age: how many hours ago it was made.
+    """
+    name = "run-airflow-migrations"
+    made = {"creationTimestamp": f"2026-11-23T{12 - age:02}:00:00Z"}
+    return pod(name, name=f"{RELEASE}-{name}-{age}", metadata=made, **more)
+
+
 def workload(
     component: str = "scheduler", image: str = NEW, replicas: int | None = 1, **status: Any
 ) -> dict[str, Any]:
