@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from airflow_rollback_provider.airflow_api.errors import error_of, malformed
-from airflow_rollback_provider.domain.errors import PlatformFailed, TooMuchToRead
+from airflow_rollback_provider.domain.errors import PlatformFailed, RollbackError, TooMuchToRead
 from airflow_rollback_provider.platforms.base import Request, Response
 from airflow_rollback_provider.platforms.secret import Secret
 
@@ -57,7 +57,7 @@ class Api:
         self._session: Secret | None = None
 
     def version(self) -> Generator[Request, Response, ApiVersion]:
-        """Find out what answers there, once."""
+        """Find out what answers there, once, and anew after a page was missing."""
         if self._version is None:
             self._version = yield from self._find_version()
         return self._version
@@ -134,7 +134,7 @@ class Api:
             header = yield from self._header()
             response = yield self._request(operation, method, url, body, header)
         if not 200 <= response.status < 300:
-            raise error_of(response, operation, self._settings)
+            raise self._error(operation, response)
         return response
 
     def _header(self) -> Generator[Request, Response, str]:
@@ -152,12 +152,21 @@ class Api:
         body = {"username": settings.login, "password": settings.secret.reveal()}
         response = yield self._request("log in", "POST", f"{settings.base}/auth/token", body, None)
         if not 200 <= response.status < 300:
-            raise error_of(response, "log in", settings)
+            raise self._error("log in", response)
         answer = self._json("log in", response)
         token = answer.get("access_token") if isinstance(answer, Mapping) else None
         if not isinstance(token, str) or not token:
             raise malformed("log in", settings, "has no token")
         return Secret(token)
+
+    def _error(self, operation: str, response: Response) -> RollbackError:
+        """Describe a failure. Where a page is missing, an Airflow with the other API may have taken over.
+
+        So the next question, not this one, finds out anew what answers: its path may be another one there.
+        """
+        if response.status in _NOT_THERE:
+            self._version = self._session = None
+        return error_of(response, operation, self._settings)
 
     def _find_version(self) -> Generator[Request, Response, ApiVersion]:
         settings = self._settings

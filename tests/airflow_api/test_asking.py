@@ -12,6 +12,7 @@ from airflow_rollback_provider.airflow_api import asking
 from airflow_rollback_provider.domain.errors import (
     MalformedAnswer,
     PermissionMissing,
+    PlatformError,
     PlatformFailed,
     PlatformUnreachable,
     RateLimited,
@@ -111,6 +112,46 @@ def test_failures(airflow: FakeAirflow, status: int, kind: type[RollbackError], 
         talker.run(talker.api.components())
     assert len(airflow.requests) - before == tries
     assert TOKEN not in str(caught.value)
+
+
+@pytest.mark.parametrize("after", ["3.3.2", "2.11.2"])
+def test_another_version_takes_over(airflow: FakeAirflow, after: str) -> None:
+    """Once a page was missing, the next question finds out anew what answers and logs in there."""
+    talker = Talker(of_fake(airflow))
+    airflow.add_dag("a")
+    assert talker.run(talker.api.dags())
+    if airflow.version == after:
+        airflow.faults.append(405)
+    airflow.change_to(after)
+    airflow.session = ""
+    with pytest.raises(PlatformError):
+        talker.run(talker.api.dags())
+    asked = len(airflow.requests)
+    assert [dag.dag_id for dag in talker.run(talker.api.dags())] == ["a"]
+    assert talker.run(talker.api.version()).airflow == after
+    assert airflow.requests[asked] == "GET /api/v2/version"
+    assert talker.pauses == []
+
+
+def test_a_session_that_ends_as_another_version_takes_over() -> None:
+    """Where nobody can log in any more, the next question finds out anew as well."""
+    with serving(FakeAirflow()) as airflow:
+        talker = Talker(of_fake(airflow))
+        talker.run(talker.api.version())
+        airflow.change_to("2.11.2")
+        with pytest.raises(PlatformFailed, match="'log in'"):
+            talker.run(talker.api.dags())
+        assert talker.run(talker.api.dags()) == ()
+
+
+def test_what_stays_missing_is_not_asked_for_again_and_again(airflow: FakeAirflow) -> None:
+    """A question fails after one request, and finding out what answers takes few."""
+    talker = Talker(of_fake(airflow))
+    for _ in range(3):
+        before = len(airflow.requests)
+        with pytest.raises(PlatformFailed, match="HTTP 404"):
+            talker.run(talker.api.set_paused("gone", True))
+        assert len(airflow.requests) - before == 3  # version twice, or version and login
 
 
 def test_an_outage_that_passes(airflow: FakeAirflow) -> None:

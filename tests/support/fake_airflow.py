@@ -123,6 +123,14 @@ class FakeAirflow:
         """The Dags that are paused."""
         return {dag["dag_id"] for dag in self.dags if dag["is_paused"]}
 
+    def change_to(self, version: str) -> None:
+        """Let another version take over with the same Dags."""
+        dags, self.dags, self.version = self.dags, [], version
+        for dag in dags:
+            known = ("is_paused", "timetable_description")
+            file = dag["fileloc"].removeprefix("/dags/")
+            self.add_dag(dag["dag_id"], file, **{name: dag[name] for name in known})
+
     # -- answers ---------------------------------------------------------------------------------------
 
     def answer(self, method: str, url: str, header: str, body: Any) -> tuple[int, Any]:
