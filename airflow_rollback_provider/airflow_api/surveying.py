@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from airflow_rollback_provider.domain.dag_source import needs_airflow_3
-from airflow_rollback_provider.domain.draining import Steps, next_steps
-from airflow_rollback_provider.domain.errors import PermissionMissing
+from airflow_rollback_provider.domain.draining import DrainOrder, Held, Steps, next_steps
+from airflow_rollback_provider.domain.errors import DeploymentNotAtRest, PermissionMissing
 from airflow_rollback_provider.domain.work import Work, sort_tasks, states_to_ask_for
 
 if TYPE_CHECKING:
@@ -68,16 +68,16 @@ def inspect_work(api: AirflowApi, *, sources: bool) -> Conversation[Work]:
     return replace(work, files_of_airflow_3=found, files_not_read=left)
 
 
-def quieten(
-    api: AirflowApi, ours: Collection[str], own: TaskKey | None = None
-) -> Conversation[tuple[Work, Steps]]:
+def quieten(api: AirflowApi, order: DrainOrder, held: Held | None) -> Conversation[tuple[Work, Steps]]:
     """Look once, and pause what can be paused by now.
 
-    :param ours: Dags that may be paused: those that were not before.
-    :param own: the task that asks.
+    :param order: the Dags that may be paused, and the task that asks.
+    :param held: what is remembered a moment before.
     :return: what goes on, and what was done.
+    :raises DeploymentNotAtRest: as :func:`still_ours`.
     """
-    work = yield from read_work(api, own)
+    ours = yield from still_ours(api, order, held)
+    work = yield from read_work(api, order.own)
     dags = (yield from api.dags()) if ours else ()
     steps = next_steps(dags, work, ours)
     for dag_id in steps.unpause:
@@ -96,12 +96,36 @@ def pausable(api: AirflowApi, spared: Collection[str]) -> Conversation[tuple[str
     return tuple(dag.dag_id for dag in dags if _starts_by_itself(dag) and dag.dag_id not in spared)
 
 
-def pause_all(api: AirflowApi, ours: Collection[str]) -> Conversation[None]:
-    """Pause Dags at once, whatever goes on in them."""
+def pause_all(api: AirflowApi, order: DrainOrder, held: Held | None) -> Conversation[None]:
+    """Pause Dags at once, whatever goes on in them.
+
+    :raises DeploymentNotAtRest: as :func:`still_ours`.
+    """
+    ours = yield from still_ours(api, order, held)
     dags = (yield from api.dags()) if ours else ()
     for dag in dags:
         if dag.dag_id in ours and not dag.paused:
             yield from api.set_paused(dag.dag_id, True)
+
+
+def still_ours(api: AirflowApi, order: DrainOrder, held: Held | None) -> Conversation[tuple[str, ...]]:
+    """Read which Dags of an order may still be paused: those that are remembered for its run.
+
+    A run that holds none any more may have paused some just now, too late for whoever let them run again.
+    So those run again that nobody else holds.
+
+    :param held: what is remembered now.
+    :raises DeploymentNotAtRest: when the run holds none any more.
+    """
+    if order.may_pause(held):
+        return tuple(dag_id for dag_id in order.ours if held is not None and dag_id in held.dags)
+    kept = held.dags if held is not None and not held.restoring else ()
+    yield from restore(api, [dag_id for dag_id in order.ours if dag_id not in kept])
+    now = f"{held} has taken them over" if kept else "they were let run again meanwhile"
+    raise DeploymentNotAtRest(
+        f"The Dags of the Airflow at {api.address} are not this run's to pause any more: {now}. Nothing more "
+        "is paused. Clear this task to prepare the Deployment anew."
+    )
 
 
 def restore(api: AirflowApi, ours: Iterable[str]) -> Conversation[tuple[list[str], list[str]]]:

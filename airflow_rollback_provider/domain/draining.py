@@ -8,6 +8,7 @@ Dag with a task that waits runs on until that has ended.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,41 @@ from airflow_rollback_provider.domain.pace import Pace
 if TYPE_CHECKING:
     from airflow_rollback_provider.domain.runs import DagRow
     from airflow_rollback_provider.domain.work import Work
+
+
+VARIABLE = "rollback_paused_"
+"""Name of the Variable that holds :class:`Held`; the id of the connection follows."""
+
+
+@dataclass(frozen=True)
+class Held:
+    """What is remembered of the Dags of an Airflow that a preparation has paused, or is about to.
+
+    No Dag is paused that is not in it, so that it tells, whoever was killed, what has to run again.
+
+    :param run: Dag and run that hold them.
+    :param dags: the Dags, none of which was paused before.
+    :param restoring: whether they are being let run again: none may be paused any more.
+    """
+
+    run: tuple[str, str]
+    dags: tuple[str, ...] = ()
+    restoring: bool = False
+
+    def __str__(self) -> str:
+        dag_id, run_id = self.run
+        return f"run {run_id!r} of the Dag {dag_id!r}"
+
+    def to_json(self) -> str:
+        """Return what a Variable holds; :meth:`from_json` reads it back."""
+        return json.dumps({"run": self.run, "dags": self.dags, "restoring": self.restoring})
+
+    @classmethod
+    def from_json(cls, text: str) -> Held:
+        """Read what :meth:`to_json` wrote."""
+        values = json.loads(text)
+        dag_id, run_id = values["run"]
+        return cls((dag_id, run_id), tuple(values["dags"]), values["restoring"])
 
 
 @dataclass(frozen=True)
@@ -61,6 +97,13 @@ class DrainOrder:
     own: tuple[str, str, str]
     deadline: float
     poll_interval: float
+
+    def may_pause(self, held: Held | None) -> bool:
+        """Tell whether the run that asks still holds Dags; an order that pauses none needs none.
+
+        :param held: what is remembered now.
+        """
+        return not self.ours or (held is not None and held.run == self.own[:2] and not held.restoring)
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON-ready values; :meth:`from_dict` reads them back."""

@@ -2,28 +2,31 @@
 """Which Dags of a Deployment were paused by us, remembered where no task's end can reach it.
 
 It is written before the first Dag is paused and deleted after the last one runs again. So whatever is killed
-in between, the next try, the task that restores, or another run of either knows what to restore. A Dag that
-was paused before is never in it.
+in between, the next try, the task that restores, or another run knows what to restore. It belongs to one run
+at a time; another may have it once that has ended. A Dag that was paused before is never in it.
 """
 
 from __future__ import annotations
 
-import json
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow_rollback_provider.compat import Variable
+from airflow_rollback_provider.domain.draining import VARIABLE, Held
 
-_PREFIX = "rollback_paused_"
+if TYPE_CHECKING:
+    from airflow_rollback_provider.compat import Context
+
 _DESCRIPTION = "Dags that were paused before a rollback; deleted when they run again."
+_GOING_ON = ["queued", "running"]
 
 
 class Paused(Protocol):
     """Remembers paused Dags by the Airflow that they are in."""
 
-    def recall(self, airflow: str) -> tuple[str, ...]:
-        """Return the Dags that are paused, or about to be."""
+    def recall(self, airflow: str) -> Held | None:
+        """Return the Dags that are paused, or about to be, and who holds them."""
 
-    def keep(self, airflow: str, dag_ids: tuple[str, ...]) -> None:
+    def keep(self, airflow: str, held: Held) -> None:
         """Remember Dags, in the place of what was remembered."""
 
     def forget(self, airflow: str) -> None:
@@ -33,15 +36,36 @@ class Paused(Protocol):
 class PausedVariable:
     """Remembers paused Dags in Airflow Variables named ``rollback_paused_<connection id>``."""
 
-    def recall(self, airflow: str) -> tuple[str, ...]:
-        """Return the Dags that are paused, or about to be."""
-        text = Variable.get(_PREFIX + airflow, None)  # the default has another name on Airflow 2
-        return tuple(json.loads(text)) if text is not None else ()
+    def recall(self, airflow: str) -> Held | None:
+        """Return the Dags that are paused, or about to be, and who holds them."""
+        text = Variable.get(VARIABLE + airflow, None)  # the default has another name on Airflow 2
+        return Held.from_json(text) if text is not None else None
 
-    def keep(self, airflow: str, dag_ids: tuple[str, ...]) -> None:
+    def keep(self, airflow: str, held: Held) -> None:
         """Remember Dags, in the place of what was remembered."""
-        Variable.set(_PREFIX + airflow, json.dumps(dag_ids), description=_DESCRIPTION)
+        Variable.set(VARIABLE + airflow, held.to_json(), description=_DESCRIPTION)
 
     def forget(self, airflow: str) -> None:
         """Remember nothing any more."""
-        Variable.delete(_PREFIX + airflow)
+        Variable.delete(VARIABLE + airflow)
+
+
+def run_of(context: Context) -> tuple[str, str]:
+    """Return Dag and run of the task that asks."""
+    ti = context["ti"]
+    return ti.dag_id, ti.run_id
+
+
+def is_of_others(held: Held, context: Context) -> bool:
+    """Tell whether another run holds Dags that has not ended. One that was deleted has."""
+    return held.run != run_of(context) and _goes_on(held.run, context)
+
+
+def _goes_on(run: tuple[str, str], context: Context) -> bool:
+    dag_id, run_id = run
+    ti: Any = context["ti"]
+    if hasattr(ti, "get_dr_count"):  # Airflow 3, where a task cannot read the database
+        return bool(ti.get_dr_count(dag_id=dag_id, run_ids=[run_id], states=_GOING_ON))
+    kind: Any = type(context["dag_run"])
+    found = kind.find(dag_id=dag_id, run_id=run_id)
+    return any(other.state in _GOING_ON for other in found)

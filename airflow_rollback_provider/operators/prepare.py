@@ -5,21 +5,29 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow_rollback_provider.airflow_api.surveying import pausable, pause_all, quieten, read_work, restore
+from airflow_rollback_provider.airflow_api.surveying import (
+    pausable,
+    pause_all,
+    quieten,
+    read_work,
+    restore,
+    still_ours,
+)
 from airflow_rollback_provider.compat import BaseOperator, conf
-from airflow_rollback_provider.domain.draining import Drain, DrainOrder, Rest
-from airflow_rollback_provider.domain.errors import DeploymentNotAtRest, RollbackError
+from airflow_rollback_provider.domain.draining import VARIABLE, Drain, DrainOrder, Held, Rest
+from airflow_rollback_provider.domain.errors import DeployInProgress, DeploymentNotAtRest, RollbackError
 from airflow_rollback_provider.domain.pace import Pace
 from airflow_rollback_provider.domain.summary import paragraph
 from airflow_rollback_provider.hooks.airflow_api import AirflowApiHook
 from airflow_rollback_provider.hooks.arguments import names
 from airflow_rollback_provider.hooks.failures import task_failures
-from airflow_rollback_provider.operators.paused import Paused, PausedVariable
+from airflow_rollback_provider.operators.paused import Paused, PausedVariable, is_of_others, run_of
 
 if TYPE_CHECKING:
     from airflow_rollback_provider.compat import Context
@@ -27,6 +35,11 @@ if TYPE_CHECKING:
 # The framework's own time-out of a deferral bypasses this operator: the trigger's deadline has to come first.
 _DEFERRAL_MARGIN = timedelta(minutes=5)
 _MOST_NAMES = 20
+# Longer than it takes another task to write what it remembers, or to end the request that it is sending.
+_MOMENT = 5.0
+
+Restored = tuple[list[str], list[str]]
+"""Dags that run again, and those that are gone."""
 
 
 class PrepareDeploymentOperator(BaseOperator):
@@ -52,7 +65,9 @@ class PrepareDeploymentOperator(BaseOperator):
         Default True.
     :param poll_interval: longest time between two looks, in seconds. Default 15.
     :param deferrable: wait in the triggerer. Default: ``[operators] default_deferrable``.
-    :raises DeploymentNotAtRest: when the time is up; the task's retries apply.
+    :raises DeploymentNotAtRest: when the time is up, or the Dags were let run again meanwhile; the task's
+        retries apply.
+    :raises DeployInProgress: when another run has Dags of this Airflow paused; the task's retries apply.
     :raises BadInput: when an argument or the connection cannot be used; no retry.
     :raises AccessDenied: when Airflow refuses the login or lets it not pause Dags; no retry.
     :raises PlatformError: when Airflow does not answer; the task's retries apply.
@@ -90,12 +105,12 @@ class PrepareDeploymentOperator(BaseOperator):
                 return self._without_waiting(hook, order)
             drain = Drain(order, random.random)  # noqa: S311 - spreads load, hides nothing
             rest = self._look(hook, order, drain) if self.deferrable else self._wait(hook, order, drain)
-            return self._finish(hook, order.ours, rest) if rest is not None else self._defer(order)
+            return self._finish(hook, order, rest) if rest is not None else self._defer(order)
 
     def resume(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
         """Take over from the triggerer."""
         with task_failures(), closing(AirflowApiHook(self.airflow_conn_id)) as hook:
-            return self._finish(hook, tuple(event["ours"]), Rest(**event["rest"]))
+            return self._finish(hook, DrainOrder.from_dict(event["order"]), Rest(**event["rest"]))
 
     def on_kill(self) -> None:
         """Say what a killed task leaves behind."""
@@ -110,25 +125,47 @@ class PrepareDeploymentOperator(BaseOperator):
     def _order(self, context: Context, hook: AirflowApiHook) -> DrainOrder:
         ti = context["ti"]
         return DrainOrder(
-            # This very Dag must run on, or nothing would ever be restored where it is in the same Airflow.
-            ours=self._to_pause(hook, ti.dag_id) if self.pause else (),
+            ours=self._to_pause(context, hook) if self.pause else (),
             own=(ti.dag_id, ti.run_id, ti.task_id),
             deadline=time.time() + _seconds(self.timeout),
             poll_interval=self.poll_interval,
         )
 
-    def _to_pause(self, hook: AirflowApiHook, own_dag: str) -> tuple[str, ...]:
+    def _to_pause(self, context: Context, hook: AirflowApiHook) -> tuple[str, ...]:
         """Choose the Dags and remember them, before any of them is paused."""
-        spared = {own_dag, *(names(self.keep_running, "keep_running") or ())}
-        earlier = self._memory().recall(self.airflow_conn_id)
-        ours = tuple(dict.fromkeys((*earlier, *hook.run(pausable(hook.api, spared)))))
-        if ours:
-            self._memory().keep(self.airflow_conn_id, ours)
+        # This very Dag must run on, or nothing would ever be restored where it is in the same Airflow.
+        spared = {context["ti"].dag_id, *(names(self.keep_running, "keep_running") or ())}
+        held = self._claim(context)
+        found = hook.run(pausable(hook.api, spared))
+        self._must_hold(held)
+        held = replace(held, dags=tuple(dict.fromkeys((*held.dags, *found))))
+        self._memory().keep(self.airflow_conn_id, held)
+        ours = tuple(dag_id for dag_id in held.dags if dag_id not in spared)
         self.log.info("Pausing %d Dag(s): %s", len(ours), ", ".join(ours) or "none")
         return ours
 
+    def _claim(self, context: Context) -> Held:
+        """Have this Airflow to this run alone, with what earlier tries and runs left paused in it."""
+        earlier = self._held()
+        if earlier is not None and is_of_others(earlier, context):
+            raise DeployInProgress(_in_use(self.airflow_conn_id, earlier))
+        held = Held(run_of(context), earlier.dags if earlier is not None else ())
+        self._memory().keep(self.airflow_conn_id, held)
+        if earlier is None or earlier.run != held.run:
+            # Whoever found it free at the same time has written as well by then; the last one has it.
+            time.sleep(_MOMENT)
+            self._must_hold(held)
+        return held
+
+    def _must_hold(self, held: Held) -> None:
+        if (now := self._held()) != held:
+            raise DeployInProgress(_in_use(self.airflow_conn_id, now))
+
+    def _held(self) -> Held | None:
+        return self._memory().recall(self.airflow_conn_id)
+
     def _without_waiting(self, hook: AirflowApiHook, order: DrainOrder) -> dict[str, Any]:
-        hook.run(pause_all(hook.api, order.ours))
+        self._pause_all(hook, order)
         work = hook.run(read_work(hook.api, order.own))
         self.log.info("%s", work)
         return _result(order.ours, Rest(work.drained, str(work), work.to_dict()))
@@ -142,7 +179,7 @@ class PrepareDeploymentOperator(BaseOperator):
 
     def _look(self, hook: AirflowApiHook, order: DrainOrder, drain: Drain) -> Rest | None:
         try:
-            work, steps = hook.run(quieten(hook.api, order.ours, order.own))
+            work, steps = hook.run(quieten(hook.api, order, self._held()))
         except RollbackError as error:
             self.log.warning("Could not look at the Deployment: %s", error)
             return drain.failed(error, time.time())
@@ -159,15 +196,25 @@ class PrepareDeploymentOperator(BaseOperator):
             timeout=remaining + _DEFERRAL_MARGIN,
         )
 
-    def _finish(self, hook: AirflowApiHook, ours: tuple[str, ...], rest: Rest) -> dict[str, Any]:
+    def _finish(self, hook: AirflowApiHook, order: DrainOrder, rest: Rest) -> dict[str, Any]:
         self.log.info("%s", rest.message)
         if not rest.drained and self.must_rest:
-            if ours:
-                hook.run(restore(hook.api, ours))
-                self._memory().forget(self.airflow_conn_id)
+            self._give_up(hook, order)
             raise DeploymentNotAtRest(f"{rest.message} What was paused runs again as before.")
-        hook.run(pause_all(hook.api, ours))  # those with a task that waits were running on
-        return _result(ours, rest)
+        self._pause_all(hook, order)  # those with a task that waits were running on
+        return _result(order.ours, rest)
+
+    def _give_up(self, hook: AirflowApiHook, order: DrainOrder) -> None:
+        held = self._held()
+        hook.run(still_ours(hook.api, order, held))
+        if self.pause and held is not None and held.run == order.own[:2]:
+            _let_run(
+                self._memory(), self.airflow_conn_id, held, lambda: hook.run(restore(hook.api, held.dags))
+            )
+
+    def _pause_all(self, hook: AirflowApiHook, order: DrainOrder) -> None:
+        hook.run(pause_all(hook.api, order, self._held()))
+        hook.run(still_ours(hook.api, order, self._held()))  # nobody let them run again meanwhile
 
 
 class RestoreDeploymentOperator(BaseOperator):
@@ -208,13 +255,14 @@ class RestoreDeploymentOperator(BaseOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Let the Dags run again; return which they are."""
         memory = self._memory()
+        held = memory.recall(self.airflow_conn_id)
+        if held is None or is_of_others(held, context):
+            self.log.info("No Dag was paused by this run.%s", f" {held} has some paused." if held else "")
+            return {"restored": [], "gone": [], "count": 0}
         with task_failures(), closing(AirflowApiHook(self.airflow_conn_id)) as hook:
-            ours = memory.recall(self.airflow_conn_id)
-            if not ours:
-                self.log.info("No Dag was paused by a preparation.")
-                return {"restored": [], "gone": [], "count": 0}
-            restored, gone = self._restore(hook, ours)
-            memory.forget(self.airflow_conn_id)
+            restored, gone = _let_run(
+                memory, self.airflow_conn_id, held, lambda: self._restore(hook, held.dags)
+            )
         self.log.info("%d Dag(s) run again: %s", len(restored), ", ".join(restored) or "none")
         if gone:
             self.log.warning("%d Dag(s) that were paused are gone: %s", len(gone), ", ".join(gone))
@@ -223,7 +271,7 @@ class RestoreDeploymentOperator(BaseOperator):
     def _memory(self) -> Paused:
         return PausedVariable()
 
-    def _restore(self, hook: AirflowApiHook, ours: tuple[str, ...]) -> tuple[list[str], list[str]]:
+    def _restore(self, hook: AirflowApiHook, ours: tuple[str, ...]) -> Restored:
         deadline = time.monotonic() + _seconds(self.timeout)
         pace = Pace(self.poll_interval, random.random)  # noqa: S311 - spreads load, hides nothing
         while True:
@@ -234,6 +282,36 @@ class RestoreDeploymentOperator(BaseOperator):
                     raise
                 self.log.warning("Could not let the Dags run again yet: %s", error)
             time.sleep(max(0.0, min(pace.delay(), deadline - time.monotonic())))
+
+
+def _let_run(memory: Paused, airflow: str, held: Held, look: Callable[[], Restored]) -> Restored:
+    """Let Dags run again, and then remember them no more.
+
+    A preparation that was not told to stop yet may be pausing at this very moment. It stops at its next look,
+    for that is told in what is remembered; what it paused until then is found by a second look here.
+
+    :param look: lets those of the Dags run again that are paused.
+    """
+    ending = replace(held, restoring=True)
+    memory.keep(airflow, ending)
+    restored, gone = look() if held.dags else ([], [])
+    if held.dags:
+        time.sleep(_MOMENT)
+        late, gone = look()
+        restored = list(dict.fromkeys([*restored, *late]))
+    if memory.recall(airflow) == ending:  # another run may have taken them over
+        memory.forget(airflow)
+    return restored, gone
+
+
+def _in_use(airflow: str, held: Held | None) -> str:
+    who = f"{held}, which has not ended" if held is not None else "a task that restored at the same time"
+    return (
+        f"The Airflow of the connection {airflow!r} is being prepared for a rollback by {who}. Nothing was "
+        "paused. Wait until that run has ended, or mark it as failed: its RestoreDeploymentOperator lets the "
+        "Dags run again, and where it has none the next preparation goes on with them. Which they are is in "
+        f"the Variable {VARIABLE + airflow}."
+    )
 
 
 def _result(ours: tuple[str, ...], rest: Rest) -> dict[str, Any]:

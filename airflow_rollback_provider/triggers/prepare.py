@@ -10,8 +10,8 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from airflow_rollback_provider.airflow_api.surveying import quieten
-from airflow_rollback_provider.compat import BaseTrigger, TriggerEvent
-from airflow_rollback_provider.domain.draining import Drain, DrainOrder, Rest
+from airflow_rollback_provider.compat import BaseTrigger, TriggerEvent, aget_variable
+from airflow_rollback_provider.domain.draining import VARIABLE, Drain, DrainOrder, Held, Rest
 from airflow_rollback_provider.domain.errors import RollbackError
 from airflow_rollback_provider.hooks.airflow_api import AirflowApiHook
 
@@ -19,7 +19,8 @@ from airflow_rollback_provider.hooks.airflow_api import AirflowApiHook
 class RestTrigger(BaseTrigger):
     """Look at a Deployment until it is at rest, pausing Dags as soon as nothing of theirs waits.
 
-    Pausing twice does no harm, so that any number of restarts does not either.
+    Pausing twice does no harm, so that any number of restarts does not either. One that is left over when
+    its Dags run again, or are another run's, stops before it pauses anything.
 
     :param airflow_conn_id: Airflow connection to the Airflow of the Deployment. The password stays there;
         nothing here is secret.
@@ -43,7 +44,7 @@ class RestTrigger(BaseTrigger):
         except Exception as error:
             self.log.exception("Waiting for the Deployment to come to rest broke off.")
             rest = Rest(False, f"Waiting broke off ({type(error).__name__}: {error}).")
-        event = {"rest": dict(vars(rest)), "ours": self.order["ours"]}
+        event = {"rest": dict(vars(rest)), "order": self.order}
         yield TriggerEvent(event)  # type: ignore[no-untyped-call]  # Airflow's
 
     async def _wait(self, order: DrainOrder) -> Rest:
@@ -58,9 +59,13 @@ class RestTrigger(BaseTrigger):
 
     async def _look(self, hook: AirflowApiHook, order: DrainOrder, drain: Drain) -> Rest | None:
         try:
-            work, steps = await hook.arun(quieten(hook.api, order.ours, order.own))
+            work, steps = await hook.arun(quieten(hook.api, order, await self._held()))
         except RollbackError as error:
             self.log.warning("Could not look at the Deployment: %s", error)
             return drain.failed(error, time.time())
         self.log.info("%s", work)
         return drain.saw(work, steps, time.time())
+
+    async def _held(self) -> Held | None:
+        text = await aget_variable(VARIABLE + self.airflow_conn_id)
+        return Held.from_json(text) if text is not None else None

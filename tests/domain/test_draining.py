@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
-from airflow_rollback_provider.domain.draining import Drain, DrainOrder, Steps, next_steps
+from airflow_rollback_provider.domain.draining import Drain, DrainOrder, Held, Steps, next_steps
 from airflow_rollback_provider.domain.errors import InvalidConnection, PlatformFailed, TokenRefused
 from airflow_rollback_provider.domain.runs import DagRow
 from airflow_rollback_provider.domain.work import Work
@@ -52,6 +53,28 @@ def test_running_tasks_do_not_keep_a_dag_from_being_paused() -> None:
 def test_json_and_back() -> None:
     """An order comes back from JSON as it was."""
     assert DrainOrder.from_dict(json.loads(json.dumps(ORDER.to_dict()))) == ORDER
+
+
+def test_what_is_remembered_in_json_and_back() -> None:
+    """It comes back as it was, and tells a person which run holds the Dags."""
+    held = Held(("remedy", "run"), ("a", "b"), restoring=True)
+    assert Held.from_json(held.to_json()) == held
+    assert str(held) == "run 'run' of the Dag 'remedy'"
+
+
+@pytest.mark.parametrize(
+    ("held", "may"),
+    [
+        (Held(("remedy", "run"), ("a",)), True),
+        (Held(("remedy", "run"), ("a",), restoring=True), False),
+        (Held(("remedy", "another run"), ("a",)), False),
+        (None, False),
+    ],
+)
+def test_who_may_pause(held: Held | None, may: bool) -> None:
+    """The run that holds Dags that are not being let run again; who pauses nothing always may."""
+    assert ORDER.may_pause(held) is may
+    assert replace(ORDER, ours=()).may_pause(held)
 
 
 def test_at_rest_is_seen_twice() -> None:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,12 +12,13 @@ import psutil
 import pytest
 
 from airflow_rollback_provider.demo.airflow_settings import airflow_major
+from airflow_rollback_provider.domain.draining import Held
 from airflow_rollback_provider.hooks.airflow_api import AirflowApiHook
 from airflow_rollback_provider.operators.prepare import PrepareDeploymentOperator, RestoreDeploymentOperator
 from airflow_rollback_provider.operators.rollback import RollbackOperator
 from airflow_rollback_provider.sandbox.process import SandboxProcess
 from tests.airflow.judge.judged import JudgedAirflow
-from tests.support.paused import DictPaused
+from tests.support.paused import DictPaused, remembering
 from tests.support.task_run import run
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(600)]
@@ -28,10 +28,7 @@ SCHEDULED = {f"dag_{number}" for number in range(6)}
 @pytest.fixture
 def paused(monkeypatch: pytest.MonkeyPatch) -> DictPaused:
     """What this process remembers; the Dags of the judged Airflow use its Variables."""
-    memory = DictPaused()
-    for operator in (PrepareDeploymentOperator, RestoreDeploymentOperator):
-        monkeypatch.setattr(operator, "_memory", lambda _self: memory)
-    return memory
+    return remembering(monkeypatch)
 
 
 @pytest.fixture
@@ -162,6 +159,18 @@ def test_a_rollback_that_fails(judged: JudgedAirflow, working: None) -> None:
     assert _variables(judged) == []
 
 
+def test_a_run_that_ended_without_restoring(judged: JudgedAirflow, working: None) -> None:
+    """The next preparation goes on with what it paused, and its restore lets that run again."""
+    first = judged.trigger("remedy_forgets")
+    assert judged.wait_for_run("remedy_forgets", first, 240) == "success"
+    assert paused_dags(judged) >= SCHEDULED
+    second = judged.trigger("remedy_fails")
+    judged.wait_for_run("remedy_fails", second, 240)
+    assert set(judged.xcom("remedy_fails", second, "prepare")["paused"]) >= SCHEDULED
+    assert paused_dags(judged) <= {"busy"}
+    assert _variables(judged) == []
+
+
 def test_the_example(judged: JudgedAirflow, rollback_sandbox: SandboxProcess, working: None) -> None:
     """The Dag brings the Deployment to rest, rolls it back with what it saw in the plan, and restores it."""
     before = rollback_sandbox.deployment("image-af3")["deploys"]
@@ -179,11 +188,18 @@ def test_the_example(judged: JudgedAirflow, rollback_sandbox: SandboxProcess, wo
 
 
 def test_a_preparation_that_is_killed(judged: JudgedAirflow, busy: str) -> None:
-    """What it paused is in a Variable, from which it is restored."""
+    """What it paused is in a Variable, from which its run restores it; another run is refused meanwhile."""
     run_id = judged.trigger("remedy_killed")
     judged.until(lambda: paused_dags(judged) >= SCHEDULED, "the Dags to be paused")
     (kept,) = _variables(judged)
-    assert set(json.loads(kept)) == {*SCHEDULED, "busy"}
+    held = Held.from_json(kept)
+    assert (held.run, set(held.dags)) == (("remedy_killed", run_id), {*SCHEDULED, "busy"})
+    other = judged.trigger("remedy_fails")
+    assert judged.wait_for_run("remedy_fails", other, 240) == "failed"
+    states = {task.task_id: task.state for task in judged.metadata.tasks("remedy_fails", other)}
+    assert states == {"prepare": "failed", "roll_back": "upstream_failed", "restore": "success"}
+    assert judged.xcom("remedy_fails", other, "restore")["count"] == 0
+    assert paused_dags(judged) >= SCHEDULED
     victims = _processes_of(judged, run_id)
     assert victims
     for process in victims:

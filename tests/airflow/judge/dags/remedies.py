@@ -20,6 +20,11 @@ def refuse() -> None:
     raise RuntimeError("the platform refuses")
 
 
+with DAG(
+    "remedy_forgets", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=timezone.utc), catchup=False
+):
+    PrepareDeploymentOperator(task_id="prepare", timeout=0)
+
 for name, seconds in (("fails", 0), ("killed", 600)):
     with DAG(
         f"remedy_{name}", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=timezone.utc), catchup=False
