@@ -122,6 +122,19 @@ def states_of(context: Context, task_id: str) -> dict[int, str | None]:
     }
 
 
+def run_goes_on(context: Context, dag_id: str, run_id: str) -> bool:
+    """Tell whether a run of a Dag in this Airflow is there and has not ended.
+
+    :param context: the context of the task that asks.
+    """
+    going_on = ["queued", "running"]
+    if AIRFLOW_3:
+        ti: Any = context["ti"]
+        return bool(ti.get_dr_count(dag_id=dag_id, run_ids=[run_id], states=going_on))
+    kind: Any = type(context["dag_run"])
+    return any(_word(run.state) in going_on for run in kind.find(dag_id=dag_id, run_id=run_id))
+
+
 def _word(state: Any) -> str | None:
     """Read a state, which is a text, an enum or nothing."""
     word: str | None = getattr(state, "value", state)
@@ -174,5 +187,6 @@ __all__ = [
     "get_async_connection",
     "has_left",
     "mask_secret",
+    "run_goes_on",
     "states_of",
 ]

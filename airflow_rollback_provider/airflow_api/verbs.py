@@ -72,18 +72,6 @@ class AirflowApi:
         reader = Reader("Dag runs", self._settings)
         return tuple({(run.dag_id, run.run_id): run for run in map(reader.run, rows)}.values())
 
-    def last_run_before(self, dag_ids: Sequence[str], moment: datetime) -> Conversation[datetime | None]:
-        """Tell when one of some Dags last started a run before a time; None if none ever did."""
-        body = {
-            "dag_ids": list(dag_ids),
-            "start_date_lte": moment.isoformat(),
-            "order_by": "-start_date",
-            "page_limit": 1,
-        }
-        answer = yield from self._api.send("Dag runs", "POST", "/dags/~/dagRuns/list", body)
-        rows = answer.get("dag_runs") if isinstance(answer, dict) else None
-        return Reader("Dag runs", self._settings).run(rows[0]).started_at if rows else None
-
     def failed_tasks(self, runs: Sequence[DagRun]) -> Conversation[tuple[TaskRow, ...]]:
         """Read which tasks failed in some runs, those that failed with another one before them included."""
         found: list[TaskRow] = []

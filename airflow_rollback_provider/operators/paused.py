@@ -8,16 +8,15 @@ at a time; another may have it once that has ended. A Dag that was paused before
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from airflow_rollback_provider.compat import Variable
+from airflow_rollback_provider.compat import Variable, run_goes_on
 from airflow_rollback_provider.domain.draining import VARIABLE, Held
 
 if TYPE_CHECKING:
     from airflow_rollback_provider.compat import Context
 
 _DESCRIPTION = "Dags that were paused before a rollback; deleted when they run again."
-_GOING_ON = ["queued", "running"]
 
 
 class Paused(Protocol):
@@ -58,14 +57,4 @@ def run_of(context: Context) -> tuple[str, str]:
 
 def is_of_others(held: Held, context: Context) -> bool:
     """Tell whether another run holds Dags that has not ended. One that was deleted has."""
-    return held.run != run_of(context) and _goes_on(held.run, context)
-
-
-def _goes_on(run: tuple[str, str], context: Context) -> bool:
-    dag_id, run_id = run
-    ti: Any = context["ti"]
-    if hasattr(ti, "get_dr_count"):  # Airflow 3, where a task cannot read the database
-        return bool(ti.get_dr_count(dag_id=dag_id, run_ids=[run_id], states=_GOING_ON))
-    kind: Any = type(context["dag_run"])
-    found = kind.find(dag_id=dag_id, run_id=run_id)
-    return any(other.state in _GOING_ON for other in found)
+    return held.run != run_of(context) and run_goes_on(context, *held.run)

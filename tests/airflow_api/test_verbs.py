@@ -34,15 +34,6 @@ def test_runs_of_a_time(airflow: FakeAirflow, talker: Talker) -> None:
     assert found[2].ended_at is None
 
 
-def test_the_last_run(airflow: FakeAirflow, talker: Talker) -> None:
-    """Of some Dags, before a time."""
-    airflow.add_runs("a", [NOW - 3 * HOUR, NOW - HOUR, NOW + HOUR])
-    airflow.add_runs("b", [NOW - 2 * HOUR])
-    assert talker.run(talker.api.last_run_before(["a", "b"], NOW)) == NOW - HOUR
-    assert talker.run(talker.api.last_run_before(["b"], NOW)) == NOW - 2 * HOUR
-    assert talker.run(talker.api.last_run_before(["c"], NOW)) is None
-
-
 def test_failed_tasks(airflow: FakeAirflow, talker: Talker) -> None:
     """Of exactly the runs that are asked for, though two Dags have runs of the same name."""
     airflow.add_runs("a", [NOW], dag_run_id="r1")

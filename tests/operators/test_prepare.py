@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from airflow_rollback_provider import compat
 from airflow_rollback_provider.airflow_api.asking import Api
 from airflow_rollback_provider.compat import AirflowFailException, TaskDeferred
 from airflow_rollback_provider.domain.draining import DrainOrder, Held
@@ -347,7 +348,8 @@ def ended(monkeypatch: pytest.MonkeyPatch) -> set[tuple[str, str]]:
     """The runs that have ended; all others go on."""
     ended: set[tuple[str, str]] = set()
     monkeypatch.setattr(
-        "airflow_rollback_provider.operators.paused._goes_on", lambda run, _context: run not in ended
+        "airflow_rollback_provider.operators.paused.run_goes_on",
+        lambda _context, *run: run not in ended,
     )
     return ended
 
@@ -585,8 +587,11 @@ def test_time_is_up_and_another_has_taken_over(
 
 
 @pytest.mark.parametrize(("count", "is_theirs"), [(1, True), (0, False)])
-def test_whether_another_run_goes_on_in_airflow_3(count: int, is_theirs: bool) -> None:
+def test_whether_another_run_goes_on_in_airflow_3(
+    count: int, is_theirs: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Airflow counts the runs that are queued or running; one that was deleted is none."""
+    monkeypatch.setattr(compat, "AIRFLOW_3", True)
     asked: list[Any] = []
     ti = SimpleNamespace(
         dag_id="d", run_id="r", get_dr_count=lambda **kwargs: (asked.append(kwargs), count)[1]
@@ -598,8 +603,11 @@ def test_whether_another_run_goes_on_in_airflow_3(count: int, is_theirs: bool) -
 @pytest.mark.parametrize(
     ("states", "is_theirs"), [(["running"], True), (["queued"], True), (["failed"], False), ([], False)]
 )
-def test_whether_another_run_goes_on_in_airflow_2(states: list[str], is_theirs: bool) -> None:
+def test_whether_another_run_goes_on_in_airflow_2(
+    states: list[str], is_theirs: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A task may ask the database."""
+    monkeypatch.setattr(compat, "AIRFLOW_3", False)
 
     class DagRun:
         @staticmethod
