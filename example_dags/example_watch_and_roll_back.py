@@ -94,8 +94,8 @@ with DAG(
         wait = DeploySensor(
             task_id="wait_for_deploy",
             deployment_id=DEPLOYMENT,
-            # Goes on behind the deploy that the run before this one waited for.
-            after="{{ (ti.xcom_pull('wait_for_deploy', include_prior_dates=True) or {}).get('id', '') }}",
+            # Goes on where the run before this one left off.
+            after="{{ ti.xcom_pull('wait_for_deploy', key='bookmark', include_prior_dates=True) }}",
             poke_interval=LOOK_EVERY,
             timeout=timedelta(days=7),
             soft_fail=True,

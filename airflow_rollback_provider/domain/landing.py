@@ -3,15 +3,23 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
 from datetime import datetime
 from enum import Enum
 from typing import Any, cast
 
+from airflow_rollback_provider.domain import errors
 from airflow_rollback_provider.domain.deploys import Deploy, DeployStatus
-from airflow_rollback_provider.domain.errors import BadInput, DeployEndedOtherwise, WaitBrokenOff
+from airflow_rollback_provider.domain.errors import (
+    BadInput,
+    DeployEndedOtherwise,
+    RollbackError,
+    WaitBrokenOff,
+    WaitFailed,
+)
 from airflow_rollback_provider.domain.jsonable import decode, encode
 
 _MOST_OPEN = 50
@@ -68,7 +76,7 @@ class Bookmark:
     :param deployment_id: the Deployment.
     :param head: the newest deploy that was read; None where only a time is known, or nothing.
     :param since: when that was made: where the head has vanished from the history, what is older is not read.
-    :param open: deploys that were read and may still come to count, oldest first.
+    :param open: deploys that were read and are not told yet, oldest first: they may still come to count.
     """
 
     deployment_id: str
@@ -82,11 +90,26 @@ class Bookmark:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Bookmark:
-        """Read what :meth:`to_dict` wrote.
+        """Read what :meth:`to_dict` wrote. What a newer version adds is left out.
 
         :raises ValueError: when it is something else.
         """
+        known = {field.name for field in fields(cls)}
+        if isinstance(values, dict):
+            values = {name: value for name, value in values.items() if name in known}
         return decode(cls, values)
+
+    def to_text(self) -> str:
+        """Return JSON; :meth:`from_text` reads it back."""
+        return json.dumps(self.to_dict())
+
+    @classmethod
+    def from_text(cls, text: str) -> Bookmark:
+        """Read what :meth:`to_text` wrote.
+
+        :raises ValueError: when it is something else.
+        """
+        return cls.from_dict(json.loads(text))
 
 
 @dataclass(frozen=True)
@@ -109,13 +132,16 @@ def baseline(deployment_id: str, newest: Iterable[Deploy], wanted: Wanted) -> Bo
     rows = tuple(newest)
     if not rows:
         return Bookmark(deployment_id)
-    on_its_way = []
-    for deploy in rows:
-        if deploy.succeeded:  # what is older and still "in progress" was abandoned
-            break
-        if wanted.may_fit(deploy) and not wanted.fits(deploy):
-            on_its_way.append(deploy.id)
-    return Bookmark(deployment_id, rows[0].id, rows[0].created_at, tuple(reversed(on_its_way)))
+    return Bookmark(deployment_id, rows[0].id, rows[0].created_at, on_their_way(rows, wanted))
+
+
+def on_their_way(newest_first: Iterable[Deploy], wanted: Wanted) -> tuple[str, ...]:
+    """Return the deploys that do not count yet and may come to it, oldest first.
+
+    One that is older than a deploy which has succeeded is among them: an image takes longer than Dags.
+    """
+    names = [deploy.id for deploy in newest_first if wanted.may_fit(deploy) and not wanted.fits(deploy)]
+    return tuple(reversed(names[:_MOST_OPEN]))
 
 
 def unread(newest_first: Iterable[Deploy], bookmark: Bookmark) -> Iterator[Deploy]:
@@ -127,22 +153,39 @@ def unread(newest_first: Iterable[Deploy], bookmark: Bookmark) -> Iterator[Deplo
 
 
 def sort_out(
-    bookmark: Bookmark, newer: Iterable[Deploy], reread: Iterable[Deploy], wanted: Wanted
+    bookmark: Bookmark,
+    newer: Iterable[Deploy],
+    reread: Iterable[Deploy],
+    wanted: Wanted,
+    *,
+    waiting: tuple[str, ...] = (),
+    only_first: bool = False,
 ) -> Sighting:
     """Say what is news.
 
     :param newer: the deploys that are newer than the bookmark, newest first.
     :param reread: the bookmark's open deploys as they are now, as far as the history still holds them.
+    :param waiting: the oldest of them, which were not read this time and stay open.
+    :param only_first: stop behind the first one that counts: what comes later is news to the next look.
     """
-    fresh = tuple(newer)
+    fresh = tuple(reversed(tuple(newer)))
     met = {deploy.id for deploy in fresh}
     places = {name: place for place, name in enumerate(bookmark.open) if name not in met}
     older = sorted((deploy for deploy in reread if deploy.id in places), key=lambda one: places[one.id])
-    candidates = (*older, *reversed(fresh))
-    news = tuple(deploy for deploy in candidates if wanted.fits(deploy))
-    still_open = [deploy.id for deploy in candidates if wanted.may_fit(deploy) and not wanted.fits(deploy)]
-    head, since = (fresh[0].id, fresh[0].created_at) if fresh else (bookmark.head, bookmark.since)
-    return Sighting(news, Bookmark(bookmark.deployment_id, head, since, tuple(still_open[-_MOST_OPEN:])))
+    candidates = (*older, *fresh)
+    stop = _behind_the_first(candidates, wanted) if only_first else len(candidates)
+    read = candidates[:stop]
+    still_open = on_their_way(reversed(read), wanted) + tuple(deploy.id for deploy in older[stop:])
+    last = read[-1] if stop > len(older) else None
+    head, since = (last.id, last.created_at) if last is not None else (bookmark.head, bookmark.since)
+    news = tuple(deploy for deploy in read if wanted.fits(deploy))
+    still_open = (*waiting, *still_open)[-_MOST_OPEN:]
+    return Sighting(news, Bookmark(bookmark.deployment_id, head, since, still_open))
+
+
+def _behind_the_first(candidates: Sequence[Deploy], wanted: Wanted) -> int:
+    places = (place for place, deploy in enumerate(candidates, 1) if wanted.fits(deploy))
+    return next(places, len(candidates))
 
 
 class Ending(str, Enum):
@@ -161,20 +204,27 @@ class Arrival:
     :param ending: how it ended.
     :param message: one sentence for a person.
     :param deploy: the deploy that was waited for, where it arrived.
+    :param bookmark: where to go on behind it, where the next one that counts was waited for.
+    :param refusal: name of the error that broke the wait off, where no retry helps.
     """
 
     ending: Ending
     message: str
     deploy: Deploy | None = None
+    bookmark: Bookmark | None = None
+    refusal: str | None = None
 
     def require(self) -> Deploy:
         """Return the deploy.
 
         :raises DeployEndedOtherwise: when it can no longer come to the wanted state.
         :raises WaitBrokenOff: when it did not come, or nobody can tell.
+        :raises RollbackError: by the name of ``refusal``.
         """
         if self.deploy is not None:
             return self.deploy
+        if self.refusal is not None:
+            raise _refusal(self.refusal)(self.message)
         raise (DeployEndedOtherwise if self.ending is Ending.OTHERWISE else WaitBrokenOff)(self.message)
 
     def to_dict(self) -> dict[str, Any]:
@@ -185,6 +235,23 @@ class Arrival:
     def from_dict(cls, values: dict[str, Any]) -> Arrival:
         """Read what :meth:`to_dict` wrote."""
         return decode(cls, values)
+
+
+def broken_off(deployment: str, error: Exception) -> Arrival:
+    """Describe a wait that an error has ended. Errors of this package know whether a retry may help."""
+    if isinstance(error, RollbackError) and not error.retryable:
+        return Arrival(Ending.BROKEN_OFF, str(error), refusal=type(error).__name__)
+    return Arrival(
+        Ending.BROKEN_OFF,
+        f"Waiting for a deploy of Deployment {deployment} broke off ({type(error).__name__}: {error}). "
+        "Nothing was changed; the task's next try waits on.",
+    )
+
+
+def _refusal(name: str) -> type[RollbackError]:
+    """Return the error of a name; a plain one where this version does not know it."""
+    kind = getattr(errors, name, None)
+    return kind if isinstance(kind, type) and issubclass(kind, RollbackError) else WaitFailed
 
 
 def arrival_of(deploy: Deploy, statuses: Iterable[DeployStatus]) -> Arrival | None:
@@ -220,6 +287,24 @@ def time_in(after: str) -> datetime | None:
             "deploy."
         )
     return moment
+
+
+def bookmark_in(after: str | Mapping[str, Any] | None) -> Bookmark | None:
+    """Read a bookmark from what stands behind *after*; None where it is an id, a time or nothing.
+
+    :param after: a text, or values where a template returns such.
+    :raises BadInput: for a bookmark that cannot be read.
+    """
+    text = json.dumps(after) if isinstance(after, Mapping) else (after or "").strip()
+    if not text.startswith("{"):
+        return None
+    try:
+        return Bookmark.from_text(text)
+    except ValueError as error:
+        raise BadInput(
+            f"{text[:80]!r} is no bookmark of an earlier run ({error}). Hand its text over as it was left, "
+            "or give the id of a deploy or a time."
+        ) from None
 
 
 def landed_deploys(triggering_asset_events: Mapping[Any, Iterable[Any]]) -> list[dict[str, Any]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from airflow_rollback_provider.compat import (
     conf,
 )
 from airflow_rollback_provider.domain.errors import AccessDenied, RollbackError
-from airflow_rollback_provider.domain.landing import Arrival, Bookmark, Ending, Wanted
+from airflow_rollback_provider.domain.landing import Arrival, Bookmark, Ending, Wanted, bookmark_in
 from airflow_rollback_provider.domain.pace import Pace
 from airflow_rollback_provider.hooks.arguments import optional, text
 from airflow_rollback_provider.hooks.deploy_history import DeployHistoryHook
@@ -33,15 +33,18 @@ _DEFERRAL_MARGIN = timedelta(minutes=5)
 class DeploySensor(BaseSensorOperator):
     """Wait until a new deploy has landed, or until a named deploy has come to a state. Return it as JSON.
 
-    Of several new deploys the oldest is returned; the next one is found with ``after`` that one's id. An
-    outage of the platform is waited out until the sensor's own ``timeout``.
+    Of several new deploys the oldest is returned. Where it left off is in XCom under the key ``bookmark``, a
+    text; a later sensor goes on there with that text as ``after``, and each deploy is found once, in whatever
+    order they land and also when the platform has deleted them. An outage of the platform is waited out until
+    the sensor's own ``timeout``.
 
     Templated: ``rollback_conn_id``, ``deployment_id``, ``deploy_id``, ``after``.
 
     :param deployment_id: id or release name of the Deployment.
     :param deploy_id: wait for this deploy alone, whatever its type. Default: the next that counts.
-    :param after: id of a deploy, or a time with its zone: only what was deployed later counts. Default: the
-        time at which the Dag run was started.
+    :param after: id of a deploy, or a time with its zone: only what was deployed later counts, and below that
+        deploy what is on its way when the sensor begins. Or the bookmark of an earlier sensor; that of
+        another Deployment counts for nothing. Default: the time at which the Dag run was started.
     :param statuses: a deploy counts as soon as it has one of these: ``succeeded`` (default), ``failed``,
         ``in progress``.
     :param types: the platform's words for the types that count, such as ``DAG_ONLY``; by default all.
@@ -62,7 +65,7 @@ class DeploySensor(BaseSensorOperator):
         *,
         deployment_id: str,
         deploy_id: str | None = None,
-        after: str | None = None,
+        after: str | Mapping[str, Any] | None = None,
         statuses: Sequence[str] = ("succeeded",),
         types: Sequence[str] = (),
         rollbacks: bool = False,
@@ -91,18 +94,18 @@ class DeploySensor(BaseSensorOperator):
         deadline = time.time() + self.timeout
         # What has come already must not be deferred (apache/airflow#46424).
         arrival = self._look(context)
-        return self._arrived(arrival) if arrival is not None else self._defer(context, deadline)
+        return self._arrived(context, arrival) if arrival is not None else self._defer(context, deadline)
 
     def poke(self, context: Context) -> PokeReturnValue:
         """Look once."""
         arrival = self._look(context)
         if arrival is None:
             return PokeReturnValue(is_done=False)
-        return PokeReturnValue(is_done=True, xcom_value=self._arrived(arrival))
+        return PokeReturnValue(is_done=True, xcom_value=self._arrived(context, arrival))
 
     def resume(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
         """Take over from the triggerer: return the deploy, or raise why there is none."""
-        return self._arrived(Arrival.from_dict(event))
+        return self._arrived(context, Arrival.from_dict(event))
 
     def _look(self, context: Context) -> Arrival | None:
         with task_failures():
@@ -123,14 +126,20 @@ class DeploySensor(BaseSensorOperator):
         self.log.warning("Could not look for a deploy of %s: %s", self.deployment_id, error)
 
     def _lookout(self, context: Context) -> Lookout:
+        left_off = bookmark_in(self.after)
+        after = optional(self.after) if left_off is None and isinstance(self.after, str) else None
         return Lookout(
             deployment=text(self.deployment_id, "deployment_id"),
             wanted=Wanted.parse(self.statuses, self.types, rollbacks=self.rollbacks),
-            after=optional(self.after) or _began(context),
+            after=after or _began(context),
             deploy_id=optional(self.deploy_id),
+            left_off=left_off,
         )
 
-    def _arrived(self, arrival: Arrival) -> dict[str, Any]:
+    def _arrived(self, context: Context, arrival: Arrival) -> dict[str, Any]:
+        if arrival.bookmark is not None:
+            ti: Any = context["ti"]
+            ti.xcom_push(key="bookmark", value=arrival.bookmark.to_text())
         if arrival.ending is Ending.TIMED_OUT:
             raise AirflowSensorTimeout(arrival.message)
         with task_failures():

@@ -12,6 +12,7 @@ import json
 from typing import Any, Protocol
 
 from airflow_rollback_provider.compat import aget_variable, aset_variable
+from airflow_rollback_provider.domain.errors import BadInput
 from airflow_rollback_provider.domain.landing import Bookmark
 
 PREFIX = "rollback_watch_"
@@ -41,11 +42,18 @@ class VariableBookmarks:
     async def recall(self) -> Bookmark | None:
         """Return what was kept, or None.
 
-        :raises ValueError: when the Variable holds something else.
+        :raises BadInput: when the Variable holds something else.
         """
         text = await aget_variable(self.name)
-        return Bookmark.from_dict(json.loads(text)) if text is not None else None
+        try:
+            return Bookmark.from_text(text) if text is not None else None
+        except ValueError as error:
+            raise BadInput(
+                f"The Airflow Variable {self.name}, in which it is kept how far the history was read, cannot "
+                f"be read ({error}). Delete it, and the watcher begins anew: with what lands next, or after "
+                "what its argument after names."
+            ) from error
 
     async def keep(self, bookmark: Bookmark) -> None:
         """Keep a bookmark, in the place of an earlier one."""
-        await aset_variable(self.name, json.dumps(bookmark.to_dict()), _DESCRIPTION)
+        await aset_variable(self.name, bookmark.to_text(), _DESCRIPTION)

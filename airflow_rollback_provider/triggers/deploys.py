@@ -8,11 +8,19 @@ import random
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_rollback_provider.compat import BaseEventTrigger, BaseTrigger, TriggerEvent
 from airflow_rollback_provider.domain.errors import RollbackError
-from airflow_rollback_provider.domain.landing import Arrival, Bookmark, Ending, Wanted, landed_deploys
+from airflow_rollback_provider.domain.landing import (
+    Arrival,
+    Bookmark,
+    Ending,
+    Wanted,
+    broken_off,
+    landed_deploys,
+)
 from airflow_rollback_provider.domain.pace import Pace
 from airflow_rollback_provider.hooks.deploy_history import DeployHistoryHook
 from airflow_rollback_provider.platforms.landing import Lookout
@@ -39,6 +47,7 @@ class DeployLandedTrigger(BaseEventTrigger):
     database and a missing connection are logged and waited out: it never raises and never ends.
 
     Two watchers with the same arguments are one trigger to Airflow, and both assets hear of every deploy.
+    With any other argument, ``poll_interval`` too, it is another trigger, which begins anew.
 
     What is new at one look comes in one event, because Airflow starts one run for events that come close
     together and hands it the first alone. The event's payload is ``{"deployment_id": …, "deploys": [{…}]}``;
@@ -49,7 +58,8 @@ class DeployLandedTrigger(BaseEventTrigger):
         ``in progress``.
     :param types: the platform's words for the types that count, such as ``DAG_ONLY``; by default all.
     :param rollbacks: whether rollbacks count. Default False.
-    :param after: id of a deploy, or a time with its zone, to begin after.
+    :param after: id of a deploy, or a time with its zone, to begin after. What is on its way below that
+        deploy is news too, once it lands. In a Dag that stays a time is better: the platform deletes deploys.
     :param poll_interval: time between two looks, in seconds. Default 60.
     :param rollback_conn_id: Airflow connection to the platform.
     """
@@ -119,9 +129,9 @@ class DeployLandedTrigger(BaseEventTrigger):
         return Wanted.parse(self.statuses, self.types, rollbacks=self.rollbacks)
 
     def _bookmarks(self) -> Bookmarks:
-        identity = self.serialize()[1]
-        del identity["poll_interval"]  # one may look more often without beginning anew
-        return VariableBookmarks(identity)
+        # What Airflow takes for one trigger is one memory: two that shared it would each miss what the other
+        # told.
+        return VariableBookmarks(self.serialize()[1])
 
     async def _look(self, pace: Pace) -> Sighting | None:
         """Look once; whatever goes wrong is logged, and the next look comes later."""
@@ -210,7 +220,7 @@ class DeployTrigger(BaseTrigger):
             arrival = await self._wait()
         except Exception as error:
             self.log.exception("Waiting for a deploy of %s broke off.", self.lookout["deployment"])
-            arrival = _broken_off(self.lookout["deployment"], error)
+            arrival = broken_off(self.lookout["deployment"], error)
         yield TriggerEvent(arrival.to_dict())  # type: ignore[no-untyped-call]  # Airflow's
 
     async def _wait(self) -> Arrival:
@@ -231,7 +241,7 @@ class DeployTrigger(BaseTrigger):
                     return arrival
                 left = self.deadline - time.time()
                 if left <= 0:
-                    return timed_out(lookout)
+                    return replace(timed_out(lookout), bookmark=bookmark)
                 await asyncio.sleep(min(pace.delay(), left))
 
 
@@ -250,12 +260,4 @@ def timed_out(lookout: Lookout) -> Arrival:
         Ending.TIMED_OUT,
         f"Waited in vain for {what} of Deployment {lookout.deployment} to be {states}. Look at its history, "
         "or wait longer (timeout).",
-    )
-
-
-def _broken_off(deployment: str, error: Exception) -> Arrival:
-    return Arrival(
-        Ending.BROKEN_OFF,
-        f"Waiting for a deploy of Deployment {deployment} broke off ({type(error).__name__}: {error}). "
-        "Nothing was changed; the task's next try waits on.",
     )

@@ -20,6 +20,7 @@ from airflow_rollback_provider.domain.landing import (
     Sighting,
     Wanted,
     baseline,
+    bookmark_in,
     landed_deploys,
     sort_out,
     time_in,
@@ -30,10 +31,13 @@ from tests.domain.builders import BAD, GOING, NOW, ODD, OK, Counted, deploy, rol
 WANTED = Wanted()
 
 
-def look(rows: list[Deploy], bookmark: Bookmark, wanted: Wanted = WANTED) -> Sighting:
+def look(
+    rows: list[Deploy], bookmark: Bookmark, wanted: Wanted = WANTED, *, only_first: bool = False
+) -> Sighting:
     """One look at a history that is given oldest first."""
     newer = unread(reversed(rows), bookmark)
-    return sort_out(bookmark, newer, [row for row in rows if row.id in bookmark.open], wanted)
+    reread = [row for row in rows if row.id in bookmark.open]
+    return sort_out(bookmark, newer, reread, wanted, only_first=only_first)
 
 
 def ids(sighting: Sighting) -> list[str]:
@@ -50,13 +54,14 @@ def test_what_landed_before_is_no_news() -> None:
 
 
 def test_what_was_on_its_way_is_news_when_it_lands() -> None:
-    """Looking began while it was in progress; what was abandoned below it stays so."""
-    rows = [deploy("lost", 4, status=GOING), deploy("d1", 3), deploy("d2", 2, status=GOING)]
+    """Looking began while it was in progress, be it below one that was quicker."""
+    rows = [deploy("slow", 4, status=GOING), deploy("d1", 3), deploy("d2", 2, status=GOING)]
     begin = baseline("dep", reversed(rows), WANTED)
-    assert begin.open == ("d2",)
+    assert begin.open == ("slow", "d2")
     first = look(rows, begin)
     landed = look([rows[0], rows[1], replace(rows[2], status=OK), deploy("d3", 1)], first.bookmark)
-    assert (ids(first), ids(landed)) == ([], ["d2", "d3"])
+    last = look([replace(rows[0], status=OK), *rows[1:]], landed.bookmark)
+    assert (ids(first), ids(landed), ids(last)) == ([], ["d2", "d3"], ["slow"])
 
 
 def test_an_empty_history_makes_everything_news() -> None:
@@ -68,6 +73,25 @@ def test_several_between_two_looks_come_oldest_first() -> None:
     """None is skipped because another came after it."""
     rows = [deploy(f"d{number}", 9 - number) for number in range(6)]
     assert ids(look(rows, baseline("dep", rows[:1], WANTED))) == ["d1", "d2", "d3", "d4", "d5"]
+
+
+def test_the_first_alone() -> None:
+    """What is behind the first one is left to the look that goes on from there: nothing is told twice."""
+    rows = [deploy("d1", 9, status=GOING), *(deploy(f"d{number}", 9 - number) for number in range(2, 5))]
+    begin = Bookmark("dep", None, NOW - timedelta(days=20))
+    one = look(rows, begin, only_first=True)
+    rows[0] = replace(rows[0], status=OK)
+    two = look(rows, one.bookmark, only_first=True)
+    three = look(rows, two.bookmark)
+    assert (ids(one), ids(two), ids(three)) == (["d2"], ["d1"], ["d3", "d4"])
+
+
+def test_the_first_of_some_that_were_on_their_way() -> None:
+    """The others that have landed stay open for the next look."""
+    rows = [deploy(f"d{number}", 9 - number) for number in range(1, 5)]
+    begin = Bookmark("dep", "d3", rows[2].created_at, ("d1", "d2"))
+    one = look(rows, begin, only_first=True)
+    assert (ids(one), one.bookmark) == (["d1"], replace(begin, open=("d2",)))
 
 
 def test_no_further_than_needed_is_read() -> None:
@@ -128,10 +152,44 @@ def test_no_such_status(statuses: list[str]) -> None:
         Wanted.parse(statuses)
 
 
+KEPT = Bookmark("dep", "d2", NOW, ("d1", "d2"))
+
+
 def test_a_bookmark_survives_json() -> None:
     """It is kept as text."""
-    kept = Bookmark("dep", "d2", NOW, ("d1", "d2"))
-    assert Bookmark.from_dict(json.loads(json.dumps(kept.to_dict()))) == kept
+    assert Bookmark.from_dict(json.loads(json.dumps(KEPT.to_dict()))) == KEPT
+    assert Bookmark.from_text(KEPT.to_text()) == KEPT
+
+
+def test_a_bookmark_of_a_newer_version() -> None:
+    """What is not known yet is left out."""
+    assert Bookmark.from_dict({**KEPT.to_dict(), "colour": "green"}) == KEPT
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "3", "{}", '{"deployment_id": "dep", "open": "d1"}'])
+def test_a_damaged_bookmark(text: str) -> None:
+    """It is no bookmark, whatever it is."""
+    with pytest.raises(ValueError, match=r"\w"):
+        Bookmark.from_text(text)
+
+
+@pytest.mark.parametrize("after", [KEPT.to_text(), f" {KEPT.to_text()}", KEPT.to_dict()])
+def test_a_bookmark_behind_after(after: Any) -> None:
+    """As text or, where templates return values, as values."""
+    assert bookmark_in(after) == KEPT
+
+
+@pytest.mark.parametrize("after", [None, "", "clx0billing", "2026-11-23T12:00:00Z"])
+def test_no_bookmark_behind_after(after: str | None) -> None:
+    """An id or a time is none."""
+    assert bookmark_in(after) is None
+
+
+@pytest.mark.parametrize("after", ["{'deployment_id': 'dep'}", "{", {"id": "d1"}])
+def test_a_damaged_bookmark_behind_after(after: Any) -> None:
+    """A person wrote it, and is told what may stand there."""
+    with pytest.raises(BadInput, match="bookmark"):
+        bookmark_in(after)
 
 
 @pytest.mark.parametrize(
@@ -170,6 +228,7 @@ class Story:
     rows: list[Deploy] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
     kept: Any = None
+    only_first: bool = False
 
     def step(self, word: str, place: int) -> None:
         """Let one thing happen."""
@@ -187,7 +246,8 @@ class Story:
             begin = baseline("dep", reversed(self.rows), WANTED)
             self.told += [row.id for row in self.rows if row.id not in begin.open]
         else:
-            sighting = look(self.rows, Bookmark.from_dict(json.loads(self.kept)))
+            kept = Bookmark.from_dict(json.loads(self.kept))
+            sighting = look(self.rows, kept, only_first=self.only_first)
             self.told += ids(sighting)
             begin = sighting.bookmark
         self.kept = json.dumps(begin.to_dict())
@@ -201,14 +261,19 @@ class Story:
     st.lists(
         st.tuples(st.sampled_from(["come", "come", "look", "succeed", "fail"]), st.integers(0, 99)),
         max_size=40,
-    )
+    ),
+    st.booleans(),
 )
-def test_each_deploy_is_told_once(steps: list[tuple[str, int]]) -> None:
-    """Whatever comes, ends and is looked at in whatever order; the bookmark is read back every time."""
-    story = Story()
+def test_each_deploy_is_told_once(steps: list[tuple[str, int]], only_first: bool) -> None:
+    """Whatever comes, ends and is looked at in whatever order; the bookmark is read back every time.
+
+    Also where each look takes one deploy and leaves the others to the next.
+    """
+    story = Story(only_first=only_first)
     story.step("look", 0)
     for word, place in steps:
         story.step(word, place)
-    story.step("look", 0)
+    for _ in range(len(story.rows) + 1):
+        story.step("look", 0)
     landed = [row.id for row in story.rows if row.status is OK]
     assert sorted(story.told) == landed

@@ -3,13 +3,17 @@
 
 from __future__ import annotations
 
+import json
+import runpy
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from airflow_rollback_provider.compat import (
+    AIRFLOW_3,
     AirflowFailException,
     AirflowSensorTimeout,
     PokeReturnValue,
@@ -63,6 +67,50 @@ def test_the_oldest_that_is_new(sensor: Any, sandbox: SandboxProcess) -> None:
     assert run(sensor(after=first["id"]))["image_tag"] == "c"
 
 
+def link(sensor: Any, left: str | None, **kwargs: Any) -> tuple[str, str]:
+    """Run a sensor that goes on where another left off; return the tag that it found and what it left."""
+    ti = TaskInstance()
+    found = run(sensor(after=left, **kwargs), ti)
+    return found["image_tag"], ti.xcom["bookmark"]
+
+
+def test_a_chain(sensor: Any, sandbox: SandboxProcess) -> None:
+    """What lands out of order is told, once, though it lands while no sensor waits."""
+    slow = sandbox.land_deploy(KEY, tag="slow", seconds=None)
+    sandbox.land_deploy(KEY, tag="quick", type="DAG_ONLY")
+    first, left = link(sensor, row(sandbox, "c")["id"])
+    sandbox.change_deploy(KEY, slow["id"], outcome="DEPLOYED", seconds=0)
+    sandbox.land_deploy(KEY, tag="d")
+    second, left = link(sensor, left)
+    third, left = link(sensor, left)
+    assert [first, second, third] == ["quick", "slow", "d"]
+    with pytest.raises(AirflowSensorTimeout):
+        link(sensor, left, timeout=0.5)
+
+
+def test_a_chain_whose_deploy_has_vanished(sensor: Any, sandbox: SandboxProcess) -> None:
+    """The platform's retention does not break it; the bookmark may come as text or as values."""
+    _, left = link(sensor, row(sandbox, "b")["id"])
+    sandbox.remove_deploy(KEY, row(sandbox, "c")["id"])
+    sandbox.land_deploy(KEY, tag="d")
+    assert link(sensor, left)[0] == link(sensor, json.loads(left))[0] == "d"
+
+
+def test_what_is_left_when_the_time_is_up(sandbox: SandboxProcess) -> None:
+    """In the triggerer, where it is known: the next sensor goes on there."""
+    slow = sandbox.land_deploy(KEY, tag="slow", seconds=None)
+    ti = TaskInstance()
+    kwargs: dict[str, Any] = {
+        "deployment_id": sandbox.deployment(KEY)["id"],
+        "poke_interval": 0.1,
+        "deferrable": True,
+    }
+    with pytest.raises(AirflowSensorTimeout):
+        run(DeploySensor(task_id="wait", after=row(sandbox, "c")["id"], timeout=0.5, **kwargs), ti)
+    sandbox.change_deploy(KEY, slow["id"], outcome="DEPLOYED", seconds=0)
+    assert run(DeploySensor(task_id="wait", after=ti.xcom["bookmark"], **kwargs))["image_tag"] == "slow"
+
+
 def test_it_waits(sensor: Any, sandbox: SandboxProcess) -> None:
     """One that lands while the sensor looks; deploys that fail and rollbacks are passed over."""
     sandbox.fault("land_after", "Deploys", deployment=KEY, draft={"tag": "bad", "outcome": "FAILED"})
@@ -105,7 +153,9 @@ def test_a_deploy_that_ended_otherwise(sensor: Any, sandbox: SandboxProcess) -> 
         ({"deployment_id": ""}, errors.BadInput),
         ({"deployment_id": "c000000000000000000000000"}, errors.DeploymentNotFound),
         ({"deploy_id": "c000000000000000000000000"}, errors.DeployNotFound),
+        ({"after": "c000000000000000000000000"}, errors.DeployNotFound),
         ({"after": "2026-11-01"}, errors.BadInput),
+        ({"after": "{'no': 'bookmark'}"}, errors.BadInput),
         ({"statuses": ["landed"]}, errors.BadInput),
     ],
     ids=str,
@@ -133,10 +183,11 @@ def test_the_time_is_up(sensor: Any, sandbox: SandboxProcess) -> None:
 def test_a_token_that_stays_refused(
     sensor: Any, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is not waited for until the time-out."""
+    """It is not waited for until the time-out, and no retry would help."""
     monkeypatch.setenv("AIRFLOW_CONN_ASTRO_PRIVATE_CLOUD_DEFAULT", sandbox.connection_json("no-history"))
-    with pytest.raises(errors.RollbackError) as failure:
+    with pytest.raises(errors.PermissionMissing) as failure:
         run(sensor(after="2020-01-01T00:00:00+00:00"))
+    assert isinstance(failure.value, AirflowFailException)
     assert TOKENS["no-history"].value not in str(failure.value)
     assert "deployment.deployRevisions.get" in str(failure.value)
 
@@ -186,3 +237,33 @@ def test_what_has_come_is_not_deferred(sandbox: SandboxProcess) -> None:
     with pytest.raises(TaskDeferred) as deferral:
         waits.execute(context)
     assert deferral.value.timeout > timedelta(minutes=5)
+
+
+@pytest.mark.skipif(AIRFLOW_3, reason="the example waits in a sensor on Airflow 2")
+def test_the_example_is_a_chain(sandbox: SandboxProcess) -> None:
+    """Each run goes on where the one before left off; the first begins with what lands."""
+    left: list[str] = []
+
+    class Previous(TaskInstance):
+        """The run before."""
+
+        def xcom_pull(self, task_ids: str, key: str, include_prior_dates: bool) -> str | None:
+            """Return what it left, if there was one."""
+            assert (task_ids, key, include_prior_dates) == ("wait_for_deploy", "bookmark", True)
+            return left[-1] if left else None
+
+    example = Path(__file__).resolve().parents[2] / "example_dags" / "example_watch_and_roll_back.py"
+
+    def waits() -> Any:
+        sensor = runpy.run_path(str(example))["wait"]
+        sensor.deployment_id = sandbox.deployment(KEY)["id"]
+        sensor.render_template_fields({"ti": Previous()})
+        return sensor
+
+    assert waits()._lookout({}).left_off is None
+    ti = TaskInstance()
+    began = datetime.now(timezone.utc) - timedelta(seconds=1500)
+    assert run(waits(), ti, dag_run=SimpleNamespace(queued_at=began))["image_tag"] == "c"
+    left.append(ti.xcom["bookmark"])
+    sandbox.land_deploy(KEY, tag="d")
+    assert run(waits())["image_tag"] == "d"

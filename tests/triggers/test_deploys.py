@@ -8,12 +8,19 @@ import json
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from datetime import datetime, timedelta, timezone
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
 from airflow_rollback_provider.compat import AIRFLOW_3
-from airflow_rollback_provider.domain.errors import BadInput
+from airflow_rollback_provider.domain.errors import (
+    BadInput,
+    DeploymentNotFound,
+    WaitBrokenOff,
+    WaitFailed,
+)
 from airflow_rollback_provider.domain.landing import Arrival, Ending, Wanted
 from airflow_rollback_provider.platforms.landing import Lookout
 from airflow_rollback_provider.sandbox.process import SandboxProcess
@@ -242,15 +249,80 @@ def test_equal_arguments_are_one_trigger() -> None:
 
 
 def test_the_memory_is_that_of_the_arguments() -> None:
-    """Who looks more often goes on where it was; who looks for something else begins anew."""
+    """What is one trigger to Airflow is one memory: two that share it would each miss what the other told."""
 
     def name(**kwargs: Any) -> str:
         place = DeployLandedTrigger("dep", **kwargs)._bookmarks()
         assert isinstance(place, bookmarks.VariableBookmarks)
         return place.name
 
-    assert name() == name(poll_interval=5)
-    assert len({name(), name(rollbacks=True), name(types=["DAG_ONLY"]), name(after="x")}) == 4
+    assert name() == name(poll_interval=60)
+    others = ({"rollbacks": True}, {"types": ["DAG_ONLY"]}, {"after": "x"}, {"poll_interval": 5})
+    assert len({name(), *(name(**kwargs) for kwargs in others)}) == 5
+
+
+async def test_two_watchers_that_differ_in_how_often_they_look(sandbox: SandboxProcess, shelf: Shelf) -> None:
+    """They are two triggers to Airflow, and each tells its asset of every deploy, also after a restart."""
+    async with watching(watcher(sandbox)), watching(watcher(sandbox, poll_interval=0.1)):
+        await until(lambda: len(shelf.texts) == 2)
+    sandbox.land_deploy(KEY, tag="c")
+    async with watching(watcher(sandbox)) as told:
+        await until(lambda: told and told[0]["id"] in str(shelf.texts))
+    async with watching(watcher(sandbox, poll_interval=0.1)) as told_by_the_other:
+        await until(lambda: told_by_the_other)
+    assert tags(told) == tags(told_by_the_other) == ["c"]
+
+
+@pytest.fixture
+def variables(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """Airflow's Variables."""
+    kept: dict[str, str] = {}
+
+    async def read(key: str) -> str | None:
+        return kept.get(key)
+
+    async def write(key: str, value: str, description: str) -> None:
+        kept[key] = value
+
+    monkeypatch.setattr(bookmarks, "aget_variable", read)
+    monkeypatch.setattr(bookmarks, "aset_variable", write)
+    return kept
+
+
+@pytest.mark.parametrize("text", ["", "{", '{"head": "d1"}', "[1]"])
+async def test_a_damaged_variable(
+    sandbox: SandboxProcess, variables: dict[str, str], text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The log names it and says what to do; who does so has a watcher again."""
+    log = Mock()
+    monkeypatch.setattr(DeployLandedTrigger, "log", log)
+    monkeypatch.setattr(deploys, "_LONGEST_PAUSE_IN_AN_OUTAGE", 0.1)
+    made = watcher(sandbox)
+    place = made._bookmarks()
+    assert isinstance(place, bookmarks.VariableBookmarks)
+    variables[place.name] = text
+    with pytest.raises(BadInput, match=f"{place.name}.*Delete"):
+        await place.recall()
+    async with watching(made) as told:
+        await until(lambda: place.name in str(log.warning.call_args))
+        del variables[place.name]
+        await until(lambda: variables)
+        sandbox.land_deploy(KEY, tag="c")
+        await until(lambda: told)
+    assert tags(told) == ["c"]
+
+
+async def test_a_variable_of_a_newer_version(sandbox: SandboxProcess, variables: dict[str, str]) -> None:
+    """One more field does no harm."""
+    made = watcher(sandbox)
+    async with watching(made):
+        await until(lambda: variables)
+    ((name, text),) = variables.items()
+    variables[name] = json.dumps({**json.loads(text), "colour": "green"})
+    sandbox.land_deploy(KEY, tag="c")
+    async with watching(watcher(sandbox)) as told:
+        await until(lambda: told)
+    assert tags(told) == ["c"]
 
 
 def test_bad_arguments_are_told_when_the_dag_is_parsed() -> None:
@@ -299,11 +371,38 @@ async def test_a_task_keeps_its_deadline(sandbox: SandboxProcess) -> None:
     assert "to be succeeded" in ended.message
 
 
+async def test_a_task_that_waited_in_vain(sandbox: SandboxProcess) -> None:
+    """It leaves off where it stopped: what was on its way then is not lost to the next."""
+    began = datetime.now(timezone.utc) - timedelta(seconds=60)
+    slow = sandbox.land_deploy(KEY, tag="slow", seconds=None)
+    ended = await arrival(waiting(sandbox, patience=0.3, after=began.isoformat()))
+    assert ended.ending is Ending.TIMED_OUT
+    assert ended.bookmark is not None
+    assert ended.bookmark.open == (slow["id"],)
+
+
 async def test_what_waiting_cannot_cure(sandbox: SandboxProcess) -> None:
-    """A Deployment that does not exist ends in an event."""
+    """A Deployment that does not exist ends in an event, and by name: no retry would help."""
     ended = await arrival(waiting(sandbox, deployment="c000000000000000000000000", after=None))
     assert ended.ending is Ending.BROKEN_OFF
-    assert "c000000000000000000000000" in ended.message
+    with pytest.raises(DeploymentNotFound, match="c000000000000000000000000"):
+        ended.require()
+
+
+async def test_what_a_retry_may_cure(sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An error that nobody foresaw, such as that of a connection which is not there, breaks the wait off."""
+    made = waiting(sandbox)
+    monkeypatch.delenv("AIRFLOW_CONN_WATCHER")
+    with pytest.raises(WaitBrokenOff, match="the task's next try waits on"):
+        (await arrival(made)).require()
+
+
+def test_the_event_of_another_version() -> None:
+    """A refusal whose name is not known here is one all the same."""
+    for name in ("RefusedByTheMoon", "annotations", "Exception"):
+        with pytest.raises(WaitFailed, match="no") as failure:
+            Arrival(Ending.BROKEN_OFF, "no", refusal=name).require()
+        assert not failure.value.retryable
 
 
 async def test_no_token_in_what_is_kept(sandbox: SandboxProcess, shelf: Shelf) -> None:
