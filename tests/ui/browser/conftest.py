@@ -37,6 +37,10 @@ OFFERED = {
 }
 """The Deployments that the page offers: the embedded platform's name and the label."""
 
+UNUSABLE = {"gone": "Without a connection", "locked_out": "Without the permission"}
+"""More connections that the page offers, with the label of their Deployment: one that nobody made, and one
+whose token may not read the history."""
+
 SECONDS_TO_START = 300.0
 MILLISECONDS_TO_WAIT = 150_000
 """How long the browser waits for anything, on a machine that is busy."""
@@ -61,10 +65,10 @@ class Scene:
         found: list[dict[str, Any]] = self.sandbox.deployment(key)["deploys"]
         return found
 
-    def url(self, key: str | None = None) -> str:
+    def url(self, key: str | None = None, connection: str = CONNECTION) -> str:
         """Return the page's address, with a Deployment chosen."""
         page = "plugin/deploy-history" if airflow_major() >= 3 else "rollback/"
-        chosen = {"connection": CONNECTION, "deployment": self.deployment(key)} if key else {}
+        chosen = {"connection": connection, "deployment": self.deployment(key)} if key else {}
         return f"{self.airflow.url}{page}{'?' if key else ''}{urlencode(chosen)}"
 
 
@@ -96,9 +100,15 @@ def platform() -> Iterator[SandboxProcess]:
 def airflow(chromium: Browser, platform: SandboxProcess) -> Iterator[BrowsedAirflow]:
     """One Airflow for all tests in the browser; it takes half a minute to start."""
     labels = {platform.deployment(key, rows=0)["id"]: label for key, label in OFFERED.items()}
+    billing = platform.deployment("image-af3", rows=0)["id"]
+    others = {name: {"deployments": {billing: label}} for name, label in UNUSABLE.items()}
     environment = {
         f"AIRFLOW_CONN_{CONNECTION.upper()}": platform.connection_json(),
-        "AIRFLOW__AIRFLOW_ROLLBACK__PAGE_CONNECTIONS": json.dumps({CONNECTION: {"deployments": labels}}),
+        "AIRFLOW_CONN_LOCKED_OUT": platform.connection_json("no-history"),
+        "AIRFLOW__AIRFLOW_ROLLBACK__PAGE_CONNECTIONS": json.dumps({
+            CONNECTION: {"deployments": labels},
+            **others,
+        }),
     }
     browsed = BrowsedAirflow([ROOT / "example_dags" / f"{DAG_ID}.py"], environment)
     browsed.start(SECONDS_TO_START)

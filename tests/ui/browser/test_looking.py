@@ -12,7 +12,14 @@ import pytest
 from playwright.sync_api import expect
 
 from airflow_rollback_provider.demo.airflow_settings import airflow_major
-from tests.ui.browser.conftest import CONNECTION, MILLISECONDS_TO_WAIT, OFFERED, Browse, Scene
+from tests.ui.browser.conftest import (
+    CONNECTION,
+    MILLISECONDS_TO_WAIT,
+    OFFERED,
+    UNUSABLE,
+    Browse,
+    Scene,
+)
 from tests.ui.browser.history_page import HistoryPage, look
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(900)]
@@ -77,7 +84,9 @@ def test_a_link_to_what_is_not_offered(scene: Scene, browse: Browse) -> None:
     secret = scene.deployment("other-workspace")
     page = browse(f"{scene.url()}?connection={CONNECTION}&deployment={secret}")
     expect(page.get_by_text("This Deployment is not offered here")).to_be_visible()
-    assert page.get_by_role("navigation", name="Deployments").get_by_role("link").count() == len(OFFERED)
+    assert page.get_by_role("navigation", name="Deployments").get_by_role("link").count() == len(
+        OFFERED
+    ) + len(UNUSABLE)
     assert scene.sandbox.requests() == []
 
 
@@ -185,6 +194,22 @@ def test_an_expired_token(scene: Scene, browse: Browse) -> None:
     shown.persist(
         shown.table.is_visible, lambda: again.click(force=True, timeout=1000) if again.is_visible() else None
     )
+
+
+@pytest.mark.parametrize(
+    ("connection", "words"),
+    [
+        ("gone", r"Airflow has no connection 'gone'.*Ask an Airflow administrator"),
+        ("locked_out", r"deployment\.deployRevisions\.get.*Ask for the permission"),
+    ],
+)
+def test_what_keeps_the_history_from_being_read(
+    scene: Scene, browse: Browse, connection: str, words: str
+) -> None:
+    """No connection, no permission: what is wrong, and whom to ask."""
+    page = browse(scene.url("image-af3", connection))
+    expect(page.get_by_role("alert")).to_contain_text(re.compile(words, re.DOTALL))
+    expect(page.get_by_label("Deployment", exact=True)).to_be_visible()
 
 
 def test_a_platform_that_is_down_keeps_what_was_read(scene: Scene, browse: Browse) -> None:
