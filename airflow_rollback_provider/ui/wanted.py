@@ -59,12 +59,12 @@ class Wanted:
 
     :param cursor: where to go on; None begins with the newest deploy.
     :param searching: whether somebody looks for a deploy that may be far back.
-    :param fresh: whether somebody waits for news.
+    :param fresh: ``1`` where the page looks for news by itself, ``now`` where a person asked for them.
     """
 
     cursor: Cursor | None = None
     searching: bool = False
-    fresh: bool = False
+    fresh: str = ""
 
     @classmethod
     def read(cls, cursor: str = "", searching: str = "", fresh: str = "") -> Wanted:
@@ -72,11 +72,13 @@ class Wanted:
 
         :raises Problem: when one of them makes no sense.
         """
-        return cls(Cursor.read(cursor) if cursor else None, searching == "1", fresh == "1")
+        return cls(Cursor.read(cursor) if cursor else None, searching == "1", fresh)
 
     @property
     def max_age(self) -> float:
         """How old the newest deploys may be, in seconds."""
+        if self.fresh == "now":  # another server process may have told that there is something newer
+            return 0.0
         if self.fresh:
             return SECONDS_SHARED_WHEN_FOLLOWING
         return SECONDS_SHARED if self.cursor is None else SECONDS_SHARED_FOR_OLDER_DEPLOYS

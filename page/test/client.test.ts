@@ -50,10 +50,10 @@ test("reading is a GET to Airflow itself that says what is meant, and nothing th
 
 test("a fresh reading, the next page and a plan say so in the query", async () => {
   answering([200, "{}"]);
-  await airflow3.history(place, { fresh: true });
+  await airflow3.history(place, { fresh: "now" });
   await airflow3.history(place, { cursor: "c/2", searching: true });
   await airflow3.plan(place, "d1", "image", "d3");
-  assert.match(sent[0]!.url, /&fresh=1$/);
+  assert.match(sent[0]!.url, /&fresh=now$/);
   assert.match(sent[1]!.url, /&cursor=c%2F2&searching=1$/);
   assert.match(sent[2]!.url, /&target=d1&scope=image&expected_current=d3$/);
 });

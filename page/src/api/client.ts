@@ -10,7 +10,8 @@ const CONFLICT = 409;
 export interface HistoryOptions {
   cursor?: string | null;
   searching?: boolean;
-  fresh?: boolean;
+  /** "1" to look for news now and then, "now" where a person asks for them. */
+  fresh?: "1" | "now";
 }
 
 export interface Client {
@@ -36,7 +37,7 @@ export function makeClient(base: string, csrf: string | null): Client {
   return {
     places: () => ask(api("places", {})),
     history: (place, { cursor, searching, fresh }) =>
-      ask(api("history", { ...of(place), cursor, searching: searching ? "1" : null, fresh: fresh ? "1" : null })),
+      ask(api("history", { ...of(place), cursor, searching: searching ? "1" : null, fresh })),
     plan: (place, target, scope, current) => ask(api("plan", { ...of(place), target, scope, expected_current: current })),
     start: (start, conf, runId) =>
       ask<Run>(start.url, { ...start.body, conf, dag_run_id: runId }, csrf).catch((error: unknown) => {

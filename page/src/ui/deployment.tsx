@@ -35,7 +35,7 @@ export function DeploymentView({ place }: { place: Place }) {
   const isFollowing = Boolean(following.started) && !following.progress?.ending;
   usePoll(Boolean(known?.head.going_on) && !isFollowing, BETWEEN_LOOKS, history.refresh);
 
-  const again = () => void history.refresh();
+  const again = () => void history.refresh(true);
   useReturn(() => {
     if (known && Date.now() - Date.parse(known.head.read_at) > OUTDATED) again();
   });

@@ -19,8 +19,8 @@ export interface Reading {
 export interface HistoryReader extends Reading {
   /** Reads on; who searches, further than who scrolls. */
   more(searching?: boolean): Promise<void>;
-  /** Tells whether the newest deploys were read. */
-  refresh(): Promise<boolean>;
+  /** Tells whether the newest deploys were read. What was shared a moment ago will do unless a person asks. */
+  refresh(asked?: boolean): Promise<boolean>;
 }
 
 export function useHistory(client: Client, place: Place): HistoryReader {
@@ -60,9 +60,9 @@ export function useHistory(client: Client, place: Place): HistoryReader {
   );
 
   const refresh = useCallback(
-    () =>
+    (asked = false) =>
       read("refresh", async (known) => {
-        const page = await client.history(place, { fresh: true });
+        const page = await client.history(place, { fresh: asked ? "now" : "1" });
         if (!known) return begin(page);
         return hasMoved(known, page) ? reread(client, place, page, known.rows.length) : renew(known, page);
       }),

@@ -41,21 +41,18 @@ export function useProgress(client: Client, history: HistoryReader): Following {
   // The Deployment is read a moment before its history: what it runs may be that of before the end.
   const ending = progress?.ending ?? null;
   const { refresh } = history;
-  useEffect(() => {
-    setConfirmed(false);
-    if (!ending) return;
-    const timer = window.setTimeout(() => void refresh().then(setConfirmed), BETWEEN_LOOKS);
-    return () => window.clearTimeout(timer);
-  }, [ending, refresh]);
+  usePoll(Boolean(ending) && !isConfirmed, BETWEEN_LOOKS, async () => setConfirmed(await refresh()));
   // How it ended stays what it was, whatever lands later.
   useEffect(() => {
-    if (isConfirmed && progress?.ending) setFinal(progress);
+    if (!ending) setConfirmed(false);
+    else if (isConfirmed) setFinal(progress);
   }, [isConfirmed, ending]);
 
   const begin = (next: Started | null) => {
     watched.current = next;
     setState(null);
     setSilent(false);
+    setConfirmed(false);
     setFinal(null);
     setStarted(next);
   };
