@@ -17,6 +17,9 @@ except ImportError:  # Airflow 2
 
 from airflow_rollback_provider.operators.rollback import RollbackOperator
 
+# A busy Airflow loses a try now and then, and the network an answer.
+AGAIN = {"retries": 2, "retry_delay": timedelta(minutes=1)}
+
 if ApprovalOperator is not None:
     with DAG(
         dag_id="example_approve_and_roll_back",
@@ -38,8 +41,7 @@ if ApprovalOperator is not None:
             target="{{ params.target }}",
             description="{{ params.description }}",
             dry_run=True,
-            retries=2,
-            retry_delay=timedelta(minutes=1),
+            **AGAIN,
         )
         approve = ApprovalOperator(
             task_id="approve",
@@ -55,7 +57,6 @@ if ApprovalOperator is not None:
             expected_current="{{ ti.xcom_pull('plan')['current']['id'] }}",
             description="{{ params.description }}",
             deferrable=True,
-            retries=2,
-            retry_delay=timedelta(minutes=1),
+            **AGAIN,
         )
         plan >> approve >> roll_back
