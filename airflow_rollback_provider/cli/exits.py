@@ -15,6 +15,7 @@ from airflow_rollback_provider.domain.errors import (
     RollbackError,
     RollbackNotDone,
     RollbackRefused,
+    StateUnavailable,
     WaitFailed,
 )
 
@@ -57,6 +58,7 @@ _EXITS: tuple[tuple[type[RollbackError], Exit, str], ...] = (
     (CommandUnavailable, Exit.TROUBLE, "not available here"),
     (AccessDenied, Exit.TROUBLE, "access denied"),
     (PlatformError, Exit.TROUBLE, "the platform cannot be used"),
+    (StateUnavailable, Exit.TROUBLE, "Airflow's state cannot be used"),
     (BadInput, Exit.BAD_INPUT, "bad input"),
 )
 

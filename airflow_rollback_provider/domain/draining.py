@@ -8,12 +8,18 @@ Dag with a task that waits runs on until that has ended.
 
 from __future__ import annotations
 
-import json
+import hashlib
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from airflow_rollback_provider.domain.errors import AccessDenied, BadInput, PlatformError, RollbackError
+from airflow_rollback_provider.domain.errors import (
+    AccessDenied,
+    BadInput,
+    PlatformError,
+    RollbackError,
+    StateUnavailable,
+)
 from airflow_rollback_provider.domain.pace import Pace
 
 if TYPE_CHECKING:
@@ -21,8 +27,13 @@ if TYPE_CHECKING:
     from airflow_rollback_provider.domain.work import Work
 
 
-VARIABLE = "rollback_paused_"
-"""Name of the Variable that holds :class:`Held`; the id of the connection follows."""
+def paused_key(airflow_conn_id: str) -> str:
+    """Return the name of the Variable that holds :class:`Held`.
+
+    It holds no part of the connection's id: Airflow's UI hides the value of a Variable whose name sounds
+    secret.
+    """
+    return f"rollback_paused_{hashlib.sha256(airflow_conn_id.encode()).hexdigest()[:12]}"
 
 
 @dataclass(frozen=True)
@@ -44,14 +55,13 @@ class Held:
         dag_id, run_id = self.run
         return f"run {run_id!r} of the Dag {dag_id!r}"
 
-    def to_json(self) -> str:
-        """Return what a Variable holds; :meth:`from_json` reads it back."""
-        return json.dumps({"run": self.run, "dags": self.dags, "restoring": self.restoring})
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON-ready values; :meth:`from_dict` reads them back."""
+        return {"run": list(self.run), "dags": list(self.dags), "restoring": self.restoring}
 
     @classmethod
-    def from_json(cls, text: str) -> Held:
-        """Read what :meth:`to_json` wrote."""
-        values = json.loads(text)
+    def from_dict(cls, values: Mapping[str, Any]) -> Held:
+        """Read what :meth:`to_dict` wrote."""
         dag_id, run_id = values["run"]
         return cls((dag_id, run_id), tuple(values["dags"]), values["restoring"])
 
@@ -158,7 +168,9 @@ class Drain:
 
         :raises BadInput: the error itself when the connection or an argument cannot be used.
         """
-        if isinstance(error, BadInput) or not isinstance(error, (PlatformError, AccessDenied)):
+        if isinstance(error, BadInput) or not isinstance(
+            error, (PlatformError, AccessDenied, StateUnavailable)
+        ):
             raise error
         if not self._pace.failed(error):
             return self._ended(f"What goes on could not be read: {error}")

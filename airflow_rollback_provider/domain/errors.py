@@ -9,6 +9,8 @@
     The token is missing, refused, expired or lacks a permission: mend the connection.
 ``PlatformError``
     The platform could not be reached or gave an answer that cannot be used: it may pass; a retry may help.
+``StateUnavailable``
+    Airflow could not read or write its state: it may pass; a retry may help.
 ``RollbackNotDone``
     The rollback was submitted and did not end well, or its end is not known: look at the Deployment.
 ``WaitFailed``
@@ -94,6 +96,16 @@ class DeployInProgress(RollbackRefused):
     retryable = True
 
 
+class ConflictingTargets(RollbackRefused):
+    """Two mapped tasks have one idempotency key and different targets."""
+
+
+class TrySuperseded(RollbackRefused):
+    """A newer try of the same task may submit, so this one must not."""
+
+    retryable = True
+
+
 class Unsupported(RollbackRefused):
     """The platform has no such function."""
 
@@ -134,6 +146,10 @@ class PlatformFailed(PlatformError):
     """The platform answered that it failed (HTTP 5xx or an internal error)."""
 
 
+class RequestLost(PlatformError):
+    """The rollback request was not carried out: the deploy history shows no trace after the grace period."""
+
+
 class RateLimited(PlatformError):
     """The platform asked to slow down (HTTP 429) for longer than the request was allowed to take."""
 
@@ -162,7 +178,16 @@ class RollbackNotDone(RollbackError):
 
 
 class OutcomeUnknown(RollbackNotDone):
-    """The request was sent and it cannot be known whether it went through. It is not sent again."""
+    """The request was sent and it is not known whether it went through. It is not sent again.
+
+    :param retryable: whether a later try can find out from the deploy history. Default True.
+    """
+
+    retryable = True
+
+    def __init__(self, message: str, *, retryable: bool = True) -> None:
+        super().__init__(message)
+        self.retryable = retryable
 
 
 class RollbackFailed(RollbackNotDone):
@@ -187,6 +212,12 @@ class FleetIncomplete(RollbackNotDone):
 
 class RollbackTimedOut(RollbackNotDone):
     """The rollback had not ended when the deadline passed. It cannot be recalled and may still end."""
+
+    retryable = True
+
+
+class StateUnavailable(RollbackError):
+    """Airflow could not read or write what outlives a try."""
 
     retryable = True
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from airflow_rollback_provider.domain.deploys import Deploy
 
 _DIGITS = 20
+# The last digits tell requests with one key and different targets apart.
+_TARGET_DIGITS = 6
 # Only the very end counts, so a mark inside the words of a person is no mark.
 _MARK = re.compile(rf"\[rollback-intent:([0-9a-f]{{{_DIGITS}}})\]")
 _MARK_WIDTH = len("[rollback-intent:]") + _DIGITS
@@ -27,13 +29,26 @@ MARK_LENGTH = len(" ") + _MARK_WIDTH
 """Characters of the description that the mark takes."""
 
 
-def intent_of(*identity: str | int | None) -> str:
+def intent_of(*identity: str | int | None, target: str = "") -> str:
     """Derive the intent from what makes a wish the same wish.
 
-    :param identity: for a task instance its Dag, run and task, and which of its mapped instances is meant;
-        every try has the same.
+    :param identity: for a task instance its Dag, run and task, the Deployment's id and the scope; every try
+        has
+        the same.
+    :param target: the target as the task names it. It does not change the wish: see :func:`same_target`.
     """
-    return hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:_DIGITS]
+    digest = hashlib.sha256(json.dumps(identity).encode()).hexdigest()[: _DIGITS - _TARGET_DIGITS]
+    return digest + hashlib.sha256(target.encode()).hexdigest()[:_TARGET_DIGITS]
+
+
+def wish_in(intent: str) -> str:
+    """Return the part of an intent that does not depend on the target."""
+    return intent[: _DIGITS - _TARGET_DIGITS]
+
+
+def same_target(intent: str, other: str) -> bool:
+    """Tell whether two intents were made with the same target."""
+    return intent[-_TARGET_DIGITS:] == other[-_TARGET_DIGITS:]
 
 
 def describe(description: str, intent: str, limit: int) -> str:
@@ -73,5 +88,8 @@ def _mark(text: str) -> re.Match[str] | None:
 
 
 def find_intent(deploys: Iterable[Deploy], intent: str) -> Deploy | None:
-    """Return the newest deploy that carries the intent, or None."""
-    return next((deploy for deploy in deploys if intent_in(deploy.description) == intent), None)
+    """Return the newest deploy that carries the intent, whatever its target, or None."""
+    return next(
+        (deploy for deploy in deploys if wish_in(intent_in(deploy.description) or "") == wish_in(intent)),
+        None,
+    )

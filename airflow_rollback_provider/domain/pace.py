@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from airflow_rollback_provider.domain.errors import AccessDenied, PlatformError
+from airflow_rollback_provider.domain.errors import AccessDenied, PlatformError, StateUnavailable
 
 FIRST_DELAY = 2.0
 _GROWTH = 1.5
@@ -53,7 +53,7 @@ class Pace:
         if isinstance(error, AccessDenied):
             self._refusals += 1
             return self._refusals < _REFUSALS_BEFORE_GIVING_UP
-        return isinstance(error, PlatformError)
+        return isinstance(error, (PlatformError, StateUnavailable))
 
     def delay(self) -> float:
         """Return how long to wait before the next look, in seconds."""

@@ -23,7 +23,9 @@ def task_failures() -> Iterator[None]:
     except RollbackError as error:
         if error.retryable or isinstance(error, AirflowFailException):
             raise
-        raise _final(type(error))(str(error)) from error  # type: ignore[arg-type]  # a class is hashable
+        final = _final(type(error))(str(error))  # type: ignore[arg-type]  # a class is hashable
+        final.retryable = False
+        raise final from error
 
 
 @cache

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import takewhile
@@ -17,7 +17,7 @@ from airflow_rollback_provider.domain.plan import RollbackPlan, make_plan
 from airflow_rollback_provider.domain.rulebook import PlanWarning
 from airflow_rollback_provider.domain.targets import Target
 from airflow_rollback_provider.hooks.paging import walk
-from airflow_rollback_provider.hooks.submission import Submission
+from airflow_rollback_provider.hooks.submission import GRACE_PERIOD, Submission
 from airflow_rollback_provider.platforms.landing import wait_for_deploy
 from airflow_rollback_provider.platforms.watching import observe
 
@@ -166,22 +166,36 @@ class Verbs:
         deploys = self.deploys(where) if isinstance(where, str) else where.history
         return find_intent(takewhile(lambda deploy: deploy.created_at >= since, deploys), intent)
 
-    def submit(self, plan: RollbackPlan, description: str, intent: str) -> Deploy:
+    def submit(
+        self,
+        plan: RollbackPlan,
+        description: str,
+        intent: str,
+        *,
+        before_sending: Callable[[], None] = lambda: None,
+        grace_period: float = GRACE_PERIOD,
+    ) -> Deploy:
         """Carry a plan out: look at the history once more, then send the rollback exactly once.
 
         :param plan: a plan that is allowed.
         :param description: why, as a person or a Dag gives it.
         :param intent: the intent of :func:`intent_of`; its mark goes behind the description.
+        :param before_sending: called right before the request is sent. If it raises, nothing is sent.
+        :param grace_period: how long a request whose answer was lost may take to show in the deploy history,
+            in
+            seconds. Default 120.
         :return: the rollback's entry in the history: the new one, or one that carries the mark already. That
             one goes to the deploy which the first attempt chose (``rolled_back_to``), which need not be this
             plan's.
-        :raises PlanRefused: when the plan is not allowed or the platform refuses it.
+        :raises PlanRefused: when the plan is not allowed or the platform is known to have refused it.
         :raises InvalidDescription: when the description is empty or too long.
         :raises StalePlan: when another deploy landed after the plan was made.
         :raises DeployInProgress: when another deploy or rollback has not ended.
-        :raises OutcomeUnknown: when the request was sent and nobody can tell whether it went through.
+        :raises RequestLost: when the answer was lost and the history shows no trace after the grace period.
+        :raises OutcomeUnknown: when the answer was lost and the history cannot be read.
         """
-        return Submission(self.platform, self.transport).submit(plan, description, intent)
+        submission = Submission(self.platform, self.transport, before_sending, grace_period)
+        return submission.submit(plan, description, intent)
 
     def observe(self, watch: Watch) -> Outcome | None:
         """Look once at a rollback that goes on; None while it does."""

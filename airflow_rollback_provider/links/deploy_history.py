@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 from airflow_rollback_provider.compat import BaseOperatorLink, XCom
 
 if TYPE_CHECKING:
     from airflow_rollback_provider.compat import Context
+
+_log = logging.getLogger(__name__)
 
 # Airflow 3 reads links from the XCom of this name; storing it there ourselves makes one way serve both lines.
 _KEY = "_link_DeployHistoryLink"
@@ -30,6 +33,15 @@ class DeployHistoryLink(BaseOperatorLink):
 
     @staticmethod
     def store(context: Context, url: str | None) -> None:
-        """Store the address for the task instance that runs; nothing where it is not known."""
-        if url:
+        """Store the address for the task instance that runs; nothing where it is not known.
+
+        A link that cannot be stored is logged: it must not fail a rollback.
+        """
+        if not url:
+            return
+        try:
             context["ti"].xcom_push(key=_KEY, value=url)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the rollback matters more
+            _log.warning(
+                "Could not store the link to the deploy history (%s: %s).", type(error).__name__, error
+            )

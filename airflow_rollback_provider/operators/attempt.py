@@ -2,30 +2,36 @@
 """One try of a task: find the rollback that an earlier try submitted, or plan, agree and submit one.
 
 The order of the steps is what makes a rollback happen once. Before anything is sent, the history is searched
-for the intent's mark; the choice is kept before the request is sent; a request that may be under way is given
-time to show.
+for the intent's mark; the try becomes the owner; the choice is kept; a request that may be under way is given
+time to show; right before the request is sent the try makes sure that it still is the owner.
 """
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from airflow_rollback_provider.domain.checks import default_scope
+from airflow_rollback_provider.domain.deploys import Scope
 from airflow_rollback_provider.domain.errors import (
     AcknowledgementMissing,
+    ConflictingTargets,
     DeployInProgress,
     OutcomeUnknown,
     RollbackError,
     StalePlan,
+    StateUnavailable,
+    TrySuperseded,
 )
 from airflow_rollback_provider.domain.explain import describe_deploy, explain
-from airflow_rollback_provider.domain.intent import describe
+from airflow_rollback_provider.domain.intent import describe, intent_in, intent_of, same_target
 from airflow_rollback_provider.domain.targets import Target
 from airflow_rollback_provider.operators.fence import Fence
-from airflow_rollback_provider.operators.memory import Choice
+from airflow_rollback_provider.operators.pending import CLOCK_TOLERANCE, PendingStore, PendingSubmission
 from airflow_rollback_provider.operators.whereabouts import refuse_downgrade_of_itself
 
 if TYPE_CHECKING:
@@ -34,9 +40,10 @@ if TYPE_CHECKING:
     from airflow_rollback_provider.domain.rulebook import PlanWarning
     from airflow_rollback_provider.hooks.deploy_history import DeployHistoryHook, Reading
     from airflow_rollback_provider.operators.log import Log
-    from airflow_rollback_provider.operators.memory import Memory
+    from airflow_rollback_provider.state import StateStore
 
 _LONGEST_PAUSE = 15.0
+_LONGEST_JITTER = 5.0
 
 
 @dataclass(frozen=True)
@@ -47,7 +54,10 @@ class Order:
     :param description: why.
     :param target: which deploy to go back to.
     :param scope: the part to bring back, or None for what the mechanism carries.
-    :param intent: the wish that all tries of the task instance share.
+    :param identity: Dag, run and task. With the Deployment and the scope they make the intent, which all
+        tries
+        share.
+    :param mapped: whether other instances of the task may have the same intent.
     :param first_try: no try can have submitted anything before; None where that is not known.
     :param expected_current: deploy that must be running, or None.
     :param acknowledged: whether the loss of going from Airflow 3 to 2 is accepted.
@@ -61,7 +71,8 @@ class Order:
     description: str
     target: Target
     scope: str | None
-    intent: str
+    identity: tuple[str, str, str]
+    mapped: bool = False
     first_try: datetime | None = None
     expected_current: str | None = None
     acknowledged: bool = False
@@ -69,6 +80,15 @@ class Order:
     waits: bool = True
     busy_timeout: float = 0.0
     settle: float = 120.0
+
+    def intent(self, reading: Reading) -> str:
+        """Return the intent: the Deployment counts by its id, however the task names it.
+
+        :raises InvalidTarget: for a scope that does not exist.
+        """
+        deployment = reading.deployment
+        scope = Scope.parse(self.scope) if self.scope else default_scope(deployment.mechanism)
+        return intent_of(*self.identity, deployment.id, scope.value, target=str(self.target))
 
 
 @dataclass(frozen=True)
@@ -91,104 +111,140 @@ class Attempt:
     """One try.
 
     :param hook: the platform.
-    :param memory: what earlier tries left.
+    :param store: what outlives a try.
     :param log: the task's log.
     :param fence: asked before a rollback is planned that no earlier try submitted.
     :param planned: told of the plan that is carried out.
     :param inspect: asked what else a plan should warn of.
+    :param killed: whether Airflow has told this try to stop.
     """
 
     def __init__(
         self,
         hook: DeployHistoryHook,
-        memory: Memory,
+        store: StateStore,
         log: Log,
         *,
         fence: Fence | None = None,
         planned: Callable[[RollbackPlan], None] = lambda _plan: None,
         inspect: Callable[[RollbackPlan], Iterable[PlanWarning]] = lambda _plan: (),
+        killed: Callable[[], bool] = lambda: False,
     ) -> None:
         self._hook = hook
-        self._memory = memory
+        self._store = store
         self._log = log
         self._fence = fence or Fence()
         self._planned = planned
         self._inspect = inspect
+        self._killed = killed
 
     def run(self, order: Order) -> Submitted | RollbackPlan:
         """Return the one rollback of this intent, submitted now or earlier; for a dry run the plan.
 
         :raises RollbackError: see :class:`RollbackOperator`.
         """
-        describe(order.description, order.intent, self._hook.capabilities.description_limit)
+        describe(order.description, intent_of(*order.identity), self._hook.capabilities.description_limit)
         reading = self._hook.read(order.deployment)
         if order.plan_only:  # about the Deployment as it is, whatever earlier tries did or still do
             return self._plan(reading, order, None)
-        earlier = self._earlier(reading, order)
+        intent = order.intent(reading)
+        pending = PendingStore(self._store, intent, time.time)
+        earlier = self._earlier(reading, order, intent)
         if earlier is not None:
-            return self._adopt(reading, earlier, order)
-        choice = self._settled_choice(reading, order)
-        if isinstance(choice, Submitted):
-            return choice
+            return self._adopt(reading, earlier, order, intent, pending)
+        kept = self._resolve_pending(reading, order, intent, pending)
+        if isinstance(kept, Submitted):
+            return kept
         reading = self._when_free(reading, order)
         self._fence.check(reading)
-        plan = self._plan(reading, order, choice)
+        plan = self._plan(reading, order, kept)
         self._agree(plan, order)
         self._planned(plan)
-        return self._submit(reading, plan, order)
+        return self._submit(reading, plan, order, intent, pending)
 
-    def _earlier(self, reading: Reading, order: Order) -> Deploy | None:
-        near = self._hook.find_intent(reading, order.intent)
+    def _earlier(self, reading: Reading, order: Order, intent: str) -> Deploy | None:
+        near = self._hook.find_intent(reading, intent)
         if near is not None or order.first_try is None:
             return near
-        return self._hook.find_intent(reading, order.intent, since=order.first_try)
+        return self._hook.find_intent(reading, intent, since=order.first_try)
 
-    def _adopt(self, reading: Reading, rollback: Deploy, order: Order) -> Submitted:
+    def _adopt(
+        self, reading: Reading, rollback: Deploy, order: Order, intent: str, pending: PendingStore
+    ) -> Submitted:
+        target = self._hook.target_of(rollback)
+        if order.mapped and not same_target(intent_in(rollback.description) or intent, intent):
+            raise ConflictingTargets(_conflict(reading, order, target.id))
         self._log.info(
             "An earlier try submitted this rollback already: %s. Nothing is submitted.",
             describe_deploy(rollback),
         )
-        self._memory.forget(order.intent)
-        return Submitted(reading, rollback, self._hook.target_of(rollback), adopted=True)
+        self._delete(pending)
+        return Submitted(reading, rollback, target, adopted=True)
 
-    def _settled_choice(self, reading: Reading, order: Order) -> Choice | Submitted | None:
-        """Return what an earlier try chose, once it is certain that its request did not go through."""
-        choice = self._memory.recall(order.intent)
-        if choice is None or choice.sent_at is None:
-            return choice
-        rollback = self._wait_for_trace(reading, choice.sent_at, order)
+    def _delete(self, pending: PendingStore) -> None:
+        """The rollback is in the history: what is left in Airflow is of no use and does no harm."""
+        try:
+            pending.delete()
+        except StateUnavailable as error:
+            self._log.warning("Left the state of this submission in Airflow: %s", error)
+
+    def _resolve_pending(
+        self, reading: Reading, order: Order, intent: str, pending: PendingStore
+    ) -> PendingSubmission | Submitted | None:
+        """Become the owner; return what an earlier try chose, once its request did not go through for sure.
+
+        :raises ConflictingTargets: when it was another mapped task with another target.
+        """
+        kept = pending.claim()
+        if kept is not None and order.mapped and not same_target(kept.intent, intent):
+            raise ConflictingTargets(_conflict(reading, order, kept.target_id))
+        if kept is None or kept.sent_at is None:
+            return kept
+        rollback = self._wait_for_trace(reading, order, intent, kept.sent_at)
         if rollback is not None:
-            return self._adopt(reading, rollback, order)
+            return self._adopt(reading, rollback, order, intent, pending)
         self._log.warning(
             "An earlier try was about to send the rollback; %.0f s later the deploy history does not show "
             "it, so it did not go through. It is submitted now, to the deploy that was chosen then.",
             order.settle,
         )
-        choice = replace(choice, sent_at=None)
-        self._memory.keep(order.intent, choice)
-        return choice
+        return kept
 
-    def _wait_for_trace(self, reading: Reading, sent_at: float, order: Order) -> Deploy | None:
+    def _wait_for_trace(
+        self, reading: Reading, order: Order, intent: str, sent_at: float | None = None
+    ) -> Deploy | None:
         """Search the history until a request that may be under way would have shown.
 
-        :raises OutcomeUnknown: when the history cannot be read, so that nobody can tell.
+        A request is sent right after its try made sure that it is the owner, so it was sent before this wait.
+
+        :param sent_at: when it was sent by the clock of the try that sent it, if that is known.
+        :raises OutcomeUnknown: when the history cannot be read.
         """
+        now = time.time()
+        until = now + order.settle
+        if sent_at is not None:
+            until = min(until, max(now, sent_at + order.settle + CLOCK_TOLERANCE))
+        if until > now:  # all tries that wait for the same request would wake at the same moment
+            until += random.random() * min(_LONGEST_JITTER, order.settle / 10)  # noqa: S311 - spreads load
         try:
             while True:
-                certain = time.time() >= sent_at + order.settle
-                rollback = self._hook.find_intent(reading.deployment.id, order.intent)
+                certain = time.time() >= until
+                rollback = self._hook.find_intent(reading.deployment.id, intent)
                 if rollback is not None or certain:
                     return rollback
                 self._log.info(
                     "An earlier try may have sent the rollback. Waiting for it to show in the deploy history."
                 )
-                time.sleep(max(0.1, min(_LONGEST_PAUSE, sent_at + order.settle - time.time())))
+                time.sleep(max(0.1, min(_LONGEST_PAUSE, until - time.time())))
         except RollbackError as error:
             raise OutcomeUnknown(
                 f"An earlier try may have submitted the rollback of {reading.deployment}, and the deploy "
-                f"history cannot be read to tell: {error} Nothing is submitted. When the platform answers "
-                f"again, clear this task: it looks for an entry with [rollback-intent:{order.intent}] before "
-                "it submits."
+                f"history cannot be read to tell: {error} Nothing is submitted. The next try looks for an "
+                "entry "
+                f"with [rollback-intent:{intent}] before it submits; clear this task when the platform "
+                "answers "
+                "again.",
+                retryable=error.retryable,
             ) from error
 
     def _when_free(self, reading: Reading, order: Order) -> Reading:
@@ -210,14 +266,15 @@ class Attempt:
             reading = self._hook.read(order.deployment)
         return reading
 
-    def _plan(self, reading: Reading, order: Order, choice: Choice | None) -> RollbackPlan:
+    def _plan(self, reading: Reading, order: Order, choice: PendingSubmission | None) -> RollbackPlan:
         target = order.target if choice is None else Target("id", choice.target_id)
         plan = self._hook.plan(order.deployment, target, order.scope, reading=reading)
         plan = plan.with_warnings(self._inspect(plan))
         self._log.info("%s", explain(plan))
-        if choice is not None and choice.head_id != plan.head_id:
+        if choice is not None and choice.latest_id != plan.head_id:
             raise StalePlan(
-                f"An earlier try chose deploy {choice.target_id} when {choice.head_id} was the newest deploy "
+                f"An earlier try chose deploy {choice.target_id} when {choice.latest_id} was the newest "
+                "deploy "
                 f"of {plan.deployment}; now {plan.head_id} is. Nothing was submitted: the newer deploy may "
                 "be the repair. Look at it, and start a new run of the Dag if the Deployment is still to be "
                 "rolled back."
@@ -240,19 +297,65 @@ class Attempt:
                 "acknowledge_airflow_3_to_2=True on the task."
             )
 
-    def _submit(self, reading: Reading, plan: RollbackPlan, order: Order) -> Submitted:
-        choice = Choice(plan.deployment.id, plan.target.id, plan.head_id)
-        self._memory.keep(order.intent, replace(choice, sent_at=time.time()))
+    def _submit(
+        self, reading: Reading, plan: RollbackPlan, order: Order, intent: str, pending: PendingStore
+    ) -> Submitted:
+        chosen = PendingSubmission(plan.deployment.id, plan.target.id, plan.head_id, intent)
+        pending.choose(chosen)
+        sender = False
+
+        def before_sending() -> None:
+            nonlocal sender
+            pending.before_sending(chosen)
+            if self._killed():
+                raise TrySuperseded("Airflow has told this try to stop. It submits nothing.")
+            sender = True
+
         try:
-            rollback = self._hook.submit(plan, order.description, order.intent)
+            rollback = self._hook.submit(
+                plan, order.description, intent, before_sending=before_sending, grace_period=order.settle
+            )
         except OutcomeUnknown:
             raise
+        except TrySuperseded as superseded:
+            return self._follow_owner(reading, order, intent, pending, superseded)
         except RollbackError:
-            # Everything else is said before the request is sent or by a platform that refused it.
-            self._memory.keep(order.intent, choice)
+            if sender:  # by a platform that is known to have refused it, or that never got it
+                self._withdraw(pending)
             raise
-        self._memory.forget(order.intent)
+        if not sender or rollback.rolled_back_to not in (None, plan.target.id):  # another try was faster
+            return self._adopt(reading, rollback, order, intent, pending)
+        self._delete(pending)
         self._log.info("Submitted the rollback of %s: deploy %s.", plan.deployment, rollback.id)
-        if rollback.rolled_back_to not in (None, plan.target.id):  # another try was faster by a moment
-            return Submitted(reading, rollback, self._hook.target_of(rollback), adopted=True)
         return Submitted(reading, rollback, plan.target, adopted=False)
+
+    def _withdraw(self, pending: PendingStore) -> None:
+        try:
+            pending.withdraw()
+        except StateUnavailable as error:
+            self._log.warning("The next try waits for a request that was refused: %s", error)
+
+    def _follow_owner(
+        self, reading: Reading, order: Order, intent: str, pending: PendingStore, superseded: TrySuperseded
+    ) -> Submitted:
+        """Find the rollback of the try that may submit it.
+
+        :raises TrySuperseded: when that try has not submitted it either, or Airflow has told this one to
+            stop.
+        """
+        if self._killed():
+            raise superseded
+        self._log.info("%s Waiting for that try's rollback to show in the deploy history.", superseded)
+        rollback = self._wait_for_trace(reading, order, intent)
+        if rollback is None:
+            raise superseded
+        return self._adopt(reading, rollback, order, intent, pending)
+
+
+def _conflict(reading: Reading, order: Order, target_id: str) -> str:
+    return (
+        f"Two tasks of this mapped task roll {reading.deployment} back in the same run: one to deploy "
+        f"{target_id}, "
+        f"this one to {str(order.target)!r}. This one submitted nothing. Name each Deployment once in the "
+        "list."
+    )

@@ -20,14 +20,14 @@ from airflow_rollback_provider.airflow_api.surveying import (
     still_ours,
 )
 from airflow_rollback_provider.compat import BaseOperator, conf
-from airflow_rollback_provider.domain.draining import VARIABLE, Drain, DrainOrder, Held, Rest
+from airflow_rollback_provider.domain.draining import Drain, DrainOrder, Held, Rest, paused_key
 from airflow_rollback_provider.domain.errors import DeployInProgress, DeploymentNotAtRest, RollbackError
 from airflow_rollback_provider.domain.pace import Pace
 from airflow_rollback_provider.domain.summary import paragraph
+from airflow_rollback_provider.drain.paused_dags import PausedDags, is_of_others, run_of
 from airflow_rollback_provider.hooks.airflow_api import AirflowApiHook
 from airflow_rollback_provider.hooks.arguments import names
 from airflow_rollback_provider.hooks.failures import task_failures
-from airflow_rollback_provider.operators.paused import Paused, PausedVariable, is_of_others, run_of
 
 if TYPE_CHECKING:
     from airflow_rollback_provider.compat import Context
@@ -71,6 +71,7 @@ class PrepareDeploymentOperator(BaseOperator):
     :raises BadInput: when an argument or the connection cannot be used; no retry.
     :raises AccessDenied: when Airflow refuses the login or lets it not pause Dags; no retry.
     :raises PlatformError: when Airflow does not answer; the task's retries apply.
+    :raises StateUnavailable: when this Airflow cannot keep which Dags are paused; the task's retries apply.
     """
 
     template_fields: Sequence[str] = ("airflow_conn_id", "keep_running")
@@ -119,8 +120,8 @@ class PrepareDeploymentOperator(BaseOperator):
             "with them, and RestoreDeploymentOperator lets them run again."
         )
 
-    def _memory(self) -> Paused:
-        return PausedVariable()
+    def _paused(self) -> PausedDags:
+        return PausedDags(self.airflow_conn_id)
 
     def _order(self, context: Context, hook: AirflowApiHook) -> DrainOrder:
         ti = context["ti"]
@@ -139,7 +140,7 @@ class PrepareDeploymentOperator(BaseOperator):
         found = hook.run(pausable(hook.api, spared))
         self._must_hold(held)
         held = replace(held, dags=tuple(dict.fromkeys((*held.dags, *found))))
-        self._memory().keep(self.airflow_conn_id, held)
+        self._paused().set(held)
         ours = tuple(dag_id for dag_id in held.dags if dag_id not in spared)
         self.log.info("Pausing %d Dag(s): %s", len(ours), ", ".join(ours) or "none")
         return ours
@@ -150,7 +151,7 @@ class PrepareDeploymentOperator(BaseOperator):
         if earlier is not None and is_of_others(earlier, context):
             raise DeployInProgress(_in_use(self.airflow_conn_id, earlier))
         held = Held(run_of(context), earlier.dags if earlier is not None else ())
-        self._memory().keep(self.airflow_conn_id, held)
+        self._paused().set(held)
         if earlier is None or earlier.run != held.run:
             # Whoever found it free at the same time has written as well by then; the last one has it.
             time.sleep(_MOMENT)
@@ -162,7 +163,7 @@ class PrepareDeploymentOperator(BaseOperator):
             raise DeployInProgress(_in_use(self.airflow_conn_id, now))
 
     def _held(self) -> Held | None:
-        return self._memory().recall(self.airflow_conn_id)
+        return self._paused().get()
 
     def _without_waiting(self, hook: AirflowApiHook, order: DrainOrder) -> dict[str, Any]:
         self._pause_all(hook, order)
@@ -208,9 +209,7 @@ class PrepareDeploymentOperator(BaseOperator):
         held = self._held()
         hook.run(still_ours(hook.api, order, held))
         if self.pause and held is not None and held.run == order.own[:2]:
-            _let_run(
-                self._memory(), self.airflow_conn_id, held, lambda: hook.run(restore(hook.api, held.dags))
-            )
+            _let_run(self._paused(), held, lambda: hook.run(restore(hook.api, held.dags)))
 
     def _pause_all(self, hook: AirflowApiHook, order: DrainOrder) -> None:
         hook.run(pause_all(hook.api, order, self._held()))
@@ -254,22 +253,20 @@ class RestoreDeploymentOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Let the Dags run again; return which they are."""
-        memory = self._memory()
-        held = memory.recall(self.airflow_conn_id)
+        paused = self._paused()
+        held = paused.get()
         if held is None or is_of_others(held, context):
             self.log.info("No Dag was paused by this run.%s", f" {held} has some paused." if held else "")
             return {"restored": [], "gone": [], "count": 0}
         with task_failures(), closing(AirflowApiHook(self.airflow_conn_id)) as hook:
-            restored, gone = _let_run(
-                memory, self.airflow_conn_id, held, lambda: self._restore(hook, held.dags)
-            )
+            restored, gone = _let_run(paused, held, lambda: self._restore(hook, held.dags))
         self.log.info("%d Dag(s) run again: %s", len(restored), ", ".join(restored) or "none")
         if gone:
             self.log.warning("%d Dag(s) that were paused are gone: %s", len(gone), ", ".join(gone))
         return {"restored": restored[:_MOST_NAMES], "gone": gone[:_MOST_NAMES], "count": len(restored)}
 
-    def _memory(self) -> Paused:
-        return PausedVariable()
+    def _paused(self) -> PausedDags:
+        return PausedDags(self.airflow_conn_id)
 
     def _restore(self, hook: AirflowApiHook, ours: tuple[str, ...]) -> Restored:
         deadline = time.monotonic() + _seconds(self.timeout)
@@ -284,7 +281,7 @@ class RestoreDeploymentOperator(BaseOperator):
             time.sleep(max(0.0, min(pace.delay(), deadline - time.monotonic())))
 
 
-def _let_run(memory: Paused, airflow: str, held: Held, look: Callable[[], Restored]) -> Restored:
+def _let_run(paused: PausedDags, held: Held, look: Callable[[], Restored]) -> Restored:
     """Let Dags run again, and then remember them no more.
 
     A preparation that was not told to stop yet may be pausing at this very moment. It stops at its next look,
@@ -293,14 +290,14 @@ def _let_run(memory: Paused, airflow: str, held: Held, look: Callable[[], Restor
     :param look: lets those of the Dags run again that are paused.
     """
     ending = replace(held, restoring=True)
-    memory.keep(airflow, ending)
+    paused.set(ending)
     restored, gone = look() if held.dags else ([], [])
     if held.dags:
         time.sleep(_MOMENT)
         late, gone = look()
         restored = list(dict.fromkeys([*restored, *late]))
-    if memory.recall(airflow) == ending:  # another run may have taken them over
-        memory.forget(airflow)
+    if paused.get() == ending:  # another run may have taken them over
+        paused.delete()
     return restored, gone
 
 
@@ -310,7 +307,7 @@ def _in_use(airflow: str, held: Held | None) -> str:
         f"The Airflow of the connection {airflow!r} is being prepared for a rollback by {who}. Nothing was "
         "paused. Wait until that run has ended, or mark it as failed: its RestoreDeploymentOperator lets the "
         "Dags run again, and where it has none the next preparation goes on with them. Which they are is in "
-        f"the Variable {VARIABLE + airflow}."
+        f"the Variable {paused_key(airflow)}."
     )
 
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from airflow_rollback_provider.domain.intent import intent_of
 from airflow_rollback_provider.domain.targets import Target
 from airflow_rollback_provider.hooks.arguments import flag, optional, text
 from airflow_rollback_provider.operators.attempt import Order
@@ -14,20 +13,6 @@ from airflow_rollback_provider.operators.attempt import Order
 if TYPE_CHECKING:
     from airflow_rollback_provider.compat import Context
     from airflow_rollback_provider.operators.rollback import RollbackOperator
-
-
-def intent(task: RollbackOperator, context: Context) -> str:
-    """Return the wish of a task instance: its tries share it, another run of the Dag has another.
-
-    Of a mapped task's instances, the Deployment and the scope tell which wish is meant, not the index: when a
-    run is cleared, the list may come in another order, and each wish must find what became of it.
-
-    :raises BadInput: when no Deployment is named.
-    """
-    ti = context["ti"]
-    index = getattr(ti, "map_index", -1)
-    which = (index,) if index < 0 else (text(task.deployment_id, "deployment_id"), optional(task.scope))
-    return intent_of(ti.dag_id, ti.run_id, ti.task_id, *which)
 
 
 def first_try(context: Context) -> datetime | None:
@@ -42,18 +27,21 @@ def first_try(context: Context) -> datetime | None:
     return min(times) - timedelta(days=1) if times else None
 
 
-def order_of(task: RollbackOperator, wish: str, since: datetime | None) -> Order:
+def order_of(task: RollbackOperator, context: Context) -> Order:
     """Read a task's rendered arguments.
 
     :raises BadInput: when one of them cannot be used.
     """
+    ti = context["ti"]
     return Order(
         deployment=text(task.deployment_id, "deployment_id"),
         description=task.description,
         target=Target.parse(task.target),
         scope=optional(task.scope),
-        intent=wish,
-        first_try=since,
+        # Mapped instances are told apart by their Deployments, not by their places in a list that may change.
+        identity=(ti.dag_id, ti.run_id, ti.task_id),
+        mapped=getattr(ti, "map_index", -1) >= 0,
+        first_try=first_try(context),
         expected_current=optional(task.expected_current),
         acknowledged=flag(task.acknowledge_airflow_3_to_2, "acknowledge_airflow_3_to_2"),
         plan_only=flag(task.plan_only, "dry_run"),

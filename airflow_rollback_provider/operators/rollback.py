@@ -13,7 +13,7 @@ from airflow_rollback_provider.domain import summary
 from airflow_rollback_provider.domain.errors import RollbackError
 from airflow_rollback_provider.domain.plan import RollbackPlan
 from airflow_rollback_provider.domain.waiting import Watch
-from airflow_rollback_provider.domain.watch import Outcome
+from airflow_rollback_provider.domain.watch import Ending, Outcome
 from airflow_rollback_provider.hooks.arguments import optional
 from airflow_rollback_provider.hooks.deploy_history import DeployHistoryHook
 from airflow_rollback_provider.hooks.failures import task_failures
@@ -22,9 +22,10 @@ from airflow_rollback_provider.operators.attempt import Attempt, Submitted
 from airflow_rollback_provider.operators.fence import Fence
 from airflow_rollback_provider.operators.following import Follower, new_watch, result_of
 from airflow_rollback_provider.operators.last_words import leaving_word
-from airflow_rollback_provider.operators.memory import Memory, VariableMemory
-from airflow_rollback_provider.operators.rendered import first_try, intent, order_of
+from airflow_rollback_provider.operators.pending import DESCRIPTION
+from airflow_rollback_provider.operators.rendered import order_of
 from airflow_rollback_provider.operators.telling import Tellers, Telling
+from airflow_rollback_provider.state import StateStore, task_store
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -157,6 +158,7 @@ class RollbackOperator(BaseOperator):
         self.on_done = on_done
         self.on_failed = on_failed
         self._submitted: str | None = None
+        self._killed = False
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Plan, submit once and wait; return the result, or the plan of a dry run."""
@@ -164,15 +166,16 @@ class RollbackOperator(BaseOperator):
             hook = DeployHistoryHook(self.rollback_conn_id)
             # Stored before anything can fail: a task that failed is the one whose link people need.
             DeployHistoryLink.store(context, hook.history_url(self.deployment_id))
-            order = order_of(self, intent(self, context), first_try(context))
+            order = order_of(self, context)
             telling = self._telling(context)
             attempt = Attempt(
                 hook,
-                self._memory(),
+                self._store(context),
                 self.log,
                 fence=self._fence(context),
                 planned=telling.planned,
                 inspect=self._inspect,
+                killed=lambda: self._killed,
             )
             try:
                 done = attempt.run(order)
@@ -188,10 +191,19 @@ class RollbackOperator(BaseOperator):
     def resume(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
         """Take over from the triggerer: return the result or raise what the rollback ended with."""
         with self._failing(context), task_failures():
-            return self._finish(context, Watch.from_dict(event["watch"]), Outcome.from_dict(event["outcome"]))
+            watch, outcome = Watch.from_dict(event["watch"]), Outcome.from_dict(event["outcome"])
+            self._submitted = watch.rollback_id
+            if outcome.ending is Ending.DONE and time.time() - event["at"] > watch.poll_interval:
+                # The event waited for a worker: another deploy may have landed since.
+                outcome = Follower(DeployHistoryHook(self.rollback_conn_id), watch, self.log).follow()
+            return self._finish(context, watch, outcome)
 
     def on_kill(self) -> None:
-        """Say what a killed task leaves behind. Nothing is cancelled: no platform can recall a rollback."""
+        """Say what a killed task leaves behind. Nothing is cancelled: no platform can recall a rollback.
+
+        The process may run on for some seconds: it submits nothing any more.
+        """
+        self._killed = True
         if self._submitted is None:
             self.log.warning(
                 "Killed before a rollback was known to be submitted. The next try of this task looks for one "
@@ -207,8 +219,8 @@ class RollbackOperator(BaseOperator):
             self.deployment_id,
         )
 
-    def _memory(self) -> Memory:
-        return VariableMemory()
+    def _store(self, context: Context) -> StateStore:
+        return task_store(context, DESCRIPTION)
 
     def _wait(self, context: Context, hook: DeployHistoryHook, submitted: Submitted) -> dict[str, Any]:
         self._submitted = submitted.rollback.id

@@ -40,6 +40,8 @@ _PERMISSIONS = {
     "roll_back": ROLL_BACK,
 }
 _MOST_FIELDS = 5
+# A rollback request that the API itself answers so was not carried out. The API's document names 400 and 404.
+_REFUSALS = (400, 404, 409, 422)
 
 
 class Asked(asked_of_any.Asked):
@@ -112,6 +114,8 @@ def error_of(response: Response, asked: Asked, token: Secret) -> RollbackError |
     if response.status == 403:
         return _not_permitted(asked, told)
     if response.status >= 500 or response.status == 408:
+        return _failed(asked, told)
+    if asked.operation == "roll_back" and (refusal is None or refusal.status not in _REFUSALS):
         return _failed(asked, told)
     return _nobody(asked, told) if refusal is None else _refused(asked, refusal)
 

@@ -75,8 +75,8 @@ class Cause(Enum):
         "the answer is longer than {most:,} bytes",
         "Something else than the platform may answer there.",
     )
-    REDIRECT = (
-        True,
+    REDIRECT = (  # 303 may be the answer to a request that was carried out
+        False,
         "it redirects to {detail}",
         "The token is not sent on to another address: put the final address in the connection, if it is the "
         "platform's.",

@@ -36,6 +36,11 @@ _NOT_FOUND = re.compile(r"\bnot found\b|No \w+ exists", re.IGNORECASE)
 # Names of errors as Apollo and its like give them.
 _NOT_KNOWN = re.compile(r"authenticat|unauthori[sz]ed", re.IGNORECASE)
 _FORBIDDEN = re.compile(r"permission|forbidden|authori[sz]ation", re.IGNORECASE)
+# Names that only a refusal carries: Apollo's own, and words that say so by themselves (assumed).
+_REFUSAL = re.compile(
+    r"GRAPHQL_(PARSE|VALIDATION)_FAILED|BAD_USER_INPUT|\w*(Validation|NotAllowed|NotFound)Error",
+    re.IGNORECASE,
+)
 # Texts of graphql-js, which validates before anything is executed.
 _UNKNOWN = (
     re.compile(r"Cannot query field [\"'](?P<name>\w+)[\"']"),
@@ -71,7 +76,8 @@ def error_without_body(response: Response, asked: Asked) -> RollbackError:
     status = response.status
     if status == 403:
         return _not_permitted(asked, "HTTP 403")
-    if status >= 500 or status == 408:  # a gateway that lost patience may have passed the request on
+    # A gateway that lost patience may have passed the request on, and a rollback is not sent on a guess.
+    if status >= 500 or status == 408 or asked.operation == "roll_back":
         return _failed(asked, f"HTTP {status}")
     return PlatformUnreachable(
         f"Nothing at this address speaks the platform's API: the request to {asked.purpose} was answered "
@@ -81,7 +87,15 @@ def error_without_body(response: Response, asked: Asked) -> RollbackError:
 
 
 def error_of_answer(answer: Answer, asked: Asked, assumptions: Assumptions) -> RollbackError:
-    """Return the domain error of an answer with errors; of several, the one that can be acted on."""
+    """Return the domain error of an answer with errors; of several, the one that can be acted on.
+
+    A rollback request is refused only if every error is known to be a refusal. Otherwise it may have been
+    carried out.
+    """
+    if asked.operation == "roll_back":
+        doubtful = next((error for error in answer.errors if not _refuses(error, answer.status)), None)
+        if doubtful is not None:
+            return _failed(asked, doubtful.message)
     found = [_one(error, answer, asked, assumptions) for error in answer.errors]
     return next(
         (error for error in found if not isinstance(error, (PlatformFailed, PlanRefused, OutcomeUnknown))),
@@ -114,12 +128,23 @@ def _one(error: GraphQLError, answer: Answer, asked: Asked, assumptions: Assumpt
 
 def _told(error: GraphQLError, answer: Answer, asked: Asked) -> RollbackError:
     """Return the error for words that are not known: a refused rollback, or a failure of the platform."""
-    internal = answer.status >= 500 or "internal" in error.name.lower()
     if asked.operation != "roll_back":
         return _failed(asked, error.message)
-    if internal:
-        return OutcomeUnknown(f"The platform failed while it was asked to {asked.purpose}: {error.message}.")
     return PlanRefused(f"The platform refused to {asked.purpose}: {error.message}. Nothing was changed.")
+
+
+def _refuses(error: GraphQLError, status: int) -> bool:
+    """Tell whether an error is known to mean that nothing was executed."""
+    if status >= 500:
+        return False
+    # graphql-js validates before it executes; only an error of the execution has a path.
+    if error.field is None and _unknown_name(error.message) is not None:
+        return True
+    published = (_EXPIRED, _NOT_PERMITTED, "No deployment exists")
+    if any(text in error.message for text in published):
+        return True
+    names = (_REFUSAL.fullmatch(error.name), _NOT_KNOWN.search(error.name), _FORBIDDEN.search(error.name))
+    return any(names)
 
 
 def _unknown_name(text: str) -> str | None:

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import json
 import random
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -12,7 +14,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_rollback_provider.compat import BaseEventTrigger, BaseTrigger, TriggerEvent
-from airflow_rollback_provider.domain.errors import RollbackError
+from airflow_rollback_provider.domain.errors import BadInput, RollbackError
 from airflow_rollback_provider.domain.landing import (
     Arrival,
     Bookmark,
@@ -24,7 +26,7 @@ from airflow_rollback_provider.domain.landing import (
 from airflow_rollback_provider.domain.pace import Pace
 from airflow_rollback_provider.hooks.deploy_history import DeployHistoryHook
 from airflow_rollback_provider.platforms.landing import Lookout
-from airflow_rollback_provider.triggers.bookmarks import Bookmarks, VariableBookmarks
+from airflow_rollback_provider.state import StateStore, trigger_store
 
 if TYPE_CHECKING:
     from airflow_rollback_provider.domain.landing import Sighting
@@ -33,6 +35,7 @@ __all__ = ["DeployLandedTrigger", "DeployTrigger", "landed_deploys"]
 
 _PATH = "airflow_rollback_provider.triggers.deploys"
 _LONGEST_PAUSE_IN_AN_OUTAGE = 300.0
+_DESCRIPTION = "How far a watcher has read a deploy history. Deleted, it begins with what lands next."
 # An event is on its way to Airflow's database for a second or two after it was yielded. Only then it may be
 # remembered as told: a triggerer that dies before tells it again rather than never.
 _SECONDS_UNTIL_TOLD = 5.0
@@ -42,7 +45,8 @@ class DeployLandedTrigger(BaseEventTrigger):
     """Tell an asset of each deploy that lands, once, oldest first; for ``AssetWatcher`` on Airflow 3.
 
     It begins with what lands after it was first started, or after ``after``. How far it has come is kept in
-    an Airflow Variable, so that a restart neither repeats nor loses a deploy. Only a triggerer that is killed
+    Airflow (from 3.3 on with the asset, before in a Variable), so that a restart neither repeats nor loses a
+    deploy. While that cannot be read, it waits. Only a triggerer that is killed
     within seconds after an event may tell the same deploy again. Outages of the platform, of Airflow's
     database and a missing connection are logged and waited out: it never raises and never ends.
 
@@ -128,10 +132,31 @@ class DeployLandedTrigger(BaseEventTrigger):
     def _wanted(self) -> Wanted:
         return Wanted.parse(self.statuses, self.types, rollbacks=self.rollbacks)
 
-    def _bookmarks(self) -> Bookmarks:
-        # What Airflow takes for one trigger is one memory: two that shared it would each miss what the other
+    def _store(self) -> StateStore:
+        return trigger_store(self, _DESCRIPTION)
+
+    @property
+    def _key(self) -> str:
+        # What Airflow takes for one trigger is one cursor: two that shared it would each miss what the other
         # told.
-        return VariableBookmarks(self.serialize()[1])
+        digest = hashlib.sha256(json.dumps(self.serialize()[1], sort_keys=True).encode()).hexdigest()
+        return f"rollback_watch_{digest[:20]}"
+
+    async def _read_cursor(self) -> Bookmark | None:
+        """Return how far the history was read, or None at the first start.
+
+        :raises StateUnavailable: when that cannot be read.
+        :raises BadInput: when something else is kept there.
+        """
+        kept = await self._store().aget(self._key)
+        try:
+            return Bookmark.from_dict(kept) if kept is not None else None
+        except ValueError as error:
+            raise BadInput(
+                f"What is kept in Airflow under {self._key}, how far the history was read, cannot be read "
+                f"({error}). Delete it, and the watcher begins anew: with what lands next, or after what its "
+                "argument after names."
+            ) from error
 
     async def _look(self, pace: Pace) -> Sighting | None:
         """Look once; whatever goes wrong is logged, and the next look comes later."""
@@ -153,7 +178,7 @@ class DeployLandedTrigger(BaseEventTrigger):
 
     async def _look_out(self) -> Sighting:
         if self._bookmark is None:
-            self._bookmark = self._kept = await self._bookmarks().recall()
+            self._bookmark = self._kept = await self._read_cursor()
         if self._hook is None:
             hook = DeployHistoryHook(self.rollback_conn_id)
             self._hook = await self._hooks.enter_async_context(hook)
@@ -167,7 +192,7 @@ class DeployLandedTrigger(BaseEventTrigger):
             self.log.info("Told of: %s", ", ".join(deploy.id for deploy in sighting.news))
             await asyncio.sleep(_SECONDS_UNTIL_TOLD)
         try:
-            await self._bookmarks().keep(sighting.bookmark)
+            await self._store().aset(self._key, sighting.bookmark.to_dict())
         except Exception:
             self.log.exception("Could not remember what was told. It is tried again after the next look.")
         else:

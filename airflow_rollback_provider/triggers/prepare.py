@@ -10,9 +10,10 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from airflow_rollback_provider.airflow_api.surveying import quieten
-from airflow_rollback_provider.compat import BaseTrigger, TriggerEvent, aget_variable
-from airflow_rollback_provider.domain.draining import VARIABLE, Drain, DrainOrder, Held, Rest
+from airflow_rollback_provider.compat import BaseTrigger, TriggerEvent
+from airflow_rollback_provider.domain.draining import Drain, DrainOrder, Rest
 from airflow_rollback_provider.domain.errors import RollbackError
+from airflow_rollback_provider.drain.paused_dags import PausedDags
 from airflow_rollback_provider.hooks.airflow_api import AirflowApiHook
 
 
@@ -59,13 +60,11 @@ class RestTrigger(BaseTrigger):
 
     async def _look(self, hook: AirflowApiHook, order: DrainOrder, drain: Drain) -> Rest | None:
         try:
-            work, steps = await hook.arun(quieten(hook.api, order, await self._held()))
+            work, steps = await hook.arun(
+                quieten(hook.api, order, await PausedDags(self.airflow_conn_id).aget())
+            )
         except RollbackError as error:
             self.log.warning("Could not look at the Deployment: %s", error)
             return drain.failed(error, time.time())
         self.log.info("%s", work)
         return drain.saw(work, steps, time.time())
-
-    async def _held(self) -> Held | None:
-        text = await aget_variable(VARIABLE + self.airflow_conn_id)
-        return Held.from_json(text) if text is not None else None

@@ -52,7 +52,7 @@ class RollbackTrigger(BaseTrigger):
             self.log.exception("Following the rollback %s broke off.", watch.rollback_id)
             outcome = broken_off(watch, error)
         self._ended = True
-        event = {"watch": self.watch, "outcome": outcome.to_dict()}
+        event = {"watch": self.watch, "outcome": outcome.to_dict(), "at": time.time()}
         yield TriggerEvent(event)  # type: ignore[no-untyped-call]  # Airflow's
 
     async def cleanup(self) -> None:

@@ -84,7 +84,7 @@ def test_an_intent_that_is_not_found_is_submitted_under_that_name(
     cli: Cli, platform: SandboxProcess, deployment: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """When the first request never arrived, the second call is the first."""
-    monkeypatch.setattr("airflow_rollback_provider.cli.commands.roll_back._PAUSES", (0.0,))
+    monkeypatch.setattr("airflow_rollback_provider.cli.commands.roll_back.GRACE_PERIOD", 0.0)
     intent = "0123456789abcdef0123"
     assert cli(*ROLL_BACK, deployment, "--intent", intent).code == 0
     assert _rows(platform)[0]["description"].endswith(f"[rollback-intent:{intent}]")
@@ -100,13 +100,25 @@ def test_a_lost_answer_does_not_lead_to_two_rollbacks(
     assert len(_rows(platform)) == before + 1
 
 
-def test_a_request_without_a_trace_is_unknown_not_failed(
+def test_a_request_without_a_trace_was_not_carried_out(
     cli: Cli, platform: SandboxProcess, deployment: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The connection is cut and the history shows nothing: 4, and how to take it up without choosing anew."""
-    monkeypatch.setattr("airflow_rollback_provider.hooks.submission._PAUSES", (0.0,))
+    """The connection is cut and the history shows nothing until the grace period is over: 3."""
+    monkeypatch.setattr("airflow_rollback_provider.cli.commands.roll_back.GRACE_PERIOD", 0.0)
+    platform.fault("drop_before", "rollbackDeployment")
+    result = cli(*ROLL_BACK, deployment)
+    assert result.code == 3
+    assert "RequestLost" in result.err
+
+
+def test_a_request_of_which_nobody_can_tell_is_unknown_not_failed(
+    cli: Cli, platform: SandboxProcess, deployment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The history cannot be read either: 4, and how to take it up without choosing anew."""
+    monkeypatch.setattr("airflow_rollback_provider.cli.commands.roll_back.GRACE_PERIOD", 0.0)
     target = _rows(platform)[2]["id"]
     platform.fault("drop_before", "rollbackDeployment")
+    platform.fault("graphql_error", "Deploys", count=None, skip=1)
     result = cli(*ROLL_BACK, deployment)
     assert result.code == 4
     assert "OutcomeUnknown" in result.err

@@ -16,6 +16,8 @@ from airflow_rollback_provider.domain.intent import (
     find_intent,
     intent_in,
     intent_of,
+    same_target,
+    wish_in,
     without_mark,
 )
 from tests.domain.builders import Counted, deploy
@@ -28,13 +30,22 @@ def test_the_same_wish_has_the_same_intent() -> None:
     """And every other one another, also where the parts run together or differ in type alone."""
     assert intent_of("dag", "run", "task", -1) == INTENT
     wishes = [("a", "bc"), ("ab", "c"), ("a", "b", "c"), ("a", 1), ("a", "1"), ("a", None), ("a", ""), ("a",)]
-    assert len({intent_of(*wish) for wish in wishes}) == len(wishes)
+    assert len({wish_in(intent_of(*wish)) for wish in wishes}) == len(wishes)
     assert len(INTENT) == 20
+
+
+def test_the_target_does_not_change_the_wish() -> None:
+    """It is told apart all the same, and a deploy is found by its wish alone."""
+    one, other = intent_of("dag", "run", target="previous"), intent_of("dag", "run", target="tag:7")
+    assert wish_in(one) == wish_in(other)
+    assert (same_target(one, other), same_target(one, one)) == (False, True)
+    marked = deploy("d", description=describe("why", one, 500))
+    assert find_intent([marked], other) is marked
 
 
 def test_the_intent_stays_the_same_over_releases() -> None:
     """A task that is retried after an upgrade of this package must still find its own rollback."""
-    assert intent_of("dag", "run", "task", -1) == "d8966c33a8c603eaca48"
+    assert intent_of("dag", "run", "task", -1) == "d8966c33a8c603e3b0c4"
 
 
 def test_the_mark_stands_at_the_end() -> None:

@@ -20,7 +20,8 @@ from airflow_rollback_provider.operators.rollback import RollbackOperator
 from airflow_rollback_provider.platforms.settings import Fields
 from airflow_rollback_provider.sandbox.process import SandboxProcess
 from tests.support.leaks import Evidence
-from tests.support.task_run import DictMemory, TaskInstance, run
+from tests.support.store import DictStore
+from tests.support.task_run import TaskInstance, run
 
 _NUMBERS = count(1)
 _NO_ANSWER = 0.4
@@ -189,7 +190,7 @@ def impatience() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Fields, "policy", short)
-        patch.setattr(submission, "_PAUSES", (0.0, 0.01, 0.02, 0.03, 0.04))
+        patch.setattr(submission, "_FIRST_PAUSE", 0.01)
         patch.setattr(pace, "FIRST_DELAY", 0.02)
         yield
 
@@ -209,7 +210,7 @@ class Case:
     ) -> None:
         self.sandbox, self.platform, self.fault, self.deferrable = sandbox, platform, fault, deferrable
         self.step = STEPS[platform][step]
-        self.memory, self.ti = DictMemory(), TaskInstance(run_id=f"case-{next(_NUMBERS)}")
+        self.store, self.ti = DictStore(), TaskInstance(run_id=f"case-{next(_NUMBERS)}")
         rows = 110 if self.step.far else 3
         drafts = [{"age": 60 * (rows - n), "tag": f"v{n}", "seconds": 1} for n in range(rows)]
         self.deployment = sandbox.add_deployment(
@@ -262,7 +263,7 @@ class Case:
             # Longer than the platform takes to carry out a request that nobody waits for any more.
             settle=5 * _NO_ANSWER if self.late else 0.1,
         )
-        operator._memory = lambda: self.memory  # type: ignore[method-assign]
+        operator._store = lambda _context: self.store  # type: ignore[method-assign]
         defer = operator._defer
 
         def deferring(watch: Watch) -> None:
@@ -301,6 +302,6 @@ class Case:
         self.patience = 20.0
         again = self.attempt()[0] if end != "done" else "-"
         evidence.add("xcom", self.ti.xcom)
-        evidence.add("memory", self.memory.kept)
+        evidence.add("store", self.store.written)
         evidence.add("platform", self.sandbox.state())
         return Seen(end, rollbacks, again, self.rollbacks())

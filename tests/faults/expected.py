@@ -10,7 +10,9 @@ UNREACHABLE, FAILED, LIMITED, MALFORMED = (
     f"{name}, retry" for name in ("PlatformUnreachable", "PlatformFailed", "RateLimited", "MalformedAnswer")
 )
 REFUSED, FORBIDDEN, EXPIRED = "TokenRefused", "PermissionMissing", "TokenExpired"
-UNKNOWN, TIMED_OUT = "OutcomeUnknown", "RollbackTimedOut, retry"
+UNKNOWN, TIMED_OUT, LOST = (
+    f"{name}, retry" for name in ("OutcomeUnknown", "RollbackTimedOut", "RequestLost")
+)
 STALE, OVERTAKEN = "StalePlan", "RollbackOvertaken"
 
 BEFORE = [
@@ -47,20 +49,20 @@ READING = {
 # A fault of the rollback itself: how the task ends, and how many rollbacks the history has by then.
 SENDING = {
     "slow, in time": (DONE, 1),
-    "no answer in time": (UNKNOWN, 0),  # it is carried out when the task has given up
+    "no answer in time": (DONE, 1),  # it is carried out within the grace period
     "body too slow": (DONE, 1),
-    "HTTP 500": (UNKNOWN, 0),
+    "HTTP 500": (LOST, 0),
     "HTTP 503 after the commit": (DONE, 1),
     "HTTP 429": (LIMITED, 0),
     "HTTP 401": (REFUSED, 0),
     "HTTP 403": (FORBIDDEN, 0),
-    "dropped before": (UNKNOWN, 0),
+    "dropped before": (LOST, 0),
     "dropped after": (DONE, 1),
     "truncated body": (DONE, 1),
     "HTML body": (DONE, 1),
     "empty body": (DONE, 1),
     "wrong shape": (DONE, 1),
-    "internal error": (UNKNOWN, 0),
+    "internal error": (LOST, 0),
     "internal error after the commit": (DONE, 1),
     "refused": ("PlanRefused", 0),
     "refused after the commit": (DONE, 1),

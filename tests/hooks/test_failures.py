@@ -34,10 +34,22 @@ def test_what_may_pass() -> None:
         "RateLimited",
         "MalformedAnswer",
         "DeployInProgress",
+        "OutcomeUnknown",
+        "RequestLost",
+        "StateUnavailable",
+        "TrySuperseded",
         "RollbackTimedOut",
         "DeploymentNotAtRest",
         "WaitBrokenOff",
     }
+
+
+def test_an_unknown_outcome_that_no_retry_finds_out() -> None:
+    """It fails the task at once."""
+    with pytest.raises(errors.OutcomeUnknown) as failure, task_failures():
+        raise errors.OutcomeUnknown("why", retryable=False)
+    assert isinstance(failure.value, AirflowFailException)
+    assert not failure.value.retryable
 
 
 def test_other_errors_pass_unchanged() -> None:

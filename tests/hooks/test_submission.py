@@ -17,6 +17,7 @@ from airflow_rollback_provider.domain.errors import (
     PlanRefused,
     PlatformError,
     PlatformUnreachable,
+    RequestLost,
     RollbackError,
     StalePlan,
     TokenExpired,
@@ -77,17 +78,62 @@ def test_a_rollback_whose_answer_was_lost_is_adopted(
 def test_a_rollback_that_left_no_trace_is_not_sent_again(
     connect: Connect, rollback_sandbox: Sandbox, fault: dict[str, Any]
 ) -> None:
-    """It cannot be known: the error says so, what was looked at and what to do."""
+    """The history is read until the grace period is over: then it is known not to have been carried out."""
     hook = connect()
+    paused: list[float] = []
+    hook.transport.sleep = paused.append
     plan = hook.plan(identify(rollback_sandbox))
     rollback_sandbox.fault(operation=connect.operations["roll_back"], **fault)
-    with pytest.raises(OutcomeUnknown, match="not sent again") as caught:
-        hook.submit(plan, "too slow", INTENT)
+    with pytest.raises(RequestLost, match="was not carried out") as caught:
+        hook.submit(plan, "too slow", INTENT, grace_period=60)
     assert f"[rollback-intent:{INTENT}]" in str(caught.value)
-    assert "read 5 time(s)" in str(caught.value)
-    assert not caught.value.retryable
+    assert (sum(paused), max(paused), caught.value.retryable) == (60, 15, True)
     assert rollbacks(rollback_sandbox) == []
     assert connect.sent() == 1
+
+
+def test_nothing_is_sent_when_the_last_check_fails(connect: Connect, rollback_sandbox: Sandbox) -> None:
+    """What is called right before the request may stop it."""
+    hook = connect()
+
+    def refuse() -> None:
+        raise StalePlan("not now")
+
+    with pytest.raises(StalePlan, match="not now"):
+        hook.submit(hook.plan(identify(rollback_sandbox)), "too slow", INTENT, before_sending=refuse)
+    assert connect.sent() == 0
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"kind": "graphql_error", "message": "4 DEADLINE_EXCEEDED"},
+        {"kind": "graphql_error", "name": "GATEWAY_TIMEOUT"},
+        {"kind": "graphql_error", "name": "DOWNSTREAM_SERVICE_ERROR"},
+        {"kind": "graphql_error", "message": "helm release not found"},
+        {"kind": "status", "status": 404},
+        {"kind": "status", "status": 409},
+    ],
+    ids=lambda fault: str(fault),
+)
+def test_words_that_are_not_known_to_refuse_claim_nothing(
+    connect: Connect, rollback_sandbox: Sandbox, fault: dict[str, Any]
+) -> None:
+    """The platform carries the rollback out some seconds later: it is found, and nobody said "refused"."""
+    if connect.platform == "astro":
+        pytest.skip("these are the words of Houston")
+    hook, other = connect(), connect()
+    plan = hook.plan(identify(rollback_sandbox))
+    rollback_sandbox.fault(operation=connect.operations["roll_back"], count=1, **fault)
+    waits: list[float] = []
+
+    def wait(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 3:
+            other.submit(plan, "too slow", INTENT)
+
+    hook.transport.sleep = wait
+    assert hook.submit(plan, "too slow", INTENT).id == rollbacks(rollback_sandbox)[0]["id"]
 
 
 def test_an_outage_after_the_request_leaves_it_in_doubt(connect: Connect, rollback_sandbox: Sandbox) -> None:

@@ -33,6 +33,17 @@ def test_leads_to_what_the_task_stored(monkeypatch: pytest.MonkeyPatch) -> None:
     assert read_from(ti, monkeypatch) == URL
 
 
+def test_a_link_that_cannot_be_stored_fails_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    """The rollback matters more: what went wrong is logged."""
+
+    class Broken(TaskInstance):
+        def xcom_push(self, key: str, value: Any) -> None:
+            raise ConnectionError("database is away")
+
+    DeployHistoryLink.store({"ti": Broken()}, URL)
+    assert "database is away" in caplog.text
+
+
 @pytest.mark.parametrize("url", [None, ""])
 def test_leads_nowhere_without_an_address(url: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the platform's page is not known, nothing is stored and no link is shown."""

@@ -9,15 +9,15 @@ import pytest
 
 from airflow_rollback_provider.operators.rollback import RollbackOperator
 from airflow_rollback_provider.sandbox.process import SandboxProcess
-from tests.support.task_run import DictMemory
+from tests.support.store import DictStore
 
 
 @pytest.fixture(autouse=True)
-def memory(monkeypatch: pytest.MonkeyPatch) -> DictMemory:
-    """Airflow's Variables need a worker or a database; the tests in ``tests/airflow`` use them."""
-    memory = DictMemory()
-    monkeypatch.setattr(RollbackOperator, "_memory", lambda _self: memory)
-    return memory
+def store(monkeypatch: pytest.MonkeyPatch) -> DictStore:
+    """Airflow's stores need a worker or a database; the tests in ``tests/airflow`` use them."""
+    store = DictStore()
+    monkeypatch.setattr(RollbackOperator, "_store", lambda _self, _context: store)
+    return store
 
 
 @pytest.fixture

@@ -14,17 +14,17 @@ from typing import Any
 import pytest
 
 from airflow_rollback_provider.domain import errors
-from airflow_rollback_provider.domain.intent import intent_in
+from airflow_rollback_provider.domain.intent import intent_in, intent_of
 from airflow_rollback_provider.domain.plan import RollbackPlan
 from airflow_rollback_provider.domain.targets import Target
 from airflow_rollback_provider.hooks.deploy_history import DeployHistoryHook
 from airflow_rollback_provider.operators import attempt
 from airflow_rollback_provider.operators.attempt import Attempt, Order, Submitted
-from airflow_rollback_provider.operators.memory import Choice
+from airflow_rollback_provider.operators.pending import PendingStore, PendingSubmission
 from airflow_rollback_provider.sandbox.process import SandboxProcess
-from tests.support.task_run import DictMemory
+from tests.support.store import DictStore
 
-KEY, WISH = "image-af3", "a" * 20
+KEY, TASK = "image-af3", ("remediation", "manual__1", "roll_back")
 LOG = logging.getLogger("tests.attempt")
 
 
@@ -62,7 +62,7 @@ class Bench:
     """One Deployment, what the tries of one task tell each other, and the means to make a try."""
 
     sandbox: SandboxProcess
-    memory: DictMemory
+    store: DictStore
 
     @property
     def ids(self) -> list[str]:
@@ -87,8 +87,19 @@ class Bench:
 
     def order(self, **kwargs: Any) -> Order:
         """Return what the task was asked to do."""
-        defaults = {"description": "too slow", "target": Target("previous"), "scope": None, "intent": WISH}
+        defaults = {"description": "too slow", "target": Target("previous"), "scope": None, "identity": TASK}
         return Order(**{"deployment": self.deployment_id, **defaults, **kwargs})
+
+    @property
+    def intent(self) -> str:
+        """The intent of the task."""
+        return intent_of(*TASK, self.deployment_id, "image", target="previous")
+
+    @property
+    def kept(self) -> list[PendingSubmission]:
+        """What is kept of requests that may be under way, and of choices."""
+        values = [*self.store.values("sent"), *self.store.values("choice")]
+        return [PendingSubmission(**value) for value in values]
 
     def hook(self, **extra: Any) -> DeployHistoryHook:
         """Return a hook of a process of its own, as each try has."""
@@ -98,7 +109,7 @@ class Bench:
 
     def attempt(self, **kwargs: Any) -> Submitted | RollbackPlan:
         """Make one try."""
-        return Attempt(self.hook(), self.memory, LOG).run(self.order(**kwargs))
+        return Attempt(self.hook(), self.store, LOG).run(self.order(**kwargs))
 
     def submit(self, **kwargs: Any) -> Submitted:
         """Make one try that ends with a rollback."""
@@ -108,13 +119,19 @@ class Bench:
 
     def remember(self, target: str, *, head: str | None = None, sent_at: float | None = None) -> None:
         """Let an earlier try have chosen; ``sent_at`` if it was killed around the request."""
-        self.memory.choices[WISH] = Choice(self.deployment_id, target, head or self.ids[0], sent_at)
+        chosen = PendingSubmission(self.deployment_id, target, head or self.ids[0], self.intent)
+        PendingStore(self.store, self.intent).choose(chosen)
+        if sent_at is not None:
+            earlier = PendingStore(self.store, self.intent, lambda: sent_at)
+            earlier.claim()
+            earlier.before_sending(chosen)
+        self.store.written.clear()
 
 
 @pytest.fixture
-def bench(connect: Any, rollback_sandbox: SandboxProcess, memory: DictMemory) -> Bench:
+def bench(connect: Any, rollback_sandbox: SandboxProcess, store: DictStore) -> Bench:
     """The means of these tests."""
-    return Bench(rollback_sandbox, memory)
+    return Bench(rollback_sandbox, store)
 
 
 class Interrupted(BaseException):
@@ -127,20 +144,20 @@ class Interrupted(BaseException):
 def test_the_choice_is_kept_before_the_request_is_sent(bench: Bench) -> None:
     """A try that is killed in the middle of the request leaves the target and the time behind."""
     before, began = bench.ids, time.time()
-    seen: list[Choice | None] = []
+    seen: list[PendingSubmission] = []
     hook = bench.hook()
     run = hook.transport.run
 
     def watching(conversation: Any) -> Any:
         if conversation.__name__ == "roll_back":
-            seen.append(bench.memory.recall(WISH))
+            seen.extend(bench.kept)
         return run(conversation)
 
     hook.transport.run = watching  # type: ignore[method-assign]
-    Attempt(hook, bench.memory, LOG).run(bench.order())
-    assert [(choice.target_id, choice.head_id) for choice in seen if choice] == [(before[2], before[0])]
-    assert began <= (bench.memory.kept[0].sent_at or 0) <= time.time()
-    assert bench.memory.choices == {}
+    Attempt(hook, bench.store, LOG).run(bench.order())
+    assert [(kept.target_id, kept.latest_id) for kept in seen] == [(before[2], before[0])] * 2
+    assert began <= (seen[0].sent_at or 0) <= time.time()
+    assert bench.store.texts == {}
 
 
 def test_a_refused_request_keeps_the_choice_without_a_time(bench: Bench) -> None:
@@ -149,7 +166,7 @@ def test_a_refused_request_keeps_the_choice_without_a_time(bench: Bench) -> None
     bench.sandbox.fault("graphql_error", "RollBack", name="RollbackNotAllowedError", message="not today")
     with pytest.raises(errors.PlanRefused, match="not today"):
         bench.attempt()
-    assert bench.memory.choices == {WISH: Choice(bench.deployment_id, before[2], before[0], None)}
+    assert bench.kept == [PendingSubmission(bench.deployment_id, before[2], before[0], bench.intent)]
 
 
 def test_a_process_that_ends_in_the_request_keeps_the_time(bench: Bench) -> None:
@@ -164,22 +181,28 @@ def test_a_process_that_ends_in_the_request_keeps_the_time(bench: Bench) -> None
 
     hook.transport.run = dying  # type: ignore[method-assign]
     with pytest.raises(Interrupted):
-        Attempt(hook, bench.memory, LOG).run(bench.order())
-    assert bench.memory.choices[WISH].sent_at is not None
+        Attempt(hook, bench.store, LOG).run(bench.order())
+    assert bench.kept[0].sent_at is not None
 
 
-def test_memory_that_cannot_be_written_stops_the_rollback(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Without a note of the choice nothing is sent: a later try would not know of it."""
-
-    def broken(_intent: str, _choice: Choice) -> None:
-        raise OSError("metadata database is away")
-
-    monkeypatch.setattr(bench.memory, "keep", broken)
-    with pytest.raises(OSError, match="away"):
+@pytest.mark.parametrize("verb", ["get", "set"])
+def test_a_store_that_fails_stops_the_rollback(bench: Bench, verb: str) -> None:
+    """Without a note of the choice nothing is sent, and a failed read is no sign that nothing was."""
+    bench.remember(bench.ids[3])
+    bench.store.down.add(verb)
+    with pytest.raises(errors.StateUnavailable, match="away") as caught:
         bench.attempt()
-    assert bench.sent == 0
+    assert (bench.sent, caught.value.retryable) == (0, True)
+    bench.store.down.clear()
+    assert bench.submit().target.id == bench.ids[4]
+
+
+def test_a_store_that_cannot_delete_fails_nothing(bench: Bench) -> None:
+    """The rollback was submitted; what is left in Airflow is found to be done by the next try."""
+    bench.store.down.add("delete")
+    first = bench.submit()
+    assert bench.kept[0].sent_at
+    assert (bench.submit().rollback.id, bench.sent) == (first.rollback.id, 1)
 
 
 # What an earlier try left
@@ -190,25 +213,25 @@ def test_a_retry_after_an_unknown_outcome_adopts_what_went_through(bench: Bench)
     before = bench.ids
     bench.sandbox.fault("drop_after", "RollBack")
     bench.sandbox.fault("graphql_error", "Deploys", count=None, skip=1)
-    with pytest.raises(errors.OutcomeUnknown, match="could not be read"):
+    with pytest.raises(errors.OutcomeUnknown, match="could not be read") as caught:
         bench.attempt()
+    assert caught.value.retryable
     bench.sandbox.clear_faults()
     done = bench.submit()
     assert (done.adopted, done.target.id) == (True, before[2])
     assert [row["id"] for row in bench.rollbacks] == [done.rollback.id]
-    assert bench.sent == 1
-    assert bench.memory.choices == {}
+    assert (bench.sent, bench.store.texts) == (1, {})
 
 
-def test_a_retry_after_an_unknown_outcome_sends_what_did_not_go_through(bench: Bench, clock: Clock) -> None:
-    """After the time that a row may take to show, the same target is sent again."""
+def test_a_lost_request_is_sent_again_by_the_next_try(bench: Bench, clock: Clock) -> None:
+    """The history was read to the end of the grace period: the next try sends to the same target at once."""
     before = bench.ids
     bench.sandbox.fault("drop_before", "RollBack")
-    with pytest.raises(errors.OutcomeUnknown, match="read 5 time"):
+    with pytest.raises(errors.RequestLost, match="not carried out") as caught:
         bench.attempt()
-    done = bench.submit(settle=120)
-    assert (done.adopted, done.target.id) == (False, before[2])
-    assert sum(clock.slept) == pytest.approx(120, abs=0.5)
+    assert caught.value.retryable
+    done = bench.submit()
+    assert (done.adopted, done.target.id, clock.slept) == (False, before[2], [])
     assert len(bench.rollbacks) == 1
 
 
@@ -218,14 +241,14 @@ def test_a_killed_try_whose_row_is_there_is_adopted(bench: Bench, clock: Clock) 
     bench.remember(first.target.id, head="as it was", sent_at=clock.now)
     again = bench.submit()
     assert (again.adopted, again.rollback.id, again.target.id) == (True, first.rollback.id, first.target.id)
-    assert (clock.slept, bench.sent, bench.memory.choices) == ([], 1, {})
+    assert (clock.slept, bench.sent, bench.store.texts) == ([], 1, {})
 
 
 def test_a_killed_try_whose_row_shows_late_is_adopted(bench: Bench, clock: Clock) -> None:
     """A row that appears while the next try waits ends the waiting."""
     bench.remember(bench.ids[2], sent_at=clock.now)
     plan = bench.hook().plan(bench.deployment_id)
-    clock.meanwhile = lambda: bench.hook().submit(plan, "too slow", WISH)
+    clock.meanwhile = lambda: bench.hook().submit(plan, "too slow", bench.intent)
     done = bench.submit()
     assert (done.adopted, done.rollback.id) == (True, bench.rollbacks[0]["id"])
     assert len(clock.slept) == bench.sent == 1
@@ -234,45 +257,51 @@ def test_a_killed_try_whose_row_shows_late_is_adopted(bench: Bench, clock: Clock
 def test_a_killed_try_without_a_row_is_sent_to_the_same_target(bench: Bench, clock: Clock) -> None:
     """Not to what ``previous`` would mean now: the first try's choice counts."""
     chosen = bench.ids[3]
-    bench.remember(chosen, sent_at=clock.now - 121)
+    bench.remember(chosen, sent_at=clock.now - 151)
     done = bench.submit(settle=120)
     assert (done.adopted, done.target.id, bench.rollbacks[0]["rollbackFromId"]) == (False, chosen, chosen)
     assert clock.slept == []
 
 
-def test_a_request_that_may_be_under_way_is_given_its_time(bench: Bench, clock: Clock) -> None:
-    """Nothing is sent before the time is up, and the history is read once more when it is."""
+@pytest.mark.parametrize(
+    ("ago", "least"), [(0, 60), (10, 60), (50, 40), (85, 5), (-500, 60)], ids=lambda value: str(value)
+)
+def test_a_request_that_may_be_under_way_is_given_its_time(
+    bench: Bench, clock: Clock, ago: float, least: float
+) -> None:
+    """The grace period from now on, or from the time that was kept with room for clocks that differ."""
     began = clock.now
-    bench.remember(bench.ids[2], sent_at=began - 10)
+    bench.remember(bench.ids[2], sent_at=began - ago)
     sent_at: list[float] = []
-    keep = bench.memory.keep
-    bench.memory.keep = lambda *args: (sent_at.append(clock.now), keep(*args))[1]  # type: ignore[method-assign]
-    bench.submit(settle=60)
-    assert min(sent_at) - began >= 50
+    submit = PendingStore.before_sending
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            PendingStore,
+            "before_sending",
+            lambda *args: (sent_at.append(clock.now), submit(*args))[1],
+        )
+        bench.submit(settle=60)
+    assert least <= min(sent_at) - began <= least + 6
     assert max(clock.slept) <= 15
-    assert clock.now - began == pytest.approx(50, abs=0.5)
 
 
 def test_nothing_is_sent_while_nobody_can_tell(bench: Bench, clock: Clock) -> None:
-    """A history that cannot be read leaves it unknown: the error says so and what to do."""
+    """A history that cannot be read leaves it unknown: a retry may find out, and the error says so."""
     bench.remember(bench.ids[2], sent_at=clock.now)
     bench.sandbox.fault("status", "Deploys", count=None)
     with pytest.raises(errors.OutcomeUnknown, match="clear this task") as caught:
         bench.attempt()
-    assert f"[rollback-intent:{WISH}]" in str(caught.value)
-    assert (bench.sent, bench.memory.choices[WISH].sent_at) == (0, clock.now)
+    assert f"[rollback-intent:{bench.intent}]" in str(caught.value)
+    assert (bench.sent, bench.kept[0].sent_at, caught.value.retryable) == (0, clock.now, True)
 
 
-def test_a_second_loss_waits_again(bench: Bench, clock: Clock) -> None:
-    """A request that is sent for the second time and lost too is waited for like the first."""
-    bench.remember(bench.ids[2], sent_at=clock.now - 500)
-    bench.sandbox.fault("drop_before", "RollBack")
-    with pytest.raises(errors.OutcomeUnknown):
+def test_an_unknown_outcome_is_final_when_no_retry_finds_out(bench: Bench, clock: Clock) -> None:
+    """A token that may not read the history stays such a token."""
+    bench.remember(bench.ids[2], sent_at=clock.now)
+    bench.sandbox.fault("graphql_error", "Deploys", name="PermissionError", count=None)
+    with pytest.raises(errors.OutcomeUnknown) as caught:
         bench.attempt()
-    assert bench.memory.choices[WISH].sent_at == clock.now
-    bench.submit(settle=30)
-    assert sum(clock.slept) == pytest.approx(30, abs=0.5)
-    assert len(bench.rollbacks) == 1
+    assert not caught.value.retryable
 
 
 def test_an_old_rollback_is_found_behind_many_deploys(bench: Bench) -> None:
@@ -344,7 +373,7 @@ def test_another_deploy_runs_than_expected(bench: Bench, plan_only: bool) -> Non
     with pytest.raises(errors.StalePlan, match="no-longer-there") as caught:
         bench.attempt(expected_current="no-longer-there", plan_only=plan_only)
     assert bench.ids[0] in str(caught.value)
-    assert (bench.sent, bench.memory.kept) == (0, [])
+    assert (bench.sent, bench.kept) == (0, [])
 
 
 def test_a_deploy_in_progress_is_not_waited_for_by_default(bench: Bench, clock: Clock) -> None:
@@ -353,7 +382,7 @@ def test_a_deploy_in_progress_is_not_waited_for_by_default(bench: Bench, clock: 
     with pytest.raises(errors.DeployInProgress, match="busy_timeout") as caught:
         bench.attempt()
     assert caught.value.retryable
-    assert (clock.slept, bench.sent, bench.memory.kept) == ([], 0, [])
+    assert (clock.slept, bench.sent, bench.kept) == ([], 0, [])
 
 
 def test_a_deploy_in_progress_is_waited_for(bench: Bench, clock: Clock) -> None:
@@ -398,7 +427,7 @@ def test_a_deploy_that_begins_after_the_last_moment_is_refused_by_the_platform(b
     with pytest.raises(errors.PlanRefused, match="in progress"):
         bench.attempt()
     assert bench.rollbacks == []
-    assert bench.memory.choices[WISH].sent_at is None
+    assert [kept.sent_at for kept in bench.kept] == [None]
 
 
 def test_a_second_try_sees_what_the_first_keeps(bench: Bench, clock: Clock) -> None:
@@ -416,7 +445,7 @@ def test_a_second_try_sees_what_the_first_keeps(bench: Bench, clock: Clock) -> N
 
     first: list[Any] = []
     hook.transport.run = interrupted  # type: ignore[method-assign]
-    done = Attempt(hook, bench.memory, LOG).run(bench.order())
+    done = Attempt(hook, bench.store, LOG).run(bench.order())
     assert isinstance(done, Submitted)
     assert (bench.sent, len(clock.slept)) == (1, 1)
 
@@ -440,7 +469,7 @@ def test_two_tries_at_once(bench: Bench, seconds: int) -> None:
 
         hook.transport.run = together  # type: ignore[method-assign]
         # Neither has read what the other kept.
-        result = Attempt(hook, DictMemory(), LOG).run(bench.order())
+        result = Attempt(hook, DictStore(), LOG).run(bench.order())
         assert isinstance(result, Submitted)
         done.append(result)
 
@@ -461,12 +490,12 @@ def test_two_tries_at_once(bench: Bench, seconds: int) -> None:
 def test_a_dry_run_neither_waits_nor_remembers(bench: Bench, clock: Clock) -> None:
     """Not for a deploy in progress, not for a request that may be under way."""
     bench.remember(bench.ids[2], head="as it was", sent_at=clock.now)
-    kept = dict(bench.memory.choices)
+    kept = dict(bench.store.texts)
     bench.sandbox.land_deploy(KEY, tag="slow", seconds=None)
     plan = bench.attempt(plan_only=True, busy_timeout=600)
     assert isinstance(plan, RollbackPlan)
     assert plan.target.id == bench.ids[3]  # below the one in progress: what previous means now
-    assert (clock.slept, bench.sent, bench.memory.choices, bench.memory.kept) == ([], 0, kept, [])
+    assert (clock.slept, bench.sent, bench.store.texts) == ([], 0, kept)
 
 
 def test_a_dry_run_after_the_rollback_plans_all_the_same(bench: Bench) -> None:
@@ -491,10 +520,12 @@ def test_a_bad_description_costs_no_request(bench: Bench, description: str) -> N
     assert bench.sandbox.requests() == []
 
 
-def test_a_choice_for_another_deployment_is_not_carried_over(bench: Bench) -> None:
-    """A task whose argument was changed between two tries does not send the old target to the new one."""
-    bench.memory.choices[WISH] = Choice("another", "its-deploy", "its-head", None)
-    with pytest.raises(errors.RollbackError):
+def test_a_damaged_state_is_not_taken_for_none(bench: Bench) -> None:
+    """A try that cannot tell whether an earlier one sent something must not go on as if none had."""
+    bench.remember(bench.ids[2])
+    for key in bench.store.texts:
+        bench.store.texts[key] = '{"target": 1}'
+    with pytest.raises(errors.BadInput, match="damaged"):
         bench.attempt()
     assert bench.sent == 0
 
@@ -505,7 +536,47 @@ def test_a_refusal_that_cannot_be_checked_is_no_certainty(bench: Bench, clock: C
     bench.sandbox.fault("graphql_error", "Deploys", count=None, skip=1)
     with pytest.raises(errors.OutcomeUnknown, match=r"(?s)odd.*could not be read"):
         bench.attempt()
-    assert bench.memory.choices[WISH].sent_at == clock.now
+    assert bench.kept[0].sent_at == clock.now
     bench.sandbox.clear_faults()
     assert bench.submit().adopted
     assert len(bench.rollbacks) == bench.sent == 1
+
+
+# One Deployment by two names, and mapped tasks
+
+
+def test_an_id_and_a_release_name_are_one_wish(bench: Bench, connect: Any) -> None:
+    """The intent comes from the Deployment that was found, so a list may change its spelling."""
+    first = bench.submit(mapped=True)
+    row = bench.sandbox.deployment(KEY)
+    connect(workspace_id=row["workspace"]["id"])
+    release_name = row["releaseName"]
+    again = bench.submit(mapped=True, deployment=release_name)
+    assert (again.adopted, again.rollback.id, bench.sent) == (True, first.rollback.id, 1)
+
+
+def test_the_scope_that_a_deployment_has_by_default_is_the_same_wish(bench: Bench) -> None:
+    """Named or left out, it is the same rollback; another scope is another one."""
+    assert bench.submit(scope="image").rollback.id == bench.submit().rollback.id
+    with pytest.raises(errors.PlanRefused, match="SCOPE-DOES-NOT-FIT"):
+        bench.attempt(scope="dags")
+
+
+@pytest.mark.parametrize("submitted", [True, False], ids=["submitted", "pending"])
+def test_two_mapped_tasks_with_different_targets(bench: Bench, clock: Clock, submitted: bool) -> None:
+    """The second one submits nothing and names both targets; it does not call the first one's its own."""
+    if submitted:
+        target = bench.submit(mapped=True).target.id
+    else:
+        target = bench.ids[2]
+        bench.remember(target, sent_at=clock.now)
+    with pytest.raises(errors.ConflictingTargets, match=rf"{target}.*'tag:v9'"):
+        bench.attempt(mapped=True, target=Target.parse("tag:v9"))
+    assert bench.sent == int(submitted)
+
+
+def test_a_task_that_is_not_mapped_keeps_to_its_rollback(bench: Bench) -> None:
+    """Its tries may render another target, such as a time; they are the same wish all the same."""
+    first = bench.submit()
+    again = bench.submit(target=Target("id", first.rollback.id))
+    assert (again.adopted, again.rollback.id) == (True, first.rollback.id)

@@ -23,7 +23,7 @@ from airflow_rollback_provider.domain.errors import (
     PermissionMissing,
     PlatformError,
 )
-from airflow_rollback_provider.operators.paused import is_of_others
+from airflow_rollback_provider.drain.paused_dags import is_of_others
 from airflow_rollback_provider.operators.prepare import PrepareDeploymentOperator, RestoreDeploymentOperator
 from tests.support.fake_airflow import PASSWORD, TOKEN, UNSCHEDULED, FakeAirflow, serving
 from tests.support.paused import DictPaused, remembering
@@ -91,10 +91,10 @@ def test_nothing_goes_on(airflow: FakeAirflow, prepare: Any, paused: DictPaused)
     result = prepare()
     assert (result["at_rest"], result["paused"], result["paused_count"]) == (True, ["a", "b"], 2)
     assert airflow.paused() == {"a", "b", "resting"}
-    assert paused.kept == {CONN: Held(RUN, ("a", "b"))}
+    assert paused.kept == [Held(RUN, ("a", "b"))]
     assert restore() == {"restored": ["a", "b"], "gone": [], "count": 2}
     assert airflow.paused() == {"resting"}
-    assert paused.kept == {}
+    assert paused.kept == []
 
 
 def test_waiting_for_running_tasks(airflow: FakeAirflow, prepare: Any) -> None:
@@ -155,7 +155,7 @@ def test_it_does_not_come_to_rest(airflow: FakeAirflow, prepare: Any, paused: Di
         prepare(timeout=timedelta(seconds=0.3))
     assert not isinstance(caught.value, AirflowFailException)
     assert airflow.paused() == {"resting"}
-    assert paused.kept == {}
+    assert paused.kept == []
 
 
 def test_going_on_all_the_same(airflow: FakeAirflow, prepare: Any) -> None:
@@ -181,7 +181,7 @@ def test_only_waiting(airflow: FakeAirflow, prepare: Any, paused: DictPaused) ->
     when_asked(airflow, 3, airflow.tasks.clear)
     assert prepare(pause=False)["paused_count"] == 0
     assert airflow.paused() == {"resting"}
-    assert paused.kept == {}
+    assert paused.kept == []
 
 
 def test_only_waiting_in_vain(airflow: FakeAirflow, prepare: Any, paused: DictPaused) -> None:
@@ -191,7 +191,7 @@ def test_only_waiting_in_vain(airflow: FakeAirflow, prepare: Any, paused: DictPa
     with pytest.raises(DeploymentNotAtRest):
         prepare(pause=False, timeout=0.3)
     assert airflow.paused() == {"resting"}
-    assert paused.kept == {CONN: Held(OTHER, ("resting",))}
+    assert paused.kept == [Held(OTHER, ("resting",))]
 
 
 def test_dags_that_are_to_run_on(airflow: FakeAirflow, prepare: Any) -> None:
@@ -216,7 +216,7 @@ def test_dags_that_are_to_run_on_and_were_paused_by_an_earlier_try(
     airflow.add_dag("c")
     assert prepare(keep_running=["a", "b"])["paused"] == ["c"]
     assert airflow.paused() == {"a", "c", "resting"}
-    assert paused.kept == {CONN: Held(RUN, ("a", "b", "remediation", "c"))}
+    assert paused.kept == [Held(RUN, ("a", "b", "remediation", "c"))]
     restore()
     assert airflow.paused() == {"resting"}
 
@@ -238,7 +238,7 @@ def test_killed_half_way(airflow: FakeAirflow, prepare: Any, paused: DictPaused,
         with pytest.raises(KeyboardInterrupt):
             PrepareDeploymentOperator(task_id="prepare").execute({"ti": TaskInstance()})
     assert airflow.paused() == {"a", "resting"}
-    assert paused.kept == {CONN: Held(RUN, ("a", "b"))}
+    assert paused.kept == [Held(RUN, ("a", "b"))]
     assert prepare()["paused"] == ["a", "b"]
     restore()
     assert airflow.paused() == {"resting"}
@@ -269,7 +269,7 @@ def test_killed_while_restoring(
             RestoreDeploymentOperator(task_id="restore").execute({"ti": TaskInstance()})
     assert airflow.paused() == {"b", "resting"}
     assert restore()["restored"] == ["b"]
-    assert paused.kept == {}
+    assert paused.kept == []
 
 
 def test_nothing_to_restore(airflow: FakeAirflow) -> None:
@@ -285,7 +285,7 @@ def test_dags_that_are_gone_after_the_rollback(
     prepare()
     airflow.dags = [dag for dag in airflow.dags if dag["dag_id"] != "a"]
     assert restore() == {"restored": ["b"], "gone": ["a"], "count": 1}
-    assert paused.kept == {}
+    assert paused.kept == []
 
 
 def test_an_airflow_that_is_not_back_yet(airflow: FakeAirflow, prepare: Any) -> None:
@@ -302,7 +302,7 @@ def test_an_airflow_that_does_not_come_back(airflow: FakeAirflow, prepare: Any, 
     with pytest.raises(PlatformError) as caught:
         restore(timeout=0.2)
     assert not isinstance(caught.value, AirflowFailException)
-    assert paused.kept == {CONN: Held(RUN, ("a", "b"), restoring=True)}
+    assert paused.kept == [Held(RUN, ("a", "b"), restoring=True)]
 
 
 def test_who_may_not_pause(airflow: FakeAirflow, paused: DictPaused, monkeypatch: Any) -> None:
@@ -348,7 +348,7 @@ def ended(monkeypatch: pytest.MonkeyPatch) -> set[tuple[str, str]]:
     """The runs that have ended; all others go on."""
     ended: set[tuple[str, str]] = set()
     monkeypatch.setattr(
-        "airflow_rollback_provider.operators.paused.run_goes_on",
+        "airflow_rollback_provider.drain.paused_dags.run_goes_on",
         lambda _context, *run: run not in ended,
     )
     return ended
@@ -430,7 +430,7 @@ def test_another_run_has_the_airflow(
     assert airflow.paused() == {"a", "b", "resting"}
     assert other_restores()["count"] == 2
     assert airflow.paused() == {"resting"}
-    assert paused.kept == {}
+    assert paused.kept == []
 
 
 @pytest.mark.parametrize("first", [True, False], ids=["the-next-preparation", "a-restore"])
@@ -445,7 +445,7 @@ def test_another_run_ended_without_restoring(
         assert other_restores()["count"] == 0
     assert restore()["restored"] == ["a", "b"]
     assert airflow.paused() == {"resting"}
-    assert paused.kept == {}
+    assert paused.kept == []
 
 
 def test_two_preparations_at_once(
@@ -459,7 +459,7 @@ def test_two_preparations_at_once(
     with pytest.raises(DeployInProgress, match="manual__2"):
         prepare()
     assert airflow.paused() == {"resting"}
-    assert paused.kept == {CONN: written}
+    assert paused.kept == [written]
 
 
 @pytest.mark.usefixtures("with_a_token")
@@ -476,7 +476,7 @@ def test_restored_while_preparing(
             assert airflow.paused() == {"resting"}
         restore()
         assert airflow.paused() == {"resting"}
-        assert paused.kept == {}
+        assert paused.kept == []
 
 
 @pytest.mark.usefixtures("with_a_token")
@@ -490,11 +490,11 @@ def test_taken_over_while_preparing(
     ended.add(RUN)
     for stopped in at_every_request(monkeypatch, polling_prepare, other_prepares):
         if stopped:
-            assert paused.kept == {CONN: Held(OTHER, ("a", "b"))}
+            assert paused.kept == [Held(OTHER, ("a", "b"))]
         other_restores()
         restore()
         assert airflow.paused() == {"resting"}
-        assert paused.kept == {}
+        assert paused.kept == []
 
 
 @pytest.mark.usefixtures("with_a_token")
@@ -516,7 +516,7 @@ def test_taken_over_and_restored_while_preparing(
             assert airflow.paused() == {"resting"}
         restore()
         assert airflow.paused() == {"resting"}
-        assert paused.kept == {}
+        assert paused.kept == []
 
 
 @pytest.mark.usefixtures("with_a_token")
@@ -531,10 +531,10 @@ def test_taken_over_while_restoring(
     polling_prepare()
     left = []
     for _ in at_every_request(monkeypatch, restore, other_prepares):
-        left.append(paused.kept.get(CONN))
+        left.append(paused.recall(CONN))
         other_restores()
         assert airflow.paused() == {"resting"}
-        assert paused.kept == {}
+        assert paused.kept == []
         polling_prepare()
     assert left == [*[Held(OTHER, ("a", "b"))] * (len(left) - 1), None]
 
@@ -554,7 +554,7 @@ def test_killed_at_any_moment(
     for _ in at_every_request(monkeypatch, polling_prepare, die):
         restore()
         assert airflow.paused() == {"resting"}
-        assert paused.kept == {}
+        assert paused.kept == []
 
 
 def test_a_request_that_arrives_while_restoring(
@@ -564,7 +564,7 @@ def test_a_request_that_arrives_while_restoring(
     prepare()
 
     def arrive(_seconds: float) -> None:
-        assert paused.kept == {CONN: Held(RUN, ("a", "b"), restoring=True)}
+        assert paused.kept == [Held(RUN, ("a", "b"), restoring=True)]
         airflow.dags[0]["is_paused"] = True
 
     monkeypatch.setattr("airflow_rollback_provider.operators.prepare.time.sleep", arrive)
@@ -583,7 +583,7 @@ def test_time_is_up_and_another_has_taken_over(
     with pytest.raises(DeploymentNotAtRest, match=r"manual__2.*has taken them over"):
         prepare(timeout=0.01)
     assert airflow.paused() == {"a", "resting"}
-    assert paused.kept == {CONN: Held(OTHER, ("a",))}
+    assert paused.kept == [Held(OTHER, ("a",))]
 
 
 @pytest.mark.parametrize(("count", "is_theirs"), [(1, True), (0, False)])

@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
+from airflow_rollback_provider.domain.deploys import Deployment, Mechanism
 from airflow_rollback_provider.domain.errors import BadInput, InvalidTarget
+from airflow_rollback_provider.domain.intent import wish_in
 from airflow_rollback_provider.hooks.arguments import flag, optional, text
-from airflow_rollback_provider.operators.rendered import first_try, intent, order_of
+from airflow_rollback_provider.operators.rendered import first_try, order_of
 from airflow_rollback_provider.operators.rollback import RollbackOperator
 from tests.support.task_run import TaskInstance
 
@@ -57,36 +59,41 @@ def test_what_may_be_left_out(value: Any, read: str | None) -> None:
     assert optional(value) == read
 
 
+def reading(deployment_id: str) -> Any:
+    """Return a Deployment as it was read."""
+    return SimpleNamespace(deployment=Deployment(deployment_id, "orders", mechanism=Mechanism.IMAGE))
+
+
+def wish(ti: TaskInstance | None = None, deployment_id: str = "c1", **kwargs: Any) -> str:
+    """Return the wish of a task instance whose Deployment has this id."""
+    order = order_of(task(**kwargs), {"ti": ti or TaskInstance()})  # type: ignore[typeddict-item]
+    return wish_in(order.intent(reading(deployment_id)))
+
+
 def test_every_try_is_the_same_wish() -> None:
-    """The try number is no part of it; Dag, run and task are, and whether it is mapped."""
-    tries = [TaskInstance(try_number=number) for number in (1, 2, 7)]
-    others = [
-        TaskInstance(run_id="manual__2"),
-        TaskInstance(dag_id="other"),
-        TaskInstance(task_id="other"),
-        TaskInstance(map_index=0),
+    """Neither the try, nor the place in a list, nor the Deployment's spelling is part of it."""
+    same = [
+        wish(),
+        wish(TaskInstance(try_number=7)),
+        wish(TaskInstance(map_index=3)),
+        wish(deployment_id="c1", scope="None"),
+        wish(scope="image"),
+        wish(target="tag:7"),
     ]
-    wishes = [intent(task(), {"ti": ti}) for ti in (*tries, *others)]  # type: ignore[typeddict-item]
-    assert len(set(wishes[:3])) == 1
-    assert len(set(wishes)) == 1 + len(others)
+    others = [
+        wish(TaskInstance(run_id="manual__2")),
+        wish(TaskInstance(dag_id="other")),
+        wish(TaskInstance(task_id="other")),
+        wish(deployment_id="c2"),
+        wish(scope="dags"),
+    ]
+    assert len(set(same)) == 1
+    assert len({*same, *others}) == 1 + len(others)
 
 
 def test_ids_do_not_run_into_each_other() -> None:
     """Where one ends and the next begins counts."""
-    one, other = TaskInstance(dag_id="a", run_id="bc"), TaskInstance(dag_id="ab", run_id="c")
-    assert intent(task(), {"ti": one}) != intent(task(), {"ti": other})  # type: ignore[typeddict-item]
-
-
-def test_a_mapped_wish_is_that_of_its_deployment() -> None:
-    """The place in the list is no part of it, the Deployment and the scope are."""
-
-    def wish(index: int, **kwargs: Any) -> str:
-        return intent(task(**kwargs), {"ti": TaskInstance(map_index=index)})  # type: ignore[typeddict-item]
-
-    assert wish(0) == wish(7, deployment_id=" c1 ", scope="None") == wish(0, target="tag:7")
-    assert len({wish(0), wish(0, deployment_id="c2"), wish(0, scope="image"), wish(-1)}) == 4
-    with pytest.raises(BadInput, match="deployment_id is empty"):
-        wish(0, deployment_id="")
+    assert wish(TaskInstance(dag_id="a", run_id="bc")) != wish(TaskInstance(dag_id="ab", run_id="c"))
 
 
 def test_the_earliest_time_counts() -> None:
@@ -108,12 +115,16 @@ def task(**kwargs: Any) -> RollbackOperator:
     return RollbackOperator(task_id="t", **{"deployment_id": "c1", "description": "why", **kwargs})
 
 
+def context(**kwargs: Any) -> Any:
+    """Return the context of a task instance."""
+    return {"ti": TaskInstance(**kwargs), "dag_run": SimpleNamespace(run_after=NOON)}
+
+
 def test_an_order() -> None:
     """What was rendered, read once."""
     order = order_of(
         task(target=" tag:7 ", scope="None", dry_run="True", expected_current="", busy_timeout=60),
-        "a" * 20,
-        NOON,
+        context(map_index=2),
     )
     assert (str(order.target), order.scope, order.plan_only, order.expected_current) == (
         "tag:7",
@@ -121,7 +132,9 @@ def test_an_order() -> None:
         True,
         None,
     )
-    assert (order.busy_timeout, order.settle, order.waits, order.first_try) == (60, 120.0, True, NOON)
+    assert (order.busy_timeout, order.settle, order.waits) == (60, 120.0, True)
+    assert (order.identity, order.mapped) == (("remediation", "manual__1", "roll_back"), True)
+    assert order.first_try == NOON - timedelta(days=1)
 
 
 @pytest.mark.parametrize(
@@ -136,4 +149,4 @@ def test_an_order() -> None:
 def test_an_order_that_makes_no_sense(kwargs: dict[str, Any], error: type[Exception]) -> None:
     """It is refused before anything is asked."""
     with pytest.raises(error):
-        order_of(task(**kwargs), "a" * 20, None)
+        order_of(task(**kwargs), context())

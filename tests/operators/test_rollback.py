@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -11,10 +13,14 @@ import pytest
 
 from airflow_rollback_provider.compat import AirflowFailException, TaskDeferred
 from airflow_rollback_provider.domain import errors
+from airflow_rollback_provider.domain.errors import RollbackFailed, RollbackOvertaken
 from airflow_rollback_provider.domain.plan import RollbackPlan
+from airflow_rollback_provider.domain.waiting import Watch
+from airflow_rollback_provider.domain.watch import Ending, Outcome
 from airflow_rollback_provider.operators.rollback import RollbackOperator
 from airflow_rollback_provider.sandbox.process import SandboxProcess
 from airflow_rollback_provider.sandbox.tokens import TOKENS
+from tests.domain.builders import deploy
 from tests.support.task_run import TaskInstance, first_event, restored, run
 
 
@@ -372,3 +378,61 @@ def test_killed_while_waiting(
     said = caplog.text + capsys.readouterr().out  # Airflow 3 logs past the standard library's handlers
     assert f"Killed while waiting. The rollback {result['rollback_id']}" in said
     assert "may still be going on" in said
+
+
+@pytest.mark.parametrize(("age", "looked"), [(0.0, False), (60.0, True)], ids=["fresh", "old"])
+def test_an_old_success_is_looked_at_once_more(
+    operator: Any,
+    rollback_sandbox: SandboxProcess,
+    deployment_id: str,
+    key: str,
+    deferrable: bool,
+    age: float,
+    looked: bool,
+) -> None:
+    """An event that waited for a worker may be out of date: another deploy has landed since."""
+    if not deferrable:
+        pytest.skip("nothing waits for an event")
+    rollback_sandbox.settings(rollback_seconds=1)
+    task, context = operator(deployment_id), {"ti": TaskInstance()}
+    with pytest.raises(TaskDeferred) as deferred:
+        task.execute(context)
+    event = asyncio.run(first_event(restored(deferred.value.trigger)))
+    rollback_sandbox.land_deploy(key, tag="newer")
+    event["at"] -= age
+    if looked:
+        with pytest.raises(RollbackOvertaken):
+            task.resume(context, event)
+    else:
+        assert task.resume(context, event)["ending"] == "done"
+
+
+def test_killed_after_a_deferral(
+    operator: Any,
+    deployment_id: str,
+    deferrable: bool,
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The task that takes over from the triggerer knows what was submitted."""
+    if not deferrable:
+        pytest.skip("there is no deferral")
+    task, context = operator(deployment_id), {"ti": TaskInstance()}
+    rollback = run(task, context["ti"])["rollback_id"]
+    another = operator(deployment_id)
+    watch = Watch.from_dict({
+        "deployment_id": deployment_id,
+        "rollback_id": rollback,
+        "target": deploy("d").to_dict(),
+        "scope": "image",
+        "started_at": 0.0,
+        "deadline": time.time() + 60,
+        "poll_interval": 1.0,
+        "where": "there",
+        "facts": {},
+    })
+    outcome = Outcome(Ending.FAILED, rollback, "It failed.")
+    with pytest.raises(RollbackFailed):
+        another.resume(context, {"watch": watch.to_dict(), "outcome": outcome.to_dict(), "at": time.time()})
+    another.on_kill()
+    assert f"The rollback {rollback}" in caplog.text + capsys.readouterr().out

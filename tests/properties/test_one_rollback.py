@@ -30,15 +30,16 @@ from airflow_rollback_provider.domain.errors import OutcomeUnknown, RollbackErro
 from airflow_rollback_provider.domain.history import RolledBackFrom
 from airflow_rollback_provider.domain.plan import RollbackPlan
 from airflow_rollback_provider.hooks import submission, verbs
+from airflow_rollback_provider.hooks.deploy_history import DeployHistoryHook
 from airflow_rollback_provider.hooks.submission import Submission
 from airflow_rollback_provider.operators import attempt, following
-from airflow_rollback_provider.operators.memory import Choice
-from airflow_rollback_provider.operators.rendered import intent
+from airflow_rollback_provider.operators.rendered import order_of
 from airflow_rollback_provider.operators.rollback import RollbackOperator
 from airflow_rollback_provider.sandbox.process import SandboxProcess
 from airflow_rollback_provider.sandbox.rules import forbidden_path
 from tests.faults.engine import impatience
-from tests.support.task_run import DictMemory, TaskInstance, run
+from tests.support.store import DictStore
+from tests.support.task_run import TaskInstance, run
 
 KEY = "random"
 RUNTIMES = ["12.7.1", "13.2.0", "3.0-4", "3.1-8", "3.1-12"]
@@ -67,19 +68,6 @@ FAULTS: dict[str, list[dict[str, Any]]] = {
         {"kind": "land_after", "operation": "SurveyHistory", "deployment": KEY, "draft": {"tag": "surprise"}}
     ],
 }
-
-
-class Memory(DictMemory):
-    """Remembers the first choice of each intent for good."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.first: dict[str, str] = {}
-
-    def keep(self, intent: str, choice: Choice) -> None:
-        """Keep a choice."""
-        self.first.setdefault(intent, choice.target_id)
-        super().keep(intent, choice)
 
 
 class Killed(BaseException):
@@ -152,7 +140,7 @@ class Deployments(RuleBasedStateMachine):
         self.patch = pytest.MonkeyPatch()
         self.patch.setattr(attempt, "time", self.clock)
         self.patch.setattr(following, "time", self.clock)
-        self.memory = Memory()
+        self.store = DictStore()
         self.wishes: list[dict[str, Any]] = []
         self.ends: Counter[str] = Counter()
         self.number = len(ages)
@@ -249,8 +237,15 @@ class Deployments(RuleBasedStateMachine):
     def new_wish(self, target: str, scope: str | None) -> dict[str, Any]:
         """Return a wish that no task has had before."""
         name = f"run-{len(self.wishes)}"
-        task = RollbackOperator(task_id="roll_back", deployment_id=self.deployment_id, description="any")
-        mark = intent(task, {"ti": TaskInstance(run_id=name)})  # type: ignore[typeddict-item]
+        task = RollbackOperator(
+            task_id="roll_back",
+            deployment_id=self.deployment_id,
+            description="any",
+            target=target,
+            scope=scope,
+        )
+        order = order_of(task, {"ti": TaskInstance(run_id=name)})  # type: ignore[typeddict-item]
+        mark = order.intent(DeployHistoryHook().read(self.deployment_id))
         self.wishes.append({"target": target, "scope": scope, "run": name, "mark": mark, "ids": set()})
         return self.wishes[-1]
 
@@ -276,9 +271,10 @@ class Deployments(RuleBasedStateMachine):
             target=wish["target"],
             scope=wish["scope"],
             acknowledge_airflow_3_to_2=True,
+            settle=0.1,
             timeout=90,
         )
-        operator._memory = lambda: self.memory  # type: ignore[method-assign]
+        operator._store = lambda _context: self.store  # type: ignore[method-assign]
         try:
             with killed(kill):
                 result = run(operator, TaskInstance(run_id=wish["run"]))
@@ -341,7 +337,9 @@ class Deployments(RuleBasedStateMachine):
         below = rows[rows.index(rollback) + 1 :]
         source = next(row for row in below if row["status"] == "DEPLOYED")
         assert below[0]["id"] == before[0]["id"], "a deploy that landed meanwhile was rolled back from"
-        assert target["id"] == self.memory.first[wish["mark"]], "not what the first try chose"
+        choices = [value for key, value in self.store.written if key.startswith("rollback_choice_")]
+        first = next(choice for choice in choices if choice["intent"] == wish["mark"])
+        assert target["id"] == first["target_id"], "not what the first try chose"
         assert target["status"] == "DEPLOYED"
         if rollback["scope"] != "DAGS":
             assert forbidden_path(source["runtimeVersion"], target["runtimeVersion"]) is None
@@ -429,9 +427,13 @@ def _asks_for_what_is_forbidden(deployments: Deployments) -> None:
     _new(deployments, deployments.rows[2]["id"])  # Runtime 3.0-4 takes no part in rollbacks
 
 
+def _claims_alone(_attempt: object, _reading: object, _order: object, _intent: str, pending: Any) -> None:
+    pending.claim()
+
+
 BROKEN: dict[str, tuple[Any, str, Any, Any]] = {
     "does not look for its mark": (submission, "find_intent", lambda *_: None, _repeats),
-    "forgets what it chose": (attempt.Attempt, "_settled_choice", lambda *_: None, _chooses_anew),
+    "forgets what it chose": (attempt.Attempt, "_resolve_pending", _claims_alone, _chooses_anew),
     "forgets what was rolled back from": (RolledBackFrom, "holds", lambda *_: False, _returns_to_the_bad),
     "does not look before it sends": (Submission, "_last_look", lambda *_: None, _takes_a_surprise_away),
     "does not check the plan": (

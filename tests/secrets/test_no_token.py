@@ -25,7 +25,8 @@ from airflow_rollback_provider.sandbox.process import SandboxProcess
 from airflow_rollback_provider.sandbox.tokens import TOKENS
 from tests.faults.engine import impatience
 from tests.support.leaks import Evidence, disguises, listening
-from tests.support.task_run import DictMemory, TaskInstance, first_event, restored, run
+from tests.support.store import DictStore
+from tests.support.task_run import TaskInstance, first_event, restored, run
 
 CONNECTION = "AIRFLOW_CONN_ASTRO_PRIVATE_CLOUD_DEFAULT"
 EDITOR = TOKENS["editor"].value
@@ -48,7 +49,7 @@ def sandbox(rollback_sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch) -
     return rollback_sandbox
 
 
-def task(sandbox: SandboxProcess, memory: DictMemory, **kwargs: Any) -> RollbackOperator:
+def task(sandbox: SandboxProcess, store: DictStore, **kwargs: Any) -> RollbackOperator:
     """Return a task whose arguments are templates."""
     operator = RollbackOperator(
         task_id="roll_back",
@@ -59,7 +60,7 @@ def task(sandbox: SandboxProcess, memory: DictMemory, **kwargs: Any) -> Rollback
             **kwargs,
         },
     )
-    operator._memory = lambda: memory  # type: ignore[method-assign]
+    operator._store = lambda _context: store  # type: ignore[method-assign]
     return operator
 
 
@@ -75,8 +76,8 @@ def test_a_rollback(
     sandbox: SandboxProcess, evidence: Evidence, capfd: pytest.CaptureFixture[str], deferrable: bool
 ) -> None:
     """From the templates to the XCom: each thing that the task makes, and each line that it logs."""
-    memory, ti = DictMemory(), TaskInstance()
-    operator = task(sandbox, memory, deferrable=deferrable)
+    store, ti = DictStore(), TaskInstance()
+    operator = task(sandbox, store, deferrable=deferrable)
     params = {"deployment": sandbox.deployment("image-af3")["id"], "reason": "too slow"}
     context: Any = {"ti": ti, "params": params}
     render(operator, context, evidence)
@@ -96,7 +97,7 @@ def test_a_rollback(
     for where, what in {
         "result": result,
         "xcom": ti.xcom,
-        "memory": [vars(choice) for choice in memory.kept],
+        "store": store.written,
         "operator": vars(operator),
         "output": captured.out + captured.err,
         "platform": sandbox.state(),
@@ -116,7 +117,7 @@ def test_every_token_by_itself(
     """Those that are refused too, with what Airflow's button *Test* says."""
     monkeypatch.setenv(CONNECTION, sandbox.connection_json(token))
     evidence.add("test", DeployHistoryHook().test_connection())
-    operator = task(sandbox, DictMemory(), description="why")
+    operator = task(sandbox, DictStore(), description="why")
     operator.deployment_id = sandbox.deployment("image-af3")["id"]
     try:
         evidence.add("result", run(operator))
@@ -249,7 +250,7 @@ def test_the_search_finds_a_token_in_a_tasks_log(sandbox: SandboxProcess) -> Non
     """What the operator logs goes by another way on Airflow 3."""
     evidence = Evidence()
     with listening(evidence):
-        task(sandbox, DictMemory()).log.info("token %s", EDITOR)
+        task(sandbox, DictStore()).log.info("token %s", EDITOR)
     assert evidence.find()
 
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_rollback_provider.compat import TaskDeferred
-from airflow_rollback_provider.operators.memory import Choice
 
 
 @dataclass
@@ -31,27 +30,6 @@ class TaskInstance:
         """Keep what a task leaves, if JSON can hold it."""
         json.dumps(value)
         self.xcom[key] = value
-
-
-@dataclass
-class DictMemory:
-    """What the tries of a task tell each other, without Airflow's Variables."""
-
-    choices: dict[str, Choice] = field(default_factory=dict)
-    kept: list[Choice] = field(default_factory=list)
-
-    def recall(self, intent: str) -> Choice | None:
-        """Return the choice of an earlier try, or None."""
-        return self.choices.get(intent)
-
-    def keep(self, intent: str, choice: Choice) -> None:
-        """Keep a choice."""
-        self.choices[intent] = choice
-        self.kept.append(choice)
-
-    def forget(self, intent: str) -> None:
-        """Keep nothing any more."""
-        self.choices.pop(intent, None)
 
 
 def run(operator: Any, ti: TaskInstance | None = None, **more: Any) -> dict[str, Any]:

@@ -25,9 +25,9 @@ from airflow_rollback_provider.domain.landing import Arrival, Ending, Wanted
 from airflow_rollback_provider.platforms.landing import Lookout
 from airflow_rollback_provider.sandbox.process import SandboxProcess
 from airflow_rollback_provider.sandbox.tokens import TOKENS
-from airflow_rollback_provider.triggers import bookmarks, deploys
+from airflow_rollback_provider.triggers import deploys
 from airflow_rollback_provider.triggers.deploys import DeployLandedTrigger, DeployTrigger
-from tests.support.bookmarks import Shelf
+from tests.support.store import DictStore
 from tests.support.task_run import first_event, restored
 
 KEY = "watched"
@@ -36,12 +36,12 @@ Until = Callable[[], object]
 
 
 @pytest.fixture
-def shelf(monkeypatch: pytest.MonkeyPatch) -> Shelf:
+def store(monkeypatch: pytest.MonkeyPatch) -> DictStore:
     """What outlives a triggerer."""
-    shelf = Shelf()
-    monkeypatch.setattr(deploys, "VariableBookmarks", shelf.place)
+    store = DictStore()
+    monkeypatch.setattr(deploys, "trigger_store", lambda _trigger, _description: store)
     monkeypatch.setattr(deploys, "_SECONDS_UNTIL_TOLD", 0.05)
-    return shelf
+    return store
 
 
 @pytest.fixture
@@ -96,22 +96,22 @@ def tags(told: list[dict[str, Any]]) -> list[str]:
     return [deploy["image_tag"] for deploy in told]
 
 
-async def begun(shelf: Shelf) -> None:
+async def begun(store: DictStore) -> None:
     """Wait until a watcher has looked for the first time."""
-    await until(lambda: shelf.texts)
+    await until(lambda: store.texts)
 
 
-async def test_a_deploy_lands(sandbox: SandboxProcess, shelf: Shelf) -> None:
+async def test_a_deploy_lands(sandbox: SandboxProcess, store: DictStore) -> None:
     """What was there before is no news; what comes is told in the order in which it came."""
     async with watching(watcher(sandbox)) as told:
-        await begun(shelf)
+        await begun(store)
         for tag in ("c", "d", "e"):
             sandbox.land_deploy(KEY, tag=tag)
         await until(lambda: len(told) == 3)
     assert tags(told) == ["c", "d", "e"]
 
 
-async def test_what_is_new_at_one_look_is_one_event(sandbox: SandboxProcess, shelf: Shelf) -> None:
+async def test_what_is_new_at_one_look_is_one_event(sandbox: SandboxProcess, store: DictStore) -> None:
     """Of several events close together Airflow hands a run the first alone, and the others wait for long."""
     first = sandbox.deployment(KEY)["deploys"][-1]["id"]
     for tag in ("c", "d"):
@@ -121,10 +121,10 @@ async def test_what_is_new_at_one_look_is_one_event(sandbox: SandboxProcess, she
     assert event["deployment_id"] == sandbox.deployment(KEY)["id"]
 
 
-async def test_only_what_was_asked_for(sandbox: SandboxProcess, shelf: Shelf) -> None:
+async def test_only_what_was_asked_for(sandbox: SandboxProcess, store: DictStore) -> None:
     """Deploys that failed, rollbacks and those in progress are left out, until one of these lands."""
     async with watching(watcher(sandbox)) as told:
-        await begun(shelf)
+        await begun(store)
         sandbox.land_deploy(KEY, tag="failed", outcome="FAILED")
         sandbox.land_deploy(KEY, rollback_to=0)
         slow = sandbox.land_deploy(KEY, tag="slow", seconds=None)
@@ -134,12 +134,12 @@ async def test_only_what_was_asked_for(sandbox: SandboxProcess, shelf: Shelf) ->
         await until(lambda: tags(told) == ["quick", "slow"])
 
 
-async def test_restarts(sandbox: SandboxProcess, shelf: Shelf) -> None:
+async def test_restarts(sandbox: SandboxProcess, store: DictStore) -> None:
     """What landed while no triggerer ran is told by the next one, what was told is not told again."""
     async with watching(watcher(sandbox)) as told:
-        await begun(shelf)
+        await begun(store)
         sandbox.land_deploy(KEY, tag="c")
-        await until(lambda: told and told[0]["id"] in str(shelf.texts))
+        await until(lambda: told and told[0]["id"] in str(store.texts))
     sandbox.land_deploy(KEY, tag="d")
     sandbox.land_deploy(KEY, tag="e")
     async with watching(watcher(sandbox)) as told_later:
@@ -151,12 +151,12 @@ async def test_restarts(sandbox: SandboxProcess, shelf: Shelf) -> None:
 
 
 async def test_killed_before_the_event_can_have_arrived(
-    sandbox: SandboxProcess, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+    sandbox: SandboxProcess, store: DictStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is told again rather than never: nothing is remembered before Airflow has had time to store it."""
     monkeypatch.setattr(deploys, "_SECONDS_UNTIL_TOLD", 3600.0)
     async with watching(watcher(sandbox)) as told:
-        await begun(shelf)
+        await begun(store)
         sandbox.land_deploy(KEY, tag="c")
         await until(lambda: told)
     async with watching(watcher(sandbox)) as told_again:
@@ -166,12 +166,12 @@ async def test_killed_before_the_event_can_have_arrived(
 
 @pytest.mark.parametrize("kind", ["status", "drop_before"])
 async def test_outages_of_the_platform(
-    sandbox: SandboxProcess, shelf: Shelf, kind: str, monkeypatch: Any
+    sandbox: SandboxProcess, store: DictStore, kind: str, monkeypatch: Any
 ) -> None:
     """They are waited out, and what landed meanwhile is told."""
     monkeypatch.setattr(deploys, "_LONGEST_PAUSE_IN_AN_OUTAGE", 0.1)
     async with watching(watcher(sandbox)) as told:
-        await begun(shelf)
+        await begun(store)
         sandbox.fault(kind, None, count=8, **({"status": 503} if kind == "status" else {}))
         sandbox.land_deploy(KEY, tag="c")
         await until(lambda: told)
@@ -179,12 +179,12 @@ async def test_outages_of_the_platform(
 
 
 async def test_a_token_that_is_refused_for_a_while(
-    sandbox: SandboxProcess, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+    sandbox: SandboxProcess, store: DictStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The connection is read anew at every look after a failed one: a person may have mended it."""
     monkeypatch.setattr(deploys, "_LONGEST_PAUSE_IN_AN_OUTAGE", 0.1)
     async with watching(watcher(sandbox)) as told:
-        await begun(shelf)
+        await begun(store)
         monkeypatch.setenv("AIRFLOW_CONN_WATCHER", sandbox.connection_json("expired"))
         sandbox.settings(expired_tokens=["expired", "editor"])
         sandbox.land_deploy(KEY, tag="c")
@@ -196,36 +196,36 @@ async def test_a_token_that_is_refused_for_a_while(
 
 
 async def test_a_connection_that_is_made_later(
-    sandbox: SandboxProcess, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+    sandbox: SandboxProcess, store: DictStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A watcher that cannot begin waits until it can."""
     monkeypatch.setattr(deploys, "_LONGEST_PAUSE_IN_AN_OUTAGE", 0.1)
     async with watching(watcher(sandbox, rollback_conn_id="made_later")) as told:
         await asyncio.sleep(0)
         monkeypatch.setenv("AIRFLOW_CONN_MADE_LATER", sandbox.connection_json("editor"))
-        await begun(shelf)
+        await begun(store)
         sandbox.land_deploy(KEY, tag="c")
         await until(lambda: told)
     assert tags(told) == ["c"]
 
 
 async def test_airflows_database_is_away(
-    sandbox: SandboxProcess, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+    sandbox: SandboxProcess, store: DictStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A deploy is told once though it could not be remembered; remembering is made up for."""
     async with watching(watcher(sandbox)) as told:
-        await begun(shelf)
-        shelf.down = True
+        await begun(store)
+        store.down = {"get", "set"}
         row = sandbox.land_deploy(KEY, tag="c")
         await until(lambda: told)
         looks = len(sandbox.requests())
         await until(lambda: len(sandbox.requests()) > looks + 3)
-        shelf.down = False
-        await until(lambda: row["id"] in str(shelf.texts))
+        store.down.clear()
+        await until(lambda: row["id"] in str(store.texts))
     assert tags(told) == ["c"]
 
 
-async def test_where_to_begin(sandbox: SandboxProcess, shelf: Shelf) -> None:
+async def test_where_to_begin(sandbox: SandboxProcess, store: DictStore) -> None:
     """After a deploy that is named, or a time."""
     rows = sandbox.deployment(KEY)["deploys"]
     async with watching(watcher(sandbox, after=rows[1]["id"])) as told:
@@ -248,77 +248,59 @@ def test_equal_arguments_are_one_trigger() -> None:
         assert DeployLandedTrigger.hash(*one.serialize()) == DeployLandedTrigger.hash(*other.serialize())
 
 
-def test_the_memory_is_that_of_the_arguments() -> None:
-    """What is one trigger to Airflow is one memory: two that share it would each miss what the other told."""
+def test_the_cursor_is_that_of_the_arguments() -> None:
+    """What is one trigger to Airflow has one cursor: two that shared it would miss what the other told."""
 
-    def name(**kwargs: Any) -> str:
-        place = DeployLandedTrigger("dep", **kwargs)._bookmarks()
-        assert isinstance(place, bookmarks.VariableBookmarks)
-        return place.name
+    def key(**kwargs: Any) -> str:
+        return DeployLandedTrigger("dep", **kwargs)._key
 
-    assert name() == name(poll_interval=60)
+    assert key() == key(poll_interval=60)
     others = ({"rollbacks": True}, {"types": ["DAG_ONLY"]}, {"after": "x"}, {"poll_interval": 5})
-    assert len({name(), *(name(**kwargs) for kwargs in others)}) == 5
+    assert len({key(), *(key(**kwargs) for kwargs in others)}) == 5
 
 
-async def test_two_watchers_that_differ_in_how_often_they_look(sandbox: SandboxProcess, shelf: Shelf) -> None:
+async def test_two_watchers_that_differ_in_how_often_they_look(
+    sandbox: SandboxProcess, store: DictStore
+) -> None:
     """They are two triggers to Airflow, and each tells its asset of every deploy, also after a restart."""
     async with watching(watcher(sandbox)), watching(watcher(sandbox, poll_interval=0.1)):
-        await until(lambda: len(shelf.texts) == 2)
+        await until(lambda: len(store.texts) == 2)
     sandbox.land_deploy(KEY, tag="c")
     async with watching(watcher(sandbox)) as told:
-        await until(lambda: told and told[0]["id"] in str(shelf.texts))
+        await until(lambda: told and told[0]["id"] in str(store.texts))
     async with watching(watcher(sandbox, poll_interval=0.1)) as told_by_the_other:
         await until(lambda: told_by_the_other)
     assert tags(told) == tags(told_by_the_other) == ["c"]
 
 
-@pytest.fixture
-def variables(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """Airflow's Variables."""
-    kept: dict[str, str] = {}
-
-    async def read(key: str) -> str | None:
-        return kept.get(key)
-
-    async def write(key: str, value: str, description: str) -> None:
-        kept[key] = value
-
-    monkeypatch.setattr(bookmarks, "aget_variable", read)
-    monkeypatch.setattr(bookmarks, "aset_variable", write)
-    return kept
-
-
-@pytest.mark.parametrize("text", ["", "{", '{"head": "d1"}', "[1]"])
-async def test_a_damaged_variable(
-    sandbox: SandboxProcess, variables: dict[str, str], text: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("kept", ['{"head": "d1"}', "[1]"])
+async def test_a_damaged_cursor(
+    sandbox: SandboxProcess, store: DictStore, kept: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The log names it and says what to do; who does so has a watcher again."""
+    """The log names it and says what to do; once it is deleted, the watcher goes on."""
     log = Mock()
     monkeypatch.setattr(DeployLandedTrigger, "log", log)
     monkeypatch.setattr(deploys, "_LONGEST_PAUSE_IN_AN_OUTAGE", 0.1)
     made = watcher(sandbox)
-    place = made._bookmarks()
-    assert isinstance(place, bookmarks.VariableBookmarks)
-    variables[place.name] = text
-    with pytest.raises(BadInput, match=f"{place.name}.*Delete"):
-        await place.recall()
+    store.texts[made._key] = kept
+    with pytest.raises(BadInput, match=f"{made._key}.*Delete"):
+        await made._read_cursor()
     async with watching(made) as told:
-        await until(lambda: place.name in str(log.warning.call_args))
-        del variables[place.name]
-        await until(lambda: variables)
+        await until(lambda: made._key in str(log.warning.call_args))
+        del store.texts[made._key]
+        await until(lambda: store.texts)
         sandbox.land_deploy(KEY, tag="c")
         await until(lambda: told)
     assert tags(told) == ["c"]
 
 
-async def test_a_variable_of_a_newer_version(sandbox: SandboxProcess, variables: dict[str, str]) -> None:
+async def test_a_cursor_of_a_newer_version(sandbox: SandboxProcess, store: DictStore) -> None:
     """One more field does no harm."""
     made = watcher(sandbox)
     async with watching(made):
-        await until(lambda: variables)
-    ((name, text),) = variables.items()
-    variables[name] = json.dumps({**json.loads(text), "colour": "green"})
+        await until(lambda: store.texts)
+    ((name, text),) = store.texts.items()
+    store.texts[name] = json.dumps({**json.loads(text), "colour": "green"})
     sandbox.land_deploy(KEY, tag="c")
     async with watching(watcher(sandbox)) as told:
         await until(lambda: told)
@@ -405,11 +387,11 @@ def test_the_event_of_another_version() -> None:
         assert not failure.value.retryable
 
 
-async def test_no_token_in_what_is_kept(sandbox: SandboxProcess, shelf: Shelf) -> None:
+async def test_no_token_in_what_is_kept(sandbox: SandboxProcess, store: DictStore) -> None:
     """Arguments, events and bookmarks are plain text in Airflow's database."""
     async with watching(watcher(sandbox)) as told:
-        await begun(shelf)
+        await begun(store)
         sandbox.land_deploy(KEY, tag="c")
         await until(lambda: told)
-    kept = json.dumps([watcher(sandbox).serialize(), waiting(sandbox).serialize(), told, shelf.texts])
+    kept = json.dumps([watcher(sandbox).serialize(), waiting(sandbox).serialize(), told, store.texts])
     assert TOKENS["editor"].value not in kept

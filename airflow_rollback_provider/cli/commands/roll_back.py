@@ -31,6 +31,7 @@ from airflow_rollback_provider.domain.errors import (
 )
 from airflow_rollback_provider.domain.explain import describe_deploy, explain
 from airflow_rollback_provider.domain.intent import describe
+from airflow_rollback_provider.hooks.submission import GRACE_PERIOD, pauses
 
 if TYPE_CHECKING:
     from airflow_rollback_provider.cli.console import Console
@@ -42,8 +43,6 @@ EPILOG = f"{TARGET_HELP}\n\n{exit_table()}"
 
 _INTENT_BYTES = 10
 _OLDEST_INTENT = timedelta(days=30)
-# Seconds before each look for the rollback of an earlier call.
-_PAUSES = (0.0, 2.0, 5.0, 8.0)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -158,7 +157,11 @@ class RollBack:
     def _earlier(self, reading: Reading) -> Deploy | None:
         """Find the rollback of an earlier call; a request whose answer was lost may show a little later."""
         since = reading.survey.now - _OLDEST_INTENT
-        for pause in _PAUSES:
+        for pause in pauses(GRACE_PERIOD):
+            if pause:
+                self._console.say(
+                    f"No deploy carries the intent {self._intent} yet. Looking again in {pause:g} s."
+                )
             time.sleep(pause)
             found = self._hook.find_intent(reading.deployment.id, self._intent, since=since)
             if found is not None:
@@ -189,7 +192,9 @@ class RollBack:
         self._console.say(f"Intent {self._intent}")
         self._sent = self._console.must_go_on = True
         self._chosen = plan
-        self._rollback = self._hook.submit(plan, self._args.description, self._intent)
+        self._rollback = self._hook.submit(
+            plan, self._args.description, self._intent, grace_period=GRACE_PERIOD
+        )
         self._console.say(f"Submitted: deploy {self._rollback.id}.")
         if self._rollback.rolled_back_to not in (None, plan.target.id):
             return self._adopt(reading, self._rollback)

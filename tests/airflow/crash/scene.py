@@ -14,7 +14,7 @@ import psutil
 
 from airflow_rollback_provider.demo.airflow_home import ThrowAwayAirflow
 from airflow_rollback_provider.demo.airflow_settings import airflow_major
-from airflow_rollback_provider.domain.intent import intent_in, intent_of
+from airflow_rollback_provider.domain.intent import intent_in, intent_of, wish_in
 from airflow_rollback_provider.sandbox.process import SandboxProcess
 from tests.airflow.crash.person import TASK, Person
 from tests.airflow.crash.waiting import SECONDS, until
@@ -48,7 +48,7 @@ class Seen:
     :param targets: ids of the deploys to which the rollbacks that carry the run's intent go back.
     :param others: rollbacks in the history besides, whatever they carry.
     :param then: what the last try did, in the words of the table.
-    :param remembered: whether an Airflow Variable still keeps what was chosen.
+    :param remembered: whether Airflow still keeps what was chosen.
     :param log: everything that the task wrote.
     """
 
@@ -192,7 +192,8 @@ class Scene:
 
     @property
     def _intent(self) -> str:
-        return intent_of(self.dag_id, self.run_id, TASK, -1)
+        deployment_id = self.sandbox.deployment(self.name)["id"]
+        return intent_of(self.dag_id, self.run_id, TASK, deployment_id, "image", target="previous")
 
     def _log(self) -> str:
         lines = self.airflow.task_log(self.dag_id, self.run_id, TASK)
@@ -207,7 +208,12 @@ class Scene:
         return PLANNED if tries > 1 else SAME_TRY
 
     def _remembers(self) -> bool:
-        return bool(self._asked("SELECT 1 FROM variable WHERE key = ?", f"rollback_intent_{self._intent}"))
+        """Tell whether anything of a submission is left, in Airflow's own store or in Variables."""
+        tables = ["variable"]
+        if self._asked("SELECT 1 FROM sqlite_master WHERE name = ?", "task_state_store"):
+            tables.append("task_state_store")
+        key = f"rollback_%_{wish_in(self._intent)}"
+        return any(self._asked(f"SELECT 1 FROM {table} WHERE key LIKE ?", key) for table in tables)
 
     def _faults(self) -> int:
         return sum(entry["fault"] is not None for entry in self.sandbox.requests())

@@ -209,7 +209,7 @@ STEPS: tuple[Step, ...] = (
         TASK,
         "at the last look before the request",
         _killed_at("latency", "Deploys", delay=_FOR_EVER),
-        then=SENT_AGAIN,
+        then=PLANNED,
     ),
     Step(
         "sent",

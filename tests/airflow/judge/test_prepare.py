@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -192,7 +193,7 @@ def test_a_preparation_that_is_killed(judged: JudgedAirflow, busy: str) -> None:
     run_id = judged.trigger("remedy_killed")
     judged.until(lambda: paused_dags(judged) >= SCHEDULED, "the Dags to be paused")
     (kept,) = _variables(judged)
-    held = Held.from_json(kept)
+    held = Held.from_dict(json.loads(kept))
     assert (held.run, set(held.dags)) == (("remedy_killed", run_id), {*SCHEDULED, "busy"})
     other = judged.trigger("remedy_fails")
     assert judged.wait_for_run("remedy_fails", other, 240) == "failed"
