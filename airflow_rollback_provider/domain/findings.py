@@ -17,6 +17,7 @@ CHECKS: Mapping[str, str] = {
     "CONNECTION": "The connection's fields can be used.",
     "DNS": "The name of the platform, or of the proxy before it, resolves.",
     "TCP": "Something listens there and lets this machine in.",
+    "PROXY": "The proxy, where there is one, connects to the platform.",
     "TLS": "The certificate is trusted, and by which authorities; it does not expire soon.",
     "API": "What answers at the address is the platform.",
     "TOKEN": "The token is accepted, and whose it is.",

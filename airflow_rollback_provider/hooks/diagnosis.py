@@ -20,7 +20,7 @@ from airflow_rollback_provider.domain.findings import (
     skip_from,
 )
 from airflow_rollback_provider.platforms.examining import Heard, overhear
-from airflow_rollback_provider.platforms.network_checks import examine_network
+from airflow_rollback_provider.platforms.network_checks import check_network
 from airflow_rollback_provider.platforms.transport import RequestsTransport
 
 if TYPE_CHECKING:
@@ -40,10 +40,10 @@ def diagnose(connected: Connected, conn_id: str, deployment: str | None, tolerat
     platform = connected.platform
     name, address = platform.capabilities.name, platform.address
     usable = Finding("CONNECTION", Status.OK, f"The connection {conn_id!r} leads to {name} at {address}.")
-    way = examine_network(address, connected.policy)
+    way = check_network(address, connected.policy)
     broken = next((finding for finding in way if finding.status is Status.ERROR), None)
     if broken is not None:
-        there = skip_from("API", f"{broken.code} has to be mended first.")
+        there = skip_from("API", f"{broken.code} failed.")
     else:
         there = _examine(connected, deployment, tolerated)
     return Report(conn_id, name, address, deployment, complete([usable, *way, *there], name))
@@ -51,7 +51,7 @@ def diagnose(connected: Connected, conn_id: str, deployment: str | None, tolerat
 
 def unusable(error: InvalidConnection, conn_id: str, deployment: str | None) -> Report:
     """Return the report on a connection whose fields cannot be used."""
-    findings = of_error("CONNECTION", error), *skip_from("DNS", "the connection has to be mended first.")
+    findings = of_error("CONNECTION", error), *skip_from("DNS", "the connection cannot be used.")
     return Report(conn_id, "", "", deployment, findings)
 
 

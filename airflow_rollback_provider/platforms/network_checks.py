@@ -1,214 +1,222 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The way to a platform, step by step: its name, a connection, the certificate. The token is not sent.
+"""The path to a platform: DNS, TCP, proxy, TLS. The first step that fails is named. No token is sent.
 
-Where a proxy stands on the way, the first two steps are about the proxy, and the certificate is looked at
-through it.
+Behind a proxy the first two steps are about the proxy, and the certificate is read through it.
 """
 
 from __future__ import annotations
 
-import ipaddress
+import base64
+import contextlib
+import http.client
+import os
 import socket
-import threading
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+import ssl
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, unquote, urlsplit
 
+from airflow_rollback_provider.domain.errors import TlsFailed
 from airflow_rollback_provider.domain.findings import Finding, Status, skip
-from airflow_rollback_provider.platforms.certificates import Server, examine_certificate
 from airflow_rollback_provider.platforms.settings import is_loopback
 
 if TYPE_CHECKING:
+    from cryptography.x509 import Certificate
+
     from airflow_rollback_provider.platforms.policy import Policy
 
-_PORTS = {"http": 80, "https": 443}
-_MOST_ADDRESSES = 4
-_HOSTS = "Check the base URL and the name servers of this machine."
+_ENDS_SOON = timedelta(days=14)
+# What failed, and what to do about it.
+_FAILURES = {
+    "DNS": (
+        "The host of {hop} does not resolve",
+        "Check {source}, and the name servers of this machine.",
+    ),
+    "TCP": (
+        "There is no connection to {hop}",
+        "Check {source}, that something listens there, and the firewalls on the way.",
+    ),
+    "PROXY": (
+        "There is no connection to {goal} through {hop}",
+        "Have the proxy let it through; check the proxy's user and password.",
+    ),
+    "TLS": (
+        "The TLS handshake with {goal} failed",
+        "Check {source}, and that its port speaks TLS; firewalls and proxies may cut it off.",
+    ),
+}
+_RENEW = "Have the platform's certificate renewed."
+# By OpenSSL's codes: not yet valid, expired, another host name, another IP address.
+_CERTIFICATE_REMEDIES = {
+    9: "Check this machine's clock.",
+    10: _RENEW,
+    62: "Correct the base URL, or have the certificate renewed with this name.",
+    64: "Correct the base URL, or have the certificate renewed with this address.",
+}
 
 
-@dataclass(frozen=True)
-class Goal:
-    """Where a connection leads.
-
-    :param scheme: ``http`` or ``https``.
-    """
-
-    scheme: str
-    host: str
-    port: int
-
-    @classmethod
-    def of(cls, url: SplitResult) -> Goal:
-        """Read it from a URL."""
-        return cls(url.scheme, url.hostname or "", url.port or _PORTS.get(url.scheme, 0))
-
-    def __str__(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{host}:{self.port}"
-
-
-@dataclass(frozen=True)
-class Proxy:
-    """A proxy on the way.
-
-    :param goal: where it is.
-    :param user: name and password that it is told, None for none.
-    """
-
-    goal: Goal
-    user: tuple[str, str] | None = field(default=None, repr=False)
-
-    def __str__(self) -> str:
-        return f"the proxy {self.goal.scheme}://{self.goal}"
-
-
-def examine_network(address: str, policy: Policy) -> tuple[Finding, ...]:
-    """Look at the way to an address: the findings ``DNS``, ``TCP`` and ``TLS``.
+def check_network(address: str, policy: Policy) -> tuple[Finding, ...]:
+    """Check the path to an address; what comes after a failure is skipped.
 
     :param address: the platform's URL.
-    :param policy: how the network is used: time-outs, proxies, authorities.
+    :param policy: time-outs, proxies, authorities.
     """
-    goal, proxy = Goal.of(urlsplit(address)), find_proxy(address, policy)
-    first = proxy.goal if proxy else goal
-    if not first.host:
-        what = "A proxy is named that is no URL with a host."
-        remedy = "Write it as http://host:port, in HTTPS_PROXY or where else the environment names it."
-        return Finding("DNS", Status.ERROR, what, remedy), *skip(("TCP", "TLS"), "the proxy is no URL.")
-    found, dns = _examine_name(first, proxy, policy.connect_timeout)
-    if not found:
-        return dns, *skip(("TCP", "TLS"), f"the name {first.host} does not resolve.")
-    tcp = _examine_port(found, first, proxy, policy.connect_timeout)
-    if tcp.status is Status.ERROR:
-        return dns, tcp, *skip(("TLS",), f"there is no connection to {first}.")
-    return dns, tcp, _examine_security(goal, proxy, policy)
+    path, found = _Path(address, policy), []
+    checks = {"DNS": path.resolve, "TCP": path.connect, "PROXY": path.tunnel, "TLS": path.shake_hands}
+    for code, check in checks.items():
+        try:
+            found.append(check())
+        except (OSError, ValueError, http.client.HTTPException, TlsFailed) as error:
+            found.append(path.failure(code, error))
+            return *found, *skip(list(checks)[len(found) :], f"{code} failed.")
+    return tuple(found)
 
 
-def find_proxy(address: str, policy: Policy) -> Proxy | None:
-    """Return the proxy that requests to an address go through, as ``requests`` chooses it."""
+def find_proxy(address: str, policy: Policy) -> SplitResult | None:
+    """Return the proxy for an address, as ``requests`` chooses it."""
     from requests.utils import get_environ_proxies, prepend_scheme_if_needed, select_proxy
 
-    proxies: dict[str, str] = dict(policy.proxies) or get_environ_proxies(address)
-    chosen = select_proxy(address, proxies)
-    if not chosen:
-        return None
-    url = urlsplit(prepend_scheme_if_needed(chosen, "http"))
-    user = (unquote(url.username), unquote(url.password or "")) if url.username else None
-    return Proxy(Goal.of(url), user)
-
-
-# The name
-
-
-def _examine_name(goal: Goal, proxy: Proxy | None, timeout: float) -> tuple[list[Any], Finding]:
-    """Resolve a name; return what sockets are made with, and the finding."""
-    found = _resolve(goal, timeout)
-    by_proxy = " The platform's own name is resolved by the proxy." if proxy else ""
-    where = f"{proxy}: {goal.host}" if proxy else goal.host
-    if isinstance(found, str):
-        remedy = "Check the connection's proxies or HTTPS_PROXY." if proxy else _HOSTS
-        return [], Finding("DNS", Status.ERROR, f"{where} cannot be resolved: {found}.", remedy)
-    addresses = list(dict.fromkeys(item[4][0] for item in found))
-    if _is_address(goal.host):
-        return found, Finding(
-            "DNS", Status.OK, f"{where} is an address, no name has to be resolved.{by_proxy}"
-        )
-    return found, Finding("DNS", Status.OK, f"{where} is {', '.join(addresses)}.{by_proxy}")
-
-
-def _is_address(host: str) -> bool:
+    chosen = select_proxy(address, dict(policy.proxies) or get_environ_proxies(address))
     try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
+        found = urlsplit(prepend_scheme_if_needed(chosen, "http")) if chosen else None
+        _ = found and found.port  # a port that is no number is an error only here
+        return found
+    except ValueError:  # its text may repeat a part of the password
+        return urlsplit("http://")
 
 
-def _resolve(goal: Goal, timeout: float) -> list[Any] | str:
-    """Return addresses, or why there are none. The system's resolver knows no time-out: a thread waits."""
-    answers: list[list[Any] | str] = []
+class _Path:
+    """The path to one address; each step returns its finding or raises why it failed."""
 
-    def ask() -> None:
+    def __init__(self, address: str, policy: Policy) -> None:
+        self._policy, self._goal, self._proxy = policy, urlsplit(address), find_proxy(address, policy)
+        self._hop = self._proxy or self._goal
+        self._name = f"the proxy {_host(self._hop)}" if self._proxy else _host(self._hop)
+
+    def resolve(self) -> Finding:
+        if not self._hop.hostname:
+            raise ValueError("it is no URL with a host; write http://host:port")
+        found = socket.getaddrinfo(self._hop.hostname, _port(self._hop), type=socket.SOCK_STREAM)
+        addresses = dict.fromkeys(str(item[4][0]) for item in found)
+        return Finding("DNS", Status.OK, f"The host of {self._name} is {', '.join(addresses)}.")
+
+    def connect(self) -> Finding:
+        self._open(tunnel=False).close()
+        return Finding("TCP", Status.OK, f"There is a connection to {self._name}.")
+
+    def tunnel(self) -> Finding:
+        if self._proxy is None or self._goal.scheme == "http":
+            return skip(("PROXY",), "no HTTPS connection goes through a proxy.")[0]
+        if self._proxy.scheme != "http":
+            return Finding("PROXY", Status.UNKNOWN, f"Not checked: {self._name} is no plain HTTP proxy.")
+        self._open().close()
+        return Finding("PROXY", Status.OK, f"{self._name} connects to {_host(self._goal)}.")
+
+    def shake_hands(self) -> Finding:
+        if self._goal.scheme == "http" and is_loopback(self._goal):
+            return skip(("TLS",), "http:// on this machine has no certificate.")[0]
+        if self._goal.scheme == "http":
+            what = "The connection is not secured: anybody on the way can read the token (allow_http)."
+            return Finding("TLS", Status.WARNING, what, "Use https:// and remove allow_http from the extra.")
+        if self._proxy and self._proxy.scheme != "http":
+            return Finding("TLS", Status.UNKNOWN, f"Not checked: {self._name} is no plain HTTP proxy.")
+        certificate = self._certificate(_new_context(self._policy.trust))
+        if not self._policy.verify:
+            what = f"The certificate is not checked (verify is false). It is the {_describe(certificate)}."
+            return Finding(
+                "TLS", Status.WARNING, what, "Set verify to true: anybody can pose as the platform."
+            )
+        what = f"The {_describe(certificate)}, is trusted by {self._authorities}."
+        left = _end(certificate) - datetime.now(timezone.utc)
+        if left < _ENDS_SOON:
+            what = f"{what} It ends in {left.days} day(s)."
+            return Finding("TLS", Status.WARNING, what, _RENEW)
+        return Finding("TLS", Status.OK, what)
+
+    def failure(self, code: str, error: Exception) -> Finding:
+        """Return the finding on a step that failed."""
+        if isinstance(error, TlsFailed):
+            return Finding(code, Status.ERROR, str(error))
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return self._untrusted(error)
+        reason = getattr(error, "strerror", None) or error
+        if isinstance(error, TimeoutError):
+            reason = f"no answer within {self._policy.connect_timeout:g} s"
+        source = "the connection's proxies, HTTPS_PROXY and NO_PROXY" if self._proxy else "the base URL"
+        what, remedy = _FAILURES[code]
+        what = what.format(hop=self._name, goal=_host(self._goal))
+        return Finding(code, Status.ERROR, f"{what}: {reason}.", remedy.format(source=source))
+
+    def _untrusted(self, error: ssl.SSLCertVerificationError) -> Finding:
+        """Return the finding on a refused certificate. A second connection reads it; nothing is sent."""
+        what = f"The certificate of {_host(self._goal)} is not trusted: {error.verify_message}."
+        with contextlib.suppress(OSError, ValueError, http.client.HTTPException):
+            what = f"{what} It is the {_describe(self._certificate(_new_context(trust=False)))}."
+        sign = (
+            "Put the file of the authority that signed it in the field CA bundle (ca_bundle); so far it is "
+            f"checked by {self._authorities}."
+        )
+        return Finding("TLS", Status.ERROR, what, _CERTIFICATE_REMEDIES.get(error.verify_code, sign))
+
+    @property
+    def _authorities(self) -> str:
+        source, file = self._policy.ca_file
+        return f"{file or 'the usual authorities'} ({source})"
+
+    def _open(self, *, tunnel: bool = True) -> http.client.HTTPConnection:
+        """Connect, through the proxy where there is one."""
+        host, timeout = self._hop.hostname or "", self._policy.connect_timeout
+        connection = http.client.HTTPConnection(host, _port(self._hop), timeout=timeout)
+        if self._proxy and tunnel:
+            user = f"{unquote(self._proxy.username or '')}:{unquote(self._proxy.password or '')}"
+            basic = f"Basic {base64.b64encode(user.encode()).decode()}"
+            headers = {"Proxy-Authorization": basic} if self._proxy.username else {}
+            connection.set_tunnel(self._goal.hostname or "", _port(self._goal), headers)
         try:
-            answers.append(socket.getaddrinfo(goal.host, goal.port, type=socket.SOCK_STREAM))
-        except (OSError, UnicodeError) as error:
-            answers.append(str(getattr(error, "strerror", None) or error))
+            connection.connect()
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
-    thread = threading.Thread(target=ask, name="resolve", daemon=True)
-    thread.start()
-    thread.join(timeout)
-    return answers[0] if answers else f"no answer from the name servers within {timeout:g} s"
+    def _certificate(self, context: ssl.SSLContext) -> Certificate:
+        from cryptography import x509
 
-
-# The connection
-
-
-def _examine_port(found: Iterable[Any], goal: Goal, proxy: Proxy | None, timeout: float) -> Finding:
-    """Connect to each address."""
-    reached, failed = [], []
-    for family, kind, protocol, _, address in list(found)[:_MOST_ADDRESSES]:
-        problem = _connect(family, kind, protocol, address, timeout)
-        if problem is None:
-            reached.append(str(address[0]))
-        else:
-            failed.append(f"{address[0]}: {problem}")
-    where = f"{proxy}" if proxy else str(goal)
-    if not reached:
-        what = f"There is no connection to {where} ({'; '.join(failed)})."
-        return Finding("TCP", Status.ERROR, what, _how_to_connect(failed, proxy))
-    if failed:
-        what = f"{where} is reached at {', '.join(reached)}, not at all addresses ({'; '.join(failed)})."
-        remedy = "Requests take longer until an address answers: have the others mended or taken from DNS."
-        return Finding("TCP", Status.WARNING, what, remedy)
-    return Finding("TCP", Status.OK, f"{where} is reached at {', '.join(reached)}.")
+        host, plain = self._goal.hostname, self._open().sock
+        with plain, context.wrap_socket(plain, server_hostname=host) as secured:
+            return x509.load_der_x509_certificate(secured.getpeercert(binary_form=True) or b"")
 
 
-def _connect(family: int, kind: int, protocol: int, address: Any, timeout: float) -> str | None:
-    """Return why no connection came about; None if one did."""
-    try:
-        with socket.socket(family, kind, protocol) as connection:
-            connection.settimeout(timeout)
-            connection.connect(address)
-    except TimeoutError:
-        return f"no connection within {timeout:g} s"
-    except ConnectionRefusedError:
-        return "connection refused"
-    except OSError as error:
-        return error.strerror or str(error)
-    return None
+def _new_context(trust: bool | str) -> ssl.SSLContext:
+    """Return the context that ``requests`` uses: the same versions, ciphers and authorities."""
+    from requests.utils import DEFAULT_CA_BUNDLE_PATH
+    from urllib3.util.ssl_ import create_urllib3_context
+
+    context = create_urllib3_context(cert_reqs=ssl.CERT_REQUIRED if trust else ssl.CERT_NONE)
+    context.check_hostname = bool(trust)
+    if trust:
+        file = DEFAULT_CA_BUNDLE_PATH if trust is True else str(trust)
+        try:
+            context.load_verify_locations(**{"capath" if os.path.isdir(file) else "cafile": file})
+        except ssl.SSLError:
+            raise TlsFailed(f"{file!r} holds no certificate authorities. Put a PEM file there.") from None
+    return context
 
 
-def _how_to_connect(failed: Iterable[str], proxy: Proxy | None) -> str:
-    if proxy:
-        return "Check the connection's proxies, or HTTPS_PROXY and NO_PROXY, and that the proxy runs."
-    if all("refused" in text for text in failed):
-        return "Nothing listens there: check the base URL, its port, and that the platform runs."
-    return "Check the base URL, and routes, firewalls and proxies on the way."
+def _describe(certificate: Certificate) -> str:
+    subject, issuer = certificate.subject.rfc4514_string(), certificate.issuer.rfc4514_string()
+    return f"certificate of {subject}, signed by {issuer}, good until {_end(certificate):%Y-%m-%d}"
 
 
-# The certificate
+def _end(certificate: Certificate) -> datetime:
+    end = getattr(certificate, "not_valid_after_utc", None)  # since cryptography 42
+    return end or certificate.not_valid_after.replace(tzinfo=timezone.utc)
 
 
-def _examine_security(goal: Goal, proxy: Proxy | None, policy: Policy) -> Finding:
-    if goal.scheme == "http":
-        return _examine_clear_text(goal)
-    if proxy and proxy.goal.scheme != "http":
-        return Finding(
-            "TLS",
-            Status.UNKNOWN,
-            f"The platform's certificate is not looked at through {proxy}, which is no plain HTTP proxy; "
-            "requests check it all the same.",
-        )
-    through = (proxy.goal.host, proxy.goal.port) if proxy else None
-    return examine_certificate(Server(goal.host, goal.port, through, proxy.user if proxy else None), policy)
+def _port(url: SplitResult) -> int:
+    return url.port or (443 if url.scheme == "https" else 80)
 
 
-def _examine_clear_text(goal: Goal) -> Finding:
-    if is_loopback(urlsplit(f"http://{goal}")):
-        return Finding("TLS", Status.SKIPPED, "Not looked at: http:// on this machine has no certificate.")
-    return Finding(
-        "TLS",
-        Status.WARNING,
-        "The connection is not secured: anybody on the way can read the token (allow_http).",
-        "Use https:// and take allow_http out of the connection's extra.",
-    )
+def _host(url: SplitResult) -> str:
+    host = f"[{url.hostname}]" if ":" in (url.hostname or "") else url.hostname
+    return f"{host}:{_port(url)}"

@@ -15,7 +15,7 @@ from airflow_rollback_provider.sandbox.process import SandboxProcess
 from tests.platforms.talking import Talk, Talker
 
 Sandbox = SandboxProcess
-NETWORK = ("CONNECTION", "DNS", "TCP", "TLS")
+NETWORK = ("CONNECTION", "DNS", "TCP", "PROXY", "TLS")
 OF_A_DEPLOYMENT = ("DEPLOYMENT", "MECHANISM", "HISTORY")
 
 
