@@ -154,6 +154,12 @@ class Assumptions:
             found, documents=tuple(text.replace(FIELDS_MARK, selection) for text in found.documents)
         )
 
+    def source(self, name: str, number: int) -> str:
+        """Say where one of an operation's documents stands, for a person who has to correct it."""
+        if name in self.replaced:
+            return "the document of the connection"
+        return f"platforms/documents/{_OPERATIONS[name][0][number]}.graphql"
+
     def selection(self) -> str:
         """Return the GraphQL selection of a deploy's fields."""
         return _write_selection([path.split(".") for path in self.deploy_fields.values() if path])

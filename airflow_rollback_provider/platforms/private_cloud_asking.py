@@ -76,14 +76,20 @@ class Api:
         return answer, response
 
     def introspect(self) -> Generator[Request, Response, Answer]:
-        """Ask for the schema. An installation may refuse to show it: the answer then has errors.
+        """Request the schema, without descriptions, which are most of its bytes.
 
-        :raises MalformedAnswer: when the answer is not GraphQL.
+        An installation may refuse to show it: the answer then has errors.
+
+        :raises MalformedAnswer: when the answer is not GraphQL, or has the token: findings show names.
         """
-        from airflow_rollback_provider.platforms.schema.introspection import QUERY
+        from graphql import get_introspection_query
 
-        response = yield post(self._endpoint, "introspection", QUERY, {}, self._token)
-        return read_answer("introspection", response, self._token)
+        query = get_introspection_query(descriptions=False)
+        response = yield post(self._endpoint, "introspection", query, {}, self._token)
+        answer = read_answer("introspection", response, self._token)
+        if self._token.reveal() in str(answer.data):
+            raise malformed("introspection", "repeats the token")
+        return answer
 
     def _usable(self, answer: Answer) -> bool:
         """Whether an answer with errors still tells what counts: a started rollback, a history."""

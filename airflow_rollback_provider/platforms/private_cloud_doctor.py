@@ -23,19 +23,22 @@ from airflow_rollback_provider.platforms.private_cloud_judging import (
     lead_to_the_schema,
     of_error,
     of_itself,
+    of_missing_schema,
     of_toggle,
     of_token,
     of_version,
-    of_withheld_schema,
     read_found,
     rollback_switches,
     silence,
 )
 from airflow_rollback_provider.platforms.private_cloud_pieces import Told, ask_in_pieces
 from airflow_rollback_provider.platforms.private_cloud_reading import Row, read_deploy, read_flag
-from airflow_rollback_provider.platforms.private_cloud_schema import compare
-from airflow_rollback_provider.platforms.private_cloud_uses import operations_in_use
-from airflow_rollback_provider.platforms.schema.introspection import NoSchema, read_schema
+from airflow_rollback_provider.platforms.schema_comparison import (
+    NoSchema,
+    compare,
+    operations_in_use,
+    read_schema,
+)
 
 if TYPE_CHECKING:
     from airflow_rollback_provider.platforms.base import Conversation
@@ -203,11 +206,14 @@ class Examination:
     def _schema(self, version: object) -> Conversation[tuple[Finding, ...]]:
         answer = yield from attempt(self._api.introspect())
         if isinstance(answer, RollbackError):
-            return (of_withheld_schema(str(answer)),)
+            return (of_missing_schema(f"The installation's schema cannot be read ({answer})."),)
+        if answer.errors and not answer.data.get("__schema"):
+            reason = answer.errors[0].message
+            return (of_missing_schema(f"The installation does not let its schema be read ({reason})."),)
         try:
             schema = read_schema(answer.data)
-        except NoSchema:
-            return (of_withheld_schema(answer.errors[0].message if answer.errors else "the answer has none"),)
+        except NoSchema as error:
+            return (of_missing_schema(f"The installation's answer is no complete schema ({error})."),)
         workspace = self._settings.workspace_id
         in_use = operations_in_use(version, has_workspace=workspace is not None)
         return compare(schema, self._assumptions, in_use)

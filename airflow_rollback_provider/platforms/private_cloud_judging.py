@@ -142,16 +142,16 @@ def _switches(flags: object, above: str = "") -> Iterator[str]:
         yield from _switches(value, f"{above}.{name}" if above else str(name))
 
 
-def of_withheld_schema(text: str) -> Finding:
-    """Return the finding on a schema that may not be read.
+def of_missing_schema(what: str) -> Finding:
+    """Return the finding on a schema that cannot be read.
 
-    :param text: the installation's own words.
+    :param what: why, in a sentence.
     """
     return Finding(
         "SCHEMA",
         Status.WARNING,
-        f"The installation does not let its schema be read ({text}).",
-        "Names that differ can then only be seen when a request is refused, above all that of the rollback, "
-        "which is never tried here. Compare the names with the Docs tab of the API, or have introspection "
-        "switched on for a moment and run the doctor again.",
+        what,
+        "So a name that differs shows only when a request is refused, above all that of the rollback, which "
+        "is never tried here. Compare the names with the Docs tab of the API, or have introspection switched "
+        "on for a moment and run the doctor again.",
     )

@@ -10,6 +10,21 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    GraphQLError,
+    Node,
+    VariableNode,
+    Visitor,
+    get_operation_ast,
+    parse,
+    print_ast,
+    visit,
+)
+
 from airflow_rollback_provider.domain.errors import (
     PlatformUnreachable,
     RollbackError,
@@ -17,9 +32,6 @@ from airflow_rollback_provider.domain.errors import (
     UnknownField,
 )
 from airflow_rollback_provider.platforms.private_cloud_reading import Row
-from airflow_rollback_provider.platforms.schema.reader import NotGraphQL, read
-from airflow_rollback_provider.platforms.schema.syntax import write
-from airflow_rollback_provider.platforms.schema.variables import split
 
 if TYPE_CHECKING:
     from airflow_rollback_provider.platforms.assumptions import Operation
@@ -121,7 +133,57 @@ def _pieces(operation: Operation) -> Iterator[tuple[str, str]]:
     """Yield each field at the top of each document, with a document of its own."""
     for text in operation.documents:
         try:
-            parts = split(read(text))
-        except NotGraphQL:
+            yield from split(parse(text)).items()
+        except (GraphQLError, RecursionError):
             continue
-        yield from ((name, write(part)) for name, part in parts.items())
+
+
+def split(document: DocumentNode) -> dict[str, str]:
+    """Return a document for each field at the top of a document, by the field's name in the answer."""
+    operation = get_operation_ast(document)
+    selections = operation.selection_set.selections if operation else ()
+    fields = [item for item in selections if isinstance(item, FieldNode)]
+    return {(item.alias or item.name).value: _alone(document, item) for item in fields}
+
+
+def _alone(document: DocumentNode, field: FieldNode) -> str:
+    """Keep one field, and of fragments and variables what it uses: a server refuses what is not used."""
+    operation = get_operation_ast(document)
+    assert operation is not None  # noqa: S101 - the field is of this operation
+    all_fragments = {
+        item.name.value: item for item in document.definitions if isinstance(item, FragmentDefinitionNode)
+    }
+    fragments: list[FragmentDefinitionNode] = []
+    names = _Names(field)
+    for name in names.fragments:  # grows while fragments are read
+        if name in all_fragments:
+            fragments.append(all_fragments[name])
+            names.read(all_fragments[name])
+    declared = [
+        print_ast(item)
+        for item in operation.variable_definitions or ()
+        if item.variable.name.value in names.variables
+    ]
+    head = f"{operation.operation.value} {operation.name.value if operation.name else ''}".strip()
+    variables = f"({', '.join(declared)})" if declared else ""
+    return "\n".join([f"{head}{variables} {{\n{print_ast(field)}\n}}", *map(print_ast, fragments)])
+
+
+class _Names(Visitor):
+    """The fragments and variables that a part of a document uses, each once."""
+
+    def __init__(self, node: Node) -> None:
+        super().__init__()
+        self.fragments: list[str] = []
+        self.variables: set[str] = set()
+        self.read(node)
+
+    def read(self, node: Node) -> None:
+        visit(node, self)
+
+    def enter_fragment_spread(self, node: FragmentSpreadNode, *_: Any) -> None:
+        if node.name.value not in self.fragments:
+            self.fragments.append(node.name.value)
+
+    def enter_variable(self, node: VariableNode, *_: Any) -> None:
+        self.variables.add(node.name.value)

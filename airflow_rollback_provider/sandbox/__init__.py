@@ -4,7 +4,7 @@
 One world with two faces: Astro Private Cloud's GraphQL and hosted Astro's REST.
 
 For tests of this package and of users' own Dags. It shares no code with the client, so that each shows the
-other's mistakes, and it runs without Airflow (extra ``sandbox``: Starlette, uvicorn, graphql-core).
+other's mistakes, and it runs without Airflow (extra ``sandbox``: Starlette, uvicorn).
 
 ===================  =====================================================================================
 ``world``            the platform as one state machine under an injected clock, without any face

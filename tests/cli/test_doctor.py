@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 
@@ -72,9 +73,7 @@ def test_a_suggested_setting_can_be_copied(
     cli: Cli, platform: SandboxProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is printed at the end is JSON; in the connection it makes the plan work."""
-    platform.settings(
-        renamed_fields={"DeployRevision.imageTag": "tag", "Mutation.rollbackDeployment": "undo"}
-    )
+    platform.settings(renamed_fields={"DeployRevision.imageTag": "tag", "DeployRevision.status": "state"})
     deployment = platform.deployment("image-af3")["id"]
     assert cli("plan", deployment).code == 3
     out = cli("doctor", "--deployment", deployment).out
@@ -84,6 +83,16 @@ def test_a_suggested_setting_can_be_copied(
     assert cli("plan", deployment).code == 0
     assert cli("doctor", "--strict", "--deployment", deployment).code == 0
     assert cli("roll-back", deployment, "--description", "why", "--yes").code == 0
+
+
+def test_a_renamed_mutation_is_named_with_what_was_meant(cli: Cli, platform: SandboxProcess) -> None:
+    """The document is corrected by a person: nothing to copy is printed."""
+    platform.settings(renamed_fields={"Mutation.rollbackDeployment": "rollbackDeploy"})
+    result = cli("doctor")
+    assert result.code == 1
+    assert "Did you mean 'rollbackDeploy'?" in result.out
+    assert '{"roll_back": {"document": "<GraphQL>", "path": "rollbackDeploy"}}' in result.out
+    assert "All suggested settings" not in result.out
 
 
 def test_nothing_is_changed(cli: Cli, platform: SandboxProcess) -> None:
@@ -145,20 +154,16 @@ def test_it_runs_on_a_fresh_machine(process: Cli, platform: SandboxProcess) -> N
     assert json.loads(result.out)["worst"] == "skipped"
 
 
-def test_it_needs_no_extra(process: Cli, platform: SandboxProcess, tmp_path: object) -> None:
-    """A worker has no GraphQL library; the schema is compared all the same."""
-    from pathlib import Path
-
-    folder = Path(str(tmp_path)) / "without"
-    folder.mkdir()
-    for name in ("graphql", "starlette", "uvicorn"):
-        (folder / f"{name}.py").write_text(f"raise ModuleNotFoundError('gone', name={name!r})\n")
+def test_it_needs_no_extra(process: Cli, platform: SandboxProcess, tmp_path: Path) -> None:
+    """A worker has neither Starlette nor uvicorn; the schema is compared all the same."""
+    for name in ("starlette", "uvicorn"):
+        (tmp_path / f"{name}.py").write_text(f"raise ModuleNotFoundError('gone', name={name!r})\n")
     platform.settings(renamed_fields={"DeployRevision.imageTag": "tag"})
     result = process(
         "doctor",
         "--json",
         AIRFLOW_CONN_ASTRO_PRIVATE_CLOUD_DEFAULT=platform.connection_json(),
-        PYTHONPATH=f"{folder}:{ROOT}",
+        PYTHONPATH=f"{tmp_path}:{ROOT}",
     )
     assert (result.code, result.err) == (1, "")
     assert json.loads(result.out)["setting"] == {"assumptions": {"deploy_fields": {"image_tag": "tag"}}}

@@ -303,6 +303,21 @@ def test_a_schema_that_is_none_is_a_warning(body: bytes) -> None:
     assert found["SCHEMA"].status is WARNING
 
 
+def test_a_schema_that_repeats_the_token_is_not_quoted() -> None:
+    """Findings show names of the schema: one with the token among them is refused as a whole."""
+    values = connection(password="tok3cr3tvalue")
+    conversation = connect(values).platform.examine(None)
+    next(conversation)
+    data = {"appConfig": {"version": "2.0.0"}, "self": None}
+    conversation.send(Response(200, {}, json.dumps({"data": data}).encode(), NOW))
+    answer = {"data": {"__schema": {"queryType": {"name": "tok3cr3tvalue"}, "types": []}}}
+    with pytest.raises(StopIteration) as end:
+        conversation.send(Response(200, {}, json.dumps(answer).encode(), NOW))
+    found = {item.code: item for item in end.value.value}
+    assert found["SCHEMA"].status is WARNING
+    assert "tok3cr3tvalue" not in repr(found)
+
+
 @pytest.mark.parametrize(
     ("data", "status"),
     [
