@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The doctor: everything that must hold for a connection, looked at in order.
+"""The doctor: everything that must hold for a connection, checked in order.
 
 Nothing that it does changes anything.
 """
@@ -10,8 +10,8 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from airflow_rollback_provider.domain.doctor_checks import of_clock, of_error
 from airflow_rollback_provider.domain.errors import InvalidConnection, RollbackError
-from airflow_rollback_provider.domain.examination import of_clock, of_error
 from airflow_rollback_provider.domain.findings import (
     Finding,
     Report,
@@ -19,7 +19,7 @@ from airflow_rollback_provider.domain.findings import (
     complete,
     skip_from,
 )
-from airflow_rollback_provider.platforms.examining import Heard, overhear
+from airflow_rollback_provider.platforms.doctor import ClockSkew, measure_skew
 from airflow_rollback_provider.platforms.network_checks import check_network
 from airflow_rollback_provider.platforms.transport import RequestsTransport
 
@@ -45,7 +45,7 @@ def diagnose(connected: Connected, conn_id: str, deployment: str | None, tolerat
     if broken is not None:
         there = skip_from("API", f"{broken.code} failed.")
     else:
-        there = _examine(connected, deployment, tolerated)
+        there = _diagnose(connected, deployment, tolerated)
     return Report(conn_id, name, address, deployment, complete([usable, *way, *there], name))
 
 
@@ -55,15 +55,15 @@ def unusable(error: InvalidConnection, conn_id: str, deployment: str | None) -> 
     return Report(conn_id, "", "", deployment, findings)
 
 
-def _examine(connected: Connected, deployment: str | None, tolerated: timedelta) -> tuple[Finding, ...]:
-    """Ask the platform, and notice the time on the way."""
-    heard = Heard()
+def _diagnose(connected: Connected, deployment: str | None, tolerated: timedelta) -> tuple[Finding, ...]:
+    """Run the platform's own checks, and compare the clocks by its answers."""
+    clock = ClockSkew()
     transport = RequestsTransport(replace(connected.policy, tries=_TRIES))
     try:
-        found = transport.run(overhear(connected.platform.examine(deployment), heard))
+        found = transport.run(measure_skew(connected.platform.diagnose(deployment), clock))
     except RollbackError as error:
         return of_error("API", error), *skip_from("TOKEN", "the platform could not be asked.")
     finally:
         transport.close()
     asked = any(finding.code == "CLOCK" for finding in found)
-    return found if asked else (*found, of_clock(heard.skew, tolerated))
+    return found if asked else (*found, of_clock(clock.skew, tolerated))

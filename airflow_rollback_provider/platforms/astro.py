@@ -214,14 +214,14 @@ class Astro:
             f"{organization}. Whose it is and what it may do cannot be asked."
         )
 
-    def examine(self, deployment: str | None) -> Conversation[tuple[Finding, ...]]:
+    def diagnose(self, deployment: str | None) -> Conversation[tuple[Finding, ...]]:
         """Look at everything that must hold, the network aside, and say what does not. Changes nothing.
 
         :param deployment: id, name or namespace of a Deployment to look at as well; None for none.
         """
-        from airflow_rollback_provider.platforms.astro_doctor import Examination
+        from airflow_rollback_provider.platforms.astro_doctor import AstroDoctor
 
-        return (yield from Examination(self).run(deployment))
+        return (yield from AstroDoctor(self).run(deployment))
 
     def _window(self, deployment_id: str, start: int, size: int) -> Conversation[Window]:
         window, _ = yield from self._read_window(deployment_id, start, size)

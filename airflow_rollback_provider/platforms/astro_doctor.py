@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The doctor's conversation with hosted Astro, whose API tells less of itself than a private installation."""
+"""The doctor of hosted Astro. Its API shows less of itself than a private installation."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow_rollback_provider.domain import examination
+from airflow_rollback_provider.domain import doctor_checks
 from airflow_rollback_provider.domain.errors import (
     PermissionMissing,
     PlatformError,
@@ -14,7 +14,7 @@ from airflow_rollback_provider.domain.errors import (
     TokenRefused,
 )
 from airflow_rollback_provider.domain.findings import Finding, Status, skip, skip_from
-from airflow_rollback_provider.platforms.examining import attempt
+from airflow_rollback_provider.platforms.doctor import attempt
 
 if TYPE_CHECKING:
     from airflow_rollback_provider.domain.deploys import Deployment
@@ -25,8 +25,8 @@ _OF_A_DEPLOYMENT = ("MECHANISM", "HISTORY")
 _ROWS = 20
 
 
-class Examination:
-    """One look at everything that the API tells.
+class AstroDoctor:
+    """All checks of one connection.
 
     :param platform: the platform, whose own verbs are used.
     """
@@ -46,7 +46,7 @@ class Examination:
             found = yield from attempt(self._platform.deployment(deployment))
         if isinstance(seen, PlatformError) and (found is None or isinstance(found, PlatformError)):
             reason = "nothing that can be used answers at the address."
-            return examination.of_error("API", seen), *skip_from("TOKEN", reason)
+            return doctor_checks.of_error("API", seen), *skip_from("TOKEN", reason)
         answers = Finding("API", Status.OK, f"It answers as {self._name} does.")
         findings = [answers, self._of_token(seen, found), *self._of_nothing_to_compare()]
         findings += yield from self._deployment(seen, found)
@@ -57,9 +57,9 @@ class Examination:
         if isinstance(seen, str):
             return Finding("TOKEN", Status.OK, seen)
         if _is_refused(seen):
-            return examination.of_refused_token(seen)
+            return doctor_checks.of_refused_token(seen)
         if found is None or isinstance(found, RollbackError):
-            return examination.of_error("TOKEN", seen)
+            return doctor_checks.of_error("TOKEN", seen)
         what = f"{self._name} accepts the token for this Deployment"
         if isinstance(seen, PermissionMissing):
             return Finding("TOKEN", Status.OK, f"{what}; it may not list the Organization's Deployments.")
@@ -75,23 +75,23 @@ class Examination:
             reason = "the token is not accepted." if _is_refused(seen) else "no Deployment was named."
             return list(skip(("DEPLOYMENT", *_OF_A_DEPLOYMENT), reason))
         if isinstance(found, RollbackError):
-            lost = examination.of_error("DEPLOYMENT", found)
+            lost = doctor_checks.of_error("DEPLOYMENT", found)
             return [lost, *skip(_OF_A_DEPLOYMENT, "the Deployment was not found.")]
         page = yield from attempt(self._platform.deploys(found.id, limit=_ROWS))
         return [
-            examination.of_deployment(found),
-            examination.of_mechanism(found),
+            doctor_checks.of_deployment(found),
+            doctor_checks.of_mechanism(found),
             self._of_history_permission(page),
-            examination.of_error("HISTORY", page)
+            doctor_checks.of_error("HISTORY", page)
             if isinstance(page, RollbackError)
-            else examination.of_history(page.deploys),
+            else doctor_checks.of_history(page.deploys),
         ]
 
     def _of_history_permission(self, page: Page | RollbackError) -> Finding:
         """Judge by the try: nobody tells what a token may do."""
         code = "PERMISSION-HISTORY"
         if isinstance(page, PermissionMissing):
-            return examination.of_error(code, page)
+            return doctor_checks.of_error(code, page)
         if isinstance(page, RollbackError):
             return skip((code,), "the deploy history could not be read.")[0]
         return Finding(code, Status.OK, "The token may read this Deployment's history: it was read.")

@@ -193,7 +193,7 @@ class Platform(Protocol):
     def check(self) -> Conversation[str]:
         """Check that the platform answers and accepts the token; return a sentence that says so."""
 
-    def examine(self, deployment: str | None) -> Conversation[tuple[Finding, ...]]:
+    def diagnose(self, deployment: str | None) -> Conversation[tuple[Finding, ...]]:
         """Look at everything that must hold, the network aside, and say what does not. Changes nothing.
 
         It raises nothing of this package: what cannot be read is a finding. What the platform does not tell

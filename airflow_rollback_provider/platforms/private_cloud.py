@@ -245,14 +245,14 @@ class PrivateCloud:
         who = self._api.optional(answer, "who")
         return _describe_check(version, who, enabled, bool(permissions))
 
-    def examine(self, deployment: str | None) -> Conversation[tuple[Finding, ...]]:
+    def diagnose(self, deployment: str | None) -> Conversation[tuple[Finding, ...]]:
         """Look at everything that must hold, the network aside, and say what does not. Changes nothing.
 
         :param deployment: id or release name of a Deployment to look at as well; None for none.
         """
-        from airflow_rollback_provider.platforms.private_cloud_doctor import Examination
+        from airflow_rollback_provider.platforms.private_cloud_doctor import PrivateCloudDoctor
 
-        return (yield from Examination(self, self._api, self._settings).run(deployment))
+        return (yield from PrivateCloudDoctor(self, self._api, self._settings).run(deployment))
 
     def identify(self, deployment: str) -> Conversation[str]:
         """Return the id of a Deployment that is named by its id or release name."""

@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The doctor's conversation with Astro Private Cloud.
-
-Its questions are the operations that only read, as the connection has them.
-"""
+"""The doctor of Astro Private Cloud. It sends only operations that read, as the connection has them."""
 
 from __future__ import annotations
 
@@ -10,15 +7,14 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from airflow_rollback_provider.domain import examination
+from airflow_rollback_provider.domain import doctor_checks
 from airflow_rollback_provider.domain.deploys import Deploy, Deployment, DeployStatus
 from airflow_rollback_provider.domain.errors import DeploymentNotFound, RollbackError, UnknownField
 from airflow_rollback_provider.domain.findings import Finding, Status, merge, skip, skip_from
-from airflow_rollback_provider.platforms.examining import attempt
+from airflow_rollback_provider.platforms.doctor import attempt
 from airflow_rollback_provider.platforms.graphql import malformed
 from airflow_rollback_provider.platforms.private_cloud import NAME, asked_of, installation_setting
-from airflow_rollback_provider.platforms.private_cloud_errors import Asked
-from airflow_rollback_provider.platforms.private_cloud_judging import (
+from airflow_rollback_provider.platforms.private_cloud_checks import (
     is_refused,
     lead_to_the_schema,
     of_error,
@@ -31,6 +27,7 @@ from airflow_rollback_provider.platforms.private_cloud_judging import (
     rollback_switches,
     silence,
 )
+from airflow_rollback_provider.platforms.private_cloud_errors import Asked
 from airflow_rollback_provider.platforms.private_cloud_pieces import Told, ask_in_pieces
 from airflow_rollback_provider.platforms.private_cloud_reading import Row, read_deploy, read_flag
 from airflow_rollback_provider.platforms.schema_comparison import (
@@ -50,8 +47,8 @@ _PERMISSIONS = ("PERMISSION-HISTORY", "PERMISSION-IMAGE", "PERMISSION-DAGS")
 _ROWS = 20
 
 
-class Examination:
-    """One look at everything.
+class PrivateCloudDoctor:
+    """All checks of one connection.
 
     :param platform: the platform, for its own verbs.
     :param api: how it is asked.
@@ -152,7 +149,7 @@ class Examination:
             deploys = [read_deploy(row, name, deployment.id, self._assumptions) for row in rows]
         except RollbackError as unreadable:
             return of_error("HISTORY", unreadable)
-        return self._of_unknown_words(rows, deploys) or examination.of_history(deploys)
+        return self._of_unknown_words(rows, deploys) or doctor_checks.of_history(deploys)
 
     def _of_unknown_words(self, rows: Iterable[Any], deploys: Iterable[Deploy]) -> Finding | None:
         """Return the finding on words for a deploy's status that have no meaning here."""
@@ -181,7 +178,7 @@ class Examination:
             return of_error("INSTALLATION-FLAG", error)
         flags = told.value("flags")
         key, enabled = read_flag(flags, self._assumptions.flags)
-        finding = examination.of_installation(enabled, installation_setting(told.value("version"), key))
+        finding = doctor_checks.of_installation(enabled, installation_setting(told.value("version"), key))
         keys = list(rollback_switches(flags))
         if enabled is not None or not keys:
             return finding
@@ -199,7 +196,7 @@ class Examination:
         granted = told.value("permissions")
         known = isinstance(granted, list) and all(isinstance(name, str) for name in granted)
         capabilities = self._platform.capabilities
-        return examination.of_permissions(granted if known else None, capabilities, deployment)
+        return doctor_checks.of_permissions(granted if known else None, capabilities, deployment)
 
     # The schema
 

@@ -31,10 +31,10 @@ def refusal(status: int) -> tuple[int, dict[str, Any]]:
     return status, {"message": "no", "requestId": "r1", "statusCode": status}
 
 
-def examined(*answers: tuple[int, Any], deployment: str | None = DEPLOYMENT["id"]) -> dict[str, Finding]:
+def findings_of(*answers: tuple[int, Any], deployment: str | None = DEPLOYMENT["id"]) -> dict[str, Finding]:
     """Return the findings by code of a conversation that is given these answers."""
     values = connection(conn_type="astro", host="", extra={"organization_id": "o1"})
-    conversation = connect(values).platform.examine(deployment)
+    conversation = connect(values).platform.diagnose(deployment)
     next(conversation)
     for status, body in answers:
         text = json.dumps(body).encode()
@@ -47,7 +47,7 @@ def examined(*answers: tuple[int, Any], deployment: str | None = DEPLOYMENT["id"
 
 def test_what_the_api_does_not_tell_is_left_out() -> None:
     """Version, switches, what may be rolled back: nothing is said where nothing is known."""
-    found = examined((200, LISTED), (200, DEPLOYMENT), (200, HISTORY))
+    found = findings_of((200, LISTED), (200, DEPLOYMENT), (200, HISTORY))
     assert set(found) == {
         "API", "TOKEN", "PERMISSION-HISTORY", "DEPLOYMENT", "MECHANISM", "HISTORY", "SCHEMA"
     }  # fmt: skip
@@ -59,7 +59,7 @@ def test_what_the_api_does_not_tell_is_left_out() -> None:
 @pytest.mark.parametrize(("status", "taken"), [(403, Status.OK), (500, Status.WARNING)])
 def test_a_token_of_one_deployment_is_good_for_that(status: int, taken: Status) -> None:
     """It may not list the others, and reads its own."""
-    found = examined(refusal(status), (200, DEPLOYMENT), (200, HISTORY))
+    found = findings_of(refusal(status), (200, DEPLOYMENT), (200, HISTORY))
     assert found["TOKEN"].status is taken
     assert "accepts the token for this Deployment" in found["TOKEN"].what
     assert found["HISTORY"].status is Status.OK
@@ -67,36 +67,36 @@ def test_a_token_of_one_deployment_is_good_for_that(status: int, taken: Status) 
 
 def test_a_token_of_one_deployment_cannot_be_judged_without_it() -> None:
     """The hint says to name the Deployment."""
-    found = examined(refusal(403), deployment=None)
+    found = findings_of(refusal(403), deployment=None)
     assert found["TOKEN"].status is Status.ERROR
     assert "name the Deployment by its id" in found["TOKEN"].what
 
 
 def test_a_token_that_is_refused_is_not_tried_further() -> None:
     """One question is enough."""
-    found = examined(refusal(401))
+    found = findings_of(refusal(401))
     assert found["TOKEN"].status is Status.ERROR
     assert {found[code].status for code in ("DEPLOYMENT", "MECHANISM", "HISTORY")} == {Status.SKIPPED}
 
 
 def test_a_history_that_fails_says_nothing_of_permissions() -> None:
     """Only a refusal is one."""
-    failed = examined((200, LISTED), (200, DEPLOYMENT), refusal(500))
+    failed = findings_of((200, LISTED), (200, DEPLOYMENT), refusal(500))
     assert failed["HISTORY"].status is Status.ERROR
     assert failed["PERMISSION-HISTORY"].status is Status.SKIPPED
-    refused = examined((200, LISTED), (200, DEPLOYMENT), refusal(403))
+    refused = findings_of((200, LISTED), (200, DEPLOYMENT), refusal(403))
     assert refused["PERMISSION-HISTORY"].status is Status.ERROR
 
 
 def test_an_api_that_fails_is_one_finding() -> None:
     """Both questions fail: it is not the token."""
-    found = examined(refusal(500), refusal(500))
+    found = findings_of(refusal(500), refusal(500))
     assert found["API"].status is Status.ERROR
     assert found["TOKEN"].status is Status.SKIPPED
 
 
 def test_a_deployment_that_is_not_there_is_not_the_tokens_fault() -> None:
     """The list was read."""
-    found = examined((200, LISTED), refusal(404))
+    found = findings_of((200, LISTED), refusal(404))
     assert (found["TOKEN"].status, found["DEPLOYMENT"].status) == (Status.OK, Status.ERROR)
     assert found["HISTORY"].status is Status.SKIPPED

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Conversations that go on when a part of them fails, and that tell the platform's time."""
+"""What the doctors of all platforms share: checks go on after a failure, and the clocks are compared."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 def attempt(conversation: Conversation[T]) -> Conversation[T | RollbackError]:
-    """Hold a conversation and return its value, or the error that ended it."""
+    """Run a conversation and return its value, or the error that ended it."""
     try:
         return (yield from conversation)
     except RollbackError as error:
@@ -25,23 +25,23 @@ def attempt(conversation: Conversation[T]) -> Conversation[T | RollbackError]:
 
 
 @dataclass
-class Heard:
-    """What was noticed of answers besides what they say.
+class ClockSkew:
+    """How far the local clock is ahead of the platform's.
 
-    :param skew: how far the local clock is ahead of the platform's; None until an answer tells.
+    :param skew: the difference; None until an answer has the platform's time.
     """
 
     skew: timedelta | None = None
 
     def note(self, response: Response) -> None:
-        """Take notice of an answer."""
+        """Take the difference from an answer, unless there is one already."""
         moment = response.platform_time
         if moment is not None and self.skew is None:
             self.skew = response.received_at - moment
 
 
-def overhear(conversation: Conversation[T], heard: Heard) -> Conversation[T]:
-    """Hold a conversation and notice the platform's time on the way."""
+def measure_skew(conversation: Conversation[T], clock: ClockSkew) -> Conversation[T]:
+    """Run a conversation and take the platform's time from its answers."""
     try:
         request = next(conversation)
         while True:
@@ -50,7 +50,7 @@ def overhear(conversation: Conversation[T], heard: Heard) -> Conversation[T]:
             except RollbackError as error:
                 request = conversation.throw(error)
             else:
-                heard.note(response)
+                clock.note(response)
                 request = conversation.send(response)
     except StopIteration as end:
         value: T = end.value

@@ -10,7 +10,7 @@ import pytest
 from airflow_rollback_provider.domain.errors import PlatformFailed, PlatformUnreachable
 from airflow_rollback_provider.domain.findings import CHECKS, Finding, Status, complete
 from airflow_rollback_provider.platforms.base import Conversation
-from airflow_rollback_provider.platforms.examining import Heard, attempt, overhear
+from airflow_rollback_provider.platforms.doctor import ClockSkew, attempt, measure_skew
 from airflow_rollback_provider.sandbox.process import SandboxProcess
 from tests.platforms.talking import Talk, Talker
 
@@ -19,9 +19,9 @@ NETWORK = ("CONNECTION", "DNS", "TCP", "PROXY", "TLS")
 OF_A_DEPLOYMENT = ("DEPLOYMENT", "MECHANISM", "HISTORY")
 
 
-def examined(talking: Talker, deployment: str | None = None) -> dict[str, Finding]:
+def findings_of(talking: Talker, deployment: str | None = None) -> dict[str, Finding]:
     """Return the findings by code, those left out as not told."""
-    found = talking.run(talking.platform.examine(deployment))
+    found = talking.run(talking.platform.diagnose(deployment))
     assert all(finding.what for finding in found)
     assert {finding.code for finding in found} <= set(CHECKS) - set(NETWORK)
     codes = [finding.code for finding in found if finding.code != "SCHEMA-OPERATION"]
@@ -38,7 +38,7 @@ def identify(sandbox: Sandbox, key: str = "image-af3") -> str:
 
 def test_all_is_well(talk: Talk, rollback_sandbox: Sandbox) -> None:
     """Nothing is wrong with a usual Deployment and a usual token."""
-    found = examined(talk(), identify(rollback_sandbox))
+    found = findings_of(talk(), identify(rollback_sandbox))
     assert {item.status for item in found.values()} <= {Status.OK, Status.UNKNOWN, Status.SKIPPED}
     for code in ("API", "TOKEN", *OF_A_DEPLOYMENT):
         assert found[code].status is Status.OK, found[code]
@@ -50,7 +50,7 @@ def test_all_is_well(talk: Talk, rollback_sandbox: Sandbox) -> None:
 def test_what_a_platform_tells_is_told(talk: Talk, rollback_sandbox: Sandbox) -> None:
     """What its capabilities say that it tells is no riddle here."""
     talking = talk()
-    found = examined(talking, identify(rollback_sandbox))
+    found = findings_of(talking, identify(rollback_sandbox))
     capabilities = talking.platform.capabilities
     for codes, tells in (
         (("PERMISSION-IMAGE", "PERMISSION-DAGS"), capabilities.tells_access),
@@ -63,7 +63,7 @@ def test_what_a_platform_tells_is_told(talk: Talk, rollback_sandbox: Sandbox) ->
 
 def test_without_a_deployment_the_rest_is_examined(talk: Talk) -> None:
     """What only a Deployment has is skipped, with the reason."""
-    found = examined(talk())
+    found = findings_of(talk())
     for code in OF_A_DEPLOYMENT:
         assert found[code].status is Status.SKIPPED
         assert "no Deployment was named" in found[code].what
@@ -72,7 +72,7 @@ def test_without_a_deployment_the_rest_is_examined(talk: Talk) -> None:
 
 def test_an_expired_token_is_told(talk: Talk, rollback_sandbox: Sandbox) -> None:
     """What depends on it is skipped; whatever does not is looked at all the same."""
-    found = examined(talk("expired"), identify(rollback_sandbox))
+    found = findings_of(talk("expired"), identify(rollback_sandbox))
     assert found["TOKEN"].status is Status.ERROR
     assert "expired" in found["TOKEN"].what
     assert "password" in found["TOKEN"].remedy
@@ -83,7 +83,7 @@ def test_an_expired_token_is_told(talk: Talk, rollback_sandbox: Sandbox) -> None
 
 def test_a_deployment_that_is_not_there_is_told(talk: Talk) -> None:
     """What needs it is skipped; the token is not blamed."""
-    found = examined(talk(), "c" + "0" * 24)
+    found = findings_of(talk(), "c" + "0" * 24)
     assert found["TOKEN"].status is Status.OK
     assert found["DEPLOYMENT"].status is Status.ERROR
     assert found["HISTORY"].status is Status.SKIPPED
@@ -92,13 +92,13 @@ def test_a_deployment_that_is_not_there_is_told(talk: Talk) -> None:
 @pytest.mark.parametrize("name", ["", "  ", "two words", "../x", "ä" * 300])
 def test_a_name_that_is_none_is_told(talk: Talk, name: str) -> None:
     """Before anything is asked about it, or by the platform."""
-    assert examined(talk(), name)["DEPLOYMENT"].status is Status.ERROR
+    assert findings_of(talk(), name)["DEPLOYMENT"].status is Status.ERROR
 
 
 def test_a_history_that_may_not_be_read_is_told(talk: Talk, rollback_sandbox: Sandbox) -> None:
     """With the permission that it takes."""
     talking = talk("no-history")
-    found = examined(talking, identify(rollback_sandbox))
+    found = findings_of(talking, identify(rollback_sandbox))
     assert found["HISTORY"].status is Status.ERROR
     assert str(talking.platform.capabilities.history_permission) in found["HISTORY"].what
     assert found["PERMISSION-HISTORY"].status is Status.ERROR
@@ -106,7 +106,7 @@ def test_a_history_that_may_not_be_read_is_told(talk: Talk, rollback_sandbox: Sa
 
 def test_a_token_for_elsewhere_does_not_see_the_deployment(talk: Talk, rollback_sandbox: Sandbox) -> None:
     """It is accepted, and the Deployment is the finding."""
-    found = examined(talk("other-workspace"), identify(rollback_sandbox))
+    found = findings_of(talk("other-workspace"), identify(rollback_sandbox))
     assert found["TOKEN"].status is Status.OK
     assert found["DEPLOYMENT"].status is Status.ERROR
 
@@ -118,7 +118,7 @@ def test_a_platform_that_is_broken_is_told_in_one_finding(
     """Nothing can be read; the rest says why it was not looked at."""
     deployment = identify(rollback_sandbox)
     rollback_sandbox.fault(kind, count=None)
-    found = examined(talk().with_faults(), deployment)
+    found = findings_of(talk().with_faults(), deployment)
     assert found["API"].status is Status.ERROR
     rest = [item for code, item in found.items() if code != "API"]
     assert {item.status for item in rest} == {Status.SKIPPED}
@@ -127,7 +127,7 @@ def test_a_platform_that_is_broken_is_told_in_one_finding(
 def test_something_else_at_the_address_is_told(talk: Talk, rollback_sandbox: Sandbox) -> None:
     """A proxy's error page is no platform."""
     rollback_sandbox.fault("body", count=None, body="html")
-    assert examined(talk().with_faults())["API"].status is Status.ERROR
+    assert findings_of(talk().with_faults())["API"].status is Status.ERROR
 
 
 def test_nothing_is_changed(talk: Talk, rollback_sandbox: Sandbox) -> None:
@@ -135,7 +135,7 @@ def test_nothing_is_changed(talk: Talk, rollback_sandbox: Sandbox) -> None:
     deployment = identify(rollback_sandbox)
     before = rollback_sandbox.state()
     talking = talk()
-    conversation = talking.platform.examine(deployment)
+    conversation = talking.platform.diagnose(deployment)
     asked = []
 
     def watched() -> Conversation[tuple[Finding, ...]]:
@@ -181,30 +181,30 @@ def test_an_attempt_gives_the_error_back(talk: Talk) -> None:
 
 
 @pytest.mark.parametrize("offset", [-600.0, 0.0, 600.0])
-def test_the_time_is_overheard(talk: Talk, rollback_sandbox: Sandbox, offset: float) -> None:
-    """From whichever answer tells it first."""
+def test_the_clocks_are_compared(talk: Talk, rollback_sandbox: Sandbox, offset: float) -> None:
+    """By the first answer that has the platform's time."""
     rollback_sandbox.settings(date_offset=offset)
-    heard, talking = Heard(), talk()
-    talking.run(overhear(talking.platform.examine(None), heard))
-    assert heard.skew is not None
-    assert abs(heard.skew + timedelta(seconds=offset)) < timedelta(seconds=60)
+    clock, talking = ClockSkew(), talk()
+    talking.run(measure_skew(talking.platform.diagnose(None), clock))
+    assert clock.skew is not None
+    assert abs(clock.skew + timedelta(seconds=offset)) < timedelta(seconds=60)
 
 
-def test_failures_are_passed_on_to_who_is_overheard(talk: Talk) -> None:
-    """The conversation may know what to do about them; without an answer no time is heard."""
+def test_failures_reach_the_conversation_inside(talk: Talk) -> None:
+    """The conversation may know what to do about them; without an answer there is no difference."""
     talking = talk()
     lost = PlatformUnreachable("no answer")
 
     def ask() -> Conversation[object]:
         return (yield from attempt(talking.platform.check()))
 
-    heard = Heard()
-    conversation = overhear(ask(), heard)
+    clock = ClockSkew()
+    conversation = measure_skew(ask(), clock)
     next(conversation)
     with pytest.raises(StopIteration) as end:
         conversation.throw(lost)
     assert end.value.value is lost
-    assert heard.skew is None
+    assert clock.skew is None
 
 
 def test_the_address_is_where_requests_go(talk: Talk, rollback_sandbox: Sandbox) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What was read of a platform, judged as findings: the same sentences whichever platform it was."""
+"""Findings on what was read of a platform: the same sentences for every platform."""
 
 from __future__ import annotations
 

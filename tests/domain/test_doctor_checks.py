@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from airflow_rollback_provider.domain import examination
+from airflow_rollback_provider.domain import doctor_checks
 from airflow_rollback_provider.domain.deploys import Capabilities, Deployment, DeployStatus, Mechanism
 from airflow_rollback_provider.domain.errors import PlatformFailed, TokenExpired, TokenRefused
 from airflow_rollback_provider.domain.findings import Finding, Status
@@ -28,7 +28,7 @@ def deployment(mechanism: Mechanism = Mechanism.IMAGE) -> Deployment:
 def permissions(granted: tuple[str, ...] | None, mechanism: Mechanism | None = None) -> dict[str, Finding]:
     """Return the findings on permissions by code."""
     where = None if mechanism is None else deployment(mechanism)
-    return {item.code: item for item in examination.of_permissions(granted, CAPABILITIES, where)}
+    return {item.code: item for item in doctor_checks.of_permissions(granted, CAPABILITIES, where)}
 
 
 @pytest.mark.parametrize(
@@ -81,14 +81,14 @@ def test_a_permission_that_is_missing_is_named() -> None:
 )
 def test_a_mechanism_that_cannot_be_rolled_back_is_an_error(mechanism: Mechanism, status: str) -> None:
     """NFS volumes; one that is not told is not known."""
-    assert examination.of_mechanism(deployment(mechanism)).status.value == status
+    assert doctor_checks.of_mechanism(deployment(mechanism)).status.value == status
 
 
 @pytest.mark.parametrize(("enabled", "status"), [(True, "ok"), (False, "error"), (None, "unknown")])
 def test_switches(enabled: bool | None, status: str) -> None:
     """On, off or not told, on the installation and on the Deployment; off says where to switch it on."""
-    installation = examination.of_installation(enabled, "global.some.flag")
-    toggle = examination.of_toggle(enabled, deployment())
+    installation = doctor_checks.of_installation(enabled, "global.some.flag")
+    toggle = doctor_checks.of_toggle(enabled, deployment())
     assert installation.status.value == toggle.status.value == status
     if enabled is False:
         assert "global.some.flag" in installation.remedy
@@ -105,7 +105,7 @@ def test_switches(enabled: bool | None, status: str) -> None:
 )
 def test_a_token_that_is_not_taken(error: TokenExpired | TokenRefused | PlatformFailed, words: str) -> None:
     """Expired and refused are told apart; both say what to put where."""
-    found = examination.of_refused_token(error)
+    found = doctor_checks.of_refused_token(error)
     assert (found.code, found.status) == ("TOKEN", Status.ERROR)
     assert words in found.what
     assert isinstance(error, PlatformFailed) or "password" in found.remedy
@@ -113,17 +113,17 @@ def test_a_token_that_is_not_taken(error: TokenExpired | TokenRefused | Platform
 
 def test_a_deployment_is_named_with_what_it_runs() -> None:
     """Its name, id and release name."""
-    found = examination.of_deployment(deployment())
+    found = doctor_checks.of_deployment(deployment())
     assert all(text in found.what for text in ("Billing", "c1", "release-1"))
 
 
 def test_a_history_tells_what_runs() -> None:
     """The newest deploy that succeeded; none is no error of the connection's."""
     failed = deploy("d3", status=DeployStatus.FAILED)
-    found = examination.of_history([failed, deploy("d2", image_tag="two"), deploy("d1")])
+    found = doctor_checks.of_history([failed, deploy("d2", image_tag="two"), deploy("d1")])
     assert "3 deploy(s)" in found.what
     assert "d2 (two) runs now" in found.what
-    empty = examination.of_history([failed])
+    empty = doctor_checks.of_history([failed])
     assert (empty.status, "nothing to go back to" in empty.what) == (Status.OK, True)
 
 
@@ -141,5 +141,5 @@ def test_a_history_tells_what_runs() -> None:
 def test_the_clock(seconds: int | None, status: str, words: str) -> None:
     """Off by more than is tolerated is a warning, with the side."""
     skew = None if seconds is None else timedelta(seconds=seconds)
-    found = examination.of_clock(skew, timedelta(seconds=60))
+    found = doctor_checks.of_clock(skew, timedelta(seconds=60))
     assert (found.status.value, words in found.what) == (status, True)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What Astro Private Cloud told, judged: one finding for each thing that it was asked about."""
+"""Findings on what was read of Astro Private Cloud, one for each check."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from airflow_rollback_provider.domain import examination
+from airflow_rollback_provider.domain import doctor_checks
 from airflow_rollback_provider.domain.errors import (
     DeploymentNotFound,
     PlatformError,
@@ -32,7 +32,7 @@ def of_error(code: str, error: RollbackError) -> Finding:
     """Return the finding on something that could not be read."""
     if isinstance(error, UnknownField):
         return Finding(code, Status.ERROR, _UNKNOWN_NAME, str(error))
-    return examination.of_error(code, error)
+    return doctor_checks.of_error(code, error)
 
 
 def lead_to_the_schema(found: Iterable[Finding], schema: Iterable[Finding]) -> Iterator[Finding]:
@@ -68,7 +68,7 @@ def of_token(basics: Told) -> Finding:
     """Judge the token by what was told besides the installation's settings, which anybody is told."""
     refusals = _refusals(basics)
     if refusals:
-        return examination.of_refused_token(refusals[0])
+        return doctor_checks.of_refused_token(refusals[0])
     told = set(basics.data) - {basics.root("version")}
     errors = [error for error in basics.errors.values() if not isinstance(error, UnknownField)]
     if not told and errors:
@@ -102,7 +102,7 @@ def of_itself(read: Deployment | RollbackError) -> tuple[Finding, ...]:
     if isinstance(read, RollbackError):
         lost = of_error("DEPLOYMENT", read)
         return lost, *skip(("MECHANISM",), "the Deployment could not be read.")
-    return examination.of_deployment(read), examination.of_mechanism(read)
+    return doctor_checks.of_deployment(read), doctor_checks.of_mechanism(read)
 
 
 def of_toggle(told: Told, deployment: Deployment) -> Finding:
@@ -111,7 +111,7 @@ def of_toggle(told: Told, deployment: Deployment) -> Finding:
     if error is not None and not isinstance(error, UnknownField):
         return of_error("DEPLOYMENT-TOGGLE", error)
     toggle = told.value("toggle")
-    return examination.of_toggle(toggle if isinstance(toggle, bool) else None, deployment)
+    return doctor_checks.of_toggle(toggle if isinstance(toggle, bool) else None, deployment)
 
 
 def read_found(told: Told, asked: Asked) -> Deployment | RollbackError:
