@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -497,15 +498,21 @@ def test_an_endless_type_is_no_schema() -> None:
         read_schema(data)
 
 
-def test_only_the_doctor_imports_the_library() -> None:
-    """A worker that imports the operator, or reads and submits, does not pay for it."""
+def test_only_the_doctor_imports_the_library(rollback_sandbox: Sandbox) -> None:
+    """A worker that imports the operator, plans and submits does not pay for it."""
     code = (
         "import sys\n"
         "import airflow_rollback_provider.operators.rollback\n"
-        "import airflow_rollback_provider.hooks.deploy_history\n"
-        "import airflow_rollback_provider.platforms.private_cloud_asking\n"
-        "import airflow_rollback_provider.platforms.transport\n"
-        "print('graphql' in sys.modules)"
+        "from airflow_rollback_provider.hooks.deploy_history import DeployHistoryHook\n"
+        "hook = DeployHistoryHook('apc')\n"
+        "plan = hook.plan(sys.argv[1])\n"
+        "print(hook.submit(plan, 'why', '0123456789abcdef0123').id, 'graphql' in sys.modules)"
     )
-    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    output = subprocess.run(
+        [sys.executable, "-c", code, rollback_sandbox.deployment("image-af3")["id"]],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "AIRFLOW_CONN_APC": rollback_sandbox.connection_json()},
+    )
     assert output.stdout.split()[-1] == "False"
