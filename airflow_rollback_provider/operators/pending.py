@@ -9,7 +9,7 @@ Three values are kept, so that no write can take away what another try relies on
 
 A try writes ``owner`` and then reads ``sent``; before it sends, it writes ``sent`` and then reads ``owner``.
 Of two
-tries, at least one therefore finds the other, whatever the delays (``docs/decisions/0012``).
+tries, at least one therefore finds the other, whatever the delays (``docs/decisions/0006``).
 """
 
 from __future__ import annotations
