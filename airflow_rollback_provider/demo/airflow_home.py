@@ -14,6 +14,7 @@ import json
 import shutil
 import sys
 import tempfile
+import threading
 import time
 import uuid
 from pathlib import Path
@@ -45,19 +46,34 @@ class ThrowAwayAirflow:
 
     :param dags: Dag files; they are copied.
     :param environment: more environment variables for all its processes, e.g. ``AIRFLOW_CONN_…``.
+        ``AIRFLOW__DATABASE__SQL_ALCHEMY_CONN`` puts it on another database than SQLite.
     :param keep: leave the directory there after the end, to look into it.
+    :param copies: how many schedulers and how many triggerers there are; with more than one they are named
+        ``scheduler.1``, ``scheduler.2`` …
+    :param patience: how long its database may be away while it is read from outside, in seconds. With it,
+        components that end by themselves, as they do without their database, are started again.
     """
 
     def __init__(
-        self, dags: Iterable[Path], environment: Mapping[str, str] | None = None, *, keep: bool = False
+        self,
+        dags: Iterable[Path],
+        environment: Mapping[str, str] | None = None,
+        *,
+        keep: bool = False,
+        copies: int = 1,
+        patience: float = 0.0,
     ) -> None:
         self.home = Path(tempfile.mkdtemp(prefix="airflow-rollback-")).resolve()
-        self.metadata = Metadata(self.home / "airflow.db")
         self._api = RestApi(free_port())
         self.environment = throw_away_environment(self.home, self._api.port, environment or {})
+        self.metadata = Metadata(self.environment["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"], patience)
         self._dags = tuple(dags)
         self._keep = keep
+        self._copies = copies
+        self._starts_again = patience > 0
         self._components: dict[str, processes.Component] = {}
+        self._left: list[processes.Component] = []
+        self._one_at_a_time = threading.RLock()
 
     def __enter__(self) -> ThrowAwayAirflow:
         """Start it."""
@@ -97,7 +113,8 @@ class ThrowAwayAirflow:
 
     def stop(self) -> None:
         """End all processes and remove the directory. Harmless when there is nothing to stop."""
-        components, self._components = list(self._components.values()), {}
+        with self._one_at_a_time:
+            components, self._components = [*self._components.values(), *self._left], {}
         try:
             processes.stop_all(components, _SECONDS_TO_STOP)
         finally:
@@ -113,23 +130,39 @@ class ThrowAwayAirflow:
 
     def start_component(self, name: str) -> None:
         """Start a component, without waiting until it works; a killed one may be started again."""
-        command = self._airflow(name, *self._component_arguments()[name])
+        command = self._airflow(name.partition(".")[0], *self._component_arguments()[name])
         log = self.home / f"{name}.log"
-        self._components[name] = processes.Component(name, command, self.environment, log)
+        with self._one_at_a_time:
+            self._components[name] = processes.Component(name, command, self.environment, log)
 
     def kill_component(self, name: str) -> None:
         """End a component and everything that it started at once, as if the machine had lost it."""
-        self._components.pop(name).kill()
+        with self._one_at_a_time:
+            component = self._components.pop(name)
+        component.kill()
+
+    def start_again(self) -> list[str]:
+        """Start the components again that ended by themselves, as whoever runs services does; name them."""
+        with self._one_at_a_time:
+            ended = [name for name, component in self._components.items() if not component.runs()]
+            for name in ended:
+                self._left.append(self._components[name])  # what it started may still run
+                self.start_component(name)
+        return ended
 
     def task_processes(self) -> list[psutil.Process]:
         """Return the processes that run a task's code now."""
-        members = (process for component in self._components.values() for process in component.members())
+        with self._one_at_a_time:
+            components = [*self._components.values(), *self._left]
+        members = (process for component in components for process in component.members())
         return [process for process in members if task_log.runs_a_task(process)]
 
     def _component_arguments(self) -> dict[str, tuple[str, ...]]:
+        numbers = [f".{number + 1}" for number in range(self._copies)] if self._copies > 1 else [""]
         common: dict[str, tuple[str, ...]] = {
-            "scheduler": ("--skip-serve-logs",),
-            "triggerer": ("--skip-serve-logs",),
+            f"{name}{number}": ("--skip-serve-logs",)
+            for name in ("scheduler", "triggerer")
+            for number in numbers
         }
         if airflow_major() < 3:
             return common
@@ -241,6 +274,9 @@ class ThrowAwayAirflow:
             time.sleep(_SECONDS_BETWEEN_LOOKS)
 
     def _check_components(self) -> None:
+        if self._starts_again:
+            self.start_again()
+            return
         try:
             for component in self._components.values():
                 component.check()

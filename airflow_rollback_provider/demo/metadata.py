@@ -6,16 +6,23 @@ Airflow's own command line answers the same questions and takes five seconds for
 
 from __future__ import annotations
 
-import contextlib
 import json
-import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy import create_engine
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.pool import NullPool
+
 if TYPE_CHECKING:
-    from pathlib import Path
+    from sqlalchemy.engine import Connection
 
 _SECONDS_FOR_A_LOCK = 10.0
+_SECONDS_BETWEEN_TRIES = 0.2
 
 
 @dataclass(frozen=True)
@@ -25,21 +32,29 @@ class TaskState:
     task_id: str
     state: str | None
     try_number: int
+    map_index: int = -1
 
 
 class Metadata:
-    """The SQLite database of a throw-away Airflow.
+    """The database of a throw-away Airflow.
 
-    :param file: the database.
+    :param url: the database, as Airflow's ``sql_alchemy_conn`` names it.
+    :param patience: how long to go on asking while the database does not answer, in seconds.
     """
 
-    def __init__(self, file: Path) -> None:
-        self._file = file
+    def __init__(self, url: str, patience: float = 0.0) -> None:
+        address = make_url(url)
+        self._is_sqlite = address.get_backend_name() == "sqlite"
+        options = {"timeout": _SECONDS_FOR_A_LOCK} if self._is_sqlite else {}
+        self._engine = create_engine(address, poolclass=NullPool, connect_args=options)
+        self._mark = "?" if self._is_sqlite else "%s"
+        self._patience = patience
 
     def allow_readers_beside_writers(self) -> None:
-        """Switch to write-ahead logging, as Airflow 3 does by itself; the file remembers."""
-        with contextlib.closing(sqlite3.connect(self._file)) as connection:
-            connection.execute("PRAGMA journal_mode=WAL")
+        """Switch SQLite to write-ahead logging, as Airflow 3 does by itself; the file remembers."""
+        if self._is_sqlite:
+            with self.connected() as connection:
+                connection.exec_driver_sql("PRAGMA journal_mode=WAL")
 
     def running_jobs(self) -> set[str]:
         """Return the types of the jobs that say they run, e.g. ``SchedulerJob``."""
@@ -61,7 +76,10 @@ class Metadata:
 
     def tasks(self, dag_id: str, run_id: str) -> list[TaskState]:
         """Return the task instances of a Dag run."""
-        query = "SELECT task_id, state, try_number FROM task_instance WHERE dag_id = ? AND run_id = ?"
+        query = (
+            "SELECT task_id, state, try_number, map_index FROM task_instance "
+            "WHERE dag_id = ? AND run_id = ? ORDER BY task_id, map_index"
+        )
         return [TaskState(*row) for row in self._rows(query, dag_id, run_id)]
 
     def xcom(self, dag_id: str, run_id: str, task_id: str, key: str = "return_value") -> Any:
@@ -70,13 +88,30 @@ class Metadata:
         rows = self._rows(query, dag_id, run_id, task_id, key)
         return _decoded(rows[0][0]) if rows else None
 
+    @contextmanager
+    def connected(self) -> Iterator[Connection]:
+        """Give a connection of its own, whose work is committed at the end."""
+        with self._engine.connect() as connection, connection.begin():
+            yield connection
+
     def _rows(self, query: str, *values: str) -> list[tuple[Any, ...]]:
-        uri = f"{self._file.as_uri()}?mode=ro"
-        with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=_SECONDS_FOR_A_LOCK)) as connection:
-            return connection.execute(query, values).fetchall()
+        deadline = time.monotonic() + self._patience
+        while True:
+            try:
+                with self.connected() as connection:
+                    result = connection.exec_driver_sql(query.replace("?", self._mark), values)
+                    return [tuple(row) for row in result]
+            except (OperationalError, InterfaceError):  # what SQLAlchemy makes of a database that is away
+                if time.monotonic() >= deadline:
+                    raise
+            time.sleep(_SECONDS_BETWEEN_TRIES)
 
 
-def _decoded(value: str | bytes) -> Any:
-    """Airflow 2 stores JSON as bytes; Airflow 3 stores text in a JSON column: JSON in JSON."""
-    decoded = json.loads(value)
+def _decoded(value: Any) -> Any:
+    """Airflow 2 stores JSON as bytes; Airflow 3 stores text in a JSON column: JSON in JSON.
+
+    PostgreSQL gives bytes as a view, and what is in a JSON column decoded once already.
+    """
+    value = bytes(value) if isinstance(value, memoryview) else value
+    decoded = json.loads(value) if isinstance(value, (str, bytes)) else value
     return json.loads(decoded) if isinstance(decoded, str) and decoded[:1] in tuple('{["') else decoded

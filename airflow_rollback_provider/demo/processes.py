@@ -59,6 +59,10 @@ class Component:
         """Return every live process of the session."""
         return [process for process in psutil.process_iter() if _session_of(process) == self.pid]
 
+    def runs(self) -> bool:
+        """Tell whether the process itself, not only what it started, is there."""
+        return self._process.poll() is None
+
     def check(self) -> None:
         """Do nothing while it runs.
 

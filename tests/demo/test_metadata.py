@@ -30,18 +30,18 @@ def test_an_xcom_of_either_line(file: Path, stored: str | bytes) -> None:
     with sqlite3.connect(file) as connection:
         connection.execute("INSERT INTO xcom VALUES ('d', 'r', 't', 'return_value', ?)", (stored,))
     connection.close()
-    assert Metadata(file).xcom("d", "r", "t") == {"a": 1}
+    assert Metadata(f"sqlite:///{file}").xcom("d", "r", "t") == {"a": 1}
 
 
 def test_no_xcom(file: Path) -> None:
     """A value that is not there is None."""
-    assert Metadata(file).xcom("d", "r", "t") is None
+    assert Metadata(f"sqlite:///{file}").xcom("d", "r", "t") is None
 
 
 def test_readers_beside_writers(file: Path) -> None:
     """The database can be read while somebody holds a lock to write."""
-    Metadata(file).allow_readers_beside_writers()
+    Metadata(f"sqlite:///{file}").allow_readers_beside_writers()
     writer = sqlite3.connect(file, isolation_level=None)
     writer.execute("BEGIN EXCLUSIVE")
-    assert Metadata(file).xcom("d", "r", "t") is None
+    assert Metadata(f"sqlite:///{file}").xcom("d", "r", "t") is None
     writer.close()

@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 import contextlib
-import sqlite3
 import uuid
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import Any
 
 import psutil
@@ -67,6 +68,22 @@ class Lane:
 
     sandbox: SandboxProcess
     connection: str
+
+
+@contextlib.contextmanager
+def open_lanes(count: int) -> Iterator[list[Lane]]:
+    """Start platforms, so that as many runs can go on side by side, each with faults of its own."""
+    sandboxes = [SandboxProcess("empty") for _ in range(count)]
+    try:
+        yield [Lane(sandbox.start(), f"crash_{number}") for number, sandbox in enumerate(sandboxes)]
+    finally:
+        with ThreadPoolExecutor(count) as pool:  # each waits some seconds for requests that nobody answers
+            list(pool.map(SandboxProcess.stop, sandboxes))
+
+
+def connections_to(lanes: list[Lane]) -> dict[str, str]:
+    """Return the environment variables of the connections that lead to the platforms."""
+    return {f"AIRFLOW_CONN_{lane.connection.upper()}": lane.sandbox.connection_json() for lane in lanes}
 
 
 class Scene:
@@ -145,6 +162,26 @@ class Scene:
         self._until(lambda: not any(_title(process) for process in victims), "the task's process to end")
 
     @contextlib.contextmanager
+    def supervisor_stopped(self) -> Iterator[psutil.Process]:
+        """Stop the process that watches over the task's as long as this lasts, and give the task's own.
+
+        Airflow misses the heartbeats, gives the try up and starts the next one, while this one lives.
+        """
+        self._until(self._processes, "the task's process")
+        (task,) = self._processes()
+        supervisor = task.parent()
+        assert supervisor is not None
+        supervisor.suspend()
+        try:
+            yield task
+        finally:
+            supervisor.resume()
+
+    def wait_for_end_of(self, process: psutil.Process) -> None:
+        """Wait until a process is gone."""
+        self._until(lambda: not _title(process), f"the end of process {process.pid}")
+
+    @contextlib.contextmanager
     def gate(self, where: str) -> Iterator[None]:
         """Stop the task's process ``before`` or ``after`` the operator's code as long as this lasts."""
         file = self.airflow.home / "gates" / f"{self.run_id}.{where}"
@@ -209,11 +246,10 @@ class Scene:
 
     def _remembers(self) -> bool:
         """Tell whether anything of a submission is left, in Airflow's own store or in Variables."""
-        tables = ["variable"]
-        if self._asked("SELECT 1 FROM sqlite_master WHERE name = ?", "task_state_store"):
-            tables.append("task_state_store")
+        tables = ["variable"] if version("apache-airflow") < "3.3" else ["variable", "task_state_store"]
         key = f"rollback_%_{wish_in(self._intent)}"
-        return any(self._asked(f"SELECT 1 FROM {table} WHERE key LIKE ?", key) for table in tables)
+        rows = self.airflow.metadata._rows
+        return any(rows(f"SELECT 1 FROM {table} WHERE key LIKE ?", key) for table in tables)
 
     def _faults(self) -> int:
         return sum(entry["fault"] is not None for entry in self.sandbox.requests())
@@ -229,13 +265,8 @@ class Scene:
 
     def _task_instance_id(self) -> str:
         query = "SELECT id FROM task_instance WHERE dag_id = ? AND run_id = ?"
-        found = self._asked(query, self.dag_id, self.run_id)
-        return str(uuid.UUID(found[0])) if found else "none yet"
-
-    def _asked(self, query: str, *values: str) -> Any:
-        uri = f"{(self.airflow.home / 'airflow.db').as_uri()}?mode=ro"
-        with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=10)) as database:
-            return database.execute(query, values).fetchone()
+        found = self.airflow.metadata._rows(query, self.dag_id, self.run_id)
+        return str(uuid.UUID(str(found[0][0]))) if found else "none yet"
 
     def _until(self, done: Callable[[], object], what: str) -> None:
         until(done, f"{what} in {self.name}", self._log)

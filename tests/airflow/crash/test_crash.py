@@ -14,10 +14,9 @@ import pytest
 
 from airflow_rollback_provider.demo.airflow_home import ThrowAwayAirflow
 from airflow_rollback_provider.demo.airflow_settings import airflow_major
-from airflow_rollback_provider.sandbox.process import SandboxProcess
 from tests.airflow.crash import table
 from tests.airflow.crash.person import Person, person_at
-from tests.airflow.crash.scene import FOUND, Lane, Scene, Seen
+from tests.airflow.crash.scene import FOUND, Lane, Scene, Seen, connections_to, open_lanes
 from tests.airflow.crash.steps import ALL_STEPS, LOSSES, STEPS, Step
 from tests.airflow.crash.waiting import until
 from tests.support.leaks import require_no_token_in
@@ -42,22 +41,15 @@ Played = dict[str, Callable[[], tuple[Scene, Seen]]]
 
 @pytest.fixture(scope="module")
 def lanes() -> Iterator[list[Lane]]:
-    """Platforms, so that as many runs as that can go on side by side, each with faults of its own."""
-    sandboxes = [SandboxProcess("empty") for _ in range(LANES)]
-    try:
-        yield [Lane(sandbox.start(), f"crash_{number}") for number, sandbox in enumerate(sandboxes)]
-    finally:
-        with ThreadPoolExecutor(LANES) as pool:  # each waits some seconds for requests that nobody answers
-            list(pool.map(SandboxProcess.stop, sandboxes))
+    """Platforms for the runs."""
+    with open_lanes(LANES) as lanes:
+        yield lanes
 
 
 @pytest.fixture(scope="module")
 def airflow(lanes: list[Lane]) -> Iterator[ThrowAwayAirflow]:
     """An Airflow that knows the crash Dags and all platforms."""
-    connections = {
-        f"AIRFLOW_CONN_{lane.connection.upper()}": lane.sandbox.connection_json() for lane in lanes
-    }
-    throw_away = ThrowAwayAirflow([DAG_FILE], {**SETTINGS, **connections})
+    throw_away = ThrowAwayAirflow([DAG_FILE], {**SETTINGS, **connections_to(lanes)})
     if airflow_major() < 3:  # each process writes to SQLite, whose patience of five seconds is too short
         throw_away.environment["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] += "?timeout=60"
     throw_away.start(SECONDS_TO_START)

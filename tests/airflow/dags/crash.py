@@ -32,6 +32,11 @@ def before(context: Any) -> None:
     stop_at(GATES / f"{context['run_id']}.before")
 
 
+def planned(context: Any) -> None:
+    """Stop a process of one try when it is about to keep what it chose."""
+    stop_at(GATES / f"{context['run_id']}.planned.{context['ti'].try_number}")
+
+
 def after(context: Any, result: Any = None) -> None:
     """Stop a process when the operator's code is done and Airflow does not know it yet."""
     stop_at(GATES / f"{context['run_id']}.after")
@@ -53,9 +58,10 @@ for deferrable in (False, True):
             description="Run {{ run_id }}: wrong totals",
             deferrable=deferrable,
             poll_interval=1,
-            settle=15,
+            settle=float(os.environ.get("CRASH_SETTLE", "15")),
             retries=4,
             retry_delay=timedelta(seconds=3),
+            on_planned=planned,
             pre_execute=before,
             post_execute=after,
         )
