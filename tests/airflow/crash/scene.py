@@ -148,6 +148,10 @@ class Scene:
         """Wait until faults have struck so often."""
         self._until(lambda: self._faults() >= times, f"fault {times} to strike")
 
+    def wait_for_rollbacks(self, count: int) -> None:
+        """Wait until the history has so many rollbacks of this run."""
+        self._until(lambda: len(self.rollbacks()) >= count, f"rollback {count}")
+
     def wait_for_looks(self) -> None:
         """Wait until the task has looked a few times at the rollback that it submitted."""
         self._until(lambda: self._looks() >= 3, "the task to poll")
@@ -175,7 +179,8 @@ class Scene:
         try:
             yield task
         finally:
-            supervisor.resume()
+            with contextlib.suppress(psutil.NoSuchProcess):
+                supervisor.resume()
 
     def wait_for_end_of(self, process: psutil.Process) -> None:
         """Wait until a process is gone."""

@@ -10,14 +10,15 @@ SECONDS = 180.0
 _BETWEEN_LOOKS = 0.1
 
 
-def until(done: Callable[[], object], what: str, more: Callable[[], str] = str) -> None:
+def until(done: Callable[[], object], what: str, more: Callable[[], str] = str, seconds: float = SECONDS) -> None:
     """Wait until something is so.
 
     :param done: tells whether it is.
     :param what: what is waited for.
     :param more: what else to say when that is in vain.
+    :param seconds: how long to wait.
     """
-    deadline = time.monotonic() + SECONDS
+    deadline = time.monotonic() + seconds
     while not done():
         if time.monotonic() > deadline:
             raise AssertionError(f"Waited in vain for {what}.\n{more()}")

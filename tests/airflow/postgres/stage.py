@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An Airflow on PostgreSQL with two schedulers and two triggerers, platforms, and deploys that are watched."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from airflow_rollback_provider.demo.airflow_home import ThrowAwayAirflow
+from airflow_rollback_provider.demo.airflow_settings import airflow_major
+from airflow_rollback_provider.sandbox.process import SandboxProcess
+from tests.airflow.crash.person import Person, person_at
+from tests.airflow.crash.scene import Lane, connections_to, open_lanes
+from tests.airflow.crash.waiting import until
+from tests.airflow.postgres.cluster import Cluster
+
+DAGS = Path(__file__).parents[1] / "dags"
+SECONDS_TO_START = 300.0
+# Longer than any outage here and the start of a server after it.
+PATIENCE = 60.0
+SETTINGS = {
+    "AIRFLOW__CORE__PARALLELISM": "8",
+    # Airflow gives a task up after 15 s without a heartbeat instead of five minutes.
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "15",
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "2",
+    "AIRFLOW__SCHEDULER__SCHEDULER_ZOMBIE_TASK_THRESHOLD": "15",  # the same in Airflow 2
+    # A lost scheduler's tasks, and a lost triggerer's triggers, go to the other one as soon.
+    "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "5",
+    "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "15",
+    "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "10",
+}
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What the tests have.
+
+    :param airflow: the Airflow.
+    :param cluster: its database.
+    :param person: somebody at its web interface.
+    :param lanes: platforms for rollbacks.
+    :param watched: the Deployments that are watched.
+    """
+
+    airflow: ThrowAwayAirflow
+    cluster: Cluster
+    person: Person
+    lanes: list[Lane]
+    watched: Watched
+
+    def wait_for_triggerers(self) -> None:
+        """Wait until each watcher is with a triggerer that lives."""
+        query = (
+            "SELECT COUNT(*) FROM trigger JOIN job ON job.id = trigger.triggerer_id "
+            "WHERE job.state = 'running' AND job.latest_heartbeat > now() - interval '3 seconds'"
+        )
+        rows, wanted = self.airflow.metadata._rows, len(self.watched.deployments)
+        until(lambda: rows(query)[0][0] >= wanted, "the triggerers to take their watchers")
+
+
+@contextlib.contextmanager
+def open_stage(lanes: int, watched: int, environment: Mapping[str, str]) -> Iterator[Stage]:
+    """Start everything, and end it.
+
+    :param lanes: how many platforms there are for rollbacks.
+    :param watched: how many Deployments are watched; Airflow 2 has no watchers.
+    :param environment: more environment variables for Airflow's processes.
+    """
+    with contextlib.ExitStack() as stack:
+        *for_rollbacks, for_deploys = stack.enter_context(open_lanes(lanes + 1))
+        seen = Watched(for_deploys.sandbox, watched if airflow_major() >= 3 else 0)
+        cluster = stack.enter_context(Cluster())
+        variables = {
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": cluster.url,
+            "WATCHED": " ".join(seen.deployments),
+            "WATCHED_CONNECTION": for_deploys.connection,
+        }
+        connections = connections_to([*for_rollbacks, for_deploys])
+        dags = ["crash.py", "watchers.py"] if seen.deployments else ["crash.py"]
+        airflow = ThrowAwayAirflow(
+            [DAGS / name for name in dags],
+            {**SETTINGS, **variables, **connections, **environment},
+            copies=2,
+            patience=PATIENCE,
+        )
+        seen.airflow = airflow
+        stack.callback(airflow.stop)
+        airflow.start(SECONDS_TO_START)
+        stack.enter_context(_looked_after(airflow))
+        until(lambda: airflow.metadata.has_dag("crash_deferred"), "the Dags to be parsed")
+        person = person_at(airflow)
+        stack.callback(person.leave)
+        yield Stage(airflow, cluster, person, for_rollbacks, seen)
+
+
+@contextlib.contextmanager
+def _looked_after(airflow: ThrowAwayAirflow) -> Iterator[None]:
+    """Start components again that end by themselves, as long as this lasts."""
+    over = threading.Event()
+
+    def look() -> None:
+        while not over.wait(1.0):
+            airflow.start_again()
+
+    thread = threading.Thread(target=look, name="looks after Airflow")
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+@dataclass
+class Watched:
+    """Deployments that are watched: what landed there, and what Airflow's assets were told.
+
+    :param sandbox: the platform.
+    :param count: how many there are.
+    """
+
+    sandbox: SandboxProcess
+    count: int
+    deployments: dict[str, str] = field(default_factory=dict)
+    landed: list[str] = field(default_factory=list)
+    airflow: ThrowAwayAirflow = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Make the Deployments; the dictionary has each one's key by its id."""
+        for number in range(self.count):
+            key = f"watched-{number}"
+            self.deployments[self.sandbox.add_deployment(key, deploys=[{"age": 86_400}])["id"]] = key
+
+    def land(self, deployment: str) -> str:
+        """Let a deploy land and return its id."""
+        deploy: str = self.sandbox.land_deploy(self.deployments[deployment])["id"]
+        self.landed.append(deploy)
+        return deploy
+
+    def land_everywhere(self) -> None:
+        """Let a deploy land on each Deployment."""
+        for deployment in self.deployments:
+            self.land(deployment)
+
+    def wait_until_watched(self) -> None:
+        """Wait until each watcher tells of what lands; what landed before that does not count."""
+        unheard = set(self.deployments)
+
+        def all_heard() -> bool:
+            for deployment in list(unheard):
+                if self.times_told([self.land(deployment)], seconds=3.0)[0]:
+                    unheard.remove(deployment)
+            return not unheard
+
+        until(all_heard, "the watchers to begin")
+        self.landed.clear()
+
+    def times_told(self, deploys: list[str], seconds: float = 0.0) -> list[int]:
+        """Return how often an asset was told of each deploy, waiting so long for those that it was not."""
+        told: list[int] = []
+
+        def all_told() -> bool:
+            rows = self.airflow.metadata._rows("SELECT extra FROM asset_event")
+            extras = [str(extra) for (extra,) in rows]
+            told[:] = [sum(deploy in extra for extra in extras) for deploy in deploys]
+            return all(told)
+
+        with contextlib.suppress(AssertionError):
+            until(all_told, "the assets to be told", seconds=seconds)
+        return told
