@@ -21,7 +21,7 @@ from tests.airflow.crash.person import TASK, Person
 from tests.airflow.crash.waiting import SECONDS, until
 
 _DAY = 86_400
-_HISTORY = [{"age": age * _DAY, "tag": tag} for age, tag in ((4, "oldest"), (3, "older"), (2, "bad"))]
+HISTORY = [{"age": age * _DAY, "tag": tag} for age, tag in ((4, "oldest"), (3, "older"), (2, "bad"))]
 
 FOUND = "finds the rollback and follows it"
 PLANNED = "plans and sends it"
@@ -107,7 +107,7 @@ class Scene:
         self.run_id = name
         self.deferrable = deferrable
         self.dag_id = "crash_deferred" if deferrable else "crash_polling"
-        self.deployment = self.sandbox.add_deployment(name, deploys=_HISTORY)
+        self.deployment = self.sandbox.add_deployment(name, deploys=HISTORY)
         self.sandbox.clear_faults()
         self.sandbox.clear_requests()
         self.rollback_ends_after(1)

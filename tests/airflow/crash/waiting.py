@@ -10,7 +10,9 @@ SECONDS = 180.0
 _BETWEEN_LOOKS = 0.1
 
 
-def until(done: Callable[[], object], what: str, more: Callable[[], str] = str, seconds: float = SECONDS) -> None:
+def until(
+    done: Callable[[], object], what: str, more: Callable[[], str] = str, seconds: float = SECONDS
+) -> None:
     """Wait until something is so.
 
     :param done: tells whether it is.

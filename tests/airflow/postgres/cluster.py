@@ -8,8 +8,8 @@ import pwd
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from collections.abc import Iterator
 from pathlib import Path
 
 from airflow_rollback_provider.demo.airflow_settings import free_port
@@ -35,7 +35,7 @@ class Cluster:
     def __init__(self) -> None:
         folder = programs()
         if folder is None:
-            raise FileNotFoundError("PostgreSQL's initdb was not found; on Debian: apt-get install postgresql")
+            raise FileNotFoundError("initdb was not found; on Debian: apt-get install postgresql")
         self._programs = folder
         self._home = Path(tempfile.mkdtemp(prefix="rollback-postgres-"))
         self.port = free_port()
@@ -79,6 +79,11 @@ class Cluster:
         finally:
             self.start()
 
+    def misses(self, tables: Iterable[str]) -> int:
+        """Count how often the server was asked for tables that are not there."""
+        said = (self._home / "log").read_text(errors="replace")
+        return sum(said.count(f'relation "{table}" does not exist') for table in tables)
+
     @property
     def _data(self) -> Path:
         return self._home / "data"
@@ -91,7 +96,7 @@ class Cluster:
         with log.open("ab") as output:  # the server keeps what it is given: a pipe would never end
             done = subprocess.run(
                 command,
-                env={"PATH": os.environ.get("PATH", os.defpath), "PGDATA": str(self._data), "LC_ALL": "C.UTF-8"},
+                env={"PATH": os.environ["PATH"], "PGDATA": str(self._data), "LC_ALL": "C.UTF-8"},
                 cwd=self._home,
                 stdin=subprocess.DEVNULL,
                 stdout=output,

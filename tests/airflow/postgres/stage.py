@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An Airflow on PostgreSQL with two schedulers and two triggerers, platforms, and deploys that are watched."""
+"""An Airflow on PostgreSQL with two schedulers and two triggerers, platforms, and watched Deployments."""
 
 from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,8 +22,13 @@ DAGS = Path(__file__).parents[1] / "dags"
 SECONDS_TO_START = 300.0
 # Longer than any outage here and the start of a server after it.
 PATIENCE = 60.0
+# How long somebody may take to act on what was not to be read.
+SECONDS_TO_ACT = 3.0
+# Where the package may keep state.
+TABLES = ("variable", "task_state_store", "asset_state_store")
+TRIGGERERS = ("triggerer.1", "triggerer.2")
 SETTINGS = {
-    "AIRFLOW__CORE__PARALLELISM": "8",
+    "AIRFLOW__CORE__PARALLELISM": "6",
     # Airflow gives a task up after 15 s without a heartbeat instead of five minutes.
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "15",
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "2",
@@ -51,22 +57,44 @@ class Stage:
     lanes: list[Lane]
     watched: Watched
 
-    def wait_for_triggerers(self) -> None:
-        """Wait until each watcher is with a triggerer that lives."""
-        query = (
-            "SELECT COUNT(*) FROM trigger JOIN job ON job.id = trigger.triggerer_id "
-            "WHERE job.state = 'running' AND job.latest_heartbeat > now() - interval '3 seconds'"
-        )
-        rows, wanted = self.airflow.metadata._rows, len(self.watched.deployments)
-        until(lambda: rows(query)[0][0] >= wanted, "the triggerers to take their watchers")
+    @contextlib.contextmanager
+    def unreadable(self, times: int) -> Iterator[None]:
+        """Take the tables away that may keep state, until they were asked for so often."""
+        query = "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'"
+        tables = sorted({row[0] for row in self.airflow.metadata._rows(query)} & set(TABLES))
+        self._alter(f"ALTER TABLE {table} RENAME TO {table}_away" for table in tables)
+        wanted = self.cluster.misses(tables) + times
+        try:
+            yield
+            until(lambda: self.cluster.misses(tables) >= wanted, f"{', '.join(tables)} to be read")
+            time.sleep(SECONDS_TO_ACT)
+        finally:
+            self._alter(f"ALTER TABLE {table}_away RENAME TO {table}" for table in tables)
+
+    def _alter(self, statements: Iterable[str]) -> None:
+        with self.airflow.metadata.connected() as connection:
+            for statement in statements:
+                connection.exec_driver_sql(statement)
+
+    @contextlib.contextmanager
+    def without_triggerers(self) -> Iterator[None]:
+        """Kill the triggerers, and start them at the end."""
+        for name in TRIGGERERS:
+            self.airflow.kill_component(name)
+        yield
+        for name in TRIGGERERS:
+            self.airflow.start_component(name)
 
 
 @contextlib.contextmanager
-def open_stage(lanes: int, watched: int, environment: Mapping[str, str]) -> Iterator[Stage]:
+def open_stage(
+    lanes: int, watched: int, dags: Sequence[str], environment: Mapping[str, str]
+) -> Iterator[Stage]:
     """Start everything, and end it.
 
     :param lanes: how many platforms there are for rollbacks.
     :param watched: how many Deployments are watched; Airflow 2 has no watchers.
+    :param dags: Dag files that roll back.
     :param environment: more environment variables for Airflow's processes.
     """
     with contextlib.ExitStack() as stack:
@@ -79,9 +107,9 @@ def open_stage(lanes: int, watched: int, environment: Mapping[str, str]) -> Iter
             "WATCHED_CONNECTION": for_deploys.connection,
         }
         connections = connections_to([*for_rollbacks, for_deploys])
-        dags = ["crash.py", "watchers.py"] if seen.deployments else ["crash.py"]
+        watchers = ["watchers.py"] if seen.deployments else []
         airflow = ThrowAwayAirflow(
-            [DAGS / name for name in dags],
+            [DAGS / name for name in (*dags, *watchers)],
             {**SETTINGS, **variables, **connections, **environment},
             copies=2,
             patience=PATIENCE,
@@ -90,7 +118,7 @@ def open_stage(lanes: int, watched: int, environment: Mapping[str, str]) -> Iter
         stack.callback(airflow.stop)
         airflow.start(SECONDS_TO_START)
         stack.enter_context(_looked_after(airflow))
-        until(lambda: airflow.metadata.has_dag("crash_deferred"), "the Dags to be parsed")
+        until(lambda: {*dags, *watchers} <= _parsed(airflow), "the Dags to be parsed")
         person = person_at(airflow)
         stack.callback(person.leave)
         yield Stage(airflow, cluster, person, for_rollbacks, seen)
@@ -112,6 +140,11 @@ def _looked_after(airflow: ThrowAwayAirflow) -> Iterator[None]:
     finally:
         over.set()
         thread.join()
+
+
+def _parsed(airflow: ThrowAwayAirflow) -> set[str]:
+    assert not airflow.metadata.import_errors(), airflow.metadata.import_errors()
+    return {Path(row[0]).name for row in airflow.metadata._rows("SELECT fileloc FROM dag")}
 
 
 @dataclass
