@@ -16,7 +16,7 @@ LINT := .venv/lint/bin
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench lock lock-check env clean
+.PHONY: help demo test chaos lint format bench lock lock-check env clean
 
 help: ## List the targets
 	@echo 'make TARGET [AIRFLOW=2.11] [PYTHON=/path/to/python3.12]'
@@ -30,6 +30,10 @@ demo: env ## Watch a real Airflow roll a Deployment of the embedded platform bac
 
 test: env ## Run the tests
 	@$(BIN)/python -m pytest -n $(JOBS) $(PYTEST_ARGS)
+
+chaos: AIRFLOW = 3.3
+chaos: env ## Kill everything for CHAOS_MINUTES (5) while tasks roll back, and count what must hold
+	@$(BIN)/python -m tests.airflow.postgres.chaos
 
 lint: AIRFLOW = 3.3
 lint: env ## Check style, types and the import contracts

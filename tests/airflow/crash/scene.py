@@ -146,7 +146,11 @@ class Scene:
 
     def wait_for_fault(self, times: int = 1) -> None:
         """Wait until faults have struck so often."""
-        self._until(lambda: self._faults() >= times, f"fault {times} to strike")
+        self._until(lambda: self.has_met_fault(times), f"fault {times} to strike")
+
+    def has_met_fault(self, times: int = 1) -> bool:
+        """Tell whether faults have struck so often."""
+        return sum(entry["fault"] is not None for entry in self.sandbox.requests()) >= times
 
     def wait_for_rollbacks(self, count: int) -> None:
         """Wait until the history has so many rollbacks of this run."""
@@ -255,9 +259,6 @@ class Scene:
         key = f"rollback_%_{wish_in(self._intent)}"
         rows = self.airflow.metadata._rows
         return any(rows(f"SELECT 1 FROM {table} WHERE key LIKE ?", key) for table in tables)
-
-    def _faults(self) -> int:
-        return sum(entry["fault"] is not None for entry in self.sandbox.requests())
 
     def _looks(self) -> int:
         names = [entry["operation"] for entry in self.sandbox.requests()]

@@ -14,13 +14,21 @@ import pytest
 
 from airflow_rollback_provider.demo.airflow_settings import airflow_major
 from tests.airflow.crash.scene import Scene, Seen
+from tests.airflow.crash.waiting import until
+from tests.airflow.postgres.cluster import programs
 from tests.airflow.postgres.stage import Stage, open_stage
 
-pytestmark = [pytest.mark.processes, pytest.mark.timeout(900)]
+pytestmark = [
+    pytest.mark.processes,
+    pytest.mark.timeout(900),
+    pytest.mark.skipif(programs() is None, reason="PostgreSQL's server programs are not installed"),
+]
 SETTLE = 60
 # The platform takes so long to write a rollback: longer than Airflow to start the next try, shorter than
 # SETTLE.
 LATE = 45
+# The platform refuses a rollback to what runs already: the first one must go on when another one comes.
+ROLLBACK = 60
 SECONDS_AWAY = 6
 HELD = 4
 FOR_EVER = 3600
@@ -60,6 +68,7 @@ def _next_try(scene: Scene, gates: contextlib.ExitStack) -> None:
 
 
 def _under_way(scene: Scene, gates: contextlib.ExitStack) -> None:
+    scene.rollback_ends_after(ROLLBACK)
     scene.sandbox.fault("latency", "RollBack", delay=LATE)
     scene.start()
     scene.wait_for_fault()
@@ -89,7 +98,8 @@ def _about_to_keep(scene: Scene, gates: contextlib.ExitStack) -> None:
 
 def _old_try_looks(scene: Scene, _: contextlib.ExitStack) -> None:
     """The first try's last look takes so long that the next one has rolled back when it ends."""
-    looks_for = SETTLE + 20
+    looks_for = SETTLE + 30
+    scene.rollback_ends_after(ROLLBACK)
     scene.sandbox.fault("slow_body", "Deploys", seconds=looks_for)
     scene.start()
     scene.wait_for_fault()
@@ -105,6 +115,7 @@ def _old_try_looks(scene: Scene, _: contextlib.ExitStack) -> None:
 
 def _old_try_keeps(scene: Scene, _: contextlib.ExitStack) -> None:
     """The first try goes on from its plan when the request of the next one is under way."""
+    scene.rollback_ends_after(ROLLBACK)
     with scene.gate("planned.1"):
         scene.sandbox.fault("latency", "RollBack", delay=LATE)
         scene.start()
@@ -146,7 +157,10 @@ def played(stage: Stage) -> Iterator[Played]:
         case: Scene(stage.airflow, stage.person, lane, case.name, deferrable=False)
         for case, lane in zip(CASES, stage.lanes, strict=True)
     }
-    gates = {trouble: contextlib.ExitStack() for trouble in (AWAY, AWAY_LATER, UNREADABLE, NOTHING)}
+    gates = {case: contextlib.ExitStack() for case in CASES}
+
+    def cases(trouble: str) -> list[Case]:
+        return [case for case in CASES if case.trouble == trouble]
 
     def finish(case: Case, begun: Future[None]) -> tuple[Scene, Seen]:
         begun.result()
@@ -155,20 +169,19 @@ def played(stage: Stage) -> Iterator[Played]:
     with ThreadPoolExecutor(2 * len(CASES)) as pool, contextlib.ExitStack() as all_gates:
         for stack in gates.values():
             all_gates.push(stack)
-        begun = {case: pool.submit(case.play, scenes[case], gates[case.trouble]) for case in CASES}
+        begun = {case: pool.submit(case.play, scenes[case], gates[case]) for case in CASES}
         wait([future for case, future in begun.items() if case.trouble != NOTHING])
-        with stage.unreadable(times=sum(case.trouble == UNREADABLE for case in CASES)):
-            gates[UNREADABLE].close()
-        held = [scenes[case] for case in CASES if case.trouble == AWAY_LATER]
-        with _away_behind_their_backs(stage, held, gates[AWAY_LATER]):
-            gates[AWAY].close()
+        for case in cases(UNREADABLE):
+            with stage.unreadable(times=1):
+                gates[case].close()
+        with _away_behind_their_backs(stage, {scenes[case]: gates[case] for case in cases(AWAY_LATER)}):
+            for case in cases(AWAY):
+                gates[case].close()
         yield {case.name: pool.submit(finish, case, begun[case]).result for case in CASES}
 
 
 @contextlib.contextmanager
-def _away_behind_their_backs(
-    stage: Stage, scenes: list[Scene], gates: contextlib.ExitStack
-) -> Iterator[None]:
+def _away_behind_their_backs(stage: Stage, scenes: dict[Scene, contextlib.ExitStack]) -> Iterator[None]:
     """Take the database away when the tries have asked the platform and wait for its answer.
 
     Airflow repeats what they want of it before that until the database is back: they would never miss it.
@@ -176,8 +189,9 @@ def _away_behind_their_backs(
     for scene in scenes:
         scene.sandbox.clear_requests()
         scene.sandbox.fault("latency", delay=HELD)
-    gates.close()
-    scenes[0].wait_for_fault()
+    for gate in scenes.values():
+        gate.close()
+    until(lambda: any(scene.has_met_fault() for scene in scenes), "a try to ask the platform")
     began = time.monotonic()
     for scene in scenes:
         scene.wait_for_fault()
