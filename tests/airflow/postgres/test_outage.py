@@ -169,14 +169,20 @@ def played(stage: Stage) -> Iterator[Played]:
     with ThreadPoolExecutor(2 * len(CASES)) as pool, contextlib.ExitStack() as all_gates:
         for stack in gates.values():
             all_gates.push(stack)
-        begun = {case: pool.submit(case.play, scenes[case], gates[case]) for case in CASES}
-        wait([future for case, future in begun.items() if case.trouble != NOTHING])
+        begun = {
+            case: pool.submit(case.play, scenes[case], gates[case])
+            for case in CASES
+            if case.trouble != NOTHING
+        }
+        wait(begun.values())
         for case in cases(UNREADABLE):
             with stage.unreadable(times=1):
                 gates[case].close()
         with _away_behind_their_backs(stage, {scenes[case]: gates[case] for case in cases(AWAY_LATER)}):
             for case in cases(AWAY):
                 gates[case].close()
+        for case in cases(NOTHING):  # not before: an outage delays their second tries
+            begun[case] = pool.submit(case.play, scenes[case], gates[case])
         yield {case.name: pool.submit(finish, case, begun[case]).result for case in CASES}
 
 
