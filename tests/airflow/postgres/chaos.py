@@ -210,7 +210,7 @@ class Chaos:
             "database away": (2, self._take_database_away),
         }
         weights = [weight for weight, _ in kinds.values()]
-        while not self.over.wait(chance.uniform(2.0, 8.0)):
+        while not self.over.wait(chance.uniform(3.0, 10.0)):
             kind = chance.choices(list(kinds), weights)[0]
             self.tally.kills[kind] += kinds[kind][1](chance)
 
