@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "airflow_rollback_provider"
 NAME = "airflow-rollback-provider"
 # Comes with Airflow, and is used without being declared.
-BORROWED = ("asgiref", "cryptography", "httpx", "packaging", "psutil", "tenacity")
+BORROWED = ("asgiref", "cryptography", "httpx", "packaging", "psutil", "sqlalchemy", "tenacity")
 
 
 def requirements(distribution: str) -> dict[str, Requirement]:
