@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -147,7 +148,7 @@ def test_watch_and_roll_back(stage: Stage) -> None:
         begun = "SELECT 1 FROM task_instance WHERE dag_id = ? AND state = 'deferred'"
         until(lambda: stage.asked(begun, dag_id), "the sensor to wait")
     else:
-        until(lambda: stage.asked("SELECT 1 FROM variable WHERE key LIKE 'rollback_watch_%'"), "the watcher")
+        until(lambda: remembered(stage), "the watcher")
     add_history(stage.judged, datetime.now(timezone.utc), hours_after=0)
     bad = stage.sandbox.land_deploy(WATCHED, tag="bad")
     stage.judged.add_import_error(f"{DAGS[0]}.py")
@@ -172,7 +173,10 @@ def told(stage: Stage) -> list[str]:
 
 
 def remembered(stage: Stage) -> str:
-    """How far the watcher has read; Airflow's own command line decrypts it."""
+    """How far the watcher has read. A Variable is decrypted by Airflow's own command line."""
+    if version("apache-airflow") >= "3.3":
+        rows = stage.asked("SELECT value FROM asset_state_store WHERE key LIKE 'rollback_watch_%'")
+        return str(rows[0][0]) if rows else ""
     names = stage.asked("SELECT key FROM variable WHERE key LIKE 'rollback_watch_%'")
     return stage.airflow.command("variables", "get", names[0][0]) if names else ""
 

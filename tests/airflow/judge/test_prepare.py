@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from airflow_rollback_provider.demo.airflow_settings import airflow_major
-from airflow_rollback_provider.domain.draining import Held
+from airflow_rollback_provider.domain.draining import Held, paused_key
 from airflow_rollback_provider.hooks.airflow_api import AirflowApiHook
 from airflow_rollback_provider.operators.prepare import PrepareDeploymentOperator, RestoreDeploymentOperator
 from airflow_rollback_provider.operators.rollback import RollbackOperator
@@ -214,7 +214,7 @@ def test_a_preparation_that_is_killed(judged: JudgedAirflow, busy: str) -> None:
 
 def _variables(judged: JudgedAirflow) -> list[str]:
     """What is remembered; Airflow's own command line decrypts it."""
-    name = "rollback_paused_airflow_api_default"
+    name = paused_key("airflow_api_default")
     if not judged.metadata._rows("SELECT 1 FROM variable WHERE key = ?", name):
         return []
     return judged.command("variables", "get", name).strip().splitlines()[-1:]

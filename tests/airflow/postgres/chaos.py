@@ -267,7 +267,7 @@ def report(chaos: Chaos, told: list[int], seconds: float) -> tuple[str, bool]:
         "Runs that did not end": (len(tally.never_ended), not tally.never_ended),
         "Deploys that no watcher told of": (lost, not lost and bool(told)),
     }
-    kept = "SELECT COUNT(*) FROM variable WHERE substr(key, 1, 16) = 'rollback_intent_'"
+    kept = "SELECT COUNT(*) FROM variable WHERE substr(key, 1, 9) = 'rollback_'"
     seen = {
         "Runs of a Dag": _listed(tally.kinds),
         "Tasks by their end": _listed(tally.ends),
@@ -280,7 +280,7 @@ def report(chaos: Chaos, told: list[int], seconds: float) -> tuple[str, bool]:
         "Faults of the platform that struck": _listed(tally.faults),
         "Deploys that landed and were watched": len(told),
         "Deploys that were told more than once": twice,
-        "Variables `rollback_intent_…` left": rows(kept)[0][0],
+        "Variables `rollback_…` left": rows(kept)[0][0],
         "Rows of `task_state_store` left": rows("SELECT COUNT(*) FROM task_state_store")[0][0],
         "Rows of `asset_state_store` left": rows("SELECT COUNT(*) FROM asset_state_store")[0][0],
     }
