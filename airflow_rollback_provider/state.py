@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from airflow_rollback_provider.compat import Context
 
 _PROBE = "rollback_state_probe"
-_PROBES = 3
-_SECONDS_BETWEEN_PROBES = 0.5
+_PROBES = 5
+_SECONDS_BETWEEN_PROBES = 0.3
 
 
 class StateStore:
@@ -109,7 +109,15 @@ class VariableStore(StateStore):
             ) from error
 
     def _set(self, key: str, value: Any) -> None:
-        Variable.set(key, json.dumps(value), description=self._description)
+        text = json.dumps(value)
+        Variable.set(key, text, description=self._description)
+        # Airflow 3.1 and 3.2 log a failed write, and go on.
+        if read_variable_row is None and list_variables is None and self._value(key) != text:
+            raise StateUnavailable(
+                f"The Airflow Variable {key} was written and does not hold what was written: Airflow's "
+                "database "
+                "may be away. Try again when it answers."
+            )
 
     def _delete(self, key: str) -> None:
         Variable.delete(key)
@@ -128,16 +136,17 @@ class VariableStore(StateStore):
 
     def _read_beside_probe(self, key: str) -> str | None:
         """Read on Airflow 3.1 and 3.2: "not found" counts between reads of a Variable that exists."""
+        if not self._probe_is_set:
+            Variable.set(_PROBE, "1", description="Exists so that a failed read can be recognised.")
+            self._probe_is_set = True
         for _ in range(_PROBES):
+            self._require(_PROBE)
             text = self._value(key)
             if text is not None:
                 return text
-            if not self._probe_is_set:
-                Variable.set(_PROBE, "1", description="Exists so that a failed read can be recognised.")
-                self._probe_is_set = True
-            self._require(_PROBE)
             time.sleep(_SECONDS_BETWEEN_PROBES)
-        return self._value(key)
+        self._require(_PROBE)
+        return None
 
     def _require(self, key: str) -> str:
         text = self._value(key)

@@ -38,19 +38,20 @@ class Airflow:
 
     kept: dict[str, str] = field(default_factory=dict)
     failing: int = 0
-    reads: int = 0
+    swallows: bool = False
 
     def get(self, key: str, default: Any, /) -> Any:
         """Return the default where there is no such Variable, and also where the database is away."""
-        self.reads += 1
         if self._is_away():
             return default
         return self.kept.get(key, default)
 
     def set(self, key: str, value: str, *, description: str) -> None:
-        """Keep a value; fail when the database is away."""
+        """Keep a value; fail when the database is away. Airflow 3.1 and 3.2 log that, and go on."""
         assert description
         if self._is_away():
+            if self.swallows:
+                return
             raise ConnectionError("500")
         self.kept[key] = value
 
@@ -81,6 +82,7 @@ def airflow(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     airflow = Airflow()
     monkeypatch.setattr(state, "Variable", airflow)
     monkeypatch.setattr(state, "_SECONDS_BETWEEN_PROBES", 0.0)
+    airflow.swallows = request.param.startswith("3.1")
     two, three = request.param.startswith("2"), request.param == "3.3"
     monkeypatch.setattr(state, "read_variable_row", airflow.row if two else None)
     monkeypatch.setattr(state, "list_variables", airflow.list if three else None)
@@ -134,7 +136,7 @@ def test_a_database_that_is_away_for_one_read(airflow: Airflow) -> None:
 def test_a_failed_write_is_an_error(airflow: Airflow) -> None:
     """Nothing may be sent then."""
     airflow.failing = 1
-    with pytest.raises(StateUnavailable, match=f"Could not write '{KEY}'.*may be away") as caught:
+    with pytest.raises(StateUnavailable, match=rf"{KEY}.*may be away") as caught:
         VariableStore().set(KEY, 1)
     assert caught.value.retryable
 

@@ -4,7 +4,10 @@
 from __future__ import annotations
 
 import ast
+import math
 from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
 
 from airflow_rollback_provider.domain.errors import BadInput
 
@@ -24,6 +27,24 @@ def text(value: str, name: str) -> str:
 def optional(value: str | None) -> str | None:
     """Read an argument that may be left out; a template turns None into text."""
     return None if value is None or value.strip() in ("", "None") else value.strip()
+
+
+def seconds(value: object, name: str, *, least: float = 0.0) -> float:
+    """Read a duration: a number of seconds, as text too, or a timedelta.
+
+    :param least: the duration must be longer than that, or equal where it is 0.
+    :raises BadInput: for anything else.
+    """
+    try:
+        given: Any = value
+        number = given.total_seconds() if isinstance(given, timedelta) else float(given)
+    except (TypeError, ValueError):
+        number = math.nan
+    if isinstance(value, bool) or not math.isfinite(number) or number < least:
+        raise BadInput(
+            f"{name} is {value!r}; it must be a timedelta or a number of seconds from {least:g} on."
+        )
+    return number
 
 
 def flag(value: bool | str, name: str) -> bool:

@@ -31,7 +31,7 @@ from airflow_rollback_provider.domain.explain import describe_deploy, explain
 from airflow_rollback_provider.domain.intent import describe, intent_in, intent_of, same_target
 from airflow_rollback_provider.domain.targets import Target
 from airflow_rollback_provider.operators.fence import Fence
-from airflow_rollback_provider.operators.pending import CLOCK_TOLERANCE, PendingStore, PendingSubmission
+from airflow_rollback_provider.operators.pending import PendingStore, PendingSubmission
 from airflow_rollback_provider.operators.whereabouts import refuse_downgrade_of_itself
 
 if TYPE_CHECKING:
@@ -155,10 +155,18 @@ class Attempt:
         kept = self._resolve_pending(reading, order, intent, pending)
         if isinstance(kept, Submitted):
             return kept
-        reading = self._when_free(reading, order)
-        self._fence.check(reading)
-        plan = self._plan(reading, order, kept)
-        self._agree(plan, order)
+        try:
+            reading = self._when_free(reading, order)
+            # Another try may have submitted it meanwhile.
+            earlier = self._hook.find_intent(reading, intent)
+            if earlier is not None:
+                return self._adopt(reading, earlier, order, intent, pending)
+            self._fence.check(reading)
+            plan = self._plan(reading, order, kept)
+            self._agree(plan, order)
+        except RollbackError:
+            self._tidy(pending.release)
+            raise
         self._planned(plan)
         return self._submit(reading, plan, order, intent, pending)
 
@@ -178,15 +186,15 @@ class Attempt:
             "An earlier try submitted this rollback already: %s. Nothing is submitted.",
             describe_deploy(rollback),
         )
-        self._delete(pending)
+        self._tidy(pending.delete)
         return Submitted(reading, rollback, target, adopted=True)
 
-    def _delete(self, pending: PendingStore) -> None:
-        """The rollback is in the history: what is left in Airflow is of no use and does no harm."""
+    def _tidy(self, write: Callable[[], None]) -> None:
+        """Write what later tries can do without; if that fails, they wait longer or find more."""
         try:
-            pending.delete()
+            write()
         except StateUnavailable as error:
-            self._log.warning("Left the state of this submission in Airflow: %s", error)
+            self._log.warning("Left the state of this try in Airflow: %s", error)
 
     def _resolve_pending(
         self, reading: Reading, order: Order, intent: str, pending: PendingStore
@@ -195,55 +203,52 @@ class Attempt:
 
         :raises ConflictingTargets: when it was another mapped task with another target.
         """
+        if order.mapped:  # before this task takes the ownership away from the other one
+            self._require_same_target(pending.get(), reading, order, intent)
         kept = pending.claim()
-        if kept is not None and order.mapped and not same_target(kept.intent, intent):
-            raise ConflictingTargets(_conflict(reading, order, kept.target_id))
+        self._require_same_target(kept, reading, order, intent)
         if kept is None or kept.sent_at is None:
             return kept
-        rollback = self._wait_for_trace(reading, order, intent, kept.sent_at)
+        rollback = self._wait_for_trace(reading, intent, order.settle)
         if rollback is not None:
             return self._adopt(reading, rollback, order, intent, pending)
         self._log.warning(
-            "An earlier try was about to send the rollback; %.0f s later the deploy history does not show "
-            "it, so it did not go through. It is submitted now, to the deploy that was chosen then.",
+            "An earlier try was about to send the rollback; the deploy history was read for %.0f s and does "
+            "not show it, so it did not go through. This try goes on to the deploy that was chosen then.",
             order.settle,
         )
         return kept
 
-    def _wait_for_trace(
-        self, reading: Reading, order: Order, intent: str, sent_at: float | None = None
-    ) -> Deploy | None:
+    def _require_same_target(
+        self, kept: PendingSubmission | None, reading: Reading, order: Order, intent: str
+    ) -> None:
+        if kept is not None and order.mapped and not same_target(kept.intent, intent):
+            raise ConflictingTargets(_conflict(reading, order, kept.target_id))
+
+    def _wait_for_trace(self, reading: Reading, intent: str, seconds: float) -> Deploy | None:
         """Search the history until a request that may be under way would have shown.
 
-        A request is sent right after its try made sure that it is the owner, so it was sent before this wait.
+        A request is sent right after its try made sure that it is the owner, so before this try became it.
 
-        :param sent_at: when it was sent by the clock of the try that sent it, if that is known.
         :raises OutcomeUnknown: when the history cannot be read.
         """
-        now = time.time()
-        until = now + order.settle
-        if sent_at is not None:
-            until = min(until, max(now, sent_at + order.settle + CLOCK_TOLERANCE))
-        if until > now:  # all tries that wait for the same request would wake at the same moment
-            until += random.random() * min(_LONGEST_JITTER, order.settle / 10)  # noqa: S311 - spreads load
+        # All tries that wait for the same request would go on at the same moment.
+        jitter = random.random() * min(_LONGEST_JITTER, seconds / 10)  # noqa: S311 - spreads load
+        until = time.time() + seconds + jitter
         try:
             while True:
                 certain = time.time() >= until
                 rollback = self._hook.find_intent(reading.deployment.id, intent)
                 if rollback is not None or certain:
                     return rollback
-                self._log.info(
-                    "An earlier try may have sent the rollback. Waiting for it to show in the deploy history."
-                )
+                self._log.info("Another try may have sent the rollback. Waiting for it to show.")
                 time.sleep(max(0.1, min(_LONGEST_PAUSE, until - time.time())))
         except RollbackError as error:
             raise OutcomeUnknown(
-                f"An earlier try may have submitted the rollback of {reading.deployment}, and the deploy "
-                f"history cannot be read to tell: {error} Nothing is submitted. The next try looks for an "
-                "entry "
-                f"with [rollback-intent:{intent}] before it submits; clear this task when the platform "
-                "answers "
-                "again.",
+                f"Another try may have submitted the rollback of {reading.deployment}, and the deploy "
+                f"history cannot be read to tell: {error} This try submits nothing. The next one looks for "
+                f"an entry with [rollback-intent:{intent}] before it submits; clear this task when the "
+                "platform answers again.",
                 retryable=error.retryable,
             ) from error
 
@@ -274,10 +279,9 @@ class Attempt:
         if choice is not None and choice.latest_id != plan.head_id:
             raise StalePlan(
                 f"An earlier try chose deploy {choice.target_id} when {choice.latest_id} was the newest "
-                "deploy "
-                f"of {plan.deployment}; now {plan.head_id} is. Nothing was submitted: the newer deploy may "
-                "be the repair. Look at it, and start a new run of the Dag if the Deployment is still to be "
-                "rolled back."
+                f"deploy of {plan.deployment}; now {plan.head_id} is. Nothing was submitted: the newer "
+                "deploy may be the repair. Look at it, and start a new run of the Dag if the Deployment is "
+                "still to be rolled back."
             )
         if order.expected_current not in (None, plan.current.id):
             raise StalePlan(
@@ -321,19 +325,14 @@ class Attempt:
             return self._follow_owner(reading, order, intent, pending, superseded)
         except RollbackError:
             if sender:  # by a platform that is known to have refused it, or that never got it
-                self._withdraw(pending)
+                self._tidy(pending.refuse)
+            self._tidy(pending.release)
             raise
         if not sender or rollback.rolled_back_to not in (None, plan.target.id):  # another try was faster
             return self._adopt(reading, rollback, order, intent, pending)
-        self._delete(pending)
+        self._tidy(pending.delete)
         self._log.info("Submitted the rollback of %s: deploy %s.", plan.deployment, rollback.id)
         return Submitted(reading, rollback, plan.target, adopted=False)
-
-    def _withdraw(self, pending: PendingStore) -> None:
-        try:
-            pending.withdraw()
-        except StateUnavailable as error:
-            self._log.warning("The next try waits for a request that was refused: %s", error)
 
     def _follow_owner(
         self, reading: Reading, order: Order, intent: str, pending: PendingStore, superseded: TrySuperseded
@@ -346,7 +345,8 @@ class Attempt:
         if self._killed():
             raise superseded
         self._log.info("%s Waiting for that try's rollback to show in the deploy history.", superseded)
-        rollback = self._wait_for_trace(reading, order, intent)
+        # The owner may be waiting for an earlier request itself before it sends its own.
+        rollback = self._wait_for_trace(reading, intent, 2 * order.settle + 2 * _LONGEST_JITTER)
         if rollback is None:
             raise superseded
         return self._adopt(reading, rollback, order, intent, pending)
@@ -355,7 +355,6 @@ class Attempt:
 def _conflict(reading: Reading, order: Order, target_id: str) -> str:
     return (
         f"Two tasks of this mapped task roll {reading.deployment} back in the same run: one to deploy "
-        f"{target_id}, "
-        f"this one to {str(order.target)!r}. This one submitted nothing. Name each Deployment once in the "
-        "list."
+        f"{target_id}, this one to {str(order.target)!r}. This one submitted nothing. Name each Deployment "
+        "once in the list."
     )

@@ -7,8 +7,11 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from airflow_rollback_provider.domain.targets import Target
-from airflow_rollback_provider.hooks.arguments import flag, optional, text
+from airflow_rollback_provider.hooks.arguments import flag, optional, seconds, text
 from airflow_rollback_provider.operators.attempt import Order
+
+# With no time to show, a request that is under way would be taken for lost, and sent again.
+_SHORTEST_GRACE_PERIOD = 0.1
 
 if TYPE_CHECKING:
     from airflow_rollback_provider.compat import Context
@@ -46,6 +49,6 @@ def order_of(task: RollbackOperator, context: Context) -> Order:
         acknowledged=flag(task.acknowledge_airflow_3_to_2, "acknowledge_airflow_3_to_2"),
         plan_only=flag(task.plan_only, "dry_run"),
         waits=task.wait_for_completion,
-        busy_timeout=task.busy_timeout,
-        settle=task.settle,
+        busy_timeout=seconds(task.busy_timeout, "busy_timeout"),
+        settle=seconds(task.settle, "settle", least=_SHORTEST_GRACE_PERIOD),
     )

@@ -63,9 +63,10 @@ class RollbackOperator(BaseOperator):
     :param expected_current: id of the deploy that must be running; with another one running the task fails
         and submits nothing. Default None: not checked.
     :param busy_timeout: how long to wait for another deploy of the Deployment to end before the plan is made,
-        in seconds. Default 0: a deploy in progress fails the task, and its retries apply.
+        in seconds or as a timedelta. Default 0: a deploy in progress fails the task, and its retries apply.
     :param settle: how long a request whose answer was lost may take to show in the deploy history, in
-        seconds. A later try waits that long before it takes the request for lost. Default 120.
+        seconds or as a timedelta. A later try waits that long before it takes the request for lost. Default
+        120.
     :param wait_for_completion: follow the rollback to its end; False submits and leaves. Default True.
     :param poll_interval: longest time between two looks at the platform, in seconds. Default 15.
     :param timeout: how long to wait for the end, in seconds or as a timedelta. Default 30 minutes, from
@@ -119,8 +120,8 @@ class RollbackOperator(BaseOperator):
         dry_run: bool | str = False,
         acknowledge_airflow_3_to_2: bool | str = False,
         expected_current: str | None = None,
-        busy_timeout: float = 0.0,
-        settle: float = 120.0,
+        busy_timeout: float | timedelta = 0.0,
+        settle: float | timedelta = 120.0,
         wait_for_completion: bool = True,
         poll_interval: float = 15.0,
         timeout: float | timedelta | None = None,

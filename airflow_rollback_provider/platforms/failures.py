@@ -122,7 +122,7 @@ def cause_of_requests(error: Exception) -> tuple[Cause, str]:
     if isinstance(error, requests.exceptions.ConnectTimeout):
         return Cause.CONNECT_TIMEOUT, ""
     if isinstance(error, (requests.exceptions.ProxyError, requests.exceptions.InvalidProxyURL)):
-        return Cause.PROXY, ""
+        return (Cause.PROXY if _met_no_proxy(error) else Cause.LOST), ""
     if isinstance(error, (requests.exceptions.ContentDecodingError, urllib3.exceptions.DecodeError)):
         return Cause.CODING, ""
     chain = list(_chain(error))
@@ -135,6 +135,22 @@ def cause_of_requests(error: Exception) -> tuple[Cause, str]:
     if any(isinstance(link, urllib3.exceptions.NewConnectionError) for link in chain):
         return Cause.NO_ROUTE, ""
     return Cause.LOST, ""
+
+
+def _met_no_proxy(error: Exception) -> bool:
+    """Tell whether nothing can have been sent: urllib3 blames the proxy too when it loses an answer."""
+    import requests
+    import urllib3
+
+    before = (
+        requests.exceptions.InvalidProxyURL,
+        urllib3.exceptions.NewConnectionError,
+        urllib3.exceptions.ConnectTimeoutError,
+        ssl.SSLCertVerificationError,
+        socket.gaierror,
+        ConnectionRefusedError,
+    )
+    return any(isinstance(link, before) or "Tunnel connection failed" in str(link) for link in _chain(error))
 
 
 def cause_of_httpx(error: Exception) -> tuple[Cause, str]:

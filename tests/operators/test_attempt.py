@@ -7,19 +7,21 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
 
 from airflow_rollback_provider.domain import errors
+from airflow_rollback_provider.domain.guards import GuardRails
 from airflow_rollback_provider.domain.intent import intent_in, intent_of
 from airflow_rollback_provider.domain.plan import RollbackPlan
 from airflow_rollback_provider.domain.targets import Target
 from airflow_rollback_provider.hooks.deploy_history import DeployHistoryHook
 from airflow_rollback_provider.operators import attempt
 from airflow_rollback_provider.operators.attempt import Attempt, Order, Submitted
+from airflow_rollback_provider.operators.fence import Fence
 from airflow_rollback_provider.operators.pending import PendingStore, PendingSubmission
 from airflow_rollback_provider.sandbox.process import SandboxProcess
 from tests.support.store import DictStore
@@ -99,7 +101,10 @@ class Bench:
     def kept(self) -> list[PendingSubmission]:
         """What is kept of requests that may be under way, and of choices."""
         values = [*self.store.values("sent"), *self.store.values("choice")]
-        return [PendingSubmission(**value) for value in values]
+        known = {field.name for field in fields(PendingSubmission)}
+        return [
+            PendingSubmission(**{name: value[name] for name in value if name in known}) for value in values
+        ]
 
     def hook(self, **extra: Any) -> DeployHistoryHook:
         """Return a hook of a process of its own, as each try has."""
@@ -166,7 +171,9 @@ def test_a_refused_request_keeps_the_choice_without_a_time(bench: Bench) -> None
     bench.sandbox.fault("graphql_error", "RollBack", name="RollbackNotAllowedError", message="not today")
     with pytest.raises(errors.PlanRefused, match="not today"):
         bench.attempt()
-    assert bench.kept == [PendingSubmission(bench.deployment_id, before[2], before[0], bench.intent)]
+    assert PendingStore(bench.store, bench.intent).get() == PendingSubmission(
+        bench.deployment_id, before[2], before[0], bench.intent
+    )
 
 
 def test_a_process_that_ends_in_the_request_keeps_the_time(bench: Bench) -> None:
@@ -257,19 +264,15 @@ def test_a_killed_try_whose_row_shows_late_is_adopted(bench: Bench, clock: Clock
 def test_a_killed_try_without_a_row_is_sent_to_the_same_target(bench: Bench, clock: Clock) -> None:
     """Not to what ``previous`` would mean now: the first try's choice counts."""
     chosen = bench.ids[3]
-    bench.remember(chosen, sent_at=clock.now - 151)
+    bench.remember(chosen, sent_at=clock.now)
     done = bench.submit(settle=120)
     assert (done.adopted, done.target.id, bench.rollbacks[0]["rollbackFromId"]) == (False, chosen, chosen)
-    assert clock.slept == []
+    assert sum(clock.slept) >= 120
 
 
-@pytest.mark.parametrize(
-    ("ago", "least"), [(0, 60), (10, 60), (50, 40), (85, 5), (-500, 60)], ids=lambda value: str(value)
-)
-def test_a_request_that_may_be_under_way_is_given_its_time(
-    bench: Bench, clock: Clock, ago: float, least: float
-) -> None:
-    """The grace period from now on, or from the time that was kept with room for clocks that differ."""
+@pytest.mark.parametrize("ago", [0, 10, 500, -500])
+def test_a_request_that_may_be_under_way_is_given_its_time(bench: Bench, clock: Clock, ago: float) -> None:
+    """A whole grace period from now on: the kept time is that of another clock, or of a stale try."""
     began = clock.now
     bench.remember(bench.ids[2], sent_at=began - ago)
     sent_at: list[float] = []
@@ -281,7 +284,7 @@ def test_a_request_that_may_be_under_way_is_given_its_time(
             lambda *args: (sent_at.append(clock.now), submit(*args))[1],
         )
         bench.submit(settle=60)
-    assert least <= min(sent_at) - began <= least + 6
+    assert 60 <= min(sent_at) - began <= 66
     assert max(clock.slept) <= 15
 
 
@@ -400,6 +403,37 @@ def test_a_deploy_in_progress_is_waited_for(bench: Bench, clock: Clock) -> None:
     assert clock.slept == [2.0, 3.0, 4.5]
 
 
+def test_another_try_submits_while_a_deploy_is_waited_for(bench: Bench, clock: Clock) -> None:
+    """The rollback is found when the deploy has ended: it is not taken for a newer deploy."""
+    slow = bench.sandbox.land_deploy(KEY, tag="slow", seconds=None)
+    other: list[Any] = []
+
+    def end() -> None:
+        if len(clock.slept) == 2:
+            bench.sandbox.change_deploy(KEY, slow["id"], outcome="DEPLOYED", seconds=0)
+            plan = bench.hook().plan(bench.deployment_id)
+            other.append(bench.hook().submit(plan, "too slow", bench.intent))
+            bench.sandbox.change_deploy(KEY, other[0].id, outcome="DEPLOYED", seconds=0)
+
+    clock.meanwhile = end
+    done = bench.submit(busy_timeout=600)
+    assert (done.adopted, done.rollback.id, bench.sent) == (True, other[0].id, 1)
+
+
+@pytest.mark.parametrize("spoil", ["guard rails", "deploy in progress"])
+def test_a_try_that_is_refused_leaves_nothing(bench: Bench, spoil: str) -> None:
+    """Before anything is chosen, there is nothing for a later try to know."""
+    if spoil == "guard rails":
+        fence = Fence(GuardRails(freezes=["2020-01-01T00:00:00Z / 2099-01-01T00:00:00Z"]))
+        attempt = Attempt(bench.hook(), bench.store, LOG, fence=fence)
+    else:
+        bench.sandbox.land_deploy(KEY, tag="slow", seconds=None)
+        attempt = Attempt(bench.hook(), bench.store, LOG)
+    with pytest.raises(errors.RollbackRefused):
+        attempt.run(bench.order())
+    assert bench.store.texts == {}
+
+
 def test_a_deploy_in_progress_that_does_not_end(bench: Bench, clock: Clock) -> None:
     """Waiting is bounded, to the second."""
     bench.sandbox.land_deploy(KEY, tag="slow", seconds=None)
@@ -427,7 +461,9 @@ def test_a_deploy_that_begins_after_the_last_moment_is_refused_by_the_platform(b
     with pytest.raises(errors.PlanRefused, match="in progress"):
         bench.attempt()
     assert bench.rollbacks == []
-    assert [kept.sent_at for kept in bench.kept] == [None]
+    kept = PendingStore(bench.store, bench.intent).get()
+    assert kept is not None
+    assert kept.sent_at is None
 
 
 def test_a_second_try_sees_what_the_first_keeps(bench: Bench, clock: Clock) -> None:

@@ -137,6 +137,20 @@ def test_an_order() -> None:
     assert order.first_try == NOON - timedelta(days=1)
 
 
+@pytest.mark.parametrize(("value", "read"), [(60, 60.0), ("60", 60.0), (timedelta(minutes=1), 60.0)], ids=str)
+def test_a_duration(value: Any, read: float) -> None:
+    """A number, the text of one, or a timedelta."""
+    order = order_of(task(settle=value, busy_timeout=value), context())
+    assert (order.settle, order.busy_timeout) == (read, read)
+
+
+@pytest.mark.parametrize("value", [None, "soon", True, float("inf"), float("nan"), -5, [], 0])
+def test_what_is_no_grace_period(value: Any) -> None:
+    """With no time to show, a request that is under way would be sent again."""
+    with pytest.raises(BadInput, match="settle"):
+        order_of(task(settle=value), context())
+
+
 @pytest.mark.parametrize(
     ("kwargs", "error"),
     [

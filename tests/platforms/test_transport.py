@@ -26,6 +26,7 @@ from airflow_rollback_provider.domain.errors import (
 )
 from airflow_rollback_provider.platforms.base import Conversation, Request, Response
 from airflow_rollback_provider.platforms.policy import Policy
+from tests.platforms.proxies import proxying
 from tests.platforms.servers import make_certificate, reply, serving
 from tests.platforms.talking import DRIVERS, Talker
 
@@ -153,6 +154,38 @@ def test_a_proxy_is_named(driver: str, nobody: str) -> None:
         assert "pr0xypass" not in str(error)
 
 
+def test_an_answer_that_is_lost_behind_a_proxy_leaves_a_rollback_in_doubt(
+    driver: str, tmp_path: Path
+) -> None:
+    """The proxy let the request through: it is not the proxy that refused it."""
+
+    def drop(handler: BaseHTTPRequestHandler) -> None:
+        handler.close_connection = True
+
+    certificate = make_certificate(tmp_path)
+    with proxying() as proxy, serving(drop, certificate) as (url, server):
+        policy = Policy(
+            tries=1,
+            ca_bundle=str(certificate),
+            proxies=(("https", f"http://127.0.0.1:{proxy.server_address[1]}"),),
+        )
+        assert type(failure(driver, url, policy, repeatable=False)) is OutcomeUnknown
+        assert len(server.seen) == 1
+
+
+def test_a_proxy_that_lets_nothing_through_has_sent_nothing(driver: str, tmp_path: Path) -> None:
+    """It wants a password: the rollback was not submitted, and a retry may submit it."""
+    certificate = make_certificate(tmp_path)
+    with proxying("me:pr0xypass") as proxy, serving(reply(200), certificate) as (url, server):
+        policy = Policy(
+            tries=1,
+            ca_bundle=str(certificate),
+            proxies=(("https", f"http://127.0.0.1:{proxy.server_address[1]}"),),
+        )
+        assert type(failure(driver, url, policy, repeatable=False)) is PlatformUnreachable
+        assert server.seen == []
+
+
 def test_an_answer_that_does_not_come_is_named(driver: str) -> None:
     """After a read time-out a read may be tried again; whether a rollback was carried out is not known."""
 
@@ -229,7 +262,8 @@ def test_redirects_are_not_followed(driver: str, status: int) -> None:
         serving(reply(status, location=f"{elsewhere}/login")) as (url, _),
     ):
         error = failure(driver, url, Policy(tries=1))
-        assert type(failure(driver, url, repeatable=False)) is PlatformUnreachable
+        # A redirect may be the answer to a request that was carried out.
+        assert type(failure(driver, url, repeatable=False)) is OutcomeUnknown
     assert type(error) is PlatformUnreachable
     assert "redirects to 127.0.0.1/login" in str(error)
     assert other.seen == []
