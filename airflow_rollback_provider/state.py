@@ -7,9 +7,8 @@ Three stores with one interface (``get``, ``set``, ``delete``, and the same with
 * :class:`AssetStateStore`: Airflow's own store of an asset, for event triggers (Airflow 3.3 and later).
 * :class:`VariableStore`: Airflow Variables, for older lines and where the others do not serve.
 
-A read that failed is an error and never "nothing is kept". ``docs/decisions/0012`` says why that holds on
-each
-Airflow line.
+A read that failed is an error and never "nothing is kept". ``docs/decisions/0012`` says why that holds
+on each Airflow line.
 """
 
 from __future__ import annotations
@@ -104,8 +103,7 @@ class VariableStore(StateStore):
         except ValueError as error:
             raise BadInput(
                 f"The Airflow Variable {key} is damaged ({error}). Look at the deploy history, then delete "
-                "the "
-                "Variable."
+                "the Variable."
             ) from error
 
     def _set(self, key: str, value: Any) -> None:
@@ -115,8 +113,7 @@ class VariableStore(StateStore):
         if read_variable_row is None and list_variables is None and self._value(key) != text:
             raise StateUnavailable(
                 f"The Airflow Variable {key} was written and does not hold what was written: Airflow's "
-                "database "
-                "may be away. Try again when it answers."
+                "database may be away. Try again when it answers."
             )
 
     def _delete(self, key: str) -> None:
@@ -152,9 +149,8 @@ class VariableStore(StateStore):
         text = self._value(key)
         if text is None:
             raise StateUnavailable(
-                f"The Airflow Variable {key} exists and cannot be read: Airflow's database may be away. "
-                "Nothing "
-                "was submitted. Try again when it answers."
+                f"The Airflow Variable {key} exists and cannot be read: Airflow's database may be away. Try "
+                "again when it answers."
             )
         return text
 
@@ -270,6 +266,5 @@ async def _in_thread(function: Callable[..., Any], *args: Any) -> Any:
 def _unavailable(verb: str, key: str, error: Exception) -> StateUnavailable:
     return StateUnavailable(
         f"Could not {verb} {key!r} in Airflow ({type(error).__name__}: {error}). Airflow's database may be "
-        "away, "
-        "or Airflow may have given this try up. Try again when it answers."
+        "away, or Airflow may have given this try up. Try again when it answers."
     )

@@ -30,8 +30,7 @@ if TYPE_CHECKING:
 def paused_key(airflow_conn_id: str) -> str:
     """Return the name of the Variable that holds :class:`Held`.
 
-    It holds no part of the connection's id: Airflow's UI hides the value of a Variable whose name sounds
-    secret.
+    It holds no part of the connection's id: Airflow's UI hides values of Variables whose names sound secret.
     """
     return f"rollback_paused_{hashlib.sha256(airflow_conn_id.encode()).hexdigest()[:12]}"
 

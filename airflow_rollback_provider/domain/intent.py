@@ -30,18 +30,17 @@ MARK_LENGTH = len(" ") + _MARK_WIDTH
 
 
 def intent_of(*identity: str | int | None, target: str = "") -> str:
-    """Derive the intent from what makes a wish the same wish.
+    """Derive the intent from what all tries of one rollback share.
 
     :param identity: for a task instance its Dag, run and task, the Deployment's id and the scope; every try
-        has
-        the same.
-    :param target: the target as the task names it. It does not change the wish: see :func:`same_target`.
+        has the same.
+    :param target: the target as the task names it. :func:`without_target` leaves it out again.
     """
     digest = hashlib.sha256(json.dumps(identity).encode()).hexdigest()[: _DIGITS - _TARGET_DIGITS]
     return digest + hashlib.sha256(target.encode()).hexdigest()[:_TARGET_DIGITS]
 
 
-def wish_in(intent: str) -> str:
+def without_target(intent: str) -> str:
     """Return the part of an intent that does not depend on the target."""
     return intent[: _DIGITS - _TARGET_DIGITS]
 
@@ -89,7 +88,6 @@ def _mark(text: str) -> re.Match[str] | None:
 
 def find_intent(deploys: Iterable[Deploy], intent: str) -> Deploy | None:
     """Return the newest deploy that carries the intent, whatever its target, or None."""
-    return next(
-        (deploy for deploy in deploys if wish_in(intent_in(deploy.description) or "") == wish_in(intent)),
-        None,
-    )
+    wanted = without_target(intent)
+    marks = ((deploy, intent_in(deploy.description)) for deploy in deploys)
+    return next((deploy for deploy, mark in marks if mark and without_target(mark) == wanted), None)

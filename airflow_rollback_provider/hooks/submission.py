@@ -154,10 +154,8 @@ def _stale(plan: RollbackPlan, head: Deploy | None) -> str:
 def _lost(plan: RollbackPlan, intent: str, lost: RollbackError, grace_period: float) -> str:
     return (
         f"The request to roll {plan.deployment} back to deploy {plan.target.id} was not carried out. "
-        f"{lost} The "
-        f"deploy history was read for {grace_period:g} s and shows no entry with "
-        f"[rollback-intent:{intent}]. It "
-        "was not sent again. Try again when the platform answers as usual."
+        f"{lost} The deploy history was read for {grace_period:g} s and shows no entry with "
+        f"[rollback-intent:{intent}]. It was not sent again. Try again when the platform answers as usual."
     )
 
 
@@ -165,8 +163,6 @@ def _unknown(plan: RollbackPlan, intent: str, lost: RollbackError, problem: Roll
     return (
         f"Whether {plan.deployment} is being rolled back to deploy {plan.target.id} is not known. {lost} "
         f"The deploy history could not be read: {problem} It was not sent again. Look at the deploy "
-        "history for "
-        f"an entry with [rollback-intent:{intent}]: if it is there, wait for it; if it is not there after "
-        "some "
-        "minutes, start anew. A later try looks for it too."
+        f"history for an entry with [rollback-intent:{intent}]: if it is there, wait for it; if it is not "
+        "there after some minutes, start anew. A later try looks for it too."
     )

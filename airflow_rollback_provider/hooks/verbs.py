@@ -182,8 +182,7 @@ class Verbs:
         :param intent: the intent of :func:`intent_of`; its mark goes behind the description.
         :param before_sending: called right before the request is sent. If it raises, nothing is sent.
         :param grace_period: how long a request whose answer was lost may take to show in the deploy history,
-            in
-            seconds. Default 120.
+            in seconds. Default 120.
         :return: the rollback's entry in the history: the new one, or one that carries the mark already. That
             one goes to the deploy which the first attempt chose (``rolled_back_to``), which need not be this
             plan's.

@@ -55,8 +55,7 @@ class Order:
     :param target: which deploy to go back to.
     :param scope: the part to bring back, or None for what the mechanism carries.
     :param identity: Dag, run and task. With the Deployment and the scope they make the intent, which all
-        tries
-        share.
+        tries share.
     :param mapped: whether other instances of the task may have the same intent.
     :param first_try: no try can have submitted anything before; None where that is not known.
     :param expected_current: deploy that must be running, or None.
@@ -339,8 +338,7 @@ class Attempt:
     ) -> Submitted:
         """Find the rollback of the try that may submit it.
 
-        :raises TrySuperseded: when that try has not submitted it either, or Airflow has told this one to
-            stop.
+        :raises TrySuperseded: when that try has not submitted it either, or Airflow stops this one.
         """
         if self._killed():
             raise superseded

@@ -9,8 +9,7 @@ Four values are kept, so that no late write can take away what another try relie
 * ``choice``: the target that was chosen, and the newest deploy at that time.
 
 A try writes ``owner`` and then reads ``sent``; before it sends, it writes ``sent`` and then reads ``owner``.
-Of two
-tries, at least one therefore finds the other, whatever the delays (``docs/decisions/0006``).
+Of two tries, at least one therefore finds the other, whatever the delays (``docs/decisions/0006``).
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from airflow_rollback_provider.domain.errors import BadInput, TrySuperseded
-from airflow_rollback_provider.domain.intent import wish_in
+from airflow_rollback_provider.domain.intent import without_target
 
 if TYPE_CHECKING:
     from airflow_rollback_provider.state import StateStore
@@ -72,7 +71,7 @@ class PendingStore:
         self._owner = uuid.uuid4().hex
         self._clock = clock
         names = ("owner", "sent", "refused", "choice")
-        self._keys = {name: f"rollback_{name}_{wish_in(intent)}" for name in names}
+        self._keys = {name: f"rollback_{name}_{without_target(intent)}" for name in names}
 
     def get(self) -> PendingSubmission | None:
         """Return what an earlier try sent or chose.

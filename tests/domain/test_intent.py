@@ -17,8 +17,8 @@ from airflow_rollback_provider.domain.intent import (
     intent_in,
     intent_of,
     same_target,
-    wish_in,
     without_mark,
+    without_target,
 )
 from tests.domain.builders import Counted, deploy
 
@@ -30,14 +30,14 @@ def test_the_same_wish_has_the_same_intent() -> None:
     """And every other one another, also where the parts run together or differ in type alone."""
     assert intent_of("dag", "run", "task", -1) == INTENT
     wishes = [("a", "bc"), ("ab", "c"), ("a", "b", "c"), ("a", 1), ("a", "1"), ("a", None), ("a", ""), ("a",)]
-    assert len({wish_in(intent_of(*wish)) for wish in wishes}) == len(wishes)
+    assert len({without_target(intent_of(*wish)) for wish in wishes}) == len(wishes)
     assert len(INTENT) == 20
 
 
 def test_the_target_does_not_change_the_wish() -> None:
-    """It is told apart all the same, and a deploy is found by its wish alone."""
+    """It is told apart all the same, and a deploy is found without it."""
     one, other = intent_of("dag", "run", target="previous"), intent_of("dag", "run", target="tag:7")
-    assert wish_in(one) == wish_in(other)
+    assert without_target(one) == without_target(other)
     assert (same_target(one, other), same_target(one, one)) == (False, True)
     marked = deploy("d", description=describe("why", one, 500))
     assert find_intent([marked], other) is marked

@@ -612,7 +612,7 @@ def test_two_mapped_tasks_with_different_targets(bench: Bench, clock: Clock, sub
 
 
 def test_a_task_that_is_not_mapped_keeps_to_its_rollback(bench: Bench) -> None:
-    """Its tries may render another target, such as a time; they are the same wish all the same."""
+    """Its tries may render another target, such as a time; they share one intent all the same."""
     first = bench.submit()
     again = bench.submit(target=Target("id", first.rollback.id))
     assert (again.adopted, again.rollback.id) == (True, first.rollback.id)

@@ -11,7 +11,7 @@ import pytest
 
 from airflow_rollback_provider.domain.deploys import Deployment, Mechanism
 from airflow_rollback_provider.domain.errors import BadInput, InvalidTarget
-from airflow_rollback_provider.domain.intent import wish_in
+from airflow_rollback_provider.domain.intent import without_target
 from airflow_rollback_provider.hooks.arguments import flag, optional, text
 from airflow_rollback_provider.operators.rendered import first_try, order_of
 from airflow_rollback_provider.operators.rollback import RollbackOperator
@@ -67,7 +67,7 @@ def reading(deployment_id: str) -> Any:
 def wish(ti: TaskInstance | None = None, deployment_id: str = "c1", **kwargs: Any) -> str:
     """Return the wish of a task instance whose Deployment has this id."""
     order = order_of(task(**kwargs), {"ti": ti or TaskInstance()})  # type: ignore[typeddict-item]
-    return wish_in(order.intent(reading(deployment_id)))
+    return without_target(order.intent(reading(deployment_id)))
 
 
 def test_every_try_is_the_same_wish() -> None:

@@ -15,7 +15,7 @@ import psutil
 
 from airflow_rollback_provider.demo.airflow_home import ThrowAwayAirflow
 from airflow_rollback_provider.demo.airflow_settings import airflow_major
-from airflow_rollback_provider.domain.intent import intent_in, intent_of, wish_in
+from airflow_rollback_provider.domain.intent import intent_in, intent_of, without_target
 from airflow_rollback_provider.sandbox.process import SandboxProcess
 from tests.airflow.crash.person import TASK, Person
 from tests.airflow.crash.waiting import SECONDS, until
@@ -256,7 +256,7 @@ class Scene:
     def _remembers(self) -> bool:
         """Tell whether anything of a submission is left, in Airflow's own store or in Variables."""
         tables = ["variable"] if version("apache-airflow") < "3.3" else ["variable", "task_state_store"]
-        key = f"rollback_%_{wish_in(self._intent)}"
+        key = f"rollback_%_{without_target(self._intent)}"
         rows = self.airflow.metadata._rows
         return any(rows(f"SELECT 1 FROM {table} WHERE key LIKE ?", key) for table in tables)
 
