@@ -93,7 +93,7 @@ def error_of_answer(answer: Answer, asked: Asked, assumptions: Assumptions) -> R
     carried out.
     """
     if asked.operation == "roll_back":
-        doubtful = next((error for error in answer.errors if not _refuses(error, answer.status)), None)
+        doubtful = next((error for error in answer.errors if not _refuses(error)), None)
         if doubtful is not None:
             return _failed(asked, doubtful.message)
     found = [_one(error, answer, asked, assumptions) for error in answer.errors]
@@ -133,10 +133,8 @@ def _told(error: GraphQLError, answer: Answer, asked: Asked) -> RollbackError:
     return PlanRefused(f"The platform refused to {asked.purpose}: {error.message}. Nothing was changed.")
 
 
-def _refuses(error: GraphQLError, status: int) -> bool:
+def _refuses(error: GraphQLError) -> bool:
     """Tell whether an error is known to mean that nothing was executed."""
-    if status >= 500:
-        return False
     # graphql-js validates before it executes; only an error of the execution has a path.
     if error.field is None and _unknown_name(error.message) is not None:
         return True

@@ -266,7 +266,8 @@ def test_a_fleet(stage: Stage) -> None:
     assert outcomes == dict(zip(ids, ["done", "failed", "failed", "not begun", "not begun"], strict=True))
     assert "ROLLBACK-OFF-ON-DEPLOYMENT" in summary["summary"]
     assert "1 of 5 Deployments were rolled back" in stage.log(dag_id, run_id, "sum_up")
-    assert intent_in(rollback["description"]) == intent_of(dag_id, run_id, "roll_back", ids[0], None)
+    intent = intent_of(dag_id, run_id, "roll_back", ids[0], "image", target="previous")
+    assert intent_in(rollback["description"]) == intent
     assert not any(stage.rollbacks(key) for key in keys[1:])
 
 

@@ -354,7 +354,7 @@ class TestTestButton:
         hook.transport.sleep = lambda _seconds: None
         words = self.told(hook)
         assert "127.0.0.1:9" in words
-        assert "connection refused" in words
+        assert "Connection refused" in words
 
     @pytest.mark.parametrize(
         ("token", "words"),

@@ -276,8 +276,11 @@ def test_odd_words_about_fields_do_no_harm(fields: Any) -> None:
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b"{}", b'{"message": 1}', b'{"error": "x"}'])
 @pytest.mark.parametrize("verb", ["deploys", "roll_back"])
 def test_an_answer_that_is_not_the_platforms_is_told_apart(status: int, body: bytes, verb: str) -> None:
-    """A proxy's 404 says nothing of a deploy: the address is wrong."""
-    with pytest.raises(PlatformUnreachable, match="Check the base URL"):
+    """A proxy's 404 says nothing of a deploy: the address is wrong, and a rollback may have been started."""
+    kind, words = PlatformUnreachable, "Check the base URL"
+    if verb == "roll_back":
+        kind, words = OutcomeUnknown, "The platform failed"
+    with pytest.raises(kind, match=words):
         answered(status, body, verb)
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-SECONDS = 180.0
+SECONDS = 300.0
 _BETWEEN_LOOKS = 0.1
 
 
