@@ -195,8 +195,10 @@ class RollbackOperator(BaseOperator):
             watch, outcome = Watch.from_dict(event["watch"]), Outcome.from_dict(event["outcome"])
             self._submitted = watch.rollback_id
             if outcome.ending is Ending.DONE and time.time() - event["at"] > watch.poll_interval:
-                # The event waited for a worker: another deploy may have landed since.
-                outcome = Follower(DeployHistoryHook(self.rollback_conn_id), watch, self.log).follow()
+                # The event waited for a worker: another deploy may have landed since. An outage now does not
+                # change what the platform said before.
+                looked = Follower(DeployHistoryHook(self.rollback_conn_id), watch, self.log).look()
+                outcome = looked if looked is not None else outcome
             return self._finish(context, watch, outcome)
 
     def on_kill(self) -> None:
