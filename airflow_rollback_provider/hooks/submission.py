@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Carrying a plan out: one look, one request, and a search for its trace unless it was refused for sure."""
+"""Carrying a plan out: one look, one request, and a search for its trace unless it is known to be refused."""
 
 from __future__ import annotations
 

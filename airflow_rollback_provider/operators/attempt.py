@@ -198,7 +198,7 @@ class Attempt:
     def _resolve_pending(
         self, reading: Reading, order: Order, intent: str, pending: PendingStore
     ) -> PendingSubmission | Submitted | None:
-        """Become the owner; return what an earlier try chose, once its request did not go through for sure.
+        """Become the owner; return an earlier try's choice if its request is known not to have gone through.
 
         :raises ConflictingTargets: when it was another mapped task with another target.
         """

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -52,8 +51,3 @@ class DictStore(StateStore):
         self.delay()
         if verb in self.down:
             raise ConnectionError("Airflow's database is away.")
-
-
-def sleeping(seconds: Callable[[], float]) -> Callable[[], None]:
-    """Return a delay of so many seconds."""
-    return lambda: time.sleep(seconds())
