@@ -31,7 +31,7 @@ from tests.platforms.servers import make_certificate, reply, serving
 from tests.platforms.talking import DRIVERS, Talker
 
 TOKEN = "tok-3cr3t-value"
-FAST = Policy(connect_timeout=2.0, read_timeout=0.3, tries=2)
+TWO_TRIES = Policy(connect_timeout=5, read_timeout=20, tries=2)
 
 
 def ask(url: str, *, repeatable: bool = True) -> Conversation[Response]:
@@ -48,12 +48,12 @@ def driver(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-def talker(driver: str, policy: Policy = FAST) -> Talker:
+def talker(driver: str, policy: Policy = TWO_TRIES) -> Talker:
     """Return a talker that needs no platform."""
     return Talker(driver, {}, {item.name: getattr(policy, item.name) for item in fields(policy)})
 
 
-def failure(driver: str, url: str, policy: Policy = FAST, *, repeatable: bool = True) -> RollbackError:
+def failure(driver: str, url: str, policy: Policy = TWO_TRIES, *, repeatable: bool = True) -> RollbackError:
     """Return the error that a request ends with; it never has the token."""
     with pytest.raises(RollbackError) as caught:
         talker(driver, policy).run(ask(url, repeatable=repeatable))
@@ -192,12 +192,13 @@ def test_an_answer_that_does_not_come_is_named(driver: str) -> None:
     def sleep(_: BaseHTTPRequestHandler) -> None:
         time.sleep(0.8)
 
+    policy = Policy(read_timeout=0.3, tries=2)
     with serving(sleep) as (url, server):
-        error = failure(driver, url)
+        error = failure(driver, url, policy)
         assert type(error) is PlatformUnreachable
         assert "no answer within 0.3 s" in str(error)
         assert len(server.seen) == 2
-        assert type(failure(driver, url, repeatable=False)) is OutcomeUnknown
+        assert type(failure(driver, url, policy, repeatable=False)) is OutcomeUnknown
         assert len(server.seen) == 3
 
 
