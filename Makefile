@@ -26,7 +26,7 @@ env: ## Install Airflow, the tools and this package in .venv/airflow-$(AIRFLOW)
 	@scripts/env airflow-$(AIRFLOW)
 
 demo: env ## Watch a real Airflow roll a Deployment of the embedded platform back
-	@$(BIN)/airflow-rollback demo
+	@$(BIN)/python -m demo
 
 test: env ## Run the tests
 	@$(BIN)/python -m pytest -n $(JOBS) $(PYTEST_ARGS)

@@ -15,13 +15,14 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from airflow_rollback_provider.compat import Variable, list_variables, read_variable_row
 from airflow_rollback_provider.domain.errors import BadInput, StateUnavailable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from airflow_rollback_provider.compat import Context
 
 _PROBE = "rollback_state_probe"

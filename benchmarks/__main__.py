@@ -4,9 +4,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 from benchmarks import history, imports, judge, page, requests_per_rollback, waits
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 BENCHMARKS: dict[str, Callable[[], Iterator[str]]] = {
     "imports": imports.run,

@@ -4,9 +4,12 @@
 from __future__ import annotations
 
 import tracemalloc
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from benchmarks.sandbox import sandbox_and_hook
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _STEPS = (1_000, 5_000, 10_000)
 

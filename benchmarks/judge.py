@@ -10,14 +10,17 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING
 
-from airflow_rollback_provider.domain.health_case import HealthCase
-from airflow_rollback_provider.domain.health_rule import HealthRule
-from airflow_rollback_provider.domain.judging import Observation, judge
 from airflow_rollback_provider.domain.runs import Counts, DagRun, Period, Tally
+from airflow_rollback_provider.health.case import HealthCase
+from airflow_rollback_provider.health.evaluate import Observation, judge
+from airflow_rollback_provider.health.rule import HealthRule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 SEED = 20261101
 TRIALS = 1_000

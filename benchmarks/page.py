@@ -13,16 +13,18 @@ import json
 import shutil
 import statistics
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from airflow_rollback_provider.sandbox.process import SandboxProcess
 from airflow_rollback_provider.ui.bundle import DIST
 from airflow_rollback_provider.ui.reading import SECONDS_SHARED
 from tests.ui.browser.airflow import ANA, BrowsedAirflow
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 CONNECTION = "apc"
 LATENCY = 0.1

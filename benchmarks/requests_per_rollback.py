@@ -3,10 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from airflow_rollback_provider.domain.intent import intent_of
 from benchmarks.sandbox import sandbox_and_hook
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def run() -> Iterator[str]:

@@ -18,19 +18,20 @@ import gc
 import os
 import statistics
 import time
-from collections.abc import Iterator
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 import psutil
 
 from airflow_rollback_provider.domain.deploys import Deploy, DeployStatus, Scope
-from airflow_rollback_provider.domain.waiting import Watch
 from airflow_rollback_provider.hooks.deploy_history import DeployHistoryHook
+from airflow_rollback_provider.rollback.waiter import Watch
 from airflow_rollback_provider.triggers.rollback import RollbackTrigger
 from benchmarks.sandbox import CONNECTION, sandbox_and_hook
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from airflow_rollback_provider.sandbox.process import SandboxProcess
 
 WAITS = 1_000

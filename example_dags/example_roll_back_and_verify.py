@@ -15,7 +15,7 @@ except ImportError:  # Airflow 2
     from airflow import DAG
     from airflow.models.param import Param
 
-from airflow_rollback_provider.domain.health_rule import HealthRule
+from airflow_rollback_provider.health.rule import HealthRule
 from airflow_rollback_provider.operators.judge_deploy import JudgeDeployOperator
 from airflow_rollback_provider.operators.rollback import RollbackOperator
 from airflow_rollback_provider.operators.verify import VerifyPodsOperator

@@ -21,7 +21,7 @@ except ImportError:  # Airflow 2
     Asset = None
 
 from airflow_rollback_provider.domain.guards import GuardRails
-from airflow_rollback_provider.domain.health_rule import HealthRule
+from airflow_rollback_provider.health.rule import HealthRule
 from airflow_rollback_provider.operators.decide import RollbackDecisionOperator
 from airflow_rollback_provider.operators.judge_deploy import JudgeDeployOperator
 from airflow_rollback_provider.operators.rollback import RollbackOperator

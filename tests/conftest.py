@@ -45,7 +45,7 @@ os.environ.update(
 )
 
 _FIXTURES = "airflow_rollback_provider.sandbox.fixtures"
-pytest_plugins = [_FIXTURES] if importlib.util.find_spec(_FIXTURES) else []
+pytest_plugins = [_FIXTURES, "tests.support.fixtures"] if importlib.util.find_spec(_FIXTURES) else []
 
 # A slow machine is no failure. CI repeats the same examples; a developer's run looks for new ones.
 settings.register_profile("developer", deadline=None)

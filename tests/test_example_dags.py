@@ -12,8 +12,8 @@ import pytest
 from airflow import DAG
 
 from airflow_rollback_provider.compat import BaseOperator
-from airflow_rollback_provider.demo.airflow_settings import airflow_major
 from airflow_rollback_provider.operators.fleet import FleetSummaryOperator
+from demo.airflow_settings import airflow_major
 
 FILES = sorted((Path(__file__).resolve().parents[1] / "example_dags").glob("*.py"))
 

@@ -17,7 +17,7 @@ from airflow_rollback_provider.domain.errors import (
 
 if TYPE_CHECKING:
     from airflow_rollback_provider.airflow_api.settings import ApiSettings
-    from airflow_rollback_provider.platforms.base import Response
+    from airflow_rollback_provider.http.messages import Response
 
 _KINDS: dict[int, tuple[type[RollbackError], str]] = {
     401: (

@@ -7,11 +7,11 @@ import base64
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from airflow_rollback_provider.platforms.secret import Secret
-from airflow_rollback_provider.platforms.settings import ConnectionLike, Fields, base_url
+from airflow_rollback_provider.http.connection_fields import ConnectionLike, Fields, base_url
+from airflow_rollback_provider.http.secret import Secret
 
 if TYPE_CHECKING:
-    from airflow_rollback_provider.platforms.policy import Policy
+    from airflow_rollback_provider.http.retry_policy import Policy
 
 CONN_TYPE = "airflow_api"
 _VERSIONS = ("v1", "v2")

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,8 @@ from airflow_rollback_provider.cli.exits import CommandUnavailable
 from airflow_rollback_provider.domain.errors import InvalidConnection, RollbackError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from airflow_rollback_provider.hooks.deploy_history import DeployHistoryHook
 
 

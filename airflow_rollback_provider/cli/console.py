@@ -8,11 +8,13 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from airflow_rollback_provider.cli.text import clean_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 class Console:

@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import json
 import textwrap
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from airflow_rollback_provider.cli.text import clean
 from airflow_rollback_provider.domain.findings import CHECKS, Status
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from airflow_rollback_provider.domain.findings import Finding, Report
 
 _MARKS = {status: status.value.upper() if status is Status.ERROR else status.value for status in Status}

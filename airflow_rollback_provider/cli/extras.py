@@ -3,10 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from airflow_rollback_provider.cli.exits import CommandUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 @contextmanager

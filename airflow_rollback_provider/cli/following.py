@@ -6,13 +6,13 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from airflow_rollback_provider.operators.following import Follower
+from airflow_rollback_provider.rollback.tracking import Follower
 
 if TYPE_CHECKING:
     from airflow_rollback_provider.cli.console import Console
-    from airflow_rollback_provider.domain.waiting import Watch
-    from airflow_rollback_provider.domain.watch import Outcome
     from airflow_rollback_provider.hooks.deploy_history import DeployHistoryHook
+    from airflow_rollback_provider.rollback.outcome import Outcome
+    from airflow_rollback_provider.rollback.waiter import Watch
 
 POLL_INTERVAL = 5.0
 _BETWEEN_LINES = 10.0

@@ -7,13 +7,16 @@ import argparse
 import importlib
 import sys
 import traceback
-from collections.abc import Sequence
-from types import ModuleType
+from typing import TYPE_CHECKING
 
 from airflow_rollback_provider import __version__
 from airflow_rollback_provider.cli.console import Console
 from airflow_rollback_provider.cli.exits import CommandUnavailable, Exit, exit_of, exit_table
 from airflow_rollback_provider.domain.errors import RollbackError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import ModuleType
 
 PROGRAM = "airflow-rollback"
 
@@ -24,7 +27,6 @@ COMMANDS = {
     "roll-back": "roll a Deployment back and follow it to the end",
     "doctor": "look for what is wrong with a connection, and how to mend it; change nothing",
     "sandbox": "run the embedded platform on this machine",
-    "demo": "watch a real Airflow roll a Deployment of the embedded platform back",
 }
 
 

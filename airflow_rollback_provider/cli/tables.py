@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timezone
 from itertools import chain, islice
@@ -13,6 +12,8 @@ from airflow_rollback_provider.cli.text import clean, cut, pad, width_of
 from airflow_rollback_provider.domain.intent import without_mark
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
     from airflow_rollback_provider.domain.deploys import Deploy
 
 _GAP = "  "

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -13,6 +12,8 @@ from airflow_rollback_provider.domain.errors import DeployNotFound
 from airflow_rollback_provider.domain.rulebook import Verdict, crosses_airflow_major, judge
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from airflow_rollback_provider.domain.deploys import Access, Capabilities, Deploy, Deployment, Scope
     from airflow_rollback_provider.domain.history import History
     from airflow_rollback_provider.domain.versions import Versions

@@ -6,9 +6,9 @@ The checks are data. All of them run, and all failures are reported.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from airflow_rollback_provider.domain.deploys import (
     Access,
@@ -18,6 +18,9 @@ from airflow_rollback_provider.domain.deploys import (
     Mechanism,
     Scope,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 
 @dataclass(frozen=True)

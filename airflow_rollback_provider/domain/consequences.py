@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -13,6 +12,8 @@ from airflow_rollback_provider.domain.deploys import Deploy, Mechanism
 from airflow_rollback_provider.domain.rulebook import PlanWarning, judge
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from airflow_rollback_provider.domain.deploys import Capabilities
     from airflow_rollback_provider.domain.versions import Versions
 

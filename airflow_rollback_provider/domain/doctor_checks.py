@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,8 @@ from airflow_rollback_provider.domain.errors import RollbackError, TokenExpired,
 from airflow_rollback_provider.domain.findings import Finding, Status
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Sequence
+
     from airflow_rollback_provider.domain.deploys import Capabilities, Deploy, Deployment
 
 _PARTS = {"image": ("PERMISSION-IMAGE", "the image"), "dags": ("PERMISSION-DAGS", "Dags")}

@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from datetime import timezone
 from typing import TYPE_CHECKING
 
 from airflow_rollback_provider.domain.intent import without_mark
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from airflow_rollback_provider.domain.consequences import Change
     from airflow_rollback_provider.domain.deploys import Deploy
     from airflow_rollback_provider.domain.plan import RollbackPlan

@@ -4,7 +4,6 @@ once."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from itertools import takewhile
@@ -15,6 +14,8 @@ from airflow_rollback_provider.domain.explain import describe_deploy
 from airflow_rollback_provider.domain.freezes import read_freeze
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from airflow_rollback_provider.domain.deploys import Deploy
     from airflow_rollback_provider.domain.history import History
 

@@ -3,9 +3,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from airflow_rollback_provider.domain.deploys import Deploy, DeployStatus, Scope
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 _PARTS = ("image", "dags")
 

@@ -11,12 +11,13 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from airflow_rollback_provider.domain.errors import InvalidDescription
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from airflow_rollback_provider.domain.deploys import Deploy
 
 _DIGITS = 20

@@ -7,17 +7,12 @@ and carry out the same object.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_rollback_provider.domain.assessment import assess
-from airflow_rollback_provider.domain.checks import (
-    FailedCheck,
-    default_scope,
-    required_permissions,
-)
+from airflow_rollback_provider.domain.checks import FailedCheck, default_scope, required_permissions
 from airflow_rollback_provider.domain.consequences import (
     Change,
     changes,
@@ -30,14 +25,12 @@ from airflow_rollback_provider.domain.consequences import (
 from airflow_rollback_provider.domain.deploys import Deploy, Deployment, Scope  # noqa: TC001 - decode() reads them
 from airflow_rollback_provider.domain.errors import BadInput, PlanRefused
 from airflow_rollback_provider.domain.jsonable import decode, encode
-from airflow_rollback_provider.domain.rulebook import (
-    PlanWarning,
-    Verdict,
-    restricted_runtime,
-)
+from airflow_rollback_provider.domain.rulebook import PlanWarning, Verdict, restricted_runtime
 from airflow_rollback_provider.domain.targets import Target, choose
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
     from airflow_rollback_provider.domain.deploys import Access, Capabilities
     from airflow_rollback_provider.domain.history import History
     from airflow_rollback_provider.domain.versions import RuntimeVersion, Versions

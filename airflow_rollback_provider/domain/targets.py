@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import cache
@@ -20,6 +19,8 @@ from airflow_rollback_provider.domain.history import History, RolledBackFrom
 from airflow_rollback_provider.domain.versions import RuntimeVersion
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from airflow_rollback_provider.domain.deploys import Deploy, Scope
 
 _LONGEST = 512

@@ -14,12 +14,14 @@ versioning".)
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import total_ordering
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from airflow_rollback_provider.domain.errors import InvalidVersion
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 T = TypeVar("T")
 

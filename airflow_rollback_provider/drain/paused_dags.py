@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from airflow_rollback_provider.compat import run_goes_on
-from airflow_rollback_provider.domain.draining import Held, paused_key
+from airflow_rollback_provider.drain.draining import Held, paused_key
 from airflow_rollback_provider.state import StateStore, VariableStore
 
 if TYPE_CHECKING:

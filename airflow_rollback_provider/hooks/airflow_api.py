@@ -6,17 +6,17 @@ from __future__ import annotations
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from airflow_rollback_provider.airflow_api.client import AirflowApi
 from airflow_rollback_provider.airflow_api.settings import CONN_TYPE, ApiConnection, read_connection
-from airflow_rollback_provider.airflow_api.verbs import AirflowApi
 from airflow_rollback_provider.compat import BaseHook, amask_secret, get_async_connection, mask_secret
 from airflow_rollback_provider.domain.errors import InvalidConnection, RollbackError
 from airflow_rollback_provider.hooks import airflow_api_form as form
-from airflow_rollback_provider.platforms.client_pool import POOL
-from airflow_rollback_provider.platforms.transport import HttpxTransport, RequestsTransport
+from airflow_rollback_provider.http.client_pool import POOL
+from airflow_rollback_provider.http.transports import HttpxTransport, RequestsTransport
 
 if TYPE_CHECKING:
-    from airflow_rollback_provider.platforms.base import Conversation
-    from airflow_rollback_provider.platforms.settings import ConnectionLike
+    from airflow_rollback_provider.http.connection_fields import ConnectionLike
+    from airflow_rollback_provider.http.messages import Conversation
 
 T = TypeVar("T")
 

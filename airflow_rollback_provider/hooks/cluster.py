@@ -28,13 +28,13 @@ from airflow_rollback_provider.domain.errors import (
     TokenRefused,
 )
 from airflow_rollback_provider.domain.redaction import redact
-from airflow_rollback_provider.platforms.cluster import Pause
-from airflow_rollback_provider.platforms.conversing import ahold, hold
+from airflow_rollback_provider.http.flow import ahold, hold
+from airflow_rollback_provider.pods.cluster import Pause
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from airflow_rollback_provider.platforms.cluster import ClusterConversation, ClusterRequest
+    from airflow_rollback_provider.pods.cluster import ClusterConversation, ClusterRequest
 
 T = TypeVar("T")
 

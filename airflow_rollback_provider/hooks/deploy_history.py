@@ -11,25 +11,26 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_rollback_provider.compat import BaseHook, amask_secret, get_async_connection, mask_secret
+from airflow_rollback_provider.deploy_events.poll import look_out, wait_for_deploy
 from airflow_rollback_provider.domain.errors import InvalidConnection
 from airflow_rollback_provider.hooks import form
 from airflow_rollback_provider.hooks.verbs import TOLERATED_SKEW, Reading, Verbs
-from airflow_rollback_provider.platforms.client_pool import POOL
+from airflow_rollback_provider.http.client_pool import POOL
+from airflow_rollback_provider.http.transports import HttpxTransport, RequestsTransport
 from airflow_rollback_provider.platforms.connection_types import ASTRO, PRIVATE_CLOUD
-from airflow_rollback_provider.platforms.landing import look_out, wait_for_deploy
 from airflow_rollback_provider.platforms.registry import IMPORTED_LATE, Connected, connect
-from airflow_rollback_provider.platforms.transport import HttpxTransport, RequestsTransport
-from airflow_rollback_provider.platforms.watching import observe
+from airflow_rollback_provider.rollback.observe import observe
 
 if TYPE_CHECKING:
+    from airflow_rollback_provider.deploy_events.poll import Lookout
+    from airflow_rollback_provider.deploy_events.subscription import Arrival, Bookmark, Sighting
     from airflow_rollback_provider.domain.deploys import Deployment
     from airflow_rollback_provider.domain.findings import Report
-    from airflow_rollback_provider.domain.landing import Arrival, Bookmark, Sighting
-    from airflow_rollback_provider.domain.waiting import Watch
-    from airflow_rollback_provider.domain.watch import Outcome
-    from airflow_rollback_provider.platforms.base import Conversation, LogLine, Platform
-    from airflow_rollback_provider.platforms.landing import Lookout
-    from airflow_rollback_provider.platforms.settings import ConnectionLike
+    from airflow_rollback_provider.http.connection_fields import ConnectionLike
+    from airflow_rollback_provider.http.messages import Conversation
+    from airflow_rollback_provider.platforms.base import LogLine, Platform
+    from airflow_rollback_provider.rollback.outcome import Outcome
+    from airflow_rollback_provider.rollback.waiter import Watch
 
 T = TypeVar("T")
 
@@ -100,7 +101,7 @@ class DeployHistoryHook(Verbs, BaseHook):
 
         :param deployment: a Deployment to look at as well: its id or a name; None looks at none.
         """
-        from airflow_rollback_provider.hooks.diagnosis import diagnose, unusable
+        from airflow_rollback_provider.doctor.diagnosis import diagnose, unusable
 
         try:
             connected = self._connect()

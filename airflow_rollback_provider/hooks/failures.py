@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from typing import TYPE_CHECKING
 
 from airflow_rollback_provider.compat import AirflowFailException
 from airflow_rollback_provider.domain.errors import RollbackError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 @contextmanager

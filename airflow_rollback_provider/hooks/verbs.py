@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import takewhile
 from typing import TYPE_CHECKING, TypeVar
 
+from airflow_rollback_provider.deploy_events.poll import wait_for_deploy
 from airflow_rollback_provider.domain.deploys import Capabilities, Deploy, Deployment, DeployStatus, Scope
 from airflow_rollback_provider.domain.errors import DeployNotFound
 from airflow_rollback_provider.domain.history import History
@@ -16,18 +16,20 @@ from airflow_rollback_provider.domain.intent import find_intent
 from airflow_rollback_provider.domain.plan import RollbackPlan, make_plan
 from airflow_rollback_provider.domain.rulebook import PlanWarning
 from airflow_rollback_provider.domain.targets import Target
-from airflow_rollback_provider.hooks.paging import walk
-from airflow_rollback_provider.hooks.submission import GRACE_PERIOD, Submission
-from airflow_rollback_provider.platforms.landing import wait_for_deploy
-from airflow_rollback_provider.platforms.watching import observe
+from airflow_rollback_provider.platforms.paging import walk
+from airflow_rollback_provider.rollback.observe import observe
+from airflow_rollback_provider.rollback.submission import GRACE_PERIOD, Submission
 
 if TYPE_CHECKING:
-    from airflow_rollback_provider.domain.landing import Arrival, Bookmark
-    from airflow_rollback_provider.domain.waiting import Watch
-    from airflow_rollback_provider.domain.watch import Outcome
-    from airflow_rollback_provider.platforms.base import Conversation, LogLine, Page, Platform, Survey
-    from airflow_rollback_provider.platforms.landing import Lookout
-    from airflow_rollback_provider.platforms.transport import RequestsTransport
+    from collections.abc import Callable, Iterator
+
+    from airflow_rollback_provider.deploy_events.poll import Lookout
+    from airflow_rollback_provider.deploy_events.subscription import Arrival, Bookmark
+    from airflow_rollback_provider.http.messages import Conversation
+    from airflow_rollback_provider.http.transports import RequestsTransport
+    from airflow_rollback_provider.platforms.base import LogLine, Page, Platform, Survey
+    from airflow_rollback_provider.rollback.outcome import Outcome
+    from airflow_rollback_provider.rollback.waiter import Watch
 
 T = TypeVar("T")
 

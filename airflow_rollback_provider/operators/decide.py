@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_rollback_provider.compat import AirflowSkipException, BaseOperator
+from airflow_rollback_provider.domain.arguments import optional, text
 from airflow_rollback_provider.domain.errors import BadInput, GuardsRefused
 from airflow_rollback_provider.domain.guards import GuardRails, decide
 from airflow_rollback_provider.domain.summary import paragraph
-from airflow_rollback_provider.hooks.arguments import optional, text
 from airflow_rollback_provider.hooks.deploy_history import DeployHistoryHook
 from airflow_rollback_provider.hooks.failures import task_failures
 

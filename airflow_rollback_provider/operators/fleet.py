@@ -3,17 +3,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from airflow_rollback_provider.compat import BaseOperator, states_of
 from airflow_rollback_provider.domain.errors import FleetIncomplete
-from airflow_rollback_provider.domain.fleet import Member, member, sum_up
 from airflow_rollback_provider.hooks.failures import task_failures
-from airflow_rollback_provider.operators.last_words import FAILURE
-from airflow_rollback_provider.operators.telling import Tellers, Telling
+from airflow_rollback_provider.rollback.callbacks import Tellers, Telling
+from airflow_rollback_provider.rollback.failure_report import FAILURE
+from airflow_rollback_provider.rollback.fleet import Member, member, sum_up
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from airflow_rollback_provider.compat import Context
 
 RESULT = "return_value"

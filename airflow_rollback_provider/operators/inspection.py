@@ -6,9 +6,9 @@ from __future__ import annotations
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from airflow_rollback_provider.airflow_api.surveying import inspect_work
 from airflow_rollback_provider.domain.errors import BadInput, RollbackError
-from airflow_rollback_provider.domain.work import not_read, work_warnings
+from airflow_rollback_provider.drain.active_work import not_read, work_warnings
+from airflow_rollback_provider.drain.survey import inspect_work
 from airflow_rollback_provider.hooks.airflow_api import AirflowApiHook
 
 if TYPE_CHECKING:

@@ -4,26 +4,27 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_rollback_provider.compat import BaseOperator, conf
+from airflow_rollback_provider.domain.arguments import flag, names, optional
 from airflow_rollback_provider.domain.errors import DeploymentNotHealthy
-from airflow_rollback_provider.domain.health_rule import HealthRule
-from airflow_rollback_provider.domain.judgement import Health, Reason, explain, overruled
+from airflow_rollback_provider.health.rule import HealthRule
+from airflow_rollback_provider.health.verdict import Health, Reason, explain, overruled
 from airflow_rollback_provider.hooks.airflow_api import AirflowApiHook
-from airflow_rollback_provider.hooks.arguments import flag, names, optional
 from airflow_rollback_provider.hooks.deploy_history import DeployHistoryHook
 from airflow_rollback_provider.hooks.failures import task_failures
 from airflow_rollback_provider.operators.sitting import Charge, Judge, moment, new_agenda
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from airflow_rollback_provider.compat import Context
-    from airflow_rollback_provider.domain.health_case import HealthCase
-    from airflow_rollback_provider.domain.sitting import Agenda
+    from airflow_rollback_provider.health.case import HealthCase
+    from airflow_rollback_provider.health.health_check import Agenda
 
 # The framework's own time-out of a deferral bypasses this operator: the trigger's deadline has to come first.
 _DEFERRAL_MARGIN = timedelta(minutes=5)

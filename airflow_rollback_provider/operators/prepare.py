@@ -5,13 +5,19 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow_rollback_provider.airflow_api.surveying import (
+from airflow_rollback_provider.compat import BaseOperator, conf
+from airflow_rollback_provider.domain.arguments import names
+from airflow_rollback_provider.domain.errors import DeployInProgress, DeploymentNotAtRest, RollbackError
+from airflow_rollback_provider.domain.poll_backoff import Pace
+from airflow_rollback_provider.domain.summary import paragraph
+from airflow_rollback_provider.drain.draining import Drain, DrainOrder, Held, Rest, paused_key
+from airflow_rollback_provider.drain.paused_dags import PausedDags, is_of_others, run_of
+from airflow_rollback_provider.drain.survey import (
     pausable,
     pause_all,
     quieten,
@@ -19,17 +25,12 @@ from airflow_rollback_provider.airflow_api.surveying import (
     restore,
     still_ours,
 )
-from airflow_rollback_provider.compat import BaseOperator, conf
-from airflow_rollback_provider.domain.draining import Drain, DrainOrder, Held, Rest, paused_key
-from airflow_rollback_provider.domain.errors import DeployInProgress, DeploymentNotAtRest, RollbackError
-from airflow_rollback_provider.domain.pace import Pace
-from airflow_rollback_provider.domain.summary import paragraph
-from airflow_rollback_provider.drain.paused_dags import PausedDags, is_of_others, run_of
 from airflow_rollback_provider.hooks.airflow_api import AirflowApiHook
-from airflow_rollback_provider.hooks.arguments import names
 from airflow_rollback_provider.hooks.failures import task_failures
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from airflow_rollback_provider.compat import Context
 
 # The framework's own time-out of a deferral bypasses this operator: the trigger's deadline has to come first.

@@ -6,9 +6,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from airflow_rollback_provider.domain.arguments import flag, optional, seconds, text
 from airflow_rollback_provider.domain.targets import Target
-from airflow_rollback_provider.hooks.arguments import flag, optional, seconds, text
-from airflow_rollback_provider.operators.attempt import Order
+from airflow_rollback_provider.rollback.submit import Order
 
 # With no time to show, a request that is under way would be taken for lost, and sent again.
 _SHORTEST_GRACE_PERIOD = 0.1

@@ -4,30 +4,30 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_rollback_provider.compat import BaseOperator, conf, states_of
 from airflow_rollback_provider.domain import summary
+from airflow_rollback_provider.domain.arguments import optional
 from airflow_rollback_provider.domain.errors import RollbackError
 from airflow_rollback_provider.domain.plan import RollbackPlan
-from airflow_rollback_provider.domain.waiting import Watch
-from airflow_rollback_provider.domain.watch import Ending, Outcome
-from airflow_rollback_provider.hooks.arguments import optional
 from airflow_rollback_provider.hooks.deploy_history import DeployHistoryHook
 from airflow_rollback_provider.hooks.failures import task_failures
 from airflow_rollback_provider.links.deploy_history import DeployHistoryLink
-from airflow_rollback_provider.operators.attempt import Attempt, Submitted
-from airflow_rollback_provider.operators.fence import Fence
-from airflow_rollback_provider.operators.following import Follower, new_watch, result_of
-from airflow_rollback_provider.operators.last_words import leaving_word
-from airflow_rollback_provider.operators.pending import DESCRIPTION
 from airflow_rollback_provider.operators.rendered import order_of
-from airflow_rollback_provider.operators.telling import Tellers, Telling
+from airflow_rollback_provider.rollback.callbacks import Tellers, Telling
+from airflow_rollback_provider.rollback.failure_report import leaving_word
+from airflow_rollback_provider.rollback.guards import Fence
+from airflow_rollback_provider.rollback.outcome import Ending, Outcome
+from airflow_rollback_provider.rollback.pending import DESCRIPTION
+from airflow_rollback_provider.rollback.submit import Attempt, Submitted
+from airflow_rollback_provider.rollback.tracking import Follower, new_watch, result_of
+from airflow_rollback_provider.rollback.waiter import Watch
 from airflow_rollback_provider.state import StateStore, task_store
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from contextlib import AbstractContextManager
 
     from airflow_rollback_provider.compat import Context

@@ -9,21 +9,21 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
-from airflow_rollback_provider.airflow_api.observing import Observer
+from airflow_rollback_provider.domain.arguments import optional
 from airflow_rollback_provider.domain.deploys import DeployStatus
 from airflow_rollback_provider.domain.errors import BadInput, DeployInProgress, DeployNotFound, RollbackError
 from airflow_rollback_provider.domain.explain import describe_deploy
-from airflow_rollback_provider.domain.health_case import HealthCase, case_of
-from airflow_rollback_provider.domain.sitting import Agenda, Sitting
-from airflow_rollback_provider.hooks.arguments import optional
+from airflow_rollback_provider.health.case import HealthCase, case_of
+from airflow_rollback_provider.health.health_check import Agenda, Sitting
+from airflow_rollback_provider.health.observe import Observer
 
 if TYPE_CHECKING:
     from airflow_rollback_provider.domain.deploys import Deploy
-    from airflow_rollback_provider.domain.health_rule import HealthRule
-    from airflow_rollback_provider.domain.judgement import Judgement
+    from airflow_rollback_provider.health.rule import HealthRule
+    from airflow_rollback_provider.health.verdict import Judgement
     from airflow_rollback_provider.hooks.airflow_api import AirflowApiHook
     from airflow_rollback_provider.hooks.deploy_history import DeployHistoryHook
-    from airflow_rollback_provider.operators.log import Log
+    from airflow_rollback_provider.rollback.log import Log
 
 _PATIENCE = 30 * 60.0
 

@@ -11,19 +11,14 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_rollback_provider.compat import AirflowSkipException, BaseOperator, conf
-from airflow_rollback_provider.domain.errors import (
-    BadInput,
-    NoClusterAccess,
-    PodsNotReady,
-    WaitBrokenOff,
-)
-from airflow_rollback_provider.domain.pods_report import PodsOutcome
-from airflow_rollback_provider.domain.steadiness import Steadiness
+from airflow_rollback_provider.domain.arguments import optional
+from airflow_rollback_provider.domain.errors import BadInput, NoClusterAccess, PodsNotReady, WaitBrokenOff
 from airflow_rollback_provider.domain.summary import paragraph
-from airflow_rollback_provider.hooks.arguments import optional
 from airflow_rollback_provider.hooks.cluster import DEFAULT_CONN_ID, Cluster, Surroundings
 from airflow_rollback_provider.hooks.failures import task_failures
-from airflow_rollback_provider.platforms.cluster import Release, problems, wait_until_ready
+from airflow_rollback_provider.pods.cluster import Release, problems, wait_until_ready
+from airflow_rollback_provider.pods.report import PodsOutcome
+from airflow_rollback_provider.pods.stability import Steadiness
 
 if TYPE_CHECKING:
     from airflow_rollback_provider.compat import Context

@@ -8,85 +8,14 @@ It does no I/O of its own, so that one implementation serves tasks (``requests``
 
 from __future__ import annotations
 
-import json
-from collections.abc import Generator, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
-from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
-
-from airflow_rollback_provider.domain.errors import MalformedAnswer
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from airflow_rollback_provider.domain.deploys import Access, Capabilities, Deploy, Deployment, Scope
     from airflow_rollback_provider.domain.findings import Finding
-
-T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Request:
-    """One HTTP request.
-
-    :param operation: what it asks for, for logs and errors.
-    :param method: HTTP method.
-    :param url: absolute URL.
-    :param body: JSON-ready body, or None for no body. That of a login holds the password: never log it.
-    :param headers: headers besides the transport's own. They hold the token: never log them.
-    :param repeatable: whether sending it twice is the same as sending it once.
-    :param whom: who is asked, for errors; begins a sentence.
-    """
-
-    operation: str
-    method: str
-    url: str
-    body: Any = field(default=None, repr=False)
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    repeatable: bool = True
-    whom: str = "The platform"
-
-
-@dataclass(frozen=True)
-class Response:
-    """The answer to a request, whatever its status.
-
-    :param status: HTTP status.
-    :param headers: with names in lower case.
-    :param body: the bytes as they came.
-    :param received_at: local time of arrival, to compare clocks with the platform's.
-    """
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-    received_at: datetime
-
-    @property
-    def platform_time(self) -> datetime | None:
-        """The platform's clock as its ``Date`` header tells, or None."""
-        try:
-            moment = parsedate_to_datetime(self.headers["date"])
-        except (KeyError, TypeError, ValueError):
-            return None
-        return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
-
-    def json(self, operation: str) -> Any:
-        """Read the body as JSON.
-
-        :raises MalformedAnswer: when it is not JSON.
-        """
-        try:
-            return json.loads(self.body)
-        except (ValueError, RecursionError):
-            kind = self.headers.get("content-type", "no content type")
-            raise MalformedAnswer(
-                f"The platform's answer to {operation!r} (HTTP {self.status}, {kind}, {len(self.body)} "
-                f"bytes) is not JSON. "
-                "A proxy or a login page may stand in between: check the base URL."
-            ) from None
-
-
-Conversation = Generator[Request, Response, T]
+    from airflow_rollback_provider.http.messages import Conversation
 
 
 @dataclass(frozen=True)

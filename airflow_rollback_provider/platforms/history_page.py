@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 if TYPE_CHECKING:
-    from airflow_rollback_provider.platforms.settings import Fields
+    from collections.abc import Mapping
+
+    from airflow_rollback_provider.http.connection_fields import Fields
 
 _PLACEHOLDER = re.compile(r"\{(\w*)\}")
 

@@ -3,23 +3,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from airflow_rollback_provider.domain.errors import InvalidConnection
+from airflow_rollback_provider.http.connection_fields import ConnectionLike, Fields
 from airflow_rollback_provider.platforms.connection_types import ASTRO, PRIVATE_CLOUD
-from airflow_rollback_provider.platforms.settings import ConnectionLike, Fields
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airflow_rollback_provider.http.retry_policy import Policy
     from airflow_rollback_provider.platforms.base import Platform
-    from airflow_rollback_provider.platforms.policy import Policy
 
 IMPORTED_LATE = (
-    "airflow_rollback_provider.platforms.astro",
-    "airflow_rollback_provider.platforms.astro_settings",
-    "airflow_rollback_provider.platforms.private_cloud",
-    "airflow_rollback_provider.platforms.private_cloud_settings",
+    "airflow_rollback_provider.platforms.astro.client",
+    "airflow_rollback_provider.platforms.astro.settings",
+    "airflow_rollback_provider.platforms.private_cloud.client",
+    "airflow_rollback_provider.platforms.private_cloud.settings",
     "httpx",
 )
 """Modules that are imported when a platform is first used, for an event loop to import elsewhere before."""
@@ -63,15 +64,15 @@ def connect(connection: ConnectionLike) -> Connected:
 
 
 def _private_cloud(fields: Fields) -> Platform:
-    from airflow_rollback_provider.platforms.private_cloud import PrivateCloud
-    from airflow_rollback_provider.platforms.private_cloud_settings import private_cloud_settings
+    from airflow_rollback_provider.platforms.private_cloud.client import PrivateCloud
+    from airflow_rollback_provider.platforms.private_cloud.settings import private_cloud_settings
 
     return PrivateCloud(private_cloud_settings(fields))
 
 
 def _astro(fields: Fields) -> Platform:
-    from airflow_rollback_provider.platforms.astro import Astro
-    from airflow_rollback_provider.platforms.astro_settings import astro_settings
+    from airflow_rollback_provider.platforms.astro.client import Astro
+    from airflow_rollback_provider.platforms.astro.settings import astro_settings
 
     return Astro(astro_settings(fields))
 

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from starlette.routing import Route
@@ -15,6 +14,8 @@ from airflow_rollback_provider.sandbox.delivery import Call, deliver
 from airflow_rollback_provider.sandbox.sessions import HostedSession
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from starlette.requests import Request
     from starlette.types import ASGIApp
 

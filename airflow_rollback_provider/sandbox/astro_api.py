@@ -7,7 +7,6 @@ document's words; every refusal has the one form of error that the API has.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
 from operator import itemgetter
@@ -22,6 +21,8 @@ from airflow_rollback_provider.sandbox.tokens import HISTORY, READ
 from airflow_rollback_provider.sandbox.world import RollbackRequest
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from airflow_rollback_provider.sandbox.model import Deployment
     from airflow_rollback_provider.sandbox.sessions import HostedSession
 

@@ -7,11 +7,11 @@ import hashlib
 import re
 from bisect import insort
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from datetime import datetime
 from functools import lru_cache
 from itertools import islice
 

@@ -6,22 +6,18 @@ The client has a rulebook of its own; the two share nothing, so that each can ca
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from airflow_rollback_provider.sandbox.errors import (
-    invalid,
-    not_found,
-    not_permitted,
-    refused_rollback,
-)
+from airflow_rollback_provider.sandbox.errors import invalid, not_found, not_permitted, refused_rollback
 from airflow_rollback_provider.sandbox.model import DEPLOYED, SCOPES, Content, Deploy, Deployment
 from airflow_rollback_provider.sandbox.tokens import DAGS, IMAGES, Token
 from airflow_rollback_provider.sandbox.versions import Runtime, read_runtime
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from airflow_rollback_provider.sandbox.settings import Settings
 
 MAX_DESCRIPTION = 500

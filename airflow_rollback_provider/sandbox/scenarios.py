@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from airflow_rollback_provider.sandbox.building import RUNTIMES, make_deployment
@@ -12,7 +13,6 @@ from airflow_rollback_provider.sandbox.world import RuntimeRelease, World
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import datetime
 
     from airflow_rollback_provider.sandbox.model import Deployment
 

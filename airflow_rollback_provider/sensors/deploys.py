@@ -5,25 +5,27 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
-from airflow_rollback_provider.compat import (
-    AirflowSensorTimeout,
-    BaseSensorOperator,
-    PokeReturnValue,
-    conf,
+from airflow_rollback_provider.compat import AirflowSensorTimeout, BaseSensorOperator, PokeReturnValue, conf
+from airflow_rollback_provider.deploy_events.poll import Lookout
+from airflow_rollback_provider.deploy_events.subscription import (
+    Arrival,
+    Bookmark,
+    Ending,
+    Wanted,
+    bookmark_in,
 )
+from airflow_rollback_provider.domain.arguments import optional, text
 from airflow_rollback_provider.domain.errors import AccessDenied, RollbackError
-from airflow_rollback_provider.domain.landing import Arrival, Bookmark, Ending, Wanted, bookmark_in
-from airflow_rollback_provider.domain.pace import Pace
-from airflow_rollback_provider.hooks.arguments import optional, text
+from airflow_rollback_provider.domain.poll_backoff import Pace
 from airflow_rollback_provider.hooks.deploy_history import DeployHistoryHook
 from airflow_rollback_provider.hooks.failures import task_failures
-from airflow_rollback_provider.platforms.landing import Lookout
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from airflow_rollback_provider.compat import Context
 
 # The framework's own time-out of a deferral bypasses this sensor: the trigger's deadline has to come first.

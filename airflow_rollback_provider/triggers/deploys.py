@@ -8,14 +8,13 @@ import hashlib
 import json
 import random
 import time
-from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_rollback_provider.compat import BaseEventTrigger, BaseTrigger, TriggerEvent
-from airflow_rollback_provider.domain.errors import BadInput, RollbackError
-from airflow_rollback_provider.domain.landing import (
+from airflow_rollback_provider.deploy_events.poll import Lookout
+from airflow_rollback_provider.deploy_events.subscription import (
     Arrival,
     Bookmark,
     Ending,
@@ -23,13 +22,15 @@ from airflow_rollback_provider.domain.landing import (
     broken_off,
     landed_deploys,
 )
-from airflow_rollback_provider.domain.pace import Pace
+from airflow_rollback_provider.domain.errors import BadInput, RollbackError
+from airflow_rollback_provider.domain.poll_backoff import Pace
 from airflow_rollback_provider.hooks.deploy_history import DeployHistoryHook
-from airflow_rollback_provider.platforms.landing import Lookout
 from airflow_rollback_provider.state import StateStore, trigger_store
 
 if TYPE_CHECKING:
-    from airflow_rollback_provider.domain.landing import Sighting
+    from collections.abc import AsyncIterator, Sequence
+
+    from airflow_rollback_provider.deploy_events.subscription import Sighting
 
 __all__ = ["DeployLandedTrigger", "DeployTrigger", "landed_deploys"]
 

@@ -6,20 +6,21 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from airflow_rollback_provider.airflow_api.observing import Observer
 from airflow_rollback_provider.compat import BaseTrigger, TriggerEvent
 from airflow_rollback_provider.domain.errors import RollbackError
-from airflow_rollback_provider.domain.judgement import explain
-from airflow_rollback_provider.domain.judging import without_evidence
-from airflow_rollback_provider.domain.sitting import Agenda, Sitting
+from airflow_rollback_provider.health.evaluate import without_evidence
+from airflow_rollback_provider.health.health_check import Agenda, Sitting
+from airflow_rollback_provider.health.observe import Observer
+from airflow_rollback_provider.health.verdict import explain
 from airflow_rollback_provider.hooks.airflow_api import AirflowApiHook
 
 if TYPE_CHECKING:
-    from airflow_rollback_provider.domain.judgement import Judgement
+    from collections.abc import AsyncIterator
+
+    from airflow_rollback_provider.health.verdict import Judgement
 
 
 class JudgeDeployTrigger(BaseTrigger):

@@ -5,14 +5,16 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import AsyncIterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_rollback_provider.compat import BaseTrigger, TriggerEvent
-from airflow_rollback_provider.domain.pods_report import PodsOutcome, broken_off
-from airflow_rollback_provider.domain.steadiness import Steadiness
 from airflow_rollback_provider.hooks.cluster import AsyncCluster, Surroundings
-from airflow_rollback_provider.platforms.cluster import Release, wait_until_ready
+from airflow_rollback_provider.pods.cluster import Release, wait_until_ready
+from airflow_rollback_provider.pods.report import PodsOutcome, broken_off
+from airflow_rollback_provider.pods.stability import Steadiness
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
 
 
 class PodsTrigger(BaseTrigger):

@@ -6,15 +6,17 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from airflow_rollback_provider.airflow_api.surveying import quieten
 from airflow_rollback_provider.compat import BaseTrigger, TriggerEvent
-from airflow_rollback_provider.domain.draining import Drain, DrainOrder, Rest
 from airflow_rollback_provider.domain.errors import RollbackError
+from airflow_rollback_provider.drain.draining import Drain, DrainOrder, Rest
 from airflow_rollback_provider.drain.paused_dags import PausedDags
+from airflow_rollback_provider.drain.survey import quieten
 from airflow_rollback_provider.hooks.airflow_api import AirflowApiHook
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
 
 
 class RestTrigger(BaseTrigger):

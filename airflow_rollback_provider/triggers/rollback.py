@@ -6,18 +6,19 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
 from airflow_rollback_provider.compat import BaseTrigger, TriggerEvent
 from airflow_rollback_provider.domain.errors import RollbackError
-from airflow_rollback_provider.domain.waiting import Waiter, Watch, broken_off
 from airflow_rollback_provider.hooks.deploy_history import DeployHistoryHook
-from airflow_rollback_provider.platforms.log_feed import feed_for
+from airflow_rollback_provider.rollback.log_feed import feed_for
+from airflow_rollback_provider.rollback.waiter import Waiter, Watch, broken_off
 
 if TYPE_CHECKING:
-    from airflow_rollback_provider.domain.watch import Outcome
-    from airflow_rollback_provider.platforms.log_feed import LogFeed
+    from collections.abc import AsyncIterator
+
+    from airflow_rollback_provider.rollback.log_feed import LogFeed
+    from airflow_rollback_provider.rollback.outcome import Outcome
 
 
 _FIRST_LOOK_WITHIN = 2.0

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlparse
@@ -41,6 +40,8 @@ from airflow_rollback_provider.ui.shared import service
 from airflow_rollback_provider.ui.wanted import Wanted
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
 
 T = TypeVar("T")

@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from airflow_rollback_provider.domain.errors import DeploymentNotFound
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from airflow_rollback_provider.domain.deploys import Capabilities, Deploy
     from airflow_rollback_provider.platforms.base import Page, Survey
     from airflow_rollback_provider.ui.cache import Cache

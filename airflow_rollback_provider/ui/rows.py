@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_rollback_provider.domain.assessment import assess
@@ -13,6 +12,8 @@ from airflow_rollback_provider.domain.intent import without_mark
 from airflow_rollback_provider.domain.jsonable import encode
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from airflow_rollback_provider.domain.assessment import Assessment
     from airflow_rollback_provider.domain.deploys import Capabilities, Deploy
     from airflow_rollback_provider.platforms.base import Survey

@@ -3,9 +3,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from airflow_rollback_provider.ui.problems import cross_site
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 def require_same_origin(headers: Mapping[str, str]) -> None:

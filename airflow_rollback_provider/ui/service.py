@@ -15,7 +15,7 @@ from airflow_rollback_provider.domain.intent import MARK_LENGTH, without_mark
 from airflow_rollback_provider.domain.rulebook import PlanWarning
 from airflow_rollback_provider.domain.targets import Target
 from airflow_rollback_provider.hooks.verbs import Reading
-from airflow_rollback_provider.hooks.whereabouts import runs_inside
+from airflow_rollback_provider.rollback.self_target import runs_inside
 from airflow_rollback_provider.ui.config import read_places
 from airflow_rollback_provider.ui.head import going_on, head_of
 from airflow_rollback_provider.ui.problems import not_offered, nothing_offered, problem_of

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from hashlib import sha256
@@ -15,22 +14,18 @@ from cryptography.fernet import InvalidToken
 from airflow_rollback_provider.compat import AirflowNotFoundException
 from airflow_rollback_provider.domain.errors import InvalidConnection, PlatformUnreachable
 from airflow_rollback_provider.hooks.verbs import Verbs
-from airflow_rollback_provider.platforms.conversing import hold
+from airflow_rollback_provider.http.flow import hold
+from airflow_rollback_provider.http.transports import RequestsTransport
 from airflow_rollback_provider.platforms.registry import Connected, connect
-from airflow_rollback_provider.platforms.transport import RequestsTransport
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from airflow_rollback_provider.domain.deploys import Deployment
-    from airflow_rollback_provider.platforms.base import (
-        Conversation,
-        Page,
-        Platform,
-        Request,
-        Response,
-        Survey,
-    )
-    from airflow_rollback_provider.platforms.policy import Policy
-    from airflow_rollback_provider.platforms.settings import ConnectionLike
+    from airflow_rollback_provider.http.connection_fields import ConnectionLike
+    from airflow_rollback_provider.http.messages import Conversation, Request, Response
+    from airflow_rollback_provider.http.retry_policy import Policy
+    from airflow_rollback_provider.platforms.base import Page, Platform, Survey
 
 T = TypeVar("T")
 

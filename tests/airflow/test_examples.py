@@ -18,10 +18,10 @@ from typing import Any
 
 import pytest
 
-from airflow_rollback_provider.demo.airflow_home import ThrowAwayAirflow
-from airflow_rollback_provider.demo.airflow_settings import airflow_major
 from airflow_rollback_provider.domain.intent import intent_in, intent_of
 from airflow_rollback_provider.sandbox.process import SandboxProcess
+from demo.airflow_home import ThrowAwayAirflow
+from demo.airflow_settings import airflow_major
 from tests.airflow.crash.waiting import SECONDS, until
 from tests.support.fake_airflow import FakeAirflow, serving
 from tests.support.judging import DAGS, add_history

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from airflow_rollback_provider.demo.airflow_home import ThrowAwayAirflow
-from airflow_rollback_provider.demo.story import CONNECTION, DAG_ID, TASK_ID, example_dag
 from airflow_rollback_provider.sandbox.process import SandboxProcess
+from demo.airflow_home import ThrowAwayAirflow
+from demo.story import CONNECTION, DAG_ID, TASK_ID, example_dag
 from tests.support.leaks import require_no_token_in
 
 pytestmark = [pytest.mark.matrix, pytest.mark.processes, pytest.mark.timeout(400)]

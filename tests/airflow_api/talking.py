@@ -7,10 +7,10 @@ import json
 from types import SimpleNamespace
 from typing import Any, TypeVar
 
+from airflow_rollback_provider.airflow_api.client import AirflowApi
 from airflow_rollback_provider.airflow_api.settings import read_connection
-from airflow_rollback_provider.airflow_api.verbs import AirflowApi
-from airflow_rollback_provider.platforms.base import Conversation
-from airflow_rollback_provider.platforms.transport import RequestsTransport
+from airflow_rollback_provider.http.messages import Conversation
+from airflow_rollback_provider.http.transports import RequestsTransport
 from tests.support.fake_airflow import FakeAirflow
 
 T = TypeVar("T")

@@ -109,7 +109,7 @@ def test_shown_dags_are_dags(name: str) -> None:
 
 def test_json_in_the_docs_is_accepted() -> None:
     """The example of replaced assumptions is one that the connection takes."""
-    from airflow_rollback_provider.platforms.assumptions import read_assumptions
+    from airflow_rollback_provider.platforms.private_cloud.assumptions import read_assumptions
 
     page = (ROOT / "docs" / "connection.md").read_text(encoding="utf-8")
     (example,) = re.findall(r"```json\n(.*?)```", page, re.DOTALL)

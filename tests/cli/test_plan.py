@@ -76,7 +76,7 @@ def test_a_token_that_does_not_do_is_trouble(
 
 def test_a_platform_that_is_not_there_is_trouble(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing listens on port 9 of this machine."""
-    monkeypatch.setattr("airflow_rollback_provider.platforms.policy.Policy.tries", 1)
+    monkeypatch.setattr("airflow_rollback_provider.http.retry_policy.Policy.tries", 1)
     monkeypatch.setattr("time.sleep", lambda _: None)
     connection = {"conn_type": "astro_private_cloud", "host": "http://127.0.0.1:9", "password": "x" * 20}
     monkeypatch.setenv("AIRFLOW_CONN_SHUT", json.dumps(connection))

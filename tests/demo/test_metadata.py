@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_rollback_provider.demo.metadata import Metadata
+from demo.metadata import Metadata
 
 
 @pytest.fixture

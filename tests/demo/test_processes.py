@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from airflow_rollback_provider.demo.processes import Component, ProcessError, last_lines, run_to_end, stop_all
+from demo.processes import Component, ProcessError, last_lines, run_to_end, stop_all
 
 # Starts a child in a process group of its own, as Airflow does with tasks, and then ignores SIGTERM.
 STUBBORN = """

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from airflow_rollback_provider.demo.airflow_settings import throw_away_environment
-from airflow_rollback_provider.demo.endings import Stopped, signals_as_exceptions
-from airflow_rollback_provider.demo.story import DAG_ID, example_dag
+from demo.airflow_settings import throw_away_environment
+from demo.endings import Stopped, signals_as_exceptions
+from demo.story import DAG_ID, example_dag
 
 
 def test_the_example_is_found() -> None:

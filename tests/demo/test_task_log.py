@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from airflow_rollback_provider.demo import task_log
-from airflow_rollback_provider.demo.following import is_telling, without_traceback
-from airflow_rollback_provider.demo.task_log import LogLine
+from demo import task_log
+from demo.following import is_telling, without_traceback
+from demo.task_log import LogLine
 
 TEXT = """\
 [2026-11-23T03:39:18.771+0000] {airflow.task.operators.x.Op} INFO - hello

@@ -19,7 +19,7 @@ from airflow_rollback_provider.domain.checks import (
     required_permissions,
 )
 from airflow_rollback_provider.domain.deploys import Access, Mechanism, Scope
-from tests.domain.builders import (
+from tests.support.builders import (
     ASTRO,
     BAD,
     FULL_ACCESS,

@@ -9,7 +9,7 @@ import pytest
 
 from airflow_rollback_provider.domain.deploys import Access, Mechanism, Scope
 from airflow_rollback_provider.domain.plan import RollbackPlan
-from tests.domain.builders import ASTRO, BAD, FULL_ACCESS, GOING, ODD, deploy, deployment, plan
+from tests.support.builders import ASTRO, BAD, FULL_ACCESS, GOING, ODD, deploy, deployment, plan
 
 D1, D2 = deploy("d1", 4, runtime_version="13.1.0"), deploy("d2", 3)
 NEW = deploy("new", 1, runtime_version="3.1-12")

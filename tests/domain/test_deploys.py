@@ -11,7 +11,7 @@ import pytest
 
 from airflow_rollback_provider.domain.deploys import Deploy, Deployment, DeployStatus, Mechanism, Scope
 from airflow_rollback_provider.domain.errors import BadInput
-from tests.domain.builders import BAD, GOING, NOW, ODD, OK, deploy, deployment, rollback
+from tests.support.builders import BAD, GOING, NOW, ODD, OK, deploy, deployment, rollback
 
 
 @pytest.mark.parametrize(

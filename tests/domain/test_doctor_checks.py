@@ -11,7 +11,7 @@ from airflow_rollback_provider.domain import doctor_checks
 from airflow_rollback_provider.domain.deploys import Capabilities, Deployment, DeployStatus, Mechanism
 from airflow_rollback_provider.domain.errors import PlatformFailed, TokenExpired, TokenRefused
 from airflow_rollback_provider.domain.findings import Finding, Status
-from tests.domain.builders import deploy
+from tests.support.builders import deploy
 
 IMAGE, DAGS, HISTORY = "x.image", "x.dags", "x.history"
 CAPABILITIES = Capabilities(

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta, timezone
 
 from airflow_rollback_provider.domain.explain import describe_deploy, explain
 from airflow_rollback_provider.domain.intent import describe, intent_of
-from tests.domain.builders import ASTRO, BAD, FULL_ACCESS, NOW, deploy, plan
+from tests.support.builders import ASTRO, BAD, FULL_ACCESS, NOW, deploy, plan
 
 ALLOWED = """\
 Rollback plan for Deployment 'orders' (dep) on Astro Private Cloud

@@ -15,7 +15,7 @@ from airflow_rollback_provider.domain.deploys import Deploy
 from airflow_rollback_provider.domain.errors import BadInput
 from airflow_rollback_provider.domain.guards import Decision, GuardRails, decide
 from airflow_rollback_provider.domain.history import History
-from tests.domain.builders import BAD, GOING, NOW, Counted, deploy, history, rollback
+from tests.support.builders import BAD, GOING, NOW, Counted, deploy, history, rollback
 
 HOUR = 1 / 24
 D1, D2 = deploy("d1", 5), deploy("d2", 4)

@@ -7,7 +7,7 @@ import pytest
 
 from airflow_rollback_provider.domain.deploys import Deploy, Scope
 from airflow_rollback_provider.domain.history import History, RolledBackFrom
-from tests.domain.builders import BAD, GOING, ODD, Counted, deploy, history, rollback
+from tests.support.builders import BAD, GOING, ODD, Counted, deploy, history, rollback
 
 BOTH = Scope.IMAGE_AND_DAGS
 

@@ -20,7 +20,7 @@ from airflow_rollback_provider.domain.intent import (
     without_mark,
     without_target,
 )
-from tests.domain.builders import Counted, deploy
+from tests.support.builders import Counted, deploy
 
 INTENT, OTHER = intent_of("dag", "run", "task", -1), intent_of("dag", "run", "task", 0)
 MARKED = f"Bad release. [rollback-intent:{INTENT}]"

@@ -19,7 +19,7 @@ from airflow_rollback_provider.domain.plan import FORMAT, RollbackPlan, make_pla
 from airflow_rollback_provider.domain.rulebook import PlanWarning
 from airflow_rollback_provider.domain.targets import Target
 from airflow_rollback_provider.domain.versions import RuntimeVersion
-from tests.domain.builders import (
+from tests.support.builders import (
     ASTRO,
     BAD,
     FULL_ACCESS,

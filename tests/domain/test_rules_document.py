@@ -15,7 +15,7 @@ from airflow_rollback_provider.domain.deploys import Mechanism, Scope
 from airflow_rollback_provider.domain.errors import DeployNotFound
 from airflow_rollback_provider.domain.rulebook import RULES
 from airflow_rollback_provider.domain.targets import Target, choose
-from tests.domain.builders import HOUSTON, deploy, history, rollback
+from tests.support.builders import HOUSTON, deploy, history, rollback
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "rules.md").read_text(encoding="utf-8")
 

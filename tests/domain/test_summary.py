@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from airflow_rollback_provider.domain import summary
 from airflow_rollback_provider.domain.errors import PlanRefused
-from tests.domain.builders import deploy, plan
+from tests.support.builders import deploy, plan
 
 RESULT: dict[str, Any] = {
     "deployment_id": "clx0",

@@ -13,15 +13,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from airflow_rollback_provider.domain.deploys import Deploy, Scope
-from airflow_rollback_provider.domain.errors import (
-    AmbiguousTarget,
-    BadInput,
-    DeployNotFound,
-    InvalidTarget,
-)
+from airflow_rollback_provider.domain.errors import AmbiguousTarget, BadInput, DeployNotFound, InvalidTarget
 from airflow_rollback_provider.domain.history import History
 from airflow_rollback_provider.domain.targets import Target, choose
-from tests.domain.builders import BAD, GOING, NOW, ODD, OK, Counted, deploy, history, rollback
+from tests.support.builders import BAD, GOING, NOW, ODD, OK, Counted, deploy, history, rollback
 
 BOTH = Scope.IMAGE_AND_DAGS
 

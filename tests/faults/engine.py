@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 
 from airflow_rollback_provider.compat import AirflowFailException
-from airflow_rollback_provider.domain import pace
+from airflow_rollback_provider.domain import poll_backoff as pace
 from airflow_rollback_provider.domain.errors import RollbackError
-from airflow_rollback_provider.domain.waiting import Watch
-from airflow_rollback_provider.hooks import submission
+from airflow_rollback_provider.http.connection_fields import Fields
 from airflow_rollback_provider.operators.rollback import RollbackOperator
-from airflow_rollback_provider.platforms.settings import Fields
+from airflow_rollback_provider.rollback import submission
+from airflow_rollback_provider.rollback.waiter import Watch
 from airflow_rollback_provider.sandbox.process import SandboxProcess
 from tests.support.leaks import Evidence
 from tests.support.store import DictStore

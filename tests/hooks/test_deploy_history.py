@@ -25,12 +25,12 @@ from airflow_rollback_provider.domain.errors import (
     PlatformUnreachable,
 )
 from airflow_rollback_provider.domain.targets import Target
-from airflow_rollback_provider.domain.waiting import Watch
-from airflow_rollback_provider.domain.watch import Ending
 from airflow_rollback_provider.hooks.deploy_history import DeployHistoryHook
-from airflow_rollback_provider.platforms.client_pool import POOL
+from airflow_rollback_provider.http.client_pool import POOL
+from airflow_rollback_provider.rollback.outcome import Ending
+from airflow_rollback_provider.rollback.waiter import Watch
 from airflow_rollback_provider.sandbox.process import SandboxProcess
-from tests.hooks.conftest import Connect, need
+from tests.support.connect import Connect, need
 
 Sandbox = SandboxProcess
 INTENT = "0123456789abcdef0123"
@@ -41,9 +41,9 @@ def identify(sandbox: Sandbox, key: str = "image-af3") -> str:
     return str(sandbox.deployment(key)["id"])
 
 
-def test_a_plan_takes_two_requests(connect: Connect, rollback_sandbox: Sandbox) -> None:
+def test_a_plan_takes_two_requests(connect_hook: Connect, rollback_sandbox: Sandbox) -> None:
     """The survey is all that a plan to the previous deploy needs."""
-    hook, deployment_id = connect(), identify(rollback_sandbox)
+    hook, deployment_id = connect_hook(), identify(rollback_sandbox)
     before = len(rollback_sandbox.requests())
     plan = hook.plan(deployment_id)
     assert plan.allowed
@@ -51,27 +51,29 @@ def test_a_plan_takes_two_requests(connect: Connect, rollback_sandbox: Sandbox) 
     assert len(rollback_sandbox.requests()) - before == 2
 
 
-def test_a_whole_rollback_takes_four_requests(connect: Connect, rollback_sandbox: Sandbox) -> None:
+def test_a_whole_rollback_takes_four_requests(connect_hook: Connect, rollback_sandbox: Sandbox) -> None:
     """Two for the plan, one last look, and the rollback itself."""
-    hook, deployment_id = connect(), identify(rollback_sandbox)
+    hook, deployment_id = connect_hook(), identify(rollback_sandbox)
     before = len(rollback_sandbox.requests())
     hook.submit(hook.plan(deployment_id), "too slow", INTENT)
     assert len(rollback_sandbox.requests()) - before == 4
 
 
-def test_previous_in_ten_thousand_deploys_takes_one_page(connect: Connect, rollback_sandbox: Sandbox) -> None:
+def test_previous_in_ten_thousand_deploys_takes_one_page(
+    connect_hook: Connect, rollback_sandbox: Sandbox
+) -> None:
     """What is near is not looked for far away."""
-    hook, deployment_id = connect(), identify(rollback_sandbox, "ten-thousand")
+    hook, deployment_id = connect_hook(), identify(rollback_sandbox, "ten-thousand")
     before = len(rollback_sandbox.requests())
     assert hook.plan(deployment_id).target.image_tag == "build-09998"
     assert len(rollback_sandbox.requests()) - before == 2
 
 
 def test_an_exact_deploy_far_back_is_fetched_and_not_walked_to(
-    connect: Connect, rollback_sandbox: Sandbox
+    connect_hook: Connect, rollback_sandbox: Sandbox
 ) -> None:
     """One request finds a deploy among ten thousand."""
-    hook = connect()
+    hook = connect_hook()
     truth = rollback_sandbox.deployment("ten-thousand")
     far = list(islice(hook.deploys(truth["id"]), 500))[-1]
     before = len(rollback_sandbox.requests())
@@ -81,9 +83,11 @@ def test_an_exact_deploy_far_back_is_fetched_and_not_walked_to(
     assert len(rollback_sandbox.requests()) - before == 3
 
 
-def test_the_iterator_fetches_pages_as_they_are_needed(connect: Connect, rollback_sandbox: Sandbox) -> None:
+def test_the_iterator_fetches_pages_as_they_are_needed(
+    connect_hook: Connect, rollback_sandbox: Sandbox
+) -> None:
     """Ten deploys are one page, all of them as many as there are."""
-    hook, deployment_id = connect(), identify(rollback_sandbox, "ten-thousand")
+    hook, deployment_id = connect_hook(), identify(rollback_sandbox, "ten-thousand")
     before = len(rollback_sandbox.requests())
     list(islice(hook.deploys(deployment_id), 10))
     assert len(rollback_sandbox.requests()) - before == 1
@@ -92,10 +96,10 @@ def test_the_iterator_fetches_pages_as_they_are_needed(connect: Connect, rollbac
 
 @pytest.mark.parametrize("scope", [Scope.IMAGE, "image", "dags"])
 def test_target_and_scope_may_be_texts_or_values(
-    connect: Connect, rollback_sandbox: Sandbox, scope: object
+    connect_hook: Connect, rollback_sandbox: Sandbox, scope: object
 ) -> None:
     """Templates give texts, code gives values; what the platform does not offer, the plan says."""
-    hook, deployment_id = connect(), identify(rollback_sandbox, "dag-deploy-af3")
+    hook, deployment_id = connect_hook(), identify(rollback_sandbox, "dag-deploy-af3")
     plan = hook.plan(deployment_id, Target("tag", "release-42"), scope)  # type: ignore[arg-type]
     assert plan.scope == scope
     assert plan.target.image_tag == "release-42"
@@ -116,43 +120,43 @@ def test_target_and_scope_may_be_texts_or_values(
     ],
 )
 def test_what_cannot_be_meant_is_told(
-    connect: Connect, rollback_sandbox: Sandbox, key: str, target: str, error: type[Exception]
+    connect_hook: Connect, rollback_sandbox: Sandbox, key: str, target: str, error: type[Exception]
 ) -> None:
     """A target that makes no sense or names nothing is a clear error."""
     with pytest.raises(error):
-        connect().plan(identify(rollback_sandbox, key), target)
+        connect_hook().plan(identify(rollback_sandbox, key), target)
 
 
-def test_a_deploy_of_another_deployment_is_told(connect: Connect, rollback_sandbox: Sandbox) -> None:
+def test_a_deploy_of_another_deployment_is_told(connect_hook: Connect, rollback_sandbox: Sandbox) -> None:
     """A foreign id cannot become a plan."""
     foreign = rollback_sandbox.deployment("image-af2")["deploys"][2]["id"]
     with pytest.raises(DeployNotFound):
-        connect().plan(identify(rollback_sandbox), foreign)
+        connect_hook().plan(identify(rollback_sandbox), foreign)
 
 
-def test_an_unknown_scope_is_told(connect: Connect, rollback_sandbox: Sandbox) -> None:
+def test_an_unknown_scope_is_told(connect_hook: Connect, rollback_sandbox: Sandbox) -> None:
     """Before anything is asked."""
     before = len(rollback_sandbox.requests())
     with pytest.raises(BadInput, match="is not a scope"):
-        connect().plan("c1", "previous", "everything")
+        connect_hook().plan("c1", "previous", "everything")
     assert len(rollback_sandbox.requests()) == before
 
 
 def test_a_deploy_beyond_the_retention_is_refused_in_the_plan(
-    connect: Connect, rollback_sandbox: Sandbox
+    connect_hook: Connect, rollback_sandbox: Sandbox
 ) -> None:
     """The connection's retention counts, by the platform's clock."""
     truth = rollback_sandbox.deployment("image-af3")
-    target = connect().plan(truth["id"]).target.id
-    plan = connect(retention_days=1).plan(truth["id"], target)
+    target = connect_hook().plan(truth["id"]).target.id
+    plan = connect_hook(retention_days=1).plan(truth["id"], target)
     assert [check.code for check in plan.failed_checks] == ["TARGET-EXPIRED"]
 
 
-def test_a_restricted_runtime_is_told_in_the_plan(connect: Connect, rollback_sandbox: Sandbox) -> None:
+def test_a_restricted_runtime_is_told_in_the_plan(connect_hook: Connect, rollback_sandbox: Sandbox) -> None:
     """A target whose Runtime the connection names as restricted is allowed, with a grave warning."""
-    plan = connect().plan(identify(rollback_sandbox))
+    plan = connect_hook().plan(identify(rollback_sandbox))
     assert "RESTRICTED-RUNTIME" not in {warning.code for warning in plan.warnings}
-    warned = connect(restricted_runtimes=f"3.1-2, {plan.target.versions.runtime}").plan(
+    warned = connect_hook(restricted_runtimes=f"3.1-2, {plan.target.versions.runtime}").plan(
         identify(rollback_sandbox)
     )
     assert warned.allowed
@@ -161,26 +165,26 @@ def test_a_restricted_runtime_is_told_in_the_plan(connect: Connect, rollback_san
 
 @pytest.mark.parametrize(("offset", "side"), [(-600.0, "ahead of"), (600.0, "behind")])
 def test_a_clock_that_is_off_is_told_in_the_plan(
-    connect: Connect, rollback_sandbox: Sandbox, offset: float, side: str
+    connect_hook: Connect, rollback_sandbox: Sandbox, offset: float, side: str
 ) -> None:
     """Ten minutes are worth a warning; the plan goes by the platform's clock."""
     rollback_sandbox.settings(date_offset=offset)
-    plan = connect().plan(identify(rollback_sandbox))
+    plan = connect_hook().plan(identify(rollback_sandbox))
     (warning,) = [warning for warning in plan.warnings if warning.code == "CLOCK-OFF"]
     assert side in warning.message
     now = datetime.now(timezone.utc) + timedelta(seconds=offset)
     assert abs(plan.planned_at - now) < timedelta(seconds=60)
 
 
-def test_a_clock_that_is_right_is_no_news(connect: Connect, rollback_sandbox: Sandbox) -> None:
+def test_a_clock_that_is_right_is_no_news(connect_hook: Connect, rollback_sandbox: Sandbox) -> None:
     """No warning without a reason."""
-    plan = connect().plan(identify(rollback_sandbox))
+    plan = connect_hook().plan(identify(rollback_sandbox))
     assert "CLOCK-OFF" not in [warning.code for warning in plan.warnings]
 
 
-def test_a_reading_is_used_for_plan_and_intent(connect: Connect, rollback_sandbox: Sandbox) -> None:
+def test_a_reading_is_used_for_plan_and_intent(connect_hook: Connect, rollback_sandbox: Sandbox) -> None:
     """What was read a moment ago is not read again."""
-    hook, deployment_id = connect(), identify(rollback_sandbox)
+    hook, deployment_id = connect_hook(), identify(rollback_sandbox)
     reading = hook.read(deployment_id)
     before = len(rollback_sandbox.requests())
     assert hook.find_intent(reading, INTENT) is None
@@ -188,10 +192,10 @@ def test_a_reading_is_used_for_plan_and_intent(connect: Connect, rollback_sandbo
     assert len(rollback_sandbox.requests()) == before
 
 
-def test_an_intent_is_found_near_and_far(connect: Connect, rollback_sandbox: Sandbox) -> None:
+def test_an_intent_is_found_near_and_far(connect_hook: Connect, rollback_sandbox: Sandbox) -> None:
     """On the newest page, or further back when a time is given."""
     rollback_sandbox.settings(rollback_seconds=0)
-    hook, deployment_id = connect(), identify(rollback_sandbox)
+    hook, deployment_id = connect_hook(), identify(rollback_sandbox)
     rollback = hook.submit(hook.plan(deployment_id), "too slow", INTENT)
     assert hook.find_intent(deployment_id, INTENT) == hook.find_intent(hook.read(deployment_id), INTENT)
     for number in range(102):
@@ -204,10 +208,10 @@ def test_an_intent_is_found_near_and_far(connect: Connect, rollback_sandbox: San
     assert hook.find_intent(deployment_id, "f" * 20, since=rollback.created_at) is None
 
 
-def test_single_things_are_read(connect: Connect, rollback_sandbox: Sandbox) -> None:
+def test_single_things_are_read(connect_hook: Connect, rollback_sandbox: Sandbox) -> None:
     """One Deployment, one deploy, its state, its logs, its page."""
     rollback_sandbox.settings(rollback_seconds=60)
-    hook, deployment_id = connect(), identify(rollback_sandbox)
+    hook, deployment_id = connect_hook(), identify(rollback_sandbox)
     rollback = hook.submit(hook.plan(deployment_id), "too slow", INTENT)
     assert hook.get_deployment(deployment_id).name == "Billing"
     assert hook.get_deploy(deployment_id, rollback.id).id == rollback.id
@@ -218,24 +222,26 @@ def test_single_things_are_read(connect: Connect, rollback_sandbox: Sandbox) -> 
     assert hook.logs(deployment_id, rollback.created_at - timedelta(seconds=1))
 
 
-def test_a_release_name_that_was_read_leads_to_the_page(connect: Connect, rollback_sandbox: Sandbox) -> None:
+def test_a_release_name_that_was_read_leads_to_the_page(
+    connect_hook: Connect, rollback_sandbox: Sandbox
+) -> None:
     """After reading, the link has the id, whatever name was used."""
-    deployment = connect().get_deployment(identify(rollback_sandbox))
-    hook = connect(workspace_id=deployment.workspace_id)
+    deployment = connect_hook().get_deployment(identify(rollback_sandbox))
+    hook = connect_hook(workspace_id=deployment.workspace_id)
     hook.read("stellar-orbit-4821")
     assert hook.history_url("stellar-orbit-4821") == hook.history_url(deployment)
 
 
-async def test_a_look_is_the_same_in_an_event_loop(connect: Connect, rollback_sandbox: Sandbox) -> None:
+async def test_a_look_is_the_same_in_an_event_loop(connect_hook: Connect, rollback_sandbox: Sandbox) -> None:
     """The triggerer sees what a task sees, over one client for all who look."""
     rollback_sandbox.settings(rollback_seconds=60)
-    hook, deployment_id = connect(), identify(rollback_sandbox)
+    hook, deployment_id = connect_hook(), identify(rollback_sandbox)
     plan = hook.plan(deployment_id)
     rollback = hook.submit(plan, "too slow", INTENT)
     watch = Watch(deployment_id, rollback.id, plan.target, plan.scope, 0.0, 0.0, 1.0, "there", {})
 
     async def look() -> object:
-        async with connect() as watching:
+        async with connect_hook() as watching:
             await asyncio.sleep(0)
             return await watching.aobserve(watch), POOL._loops[asyncio.get_running_loop()]
 
@@ -254,7 +260,7 @@ async def test_a_look_is_the_same_in_an_event_loop(connect: Connect, rollback_sa
 
 
 def test_the_connection_comes_from_airflow(
-    connect: Connect,
+    connect_hook: Connect,
     rollback_sandbox: Sandbox,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
@@ -262,7 +268,7 @@ def test_the_connection_comes_from_airflow(
     """By its id, when it is first needed, whatever its type; the token is in no log line."""
     caplog.set_level(logging.DEBUG)
     hook = DeployHistoryHook("apc")
-    monkeypatch.setenv("AIRFLOW_CONN_APC", connect.json())
+    monkeypatch.setenv("AIRFLOW_CONN_APC", connect_hook.json())
     assert hook.test_connection()[0]
     assert hook.plan(identify(rollback_sandbox)).allowed
     hook.close()
@@ -270,16 +276,18 @@ def test_the_connection_comes_from_airflow(
 
 
 async def test_the_connection_comes_from_airflow_in_an_event_loop(
-    connect: Connect,
+    connect_hook: Connect,
     rollback_sandbox: Sandbox,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """The same, without holding the loop up."""
     caplog.set_level(logging.DEBUG)
-    monkeypatch.setenv("AIRFLOW_CONN_APC", connect.json())
+    monkeypatch.setenv("AIRFLOW_CONN_APC", connect_hook.json())
     deployment_id = identify(rollback_sandbox)
-    deploy = connect().get_deploy(deployment_id, rollback_sandbox.deployment("image-af3")["deploys"][0]["id"])
+    deploy = connect_hook().get_deploy(
+        deployment_id, rollback_sandbox.deployment("image-af3")["deploys"][0]["id"]
+    )
     watch = Watch(deployment_id, deploy.id, deploy, Scope.IMAGE, 0.0, 0.0, 1.0, "there", {})
     async with DeployHistoryHook("apc") as hook:
         assert await hook.aobserve(watch) is not None
@@ -288,14 +296,14 @@ async def test_the_connection_comes_from_airflow_in_an_event_loop(
 
 @pytest.mark.parametrize("source", ["uri", "json"])
 def test_a_connection_may_be_written_as_uri_or_json(
-    connect: Connect, rollback_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, source: str
+    connect_hook: Connect, rollback_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, source: str
 ) -> None:
     """Both forms that Airflow takes lead to the platform."""
     host, _, port = rollback_sandbox.url.removeprefix("http://").partition(":")
-    values = rollback_sandbox.connection(platform=connect.platform)
-    scheme, extra = connect.platform.replace("_", "-"), urlencode(values["extra"])
+    values = rollback_sandbox.connection(platform=connect_hook.platform)
+    scheme, extra = connect_hook.platform.replace("_", "-"), urlencode(values["extra"])
     uri = f"{scheme}://:{values['password']}@{host}:{port}/http?{extra}"
-    text = uri if source == "uri" else connect.json()
+    text = uri if source == "uri" else connect_hook.json()
     monkeypatch.setenv("AIRFLOW_CONN_APC", text)
     hook = DeployHistoryHook("apc")
     assert hook.test_connection()[0]
@@ -308,9 +316,11 @@ def test_a_connection_that_is_not_there_is_airflows_to_tell(airflow_db: None) ->
         DeployHistoryHook("no_such_connection").plan("c1")
 
 
-def test_a_hook_can_be_pickled_and_takes_no_token_along(connect: Connect, rollback_sandbox: Sandbox) -> None:
+def test_a_hook_can_be_pickled_and_takes_no_token_along(
+    connect_hook: Connect, rollback_sandbox: Sandbox
+) -> None:
     """What is written holds the connection's id alone; the state of the first hook is untouched."""
-    hook = connect()
+    hook = connect_hook()
     hook.plan(identify(rollback_sandbox))
     written = pickle.dumps(hook)
     assert b"sandbox-token" not in written
@@ -329,15 +339,15 @@ class TestTestButton:
         assert "sandbox-token" not in words
         return words
 
-    def test_it_says_what_works(self, connect: Connect) -> None:
+    def test_it_says_what_works(self, connect_hook: Connect) -> None:
         """A connection that works names the platform and what it tells about the token."""
-        works, words = connect().test_connection()
+        works, words = connect_hook().test_connection()
         expected = {
             "astro_private_cloud": "Astro Private Cloud 2.0.0 accepts the token as edda@example.com. ",
             "astro": "Astro accepts the token, which sees ",
         }
         assert works
-        assert words.startswith(expected[connect.platform])
+        assert words.startswith(expected[connect_hook.platform])
 
     def test_it_says_that_the_host_cannot_be_reached(self) -> None:
         """In words, with what to check."""
@@ -364,16 +374,18 @@ class TestTestButton:
             ("viewer", "deployment.images.push or deployment.dags.push"),
         ],
     )
-    def test_it_says_what_is_wrong_with_the_token(self, connect: Connect, token: str, words: str) -> None:
+    def test_it_says_what_is_wrong_with_the_token(
+        self, connect_hook: Connect, token: str, words: str
+    ) -> None:
         """Expired, or lacking a permission that is named where it can be asked."""
-        need(token == "expired" or connect().capabilities.tells_access, "permissions")
-        assert words in self.told(connect(token))
+        need(token == "expired" or connect_hook().capabilities.tells_access, "permissions")
+        assert words in self.told(connect_hook(token))
 
-    def test_it_says_that_rollbacks_are_off(self, connect: Connect, rollback_sandbox: Sandbox) -> None:
+    def test_it_says_that_rollbacks_are_off(self, connect_hook: Connect, rollback_sandbox: Sandbox) -> None:
         """With the name of the flag."""
-        need(connect().capabilities.tells_switches, "switches")
+        need(connect_hook().capabilities.tells_switches, "switches")
         rollback_sandbox.settings(installation_enabled=False)
-        assert "global.deploymentLifecycle.deployRollback.enabled" in self.told(connect())
+        assert "global.deploymentLifecycle.deployRollback.enabled" in self.told(connect_hook())
 
     def test_it_says_which_field_is_wrong(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """A field that cannot be used is told in words too."""
@@ -385,10 +397,12 @@ class TestTestButton:
             DeployHistoryHook("apc").plan("c1")
 
 
-def test_errors_of_the_platform_come_through_the_hook(connect: Connect, rollback_sandbox: Sandbox) -> None:
+def test_errors_of_the_platform_come_through_the_hook(
+    connect_hook: Connect, rollback_sandbox: Sandbox
+) -> None:
     """Unknown Deployments and outages keep their names."""
     with pytest.raises(DeploymentNotFound):
-        connect().read("c" + "0" * 24)
+        connect_hook().read("c" + "0" * 24)
     rollback_sandbox.fault("drop_before", count=None)
     with pytest.raises(PlatformUnreachable):
-        connect().read("c" + "0" * 24)
+        connect_hook().read("c" + "0" * 24)

@@ -18,10 +18,10 @@ from airflow_rollback_provider.domain.errors import InvalidConnection
 from airflow_rollback_provider.get_provider_info import get_provider_info
 from airflow_rollback_provider.hooks import form
 from airflow_rollback_provider.hooks.deploy_history import AstroDeployHistoryHook, DeployHistoryHook
+from airflow_rollback_provider.http.retry_policy import Policy
 from airflow_rollback_provider.platforms.connection_types import ASTRO, PRIVATE_CLOUD, ConnectionType
-from airflow_rollback_provider.platforms.policy import Policy
 from airflow_rollback_provider.platforms.registry import connect
-from tests.platforms.talking import connection
+from tests.support.talking import connection
 
 INFO = get_provider_info()
 # Type, the metadata about it, its hook.

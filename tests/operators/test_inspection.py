@@ -82,7 +82,7 @@ def test_a_rollback_within_airflow_3(
 
 def test_an_airflow_that_does_not_answer(operator: Any, downgrade: str, monkeypatch: Any) -> None:
     """It is a warning: a Deployment that is down is one to roll back."""
-    monkeypatch.setattr("airflow_rollback_provider.platforms.policy.Policy.tries", 1)
+    monkeypatch.setattr("airflow_rollback_provider.http.retry_policy.Policy.tries", 1)
     down = json.dumps({"host": "http://127.0.0.1:9", "login": "j", "password": "p"})
     monkeypatch.setenv("AIRFLOW_CONN_ITS_AIRFLOW", down)
     found = warnings(run(operator(downgrade, dry_run=True, airflow_conn_id="its_airflow")))

@@ -118,7 +118,7 @@ def test_an_airflow_that_does_not_answer(airflow: FakeAirflow, judge: Any, monke
     """It is no failure of the Deployment: inconclusive, with what was wrong."""
     down = json.dumps({"host": "http://127.0.0.1:9", "login": "j", "password": "p"})
     monkeypatch.setenv("AIRFLOW_CONN_AIRFLOW_API_DEFAULT", down)
-    monkeypatch.setattr("airflow_rollback_provider.platforms.policy.Policy.tries", 1)
+    monkeypatch.setattr("airflow_rollback_provider.http.retry_policy.Policy.tries", 1)
     result = judge(wait=False)
     assert (result["verdict"], codes(result)) == ("inconclusive", ["API-ERROR"])
     assert "connection refused" in result["summary"]
@@ -126,7 +126,7 @@ def test_an_airflow_that_does_not_answer(airflow: FakeAirflow, judge: Any, monke
 
 def test_an_outage_is_waited_out(airflow: FakeAirflow, judge: Any, monkeypatch: Any) -> None:
     """An Airflow that restarts after the deploy answers again."""
-    monkeypatch.setattr("airflow_rollback_provider.domain.pace.FIRST_DELAY", 0.05)
+    monkeypatch.setattr("airflow_rollback_provider.domain.poll_backoff.FIRST_DELAY", 0.05)
     add_history(airflow)
     airflow.faults += [404, 404, 404]  # what an ingress says while nothing is behind it
     assert judge()["verdict"] == "healthy"
@@ -136,7 +136,7 @@ def test_a_password_that_is_refused(airflow: FakeAirflow, judge: Any, monkeypatc
     """It is inconclusive after some tries, not after hours."""
     values = {**json.loads(airflow.connection()), "password": "wrong"}
     monkeypatch.setenv("AIRFLOW_CONN_AIRFLOW_API_DEFAULT", json.dumps(values))
-    monkeypatch.setattr("airflow_rollback_provider.domain.pace.FIRST_DELAY", 0.05)
+    monkeypatch.setattr("airflow_rollback_provider.domain.poll_backoff.FIRST_DELAY", 0.05)
     assert codes(judge()) == ["API-ERROR"]
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from airflow_rollback_provider.domain.guards import GuardRails
 from airflow_rollback_provider.operators.rollback import RollbackOperator
-from tests.operators.test_telling import Chat
+from tests.rollback.test_callbacks import Chat
 
 try:
     from airflow.sdk import DAG

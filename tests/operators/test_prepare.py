@@ -13,9 +13,8 @@ from typing import Any
 import pytest
 
 from airflow_rollback_provider import compat
-from airflow_rollback_provider.airflow_api.asking import Api
+from airflow_rollback_provider.airflow_api.api import Api
 from airflow_rollback_provider.compat import AirflowFailException, TaskDeferred
-from airflow_rollback_provider.domain.draining import DrainOrder, Held
 from airflow_rollback_provider.domain.errors import (
     BadInput,
     DeployInProgress,
@@ -23,6 +22,7 @@ from airflow_rollback_provider.domain.errors import (
     PermissionMissing,
     PlatformError,
 )
+from airflow_rollback_provider.drain.draining import DrainOrder, Held
 from airflow_rollback_provider.drain.paused_dags import is_of_others
 from airflow_rollback_provider.operators.prepare import PrepareDeploymentOperator, RestoreDeploymentOperator
 from tests.support.fake_airflow import PASSWORD, TOKEN, UNSCHEDULED, FakeAirflow, serving
@@ -46,7 +46,7 @@ def airflow(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, paused: DictPaused
 ) -> Iterator[FakeAirflow]:
     """An Airflow with two Dags that run, one that a person paused, and one without a schedule."""
-    monkeypatch.setattr("airflow_rollback_provider.domain.pace.FIRST_DELAY", 0.02)
+    monkeypatch.setattr("airflow_rollback_provider.domain.poll_backoff.FIRST_DELAY", 0.02)
     with serving(FakeAirflow(request.param)) as fake:
         monkeypatch.setenv("AIRFLOW_CONN_AIRFLOW_API_DEFAULT", fake.connection())
         fake.add_dag("a")
@@ -234,7 +234,7 @@ def test_killed_before_the_first_dag_is_paused(airflow: FakeAirflow, paused: Dic
 def test_killed_half_way(airflow: FakeAirflow, prepare: Any, paused: DictPaused, monkeypatch: Any) -> None:
     """The next try remembers what the killed one paused, though Airflow says of it that it is paused."""
     with monkeypatch.context() as context:
-        context.setattr("airflow_rollback_provider.airflow_api.verbs.AirflowApi.set_paused", _killing(2))
+        context.setattr("airflow_rollback_provider.airflow_api.client.AirflowApi.set_paused", _killing(2))
         with pytest.raises(KeyboardInterrupt):
             PrepareDeploymentOperator(task_id="prepare").execute({"ti": TaskInstance()})
     assert airflow.paused() == {"a", "resting"}
@@ -245,7 +245,7 @@ def test_killed_half_way(airflow: FakeAirflow, prepare: Any, paused: DictPaused,
 
 
 def _killing(call: int) -> Any:
-    from airflow_rollback_provider.airflow_api.verbs import AirflowApi
+    from airflow_rollback_provider.airflow_api.client import AirflowApi
 
     set_paused, calls = AirflowApi.set_paused, []
 
@@ -264,7 +264,7 @@ def test_killed_while_restoring(
     """The next try restores the rest."""
     prepare()
     with monkeypatch.context() as context:
-        context.setattr("airflow_rollback_provider.airflow_api.verbs.AirflowApi.set_paused", _killing(2))
+        context.setattr("airflow_rollback_provider.airflow_api.client.AirflowApi.set_paused", _killing(2))
         with pytest.raises(KeyboardInterrupt):
             RestoreDeploymentOperator(task_id="restore").execute({"ti": TaskInstance()})
     assert airflow.paused() == {"b", "resting"}
@@ -630,7 +630,7 @@ def test_an_airflow_of_the_other_line_takes_over_while_restoring(
     before: str, after: str, paused: DictPaused, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The old API server answers once more, and then the new one: it is asked in its own words."""
-    monkeypatch.setattr("airflow_rollback_provider.domain.pace.FIRST_DELAY", 0.02)
+    monkeypatch.setattr("airflow_rollback_provider.domain.poll_backoff.FIRST_DELAY", 0.02)
     with serving(FakeAirflow(before)) as fake:
         monkeypatch.setenv("AIRFLOW_CONN_AIRFLOW_API_DEFAULT", fake.connection())
         fake.add_dag("a", is_paused=True)

@@ -10,11 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from airflow_rollback_provider.domain import guards, health_case, judging, pods, sitting, work
-from airflow_rollback_provider.domain.health_rule import HealthRule
+from airflow_rollback_provider.domain import guards
+from airflow_rollback_provider.drain import active_work as work
+from airflow_rollback_provider.health import case as health_case
+from airflow_rollback_provider.health import evaluate as judging
+from airflow_rollback_provider.health import health_check as sitting
+from airflow_rollback_provider.health.rule import HealthRule
 from airflow_rollback_provider.operators import judge_deploy
 from airflow_rollback_provider.operators.judge_deploy import JudgeDeployOperator
 from airflow_rollback_provider.operators.prepare import PrepareDeploymentOperator, RestoreDeploymentOperator
+from airflow_rollback_provider.pods import pods
 from airflow_rollback_provider.triggers import judge_deploy as trigger
 
 ROOT = Path(__file__).parents[2]

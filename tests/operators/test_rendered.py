@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from airflow_rollback_provider.domain.arguments import flag, optional, text
 from airflow_rollback_provider.domain.deploys import Deployment, Mechanism
 from airflow_rollback_provider.domain.errors import BadInput, InvalidTarget
 from airflow_rollback_provider.domain.intent import without_target
-from airflow_rollback_provider.hooks.arguments import flag, optional, text
 from airflow_rollback_provider.operators.rendered import first_try, order_of
 from airflow_rollback_provider.operators.rollback import RollbackOperator
 from tests.support.task_run import TaskInstance

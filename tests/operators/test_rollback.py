@@ -15,12 +15,12 @@ from airflow_rollback_provider.compat import AirflowFailException, TaskDeferred
 from airflow_rollback_provider.domain import errors
 from airflow_rollback_provider.domain.errors import RollbackFailed, RollbackOvertaken
 from airflow_rollback_provider.domain.plan import RollbackPlan
-from airflow_rollback_provider.domain.waiting import Watch
-from airflow_rollback_provider.domain.watch import Ending, Outcome
 from airflow_rollback_provider.operators.rollback import RollbackOperator
+from airflow_rollback_provider.rollback.outcome import Ending, Outcome
+from airflow_rollback_provider.rollback.waiter import Watch
 from airflow_rollback_provider.sandbox.process import SandboxProcess
 from airflow_rollback_provider.sandbox.tokens import TOKENS
-from tests.domain.builders import deploy
+from tests.support.builders import deploy
 from tests.support.task_run import TaskInstance, first_event, restored, run
 
 

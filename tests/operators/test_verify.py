@@ -9,8 +9,8 @@ import pytest
 
 from airflow_rollback_provider.compat import AirflowFailException, AirflowSkipException
 from airflow_rollback_provider.domain import errors
-from airflow_rollback_provider.domain.pods_report import Finding, PodsOutcome, PodsReport, broken_off
 from airflow_rollback_provider.operators.verify import VerifyPodsOperator
+from airflow_rollback_provider.pods.report import Finding, PodsOutcome, PodsReport, broken_off
 
 READY = PodsReport((("scheduler", "1/1"),), ())
 STUCK = PodsReport((("scheduler", "0/1"),), (Finding("STARTING", "scheduler", "so"),))

@@ -34,11 +34,11 @@ from airflow_rollback_provider.domain.errors import (
     Unsupported,
 )
 from airflow_rollback_provider.domain.intent import MARK_LENGTH, describe, find_intent, without_mark
-from airflow_rollback_provider.domain.waiting import Watch
-from airflow_rollback_provider.domain.watch import Ending
-from airflow_rollback_provider.platforms.watching import observe
+from airflow_rollback_provider.rollback.observe import observe
+from airflow_rollback_provider.rollback.outcome import Ending
+from airflow_rollback_provider.rollback.waiter import Watch
 from airflow_rollback_provider.sandbox.process import SandboxProcess
-from tests.platforms.talking import Talk, Talker
+from tests.support.talking import Talk, Talker
 
 Sandbox = SandboxProcess
 INTENT = "0123456789abcdef0123"

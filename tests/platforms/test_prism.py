@@ -22,10 +22,10 @@ from airflow_rollback_provider.domain.errors import (
     RollbackError,
     TokenRefused,
 )
-from airflow_rollback_provider.platforms.base import Conversation
-from tests.platforms.mock_server import missing, mock_server
-from tests.platforms.talking import DRIVERS, Talker, talker
+from airflow_rollback_provider.http.messages import Conversation
+from tests.support.mock_server import missing, mock_server
 from tests.support.openapi import operation
+from tests.support.talking import DRIVERS, Talker, talker
 
 pytestmark = [
     pytest.mark.skipif(missing() is not None, reason=str(missing())),

@@ -13,7 +13,7 @@ import pytest
 import airflow_rollback_provider
 from airflow_rollback_provider.platforms.connection_types import ASTRO, PRIVATE_CLOUD
 from airflow_rollback_provider.platforms.registry import IMPORTED_LATE, connect
-from tests.platforms.talking import connection
+from tests.support.talking import connection
 
 PACKAGE = Path(airflow_rollback_provider.__file__).parent
 ONE_PLATFORMS_OWN = ("private_cloud", "astro", "assumptions", "graphql")

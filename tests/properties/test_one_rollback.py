@@ -29,12 +29,14 @@ from hypothesis.stateful import (
 from airflow_rollback_provider.domain.errors import OutcomeUnknown, RollbackError, RollbackNotDone
 from airflow_rollback_provider.domain.history import RolledBackFrom
 from airflow_rollback_provider.domain.plan import RollbackPlan
-from airflow_rollback_provider.hooks import submission, verbs
+from airflow_rollback_provider.hooks import verbs
 from airflow_rollback_provider.hooks.deploy_history import DeployHistoryHook
-from airflow_rollback_provider.hooks.submission import Submission
-from airflow_rollback_provider.operators import attempt, following
 from airflow_rollback_provider.operators.rendered import order_of
 from airflow_rollback_provider.operators.rollback import RollbackOperator
+from airflow_rollback_provider.rollback import submission
+from airflow_rollback_provider.rollback import submit as attempt
+from airflow_rollback_provider.rollback import tracking as following
+from airflow_rollback_provider.rollback.submission import Submission
 from airflow_rollback_provider.sandbox.process import SandboxProcess
 from airflow_rollback_provider.sandbox.rules import forbidden_path
 from tests.faults.engine import impatience

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from airflow_rollback_provider.domain.errors import PlatformUnreachable
-from airflow_rollback_provider.platforms.base import Request
+from airflow_rollback_provider.http.messages import Request
 from airflow_rollback_provider.sandbox.tokens import TOKENS
 from tests.support.everywhere import is_watched, printed, watching
 from tests.support.leaks import Evidence, require_no_token_in

@@ -18,9 +18,9 @@ from airflow_rollback_provider.cli import main
 from airflow_rollback_provider.compat import AIRFLOW_3, TaskDeferred
 from airflow_rollback_provider.domain.errors import RollbackError
 from airflow_rollback_provider.hooks.deploy_history import DeployHistoryHook
+from airflow_rollback_provider.http.secret import Secret
 from airflow_rollback_provider.operators.rollback import RollbackOperator
-from airflow_rollback_provider.platforms.graphql import post
-from airflow_rollback_provider.platforms.secret import Secret
+from airflow_rollback_provider.platforms.private_cloud.graphql import post
 from airflow_rollback_provider.sandbox.process import SandboxProcess
 from airflow_rollback_provider.sandbox.tokens import TOKENS
 from tests.faults.engine import impatience

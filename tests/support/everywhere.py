@@ -42,7 +42,7 @@ def printed(report: pytest.TestReport) -> list[str]:
 def watching(evidence: Evidence) -> Iterator[None]:
     """Collect everything that is made until this ends, wherever it goes."""
     from airflow_rollback_provider.domain.errors import RollbackError
-    from airflow_rollback_provider.platforms.base import Request
+    from airflow_rollback_provider.http.messages import Request
     from tests.support.task_run import TaskInstance
 
     with pytest.MonkeyPatch.context() as patch, listening(evidence, drop=False):

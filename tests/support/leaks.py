@@ -14,8 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from airflow_rollback_provider.demo.airflow_home import ThrowAwayAirflow
 from airflow_rollback_provider.sandbox.tokens import TOKENS
+from demo.airflow_home import ThrowAwayAirflow
 
 _CHATTY = ("urllib3", "requests", "httpx", "httpcore", "asyncio", "airflow", "airflow.task", "concurrent")
 

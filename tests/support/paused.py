@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_rollback_provider.domain.draining import Held
 from airflow_rollback_provider.drain import paused_dags
+from airflow_rollback_provider.drain.draining import Held
 from airflow_rollback_provider.drain.paused_dags import PausedDags
 from tests.support.store import DictStore
 

@@ -14,7 +14,7 @@ from airflow_rollback_provider.domain.deploys import Access, Deploy
 from airflow_rollback_provider.domain.errors import DeployNotFound, OutcomeUnknown
 from airflow_rollback_provider.hooks.verbs import Verbs
 from airflow_rollback_provider.platforms.base import Page, Survey
-from tests.domain.builders import HOUSTON, NOW, deploy, deployment
+from tests.support.builders import HOUSTON, NOW, deploy, deployment
 
 Action = Callable[[], Any]
 

@@ -11,7 +11,7 @@ from xdist.scheduler import LoadScopeScheduling
 FOLDERS = ("tests/airflow/", "tests/ui/browser/")
 """Where the tests are that start whole Airflows."""
 
-CLUSTER = "tests/cluster/"
+CLUSTER = "tests/pods/"
 """Where the tests on a Kubernetes API server are."""
 
 

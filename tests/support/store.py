@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
+
 from airflow_rollback_provider.state import StateStore
 
 
@@ -51,3 +53,13 @@ class DictStore(StateStore):
         self.delay()
         if verb in self.down:
             raise ConnectionError("Airflow's database is away.")
+
+
+@pytest.fixture(autouse=True)
+def store(monkeypatch: pytest.MonkeyPatch) -> DictStore:
+    """Airflow's stores need a worker or a database; the tests in ``tests/airflow`` use them."""
+    from airflow_rollback_provider.operators.rollback import RollbackOperator
+
+    store = DictStore()
+    monkeypatch.setattr(RollbackOperator, "_store", lambda _self, _context: store)
+    return store

@@ -15,14 +15,9 @@ from unittest.mock import Mock
 import pytest
 
 from airflow_rollback_provider.compat import AIRFLOW_3
-from airflow_rollback_provider.domain.errors import (
-    BadInput,
-    DeploymentNotFound,
-    WaitBrokenOff,
-    WaitFailed,
-)
-from airflow_rollback_provider.domain.landing import Arrival, Ending, Wanted
-from airflow_rollback_provider.platforms.landing import Lookout
+from airflow_rollback_provider.deploy_events.poll import Lookout
+from airflow_rollback_provider.deploy_events.subscription import Arrival, Ending, Wanted
+from airflow_rollback_provider.domain.errors import BadInput, DeploymentNotFound, WaitBrokenOff, WaitFailed
 from airflow_rollback_provider.sandbox.process import SandboxProcess
 from airflow_rollback_provider.sandbox.tokens import TOKENS
 from airflow_rollback_provider.triggers import deploys

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from airflow_rollback_provider.domain.health_case import HealthCase
-from airflow_rollback_provider.domain.sitting import Agenda
+from airflow_rollback_provider.health.case import HealthCase
+from airflow_rollback_provider.health.health_check import Agenda
 from airflow_rollback_provider.triggers.judge_deploy import JudgeDeployTrigger
 from tests.support.fake_airflow import PASSWORD, FakeAirflow, serving
 from tests.support.judging import LANDED, add_history, codes
@@ -43,7 +43,7 @@ async def test_a_missing_connection_ends_in_an_event() -> None:
 
 async def test_an_outage_until_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     """The deadline is the trigger's own."""
-    monkeypatch.setattr("airflow_rollback_provider.platforms.policy.Policy.tries", 1)
+    monkeypatch.setattr("airflow_rollback_provider.http.retry_policy.Policy.tries", 1)
     agenda = {**AGENDA, "deadline": time.time() + 0.3}
     with serving(FakeAirflow()) as airflow:
         monkeypatch.setenv("AIRFLOW_CONN_JUDGED", airflow.connection())

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from airflow_rollback_provider.domain.errors import AccessDenied, PermissionMissing
-from airflow_rollback_provider.domain.pods_report import PodsOutcome
-from airflow_rollback_provider.platforms.cluster import Release
+from airflow_rollback_provider.pods.cluster import Release
+from airflow_rollback_provider.pods.report import PodsOutcome
 from airflow_rollback_provider.triggers import pods
 from airflow_rollback_provider.triggers.pods import PodsTrigger
 from tests.support.task_run import first_event, restored

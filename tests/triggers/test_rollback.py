@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from airflow_rollback_provider.domain.deploys import Deploy, DeployStatus, Scope
-from airflow_rollback_provider.domain.waiting import Watch
-from airflow_rollback_provider.domain.watch import Ending, Outcome
+from airflow_rollback_provider.rollback.outcome import Ending, Outcome
+from airflow_rollback_provider.rollback.waiter import Watch
 from airflow_rollback_provider.sandbox.process import SandboxProcess
 from airflow_rollback_provider.sandbox.tokens import TOKENS
 from airflow_rollback_provider.triggers.rollback import RollbackTrigger

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from airflow_rollback_provider.hooks import whereabouts
+from airflow_rollback_provider.rollback import self_target as whereabouts
 from airflow_rollback_provider.ui.config import (
     DEFAULT_DAG,
     OPTION,

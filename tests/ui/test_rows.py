@@ -18,7 +18,18 @@ from airflow_rollback_provider.domain.plan import make_plan
 from airflow_rollback_provider.domain.targets import Target
 from airflow_rollback_provider.platforms.base import Page, Survey
 from airflow_rollback_provider.ui.rows import Judge, Leaving, told
-from tests.domain.builders import BAD, FULL_ACCESS, GOING, HOUSTON, NOW, ODD, OK, deploy, deployment, rollback
+from tests.support.builders import (
+    BAD,
+    FULL_ACCESS,
+    GOING,
+    HOUSTON,
+    NOW,
+    ODD,
+    OK,
+    deploy,
+    deployment,
+    rollback,
+)
 
 
 def judge(*oldest_first: Deploy, access: Access = FULL_ACCESS, **values: Any) -> Judge:

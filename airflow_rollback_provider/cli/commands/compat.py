@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -14,6 +12,9 @@ from airflow_rollback_provider.domain.rulebook import Verdict, judge
 from airflow_rollback_provider.domain.versions import AirflowVersion, RuntimeVersion, Versions
 
 if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator
+
     from airflow_rollback_provider.cli.console import Console
 
 EPILOG = """\

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import argparse
 from typing import TYPE_CHECKING
 
 from airflow_rollback_provider.cli.arguments import DEFAULT_CONN_ID
@@ -13,6 +12,8 @@ from airflow_rollback_provider.cli.exits import Exit
 from airflow_rollback_provider.domain.findings import Status
 
 if TYPE_CHECKING:
+    import argparse
+
     from airflow_rollback_provider.cli.console import Console
 
 EPILOG = """\

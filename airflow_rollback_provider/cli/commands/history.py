@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -14,6 +12,9 @@ from airflow_rollback_provider.cli.exits import Exit
 from airflow_rollback_provider.cli.tables import history_lines
 
 if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterable, Iterator
+
     from airflow_rollback_provider.cli.console import Console
     from airflow_rollback_provider.domain.deploys import Deploy
 

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import argparse
 from typing import TYPE_CHECKING
 
 from airflow_rollback_provider.cli.arguments import TARGET_HELP, add_choice, add_connection, add_deployment
@@ -12,6 +11,8 @@ from airflow_rollback_provider.cli.exits import Exit
 from airflow_rollback_provider.domain.explain import explain
 
 if TYPE_CHECKING:
+    import argparse
+
     from airflow_rollback_provider.cli.console import Console
 
 EPILOG = f"""\

@@ -31,7 +31,7 @@ from airflow_rollback_provider.domain.errors import (
 )
 from airflow_rollback_provider.domain.explain import describe_deploy, explain
 from airflow_rollback_provider.domain.intent import describe
-from airflow_rollback_provider.hooks.submission import GRACE_PERIOD, pauses
+from airflow_rollback_provider.rollback.submission import GRACE_PERIOD, pauses
 
 if TYPE_CHECKING:
     from airflow_rollback_provider.cli.console import Console
@@ -178,7 +178,7 @@ class RollBack:
 
     def _refuse_to_stop_oneself(self, plan: RollbackPlan) -> None:
         """Leave when the rollback would end this process before it could tell the end."""
-        from airflow_rollback_provider.hooks.whereabouts import runs_inside
+        from airflow_rollback_provider.rollback.self_target import runs_inside
 
         inside = None if self._args.no_wait or plan.downgrade is False else runs_inside(plan.deployment)
         if inside is not None:
@@ -209,8 +209,8 @@ class RollBack:
 
     def _follow(self, reading: Reading, rollback: Deploy, target: Deploy, *, adopted: bool) -> Exit:
         from airflow_rollback_provider.cli.following import POLL_INTERVAL, TerminalFollower
-        from airflow_rollback_provider.operators.attempt import Submitted
-        from airflow_rollback_provider.operators.following import new_watch
+        from airflow_rollback_provider.rollback.submit import Submitted
+        from airflow_rollback_provider.rollback.tracking import new_watch
 
         if self._args.no_wait:
             self._console.say(f"Not waited for.\n{self._hints()}")

@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
-import argparse
 from typing import TYPE_CHECKING
 
 from airflow_rollback_provider.cli.extras import needs_extra
 
 if TYPE_CHECKING:
+    import argparse
+
     from airflow_rollback_provider.cli.console import Console
 
 

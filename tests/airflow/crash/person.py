@@ -12,8 +12,8 @@ import time
 from pathlib import Path
 from typing import Any, Protocol
 
-from airflow_rollback_provider.demo.airflow_home import AirflowFailed, ThrowAwayAirflow
-from airflow_rollback_provider.demo.airflow_settings import airflow_major
+from demo.airflow_home import AirflowFailed, ThrowAwayAirflow
+from demo.airflow_settings import airflow_major
 
 TASK = "roll_back"
 _TRIES = 5

@@ -13,10 +13,10 @@ from typing import Any
 
 import psutil
 
-from airflow_rollback_provider.demo.airflow_home import ThrowAwayAirflow
-from airflow_rollback_provider.demo.airflow_settings import airflow_major
 from airflow_rollback_provider.domain.intent import intent_in, intent_of, without_target
 from airflow_rollback_provider.sandbox.process import SandboxProcess
+from demo.airflow_home import ThrowAwayAirflow
+from demo.airflow_settings import airflow_major
 from tests.airflow.crash.person import TASK, Person
 from tests.airflow.crash.waiting import SECONDS, until
 

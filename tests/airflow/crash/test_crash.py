@@ -12,8 +12,8 @@ from queue import SimpleQueue
 
 import pytest
 
-from airflow_rollback_provider.demo.airflow_home import ThrowAwayAirflow
-from airflow_rollback_provider.demo.airflow_settings import airflow_major
+from demo.airflow_home import ThrowAwayAirflow
+from demo.airflow_settings import airflow_major
 from tests.airflow.crash import table
 from tests.airflow.crash.person import Person, person_at
 from tests.airflow.crash.scene import FOUND, Lane, Scene, Seen, connections_to, open_lanes

@@ -13,9 +13,9 @@ from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
 
-from airflow_rollback_provider.demo.airflow_home import ThrowAwayAirflow
-from airflow_rollback_provider.demo.airflow_settings import airflow_major, free_port
-from airflow_rollback_provider.demo.story import example_dag
+from demo.airflow_home import ThrowAwayAirflow
+from demo.airflow_settings import airflow_major, free_port
+from demo.story import example_dag
 
 DAGS = Path(__file__).parent / "dags"
 EXAMPLE = example_dag().with_name("example_quiet_downgrade.py")

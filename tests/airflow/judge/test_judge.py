@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from airflow_rollback_provider.demo.airflow_settings import airflow_major
-from airflow_rollback_provider.domain.health_rule import HealthRule
+from airflow_rollback_provider.health.rule import HealthRule
 from airflow_rollback_provider.hooks.airflow_api import AirflowApiHook
 from airflow_rollback_provider.operators.judge_deploy import JudgeDeployOperator
+from demo.airflow_settings import airflow_major
 from tests.airflow.judge.judged import JudgedAirflow, wait_for_runs
 from tests.support.task_run import run
 

@@ -12,12 +12,12 @@ from threading import Event
 import psutil
 import pytest
 
-from airflow_rollback_provider.demo.airflow_settings import airflow_major
-from airflow_rollback_provider.domain.draining import Held, paused_key
+from airflow_rollback_provider.drain.draining import Held, paused_key
 from airflow_rollback_provider.hooks.airflow_api import AirflowApiHook
 from airflow_rollback_provider.operators.prepare import PrepareDeploymentOperator, RestoreDeploymentOperator
 from airflow_rollback_provider.operators.rollback import RollbackOperator
 from airflow_rollback_provider.sandbox.process import SandboxProcess
+from demo.airflow_settings import airflow_major
 from tests.airflow.judge.judged import JudgedAirflow
 from tests.support.paused import DictPaused, remembering
 from tests.support.task_run import run

@@ -27,9 +27,9 @@ from typing import Any
 
 import psutil
 
-from airflow_rollback_provider.demo import task_log
-from airflow_rollback_provider.demo.airflow_home import AirflowFailed
-from airflow_rollback_provider.demo.endings import Stopped, signals_as_exceptions
+from demo import task_log
+from demo.airflow_home import AirflowFailed
+from demo.endings import Stopped, signals_as_exceptions
 from tests.airflow.crash.person import TASK
 from tests.airflow.crash.scene import HISTORY, Lane
 from tests.airflow.crash.table import DOCUMENT

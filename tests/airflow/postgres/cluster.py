@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from airflow_rollback_provider.demo.airflow_settings import free_port
+from demo.airflow_settings import free_port
 
 _USER = "postgres"
 _SECONDS = 60

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from airflow_rollback_provider.demo.airflow_home import ThrowAwayAirflow
-from airflow_rollback_provider.demo.airflow_settings import airflow_major
 from airflow_rollback_provider.sandbox.process import SandboxProcess
+from demo.airflow_home import ThrowAwayAirflow
+from demo.airflow_settings import airflow_major
 from tests.airflow.crash.person import Person, person_at
 from tests.airflow.crash.scene import Lane, connections_to, open_lanes
 from tests.airflow.crash.waiting import until

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import psutil
 import pytest
 
-from airflow_rollback_provider.demo.airflow_settings import airflow_major
+from demo.airflow_settings import airflow_major
 from tests.airflow.crash.scene import Scene, Seen
 from tests.airflow.crash.waiting import until
 from tests.airflow.postgres.cluster import programs

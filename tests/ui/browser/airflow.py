@@ -13,8 +13,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from airflow_rollback_provider.demo.airflow_home import AirflowFailed, ThrowAwayAirflow
-from airflow_rollback_provider.demo.airflow_settings import airflow_major
+from demo.airflow_home import AirflowFailed, ThrowAwayAirflow
+from demo.airflow_settings import airflow_major
 
 ROOT = Path(__file__).resolve().parents[3]
 _SECONDS_FOR_AN_ANSWER = 10.0

@@ -16,8 +16,8 @@ from urllib.parse import urlencode
 
 import pytest
 
-from airflow_rollback_provider.demo.airflow_settings import airflow_major
 from airflow_rollback_provider.sandbox.process import SandboxProcess
+from demo.airflow_settings import airflow_major
 from tests.support.without import do_without
 from tests.ui.browser.airflow import ANA, ROOT, BrowsedAirflow, Person
 

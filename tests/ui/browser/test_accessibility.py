@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 
-from airflow_rollback_provider.demo.airflow_settings import airflow_major
+from demo.airflow_settings import airflow_major
 from tests.ui.browser.airflow import ROOT
 from tests.ui.browser.conftest import MILLISECONDS_TO_WAIT, Browse, Scene, do_without
 from tests.ui.browser.history_page import look

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from playwright.sync_api import expect
 
-from airflow_rollback_provider.demo.airflow_settings import airflow_major
+from demo.airflow_settings import airflow_major
 from tests.ui.browser.conftest import (
     CONNECTION,
     MILLISECONDS_TO_WAIT,

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from airflow_rollback_provider.demo.airflow_settings import airflow_major
+from demo.airflow_settings import airflow_major
 from tests.ui.browser.airflow import ANA, VIC
 from tests.ui.browser.conftest import CONNECTION, DAG_ID, Browse, Scene
 

@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One question to an Airflow's REST API: which version it speaks, who asks, page after page."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Generator, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+from airflow_rollback_provider.airflow_api.errors import error_of, malformed
+from airflow_rollback_provider.domain.errors import PlatformFailed, RollbackError, TooMuchToRead
+from airflow_rollback_provider.http.messages import Request, Response
+from airflow_rollback_provider.http.secret import Secret
+
+if TYPE_CHECKING:
+    from airflow_rollback_provider.airflow_api.settings import ApiSettings
+
+Params = Iterable[tuple[str, Any]]
+Asking = Generator[Request, Response, Any]
+
+PAGE = 100
+"""Rows of a page; Airflow serves no more by default ([api] maximum_page_limit)."""
+MOST_ROWS = 20_000
+"""Rows that one question reads at most."""
+_NOT_THERE = (404, 405)
+
+
+@dataclass(frozen=True)
+class ApiVersion:
+    """What answers there.
+
+    :param api: ``v1`` or ``v2``.
+    :param airflow: Airflow's version as it says it.
+    """
+
+    api: str
+    airflow: str
+
+    @property
+    def airflow_series(self) -> tuple[int, ...]:
+        """Major and minor version."""
+        parts = self.airflow.split(".")[:2]
+        return tuple(int(part) for part in parts if part.isdigit())
+
+
+class Api:
+    """The REST API of one Airflow.
+
+    :param settings: what it takes to talk to it.
+    """
+
+    def __init__(self, settings: ApiSettings) -> None:
+        self._settings = settings
+        self._version: ApiVersion | None = None
+        self._session: Secret | None = None
+
+    def version(self) -> Generator[Request, Response, ApiVersion]:
+        """Find out what answers there, once, and anew after a page was missing."""
+        if self._version is None:
+            self._version = yield from self._find_version()
+        return self._version
+
+    def get(self, operation: str, path: str, params: Params = ()) -> Asking:
+        """Read something.
+
+        :param path: what follows ``/api/v…``.
+        """
+        return (yield from self._ask(operation, "GET", path, params, None))
+
+    def send(self, operation: str, method: str, path: str, body: Any, params: Params = ()) -> Asking:
+        """Send something that may be sent twice."""
+        return (yield from self._ask(operation, method, path, params, body))
+
+    def rows(
+        self, operation: str, path: str, key: str, params: Params = ()
+    ) -> Generator[Request, Response, list[Mapping[str, Any]]]:
+        """Read a list to its end.
+
+        :param key: where the rows are in the answer.
+        :raises TooMuchToRead: when there are more than :data:`MOST_ROWS`.
+        """
+        found: list[Mapping[str, Any]] = []
+        while True:
+            page = [*params, ("limit", PAGE), ("offset", len(found))]
+            answer = yield from self.get(operation, path, page)
+            rows, total = self._page(operation, answer, key)
+            found += rows
+            if not rows or len(found) >= total:
+                return found
+            if total > MOST_ROWS:
+                raise TooMuchToRead(
+                    f"The Airflow at {self._settings.base} has {total:,} rows for {operation!r}; at most "
+                    f"{MOST_ROWS:,} are read. Look at a shorter time."
+                )
+
+    def listed(
+        self, operation: str, path: str, key: str, body: Mapping[str, Any]
+    ) -> Generator[Request, Response, list[Mapping[str, Any]]]:
+        """Read a list to its end that is asked for with a body."""
+        found: list[Mapping[str, Any]] = []
+        while True:
+            page = {**body, "page_limit": PAGE, "page_offset": len(found)}
+            answer = yield from self.send(operation, "POST", path, page)
+            rows, total = self._page(operation, answer, key)
+            found += rows
+            if not rows or len(found) >= total:
+                return found
+
+    def _page(self, operation: str, answer: Any, key: str) -> tuple[list[Mapping[str, Any]], int]:
+        rows = answer.get(key) if isinstance(answer, Mapping) else None
+        total = answer.get("total_entries") if isinstance(answer, Mapping) else None
+        if not isinstance(rows, list) or not all(isinstance(row, Mapping) for row in rows):
+            raise malformed(operation, self._settings, f"has no list {key!r}")
+        return rows, total if isinstance(total, int) else len(rows)
+
+    def _ask(self, operation: str, method: str, path: str, params: Params, body: Any) -> Asking:
+        version = yield from self.version()
+        url = f"{self._settings.base}/api/{version.api}{path}"
+        query = urlencode([(name, value) for name, value in params if value is not None])
+        response = yield from self._authorised(operation, method, f"{url}?{query}" if query else url, body)
+        return self._json(operation, response)
+
+    def _authorised(
+        self, operation: str, method: str, url: str, body: Any
+    ) -> Generator[Request, Response, Response]:
+        """Send a request; where a session has ended meanwhile, log in once more."""
+        had_session = self._session is not None
+        header = yield from self._header()
+        response = yield self._request(operation, method, url, body, header)
+        if response.status == 401 and had_session:
+            self._session = None
+            header = yield from self._header()
+            response = yield self._request(operation, method, url, body, header)
+        if not 200 <= response.status < 300:
+            raise self._error(operation, response)
+        return response
+
+    def _header(self) -> Generator[Request, Response, str]:
+        settings = self._settings
+        if not settings.login:
+            return settings.token_header
+        if self._version is not None and self._version.api == "v1":
+            return settings.basic_header
+        if self._session is None:
+            self._session = yield from self._log_in()
+        return f"Bearer {self._session.reveal()}"
+
+    def _log_in(self) -> Generator[Request, Response, Secret]:
+        settings = self._settings
+        body = {"username": settings.login, "password": settings.secret.reveal()}
+        response = yield self._request("log in", "POST", f"{settings.base}/auth/token", body, None)
+        if not 200 <= response.status < 300:
+            raise self._error("log in", response)
+        answer = self._json("log in", response)
+        token = answer.get("access_token") if isinstance(answer, Mapping) else None
+        if not isinstance(token, str) or not token:
+            raise malformed("log in", settings, "has no token")
+        return Secret(token)
+
+    def _error(self, operation: str, response: Response) -> RollbackError:
+        """Describe a failure. Where a page is missing, an Airflow with the other API may have taken over.
+
+        So the next question, not this one, finds out anew what answers: its path may be another one there.
+        """
+        if response.status in _NOT_THERE:
+            self._version = self._session = None
+        return error_of(response, operation, self._settings)
+
+    def _find_version(self) -> Generator[Request, Response, ApiVersion]:
+        settings = self._settings
+        response = None
+        for api in (settings.version,) if settings.version else ("v2", "v1"):
+            header = settings.token_header if not settings.login else None
+            if api == "v1" and settings.login:
+                header = settings.basic_header
+            url = f"{settings.base}/api/{api}/version"
+            response = yield self._request("version", "GET", url, None, header)
+            if response.status == 200:
+                return self._read_version(api, response)
+            if response.status not in _NOT_THERE:
+                raise error_of(response, "version", settings)
+        raise PlatformFailed(
+            f"No REST API of Airflow answers at {settings.base}/api/. The Airflow may be restarting; or the "
+            "host of the connection is wrong: it is the address of the Deployment's Airflow, without /api."
+        )
+
+    def _read_version(self, api: str, response: Response) -> ApiVersion:
+        answer = self._json("version", response)
+        airflow = answer.get("version") if isinstance(answer, Mapping) else None
+        if not isinstance(airflow, str):
+            raise malformed("version", self._settings, "has no version")
+        return ApiVersion(api, airflow)
+
+    def _json(self, operation: str, response: Response) -> Any:
+        if not response.body:
+            return None
+        try:
+            return json.loads(response.body)
+        except (ValueError, RecursionError):
+            raise malformed(operation, self._settings, f"(HTTP {response.status}) is not JSON") from None
+
+    def _request(self, operation: str, method: str, url: str, body: Any, header: str | None) -> Request:
+        headers = {} if header is None else {"authorization": header}
+        return Request(operation, method, url, body, headers, whom="The Airflow")

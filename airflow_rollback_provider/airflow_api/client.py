@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What an Airflow can be asked, on either line, as conversations."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from itertools import islice
+from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import quote
+
+from airflow_rollback_provider.airflow_api.api import Api, ApiVersion
+from airflow_rollback_provider.airflow_api.errors import malformed
+from airflow_rollback_provider.airflow_api.mapping import Reader, file_of, last_line
+from airflow_rollback_provider.domain.runs import DagRow, DagRun, ImportProblem, TaskRow
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from airflow_rollback_provider.airflow_api.settings import ApiSettings
+    from airflow_rollback_provider.http.messages import Conversation
+
+T = TypeVar("T")
+
+_RUNS_OF_ONE_QUESTION = 50
+
+
+class AirflowApi:
+    """An Airflow.
+
+    Every verb may raise :class:`AccessDenied` and :class:`PlatformError`.
+
+    :param settings: what it takes to talk to it.
+    """
+
+    def __init__(self, settings: ApiSettings) -> None:
+        self._settings = settings
+        self._api = Api(settings)
+
+    @property
+    def address(self) -> str:
+        """Where it is."""
+        return self._settings.base
+
+    def version(self) -> Conversation[ApiVersion]:
+        """Tell which API and which Airflow answer."""
+        return (yield from self._api.version())
+
+    def check(self) -> Conversation[str]:
+        """Check that Airflow answers and accepts who asks; return a sentence that says so."""
+        version = yield from self._api.version()
+        yield from self._api.get("import errors", "/importErrors", [("limit", 1)])
+        yield from self._api.get("Dag runs", "/dags/~/dagRuns", [("limit", 1)])
+        return f"Airflow {version.airflow} answers at {self.address} (REST API {version.api})."
+
+    def components(self) -> Conversation[dict[str, str]]:
+        """Read the health of Airflow's components in its own words; what it does not run is left out."""
+        version = yield from self._api.version()
+        path = "/health" if version.api == "v1" else "/monitor/health"
+        answer = yield from self._api.get("health", path)
+        if not isinstance(answer, dict):
+            raise malformed("health", self._settings, "tells of no component")
+        statuses = {name: part.get("status") for name, part in answer.items() if isinstance(part, dict)}
+        return {name: str(status) for name, status in statuses.items() if status}
+
+    def runs(self, since: datetime, until: datetime) -> Conversation[tuple[DagRun, ...]]:
+        """Read the Dag runs that started between two times, oldest first, of all types and in all states."""
+        params = [
+            ("start_date_gte", since.isoformat()),
+            ("start_date_lte", until.isoformat()),
+            ("order_by", "start_date"),  # runs that start meanwhile come at the end
+        ]
+        rows = yield from self._api.rows("Dag runs", "/dags/~/dagRuns", "dag_runs", params)
+        reader = Reader("Dag runs", self._settings)
+        return tuple({(run.dag_id, run.run_id): run for run in map(reader.run, rows)}.values())
+
+    def failed_tasks(self, runs: Sequence[DagRun]) -> Conversation[tuple[TaskRow, ...]]:
+        """Read which tasks failed in some runs, those that failed with another one before them included."""
+        found: list[TaskRow] = []
+        for some in _in_groups(runs, _RUNS_OF_ONE_QUESTION):
+            wanted = {(run.dag_id, run.run_id) for run in some}
+            body = {
+                "dag_ids": sorted({run.dag_id for run in some}),
+                "dag_run_ids": sorted({run.run_id for run in some}),
+                "state": ["failed", "upstream_failed"],
+            }
+            path = "/dags/~/dagRuns/~/taskInstances/list"
+            rows = yield from self._api.listed("failed tasks", path, "task_instances", body)
+            tasks = map(Reader("failed tasks", self._settings).task, rows)
+            found += [task for task in tasks if (task.dag_id, task.run_id) in wanted]
+        return tuple(found)
+
+    def tasks(self, states: Iterable[str]) -> Conversation[tuple[TaskRow, ...]]:
+        """Read the task instances that are in one of some states now."""
+        params = [("state", state) for state in states]
+        path = "/dags/~/dagRuns/~/taskInstances"
+        rows = yield from self._api.rows("task instances", path, "task_instances", params)
+        return tuple(map(Reader("task instances", self._settings).task, rows))
+
+    def dags(self) -> Conversation[tuple[DagRow, ...]]:
+        """Read all Dags, those that are stale included."""
+        version = yield from self._api.version()
+        stale = ("only_active", "false") if version.api == "v1" else ("exclude_stale", "false")
+        rows = yield from self._api.rows("Dags", "/dags", "dags", [stale, ("order_by", "dag_id")])
+        return tuple(map(Reader("Dags", self._settings).dag, rows))
+
+    def import_errors(self) -> Conversation[tuple[ImportProblem, ...]]:
+        """Read which Dag files cannot be read. When their Dags last ran is not looked up."""
+        rows = yield from self._api.rows("import errors", "/importErrors", "import_errors")
+        return tuple(
+            ImportProblem(
+                file_of(row.get("bundle_name"), row.get("filename")), last_line(row.get("stack_trace"))
+            )
+            for row in rows
+        )
+
+    def source(self, dag_id: str) -> Conversation[str]:
+        """Read the file that a Dag is in (Airflow 3 only)."""
+        answer = yield from self._api.get("source", f"/dagSources/{_quoted(dag_id)}")
+        return str(answer.get("content") or "") if isinstance(answer, dict) else ""
+
+    def set_paused(self, dag_id: str, paused: bool) -> Conversation[None]:
+        """Pause a Dag, or let it run again; doing so twice does no harm."""
+        operation = "pause" if paused else "unpause"
+        path = f"/dags/{_quoted(dag_id)}"
+        yield from self._api.send(
+            operation, "PATCH", path, {"is_paused": paused}, [("update_mask", "is_paused")]
+        )
+
+
+def _quoted(dag_id: str) -> str:
+    return quote(dag_id, safe="")
+
+
+def _in_groups(items: Sequence[T], size: int) -> Iterator[list[T]]:
+    source = iter(items)
+    while group := list(islice(source, size)):
+        yield group

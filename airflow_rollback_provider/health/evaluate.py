@@ -1,0 +1,230 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The judge: did a deploy break the Deployment? Decided from what its Airflow tells, without asking anybody.
+
+Healthy and regressed are both claims, and each needs evidence. All that is neither is inconclusive.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from airflow_rollback_provider.health.evidence import Evidence, Observation, broken_in_all, count_before
+from airflow_rollback_provider.health.verdict import MOST_FILES, MOST_NAMES, Health, Judgement, Reason
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from airflow_rollback_provider.domain.runs import Tally
+    from airflow_rollback_provider.health.case import HealthCase
+    from airflow_rollback_provider.health.verdict import WindowEvidence
+
+__all__ = ["Observation", "count_before", "judge", "without_evidence"]
+
+_WELL = "healthy"
+_MOST_NAMES = 5
+
+
+def judge(case: HealthCase, before: Tally, seen: Observation) -> Judgement:
+    """Judge a deploy by what can be seen of it now.
+
+    :param case: what is judged.
+    :param before: the runs before it, as :func:`count_before` counts them.
+    :param seen: what is there now.
+    """
+    evidence = Evidence(case, before, seen)
+    reasons = tuple(_regressions(evidence))
+    if reasons:
+        return _written(evidence, Health.REGRESSED, reasons)
+    doubts = tuple(_doubts(evidence))
+    if doubts:
+        return _written(evidence, Health.INCONCLUSIVE, doubts)
+    return _written(evidence, Health.HEALTHY, (_no_worse(evidence),))
+
+
+def without_evidence(case: HealthCase, code: str, message: str, now: datetime) -> Judgement:
+    """Return the judgement of a deploy of which nothing could be seen: inconclusive."""
+    return Judgement(
+        Health.INCONCLUSIVE,
+        (Reason(code, message),),
+        case.landed_at,
+        now,
+        deployment_id=case.deployment_id,
+        deploy_id=case.deploy_id,
+    )
+
+
+def _written(evidence: Evidence, verdict: Health, reasons: tuple[Reason, ...]) -> Judgement:
+    files = sorted(evidence.files, key=lambda file: (not file.new, file.file))
+    return Judgement(
+        verdict,
+        reasons,
+        evidence.case.landed_at,
+        evidence.seen.at,
+        evidence.case.deployment_id,
+        evidence.case.deploy_id,
+        windows=evidence.windows,
+        dags=evidence.telling_dags(),
+        silent=evidence.silent_dags(),
+        import_errors=tuple(files[:MOST_FILES]),
+        import_error_files=_all_names(evidence),
+        components=evidence.components,
+        left_out=evidence.left_out(),
+    )
+
+
+def _all_names(evidence: Evidence) -> tuple[str, ...] | None:
+    if not evidence.knows_files or len(evidence.files) > MOST_NAMES:
+        return None
+    return tuple(sorted(file.file for file in evidence.files))
+
+
+# What makes a regression
+
+
+def _regressions(evidence: Evidence) -> Iterator[Reason]:
+    yield from _failing_runs(evidence)
+    yield from _failing_critical_dags(evidence)
+    yield from _new_import_errors(evidence)
+
+
+def _failing_runs(evidence: Evidence) -> Iterator[Reason]:
+    rule = evidence.case.rule
+    for first in range(len(evidence.windows) - rule.in_a_row + 1):
+        row = evidence.windows[first : first + rule.in_a_row]
+        broken = broken_in_all(row)
+        if all(window.complete and window.significant for window in row) and len(broken) >= rule.broken_dags:
+            yield Reason(
+                "RUNS-FAIL",
+                f"In {len(row)} windows in a row more runs failed than before ({_figures(row)}), and "
+                f"{len(broken)} Dag(s) that worked before failed every run: {_names(broken)}.",
+            )
+            return
+
+
+def _failing_critical_dags(evidence: Evidence) -> Iterator[Reason]:
+    least = evidence.case.rule.critical_failures
+    for dag_id, after in evidence.failing_critical_dags():
+        decided = evidence.worked(dag_id) and not evidence.is_undecided(dag_id)
+        if decided and after.failed >= least:
+            yield Reason(
+                "CRITICAL-DAG-FAILS",
+                f"The critical Dag {dag_id} worked before, and all of its {after.failed} run(s) since the "
+                "deploy failed.",
+            )
+
+
+def _new_import_errors(evidence: Evidence) -> Iterator[Reason]:
+    new = [file.file for file in evidence.files if file.new]
+    if new:
+        yield Reason(
+            "NEW-IMPORT-ERRORS",
+            f"{len(new)} Dag file(s) cannot be read since the deploy: {_names(new)}.",
+        )
+
+
+# What keeps from saying healthy
+
+
+def _doubts(evidence: Evidence) -> Iterator[Reason]:
+    yield from _incomplete(evidence)
+    yield from _unhealthy_components(evidence)
+    yield from _import_errors_of_unknown_age(evidence)
+    yield from _too_few_runs(evidence)
+    yield from _no_results(evidence)
+    yield from _worse_but_not_enough(evidence)
+
+
+def _incomplete(evidence: Evidence) -> Iterator[Reason]:
+    case = evidence.case
+    if evidence.complete:
+        return
+    if case.overtaken_at is not None:
+        yield Reason(
+            "ANOTHER-DEPLOY",
+            f"Another deploy followed at {case.overtaken_at:%Y-%m-%d %H:%M} UTC, before the windows of this "
+            "one were over.",
+        )
+    else:
+        yield Reason("TOO-EARLY", f"The windows are over at {case.verdict_at:%Y-%m-%d %H:%M} UTC.")
+
+
+def _unhealthy_components(evidence: Evidence) -> Iterator[Reason]:
+    ill = [f"{name} is {status}" for name, status in evidence.components.items() if status != _WELL]
+    if ill:
+        yield Reason("UNHEALTHY-COMPONENT", f"Airflow says of itself: {', '.join(ill)}.")
+
+
+def _import_errors_of_unknown_age(evidence: Evidence) -> Iterator[Reason]:
+    files = [file.file for file in evidence.files]
+    if files and evidence.case.known_import_errors is None:
+        yield Reason(
+            "IMPORT-ERRORS-OF-UNKNOWN-AGE",
+            f"{len(files)} Dag file(s) cannot be read, and it is not known whether they could be before the "
+            f"deploy: {_names(files)}.",
+        )
+
+
+def _too_few_runs(evidence: Evidence) -> Iterator[Reason]:
+    least = evidence.case.rule.min_runs
+    for number, window in enumerate(evidence.windows, start=1):
+        if window.complete and min(window.before.runs, window.after.runs) < least:
+            yield Reason(
+                "TOO-FEW-RUNS",
+                f"Of Dags that ran before and after, window {number} has {window.after.runs} run(s) that "
+                f"count, and the time before has {window.before.runs}; {least} of each are needed.",
+            )
+
+
+def _no_results(evidence: Evidence) -> Iterator[Reason]:
+    missing = evidence.without_result()
+    if missing:
+        yield Reason(
+            "NO-RESULTS",
+            f"{len(missing)} Dag(s) that ran before have finished no run since, though one was due or has "
+            f"begun: {_names(missing)}.",
+        )
+    critical = evidence.critical_without_result()
+    if critical:
+        yield Reason("NO-RESULTS", f"No run of critical Dag(s) has finished since: {_names(critical)}.")
+
+
+def _worse_but_not_enough(evidence: Evidence) -> Iterator[Reason]:
+    """Tell what looks bad by the runs that have ended; what goes on must not hide it."""
+    rule, windows = evidence.case.rule, evidence.windows_of_ended_runs
+    last, broken = windows[-1], broken_in_all(windows)
+    if evidence.windows[-1].complete and last.significant:
+        yield Reason(
+            "WORSE-BUT-NOT-ENOUGH",
+            f"More runs failed than before ({_figures([last])}), but not in {rule.in_a_row} windows in a row "
+            f"with {rule.broken_dags} Dags that failed every run.",
+        )
+    elif broken and evidence.complete:
+        yield Reason(
+            "WORSE-BUT-NOT-ENOUGH",
+            f"{_names(broken)} worked before and failed every run since, but all in all not more runs failed "
+            "than chance explains.",
+        )
+    failing = [dag_id for dag_id, _ in evidence.failing_critical_dags()]
+    if failing:
+        yield Reason(
+            "WORSE-BUT-NOT-ENOUGH",
+            "Critical Dag(s) failed each run since the deploy, with too few runs before or after to tell: "
+            f"{_names(failing)}.",
+        )
+
+
+# What makes healthy
+
+
+def _no_worse(evidence: Evidence) -> Reason:
+    return Reason("AS-BEFORE", f"No more runs failed than before ({_figures(evidence.windows)}).")
+
+
+def _figures(windows: Sequence[WindowEvidence]) -> str:
+    return "; ".join(f"{x.after}, before {x.before}, p = {x.p_value:.2g}" for x in windows)
+
+
+def _names(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    return ", ".join(names[:_MOST_NAMES]) + more

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The numbers of the judge. Each has a default, and each can be given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow_rollback_provider.domain.errors import BadInput
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True)
+class HealthRule:
+    """When a deploy counts as a regression. Times are timedeltas; numbers are taken for seconds.
+
+    :param before: how far back runs before the deploy are compared with.
+    :param grace: from the landing of the deploy to the first window, while pods restart and Dags are parsed.
+    :param window: length of a window after the deploy. One that holds two runs of the usual Dag finds what a
+        shorter one misses.
+    :param windows: how many windows are looked at.
+    :param settle: from the end of the last window to the verdict, for runs that started in it to end.
+    :param in_a_row: windows in a row that must be significant.
+    :param significance: largest p-value of Fisher's exact test, one-sided, that is significant.
+    :param broken_dags: least number of Dags that worked before and now fail every run in those windows.
+    :param worked_before: least share of a Dag's runs before the deploy that must have succeeded for the Dag
+        to have worked.
+    :param min_runs: runs that must count, before the deploy and in each window, for a verdict from runs.
+    :param critical_failures: runs of a critical Dag after the deploy that must have failed, all of them.
+    :param run_types: types of Dag runs that count.
+    :param waiting_operators: operators that wait for another Dag: a run in which nothing else failed does not
+        count.
+    """
+
+    before: timedelta = timedelta(hours=24)
+    grace: timedelta = timedelta(minutes=5)
+    window: timedelta = timedelta(hours=1)
+    windows: int = 2
+    settle: timedelta = timedelta(minutes=10)
+    in_a_row: int = 2
+    significance: float = 0.01
+    broken_dags: int = 2
+    worked_before: float = 0.5
+    min_runs: int = 10
+    critical_failures: int = 2
+    run_types: tuple[str, ...] = ("scheduled",)
+    waiting_operators: tuple[str, ...] = ("ExternalTaskSensor",)
+
+    def __post_init__(self) -> None:
+        for name in ("before", "window"):
+            self._require(name, getattr(self, name) > timedelta(0), "must be longer than nothing")
+        for name in ("grace", "settle"):
+            self._require(name, getattr(self, name) >= timedelta(0), "must not be negative")
+        for name in ("in_a_row", "broken_dags", "min_runs", "critical_failures"):
+            self._require(name, getattr(self, name) >= 1, "must be at least 1")
+        self._require("windows", self.windows >= self.in_a_row, "must be no less than in_a_row")
+        self._require("significance", 0 < self.significance < 1, "must lie between 0 and 1")
+        self._require("worked_before", 0 < self.worked_before <= 1, "must be over 0 and at most 1")
+
+    def _require(self, name: str, holds: bool, what: str) -> None:
+        if not holds:
+            raise BadInput(f"The rule's {name} is {getattr(self, name)!r}; it {what}.")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON-ready values, times in seconds; :meth:`read` reads them back."""
+        return {field.name: _plain(getattr(self, field.name)) for field in fields(self)}
+
+    @classmethod
+    def read(cls, value: HealthRule | Mapping[str, Any] | None) -> HealthRule:
+        """Take a rule as it is, or read one from a mapping that names what differs from the defaults.
+
+        :raises BadInput: when a name is unknown or a value cannot be used.
+        """
+        if isinstance(value, HealthRule):
+            return value
+        kinds = {field.name: type(field.default) for field in fields(cls)}
+        unknown = set(value or ()) - kinds.keys()
+        if unknown:
+            raise BadInput(
+                f"A rule has no {', '.join(sorted(map(repr, unknown)))}. It has: {', '.join(kinds)}."
+            )
+        return cls(**{name: _read(name, kinds[name], item) for name, item in (value or {}).items()})
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _read(name: str, kind: type, value: Any) -> Any:
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if kind is timedelta and number:
+        return timedelta(seconds=value)
+    if kind is tuple and isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value):
+        return tuple(value)
+    if kind is float and number:
+        return float(value)
+    if isinstance(value, bool) or not isinstance(value, kind):
+        raise BadInput(f"The rule's {name} is {value!r}; it must be a {kind.__name__}.")
+    return value

@@ -1,0 +1,233 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A verdict with its evidence: small enough for an XCom, and in words for a chat message."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from airflow_rollback_provider.domain.summary import paragraph
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from airflow_rollback_provider.domain.runs import Counts, Period
+
+MOST_DAGS = 20
+"""Dags that the evidence names one by one."""
+MOST_FILES = 10
+"""Files with import errors that the evidence shows with their errors."""
+MOST_NAMES = 200
+"""Files with import errors that are named, or none of them is."""
+
+
+class Health(str, Enum):
+    """What the judge says of a deploy."""
+
+    HEALTHY = "healthy"
+    REGRESSED = "regressed"
+    INCONCLUSIVE = "inconclusive"
+
+    def __str__(self) -> str:
+        return self.value
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why the verdict is what it is.
+
+    :param code: stable name, part of the public interface.
+    :param message: a sentence for a person.
+    """
+
+    code: str
+    message: str
+
+    def __str__(self) -> str:
+        return self.message
+
+
+@dataclass(frozen=True)
+class WindowEvidence:
+    """One window after the deploy, next to what was before. Both hold the same Dags: those with runs in both.
+
+    :param period: the window.
+    :param complete: whether it is over and its runs have had time to end.
+    :param unfinished: runs that started in it and have not ended.
+    :param p_value: the chance of so many more failures if nothing had changed and all that goes on succeeds.
+    :param significant: whether that is small enough.
+    :param broken: Dags that worked before and failed every run in it, with none going on that may succeed.
+    """
+
+    period: Period
+    complete: bool
+    before: Counts
+    after: Counts
+    unfinished: int
+    p_value: float
+    significant: bool
+    broken: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON-ready values."""
+        return {
+            "begin": self.period.begin.isoformat(),
+            "end": self.period.end.isoformat(),
+            "complete": self.complete,
+            "before": dict(vars(self.before)),
+            "after": dict(vars(self.after)),
+            "unfinished": self.unfinished,
+            "p_value": float(f"{self.p_value:.3g}"),
+            "significant": self.significant,
+            "broken": list(self.broken[:MOST_DAGS]),
+        }
+
+    def __str__(self) -> str:
+        state = "significant" if self.significant else "not significant"
+        return (
+            f"{self.period} UTC{'' if self.complete else ' (not over)'}: {self.after}, before {self.before}, "
+            f"p = {self.p_value:.2g}, {state}, {len(self.broken)} broken Dag(s)"
+        )
+
+
+@dataclass(frozen=True)
+class DagEvidence:
+    """One Dag before the deploy and in each window after it."""
+
+    dag_id: str
+    before: Counts
+    after: tuple[Counts, ...]
+    broken: bool
+    critical: bool
+
+    @property
+    def failed(self) -> int:
+        """Failed runs after the deploy."""
+        return sum(counts.failed for counts in self.after)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON-ready values."""
+        return {
+            "dag_id": self.dag_id,
+            "before": dict(vars(self.before)),
+            "after": [dict(vars(counts)) for counts in self.after],
+            "broken": self.broken,
+            "critical": self.critical,
+        }
+
+    def __str__(self) -> str:
+        after = ", then ".join(str(counts) for counts in self.after)
+        marks = (" BROKEN" if self.broken else "") + (" critical" if self.critical else "")
+        return f"{self.dag_id}: before {self.before}, after {after}{marks}"
+
+
+@dataclass(frozen=True)
+class FileEvidence:
+    """A file that cannot be read, and whether that is known to be new."""
+
+    file: str
+    error: str
+    new: bool
+
+    def __str__(self) -> str:
+        return f"{self.file}: {self.error}{'' if self.new else ' (not known to be new)'}"
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What the judge says, and on what grounds.
+
+    :param verdict: the verdict.
+    :param reasons: why, gravest first.
+    :param since: when the deploy had landed.
+    :param judged_at: when this was said.
+    :param windows: the windows.
+    :param dags: the Dags that matter most, at most :data:`MOST_DAGS`.
+    :param silent: Dags that ran often before and did not run after.
+    :param import_errors: files that cannot be read, at most :data:`MOST_FILES`.
+    :param import_error_files: the names of all files that cannot be read; None when that is not known, or
+        when there are more than :data:`MOST_NAMES`.
+    :param components: Airflow's components and their health in its own words.
+    :param left_out: why runs did not count → how many, before and after together.
+    """
+
+    verdict: Health
+    reasons: tuple[Reason, ...]
+    since: datetime
+    judged_at: datetime
+    deployment_id: str | None = None
+    deploy_id: str | None = None
+    windows: tuple[WindowEvidence, ...] = ()
+    dags: tuple[DagEvidence, ...] = ()
+    silent: tuple[str, ...] = ()
+    import_errors: tuple[FileEvidence, ...] = ()
+    import_error_files: tuple[str, ...] | None = None
+    components: Mapping[str, str] = field(default_factory=dict)
+    left_out: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def summary(self) -> str:
+        """One paragraph that a person can read in a chat message."""
+        return _summary(self.deployment_id, self.deploy_id, self.since, self.verdict, self.reasons)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON-ready values."""
+        return {
+            "verdict": self.verdict.value,
+            "deployment_id": self.deployment_id,
+            "deploy_id": self.deploy_id,
+            "since": self.since.isoformat(),
+            "judged_at": self.judged_at.isoformat(),
+            "summary": self.summary,
+            "reasons": [dict(vars(reason)) for reason in self.reasons],
+            "windows": [window.to_dict() for window in self.windows],
+            "dags": [dag.to_dict() for dag in self.dags],
+            "silent": list(self.silent),
+            "import_errors": [dict(vars(file)) for file in self.import_errors],
+            "import_error_files": None if self.import_error_files is None else list(self.import_error_files),
+            "components": dict(self.components),
+            "left_out": dict(self.left_out),
+        }
+
+
+def overruled(result: Mapping[str, Any], verdict: Health, reason: Reason) -> dict[str, Any]:
+    """Return what :meth:`Judgement.to_dict` wrote with another verdict on the same evidence.
+
+    Whose files cannot be read is not known any more: they must not pass for what was before a deploy.
+    """
+    since = datetime.fromisoformat(result["since"])
+    return {
+        **result,
+        "verdict": verdict.value,
+        "reasons": [dict(vars(reason))],
+        "import_error_files": None,
+        "summary": _summary(result["deployment_id"], result["deploy_id"], since, verdict, (reason,)),
+    }
+
+
+def _summary(
+    deployment_id: str | None,
+    deploy_id: str | None,
+    since: datetime,
+    verdict: Health,
+    reasons: tuple[Reason, ...],
+) -> str:
+    what = f"Deploy {deploy_id}" if deploy_id else f"The deploy of {since:%Y-%m-%d %H:%M} UTC"
+    of = f" of Deployment {deployment_id}" if deployment_id else ""
+    return paragraph(f"{what}{of} is judged {verdict}: {' '.join(map(str, reasons))}")
+
+
+def explain(judgement: Judgement) -> str:
+    """Write a judgement in words, for a log."""
+    lines = [judgement.summary]
+    lines += [f"  window  {window}" for window in judgement.windows]
+    lines += [f"  Dag     {dag}" for dag in judgement.dags]
+    lines += [f"  silent  {dag_id}" for dag_id in judgement.silent]
+    lines += [f"  file    {file}" for file in judgement.import_errors]
+    lines += [f"  health  {name}: {status}" for name, status in judgement.components.items()]
+    if judgement.left_out:
+        told = ", ".join(f"{number} {why}" for why, number in sorted(judgement.left_out.items()))
+        lines.append(f"  runs that do not count: {told}")
+    return "\n".join(lines)

@@ -1,0 +1,212 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An Airflow connection's fields; every complaint names the connection and the field, never the token."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from typing import Any, Protocol
+from urllib.parse import SplitResult, urlsplit
+
+from airflow_rollback_provider.domain.errors import InvalidConnection, InvalidVersion
+from airflow_rollback_provider.domain.versions import RuntimeVersion
+from airflow_rollback_provider.http.retry_policy import Policy
+from airflow_rollback_provider.http.secret import Secret
+
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+class ConnectionLike(Protocol):
+    """What is read of an Airflow connection; the classes of Airflow 2 and 3 both have it."""
+
+    conn_id: Any
+    conn_type: Any
+    host: Any
+    schema: Any
+    port: Any
+    password: Any
+    extra: Any
+
+
+class Fields:
+    """The fields of one connection.
+
+    :param connection: an Airflow connection.
+    :raises InvalidConnection: when ``extra`` is not a JSON object.
+    """
+
+    def __init__(self, connection: ConnectionLike) -> None:
+        self.conn_id = str(connection.conn_id or "")
+        self._connection = connection
+        self._extra = self._read_extra(connection.extra)
+
+    def _read_extra(self, extra: object) -> Mapping[str, Any]:
+        if isinstance(extra, str):
+            try:
+                extra = json.loads(extra) if extra.strip() else {}
+            except ValueError:
+                raise self.invalid("extra", "is not JSON") from None
+        if not isinstance(extra or {}, Mapping):
+            raise self.invalid("extra", "must be a JSON object")
+        return extra or {}  # type: ignore[return-value]  # mypy does not narrow what `or` was asked of
+
+    def invalid(self, field: str, problem: str) -> InvalidConnection:
+        """Return the complaint about a field.
+
+        :param problem: continues "the field …".
+        """
+        return InvalidConnection(f"Connection {self.conn_id!r}: the field {field} {problem}.")
+
+    def base(self, name: str) -> str:
+        """Return one of the connection's own fields as text, empty where it is not filled in."""
+        value = getattr(self._connection, name, None)
+        return "" if value is None else str(value).strip()
+
+    def text(self, name: str) -> str | None:
+        """Return a text of ``extra``, None where it is not filled in."""
+        value = self._extra.get(name)
+        if value is not None and not isinstance(value, str):
+            raise self.invalid(name, "must be a text")
+        return (value or "").strip() or None
+
+    def number(self, name: str, default: float, most: float) -> float:
+        """Return a number of ``extra`` that is greater than 0."""
+        value = self._extra.get(name)
+        if value is None or value == "":
+            return default
+        try:
+            number = math.nan if isinstance(value, bool) else float(value)
+        except (TypeError, ValueError):
+            number = math.nan
+        if not 0 < number <= most:
+            raise self.invalid(name, f"must be a number greater than 0 and at most {most:g}")
+        return number
+
+    def flag(self, name: str, default: bool) -> bool:
+        """Return a truth value of ``extra``."""
+        value = self._extra.get(name)
+        words = {"true": True, "false": False, "": default, "none": default}
+        known = words.get(str(value).strip().lower())
+        if known is None:
+            raise self.invalid(name, "must be true or false")
+        return known
+
+    def json(self, name: str) -> Any:
+        """Return a value of ``extra`` that is JSON itself or, from a form's text field, JSON as text."""
+        value = self._extra.get(name)
+        if not isinstance(value, str):
+            return value
+        try:
+            return json.loads(value) if value.strip() else None
+        except ValueError:
+            raise self.invalid(name, "is not JSON") from None
+
+    def token(self) -> Secret:
+        """Return the token from the password.
+
+        :raises InvalidConnection: when it is missing or no token as a header can carry it.
+        """
+        text = str(getattr(self._connection, "password", None) or "").strip()
+        if not text:
+            raise self.invalid("password", "is empty: it holds the API token")
+        if text.split()[0].lower() in ("bearer", "bearer:", "token", "basic"):
+            raise self.invalid("password", "holds the token alone, without 'Bearer' before it")
+        if len(text.split()) > 1:
+            raise self.invalid(
+                "password", "has a space or a line break inside the token; copy the token again"
+            )
+        if not text.isascii() or not text.isprintable():
+            raise self.invalid("password", "has signs that no token has; copy the token again")
+        return Secret(text)
+
+    def policy(self) -> Policy:
+        """Return how the network is used."""
+        return Policy(
+            connect_timeout=self.number("connect_timeout", Policy.connect_timeout, 300),
+            read_timeout=self.number("read_timeout", Policy.read_timeout, 600),
+            verify=self.flag("verify", True),
+            ca_bundle=self.text("ca_bundle"),
+            proxies=self._proxies(),
+        )
+
+    def _proxies(self) -> tuple[tuple[str, str], ...]:
+        value = self._extra.get("proxies")
+        if isinstance(value, str):
+            value = self.json("proxies") if value.strip().startswith("{") else value.strip()
+        if not value:
+            return ()
+        proxies = {"http": value, "https": value} if isinstance(value, str) else value
+        if not isinstance(proxies, Mapping) or not set(proxies) <= {"http", "https"}:
+            raise self.invalid(
+                "proxies", 'must be a URL or a JSON object such as {"https": "http://proxy:3128"}'
+            )
+        for url in proxies.values():
+            if (
+                not isinstance(url, str)
+                or urlsplit(url).scheme not in ("http", "https")
+                or not urlsplit(url).hostname
+            ):
+                raise self.invalid("proxies", "must hold http:// or https:// URLs")
+        return tuple(sorted(proxies.items()))
+
+
+def restricted_runtimes(fields: Fields) -> frozenset[RuntimeVersion]:
+    """Read the Runtime versions that the connection names as restricted.
+
+    :raises InvalidConnection: when one of them is no Runtime version.
+    """
+    names = re.split(r"[\s,]+", fields.text("restricted_runtimes") or "")
+    try:
+        return frozenset(RuntimeVersion.parse(name) for name in names if name)
+    except InvalidVersion as error:
+        raise fields.invalid("restricted_runtimes", f"must list Runtime versions: {error}") from None
+
+
+def base_url(fields: Fields, default: str = "") -> SplitResult:
+    """Read where the platform is from host, schema and port, as a URL.
+
+    :param default: the host where the connection names none; empty requires one.
+    :raises InvalidConnection: when it is no address, has more than an address, or would send the token in
+        clear text.
+    """
+    schema, port = fields.base("schema").lower(), fields.base("port")
+    host = fields.base("host") or default
+    if not host:
+        raise fields.invalid("host", "is empty: it holds the platform's base URL or base domain")
+    if schema not in ("", "http", "https"):
+        raise fields.invalid("schema", "must be http, https or empty")
+    url = _split(fields, host if "://" in host else f"{schema or 'https'}://{host}")
+    if "@" in url.netloc or url.query or url.fragment:
+        raise fields.invalid("host", "must be an address alone, without user, query or fragment")
+    if url.scheme not in ("http", "https") or (schema and "://" in host and schema != url.scheme):
+        raise fields.invalid(
+            "host", "must begin with https:// (or http:// for a sandbox) and agree with the schema"
+        )
+    if port and url.port is None:
+        url = _split(fields, url._replace(netloc=f"{url.netloc}:{port}").geturl())
+    if url.scheme == "http" and not is_loopback(url) and not fields.flag("allow_http", False):
+        raise fields.invalid(
+            "host",
+            "uses http://, which sends the token in clear text; use https://, or set allow_http to true in "
+            "the extra if "
+            "nobody can listen on the way",
+        )
+    return url
+
+
+def _split(fields: Fields, text: str) -> SplitResult:
+    try:
+        url = urlsplit(text)
+        port = url.port
+    except ValueError:
+        raise fields.invalid("host", "or port is no address") from None
+    if not url.hostname or port == 0 or any(sign.isspace() for sign in text):
+        raise fields.invalid("host", "or port is no address")
+    return url
+
+
+def is_loopback(url: SplitResult) -> bool:
+    """Whether an address never leaves this machine."""
+    return url.hostname in _LOOPBACK

@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Why a request found no answer: one name for each cause, whichever library reports it."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from enum import Enum
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from airflow_rollback_provider.domain.errors import (
+    MalformedAnswer,
+    OutcomeUnknown,
+    PlatformUnreachable,
+    RollbackError,
+    TlsFailed,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from airflow_rollback_provider.http.messages import Request
+    from airflow_rollback_provider.http.retry_policy import Policy
+
+
+class Cause(Enum):
+    """Why there is no answer: whether nothing can have been sent by then, and what to tell."""
+
+    DNS = (True, "its name cannot be resolved", "Check the base URL and the name servers of this machine.")
+    REFUSED = (
+        True,
+        "nothing listens there (connection refused)",
+        "Check the base URL, its port, and that the platform runs.",
+    )
+    CONNECT_TIMEOUT = (
+        True,
+        "no connection within {connect:g} s",
+        "Check routes, firewalls and proxies on the way.",
+    )
+    PROXY = (
+        True,
+        "the proxy does not let the request through",
+        "Check the connection's proxies or HTTPS_PROXY and NO_PROXY.",
+    )
+    CERTIFICATE = (
+        True,
+        "its certificate is not trusted{detail}",
+        "Put the file of the authority that signed it in the connection's field CA bundle.",
+    )
+    CA_FILE = (
+        True,
+        "the CA bundle holds no certificate authorities",
+        "Put a PEM file with them in the connection's field CA bundle.",
+    )
+    NO_ROUTE = (True, "no connection can be made", "Check the base URL, routes and firewalls.")
+    BUSY = (True, "too many requests of this process are waiting for a connection", "Try again later.")
+    TLS = (
+        False,
+        "the secured connection failed{detail}",
+        "Check that the base URL's port speaks TLS; plain HTTP needs http://.",
+    )
+    READ_TIMEOUT = (
+        False,
+        "no answer within {read:g} s",
+        "The platform is slow or a proxy holds the answer back.",
+    )
+    LOST = (
+        False,
+        "the connection was lost before the answer was complete",
+        "A proxy or a restart of the platform may be why.",
+    )
+    CODING = (False, "the answer's body cannot be decoded", "A proxy may have changed it.")
+    TOO_LONG = (
+        False,
+        "the answer is longer than {most:,} bytes",
+        "Something else than the platform may answer there.",
+    )
+    REDIRECT = (  # 303 may be the answer to a request that was carried out
+        False,
+        "it redirects to {detail}",
+        "The token is not sent on to another address: put the final address in the connection, if it is the "
+        "platform's.",
+    )
+
+    @property
+    def before_sending(self) -> bool:
+        """Whether the platform cannot have seen the request."""
+        return bool(self.value[0])
+
+
+_KINDS: dict[Cause, type[RollbackError]] = {
+    Cause.CERTIFICATE: TlsFailed,
+    Cause.TLS: TlsFailed,
+    Cause.CA_FILE: TlsFailed,
+    Cause.CODING: MalformedAnswer,
+    Cause.TOO_LONG: MalformedAnswer,
+}
+
+
+def failure(cause: Cause, request: Request, policy: Policy, detail: str = "") -> RollbackError:
+    """Return the error for a request that found no answer.
+
+    :param detail: more about the cause, safe to repeat.
+    :return: :class:`OutcomeUnknown` when a request that must not be repeated may have arrived.
+    """
+    _, what, remedy = cause.value
+    told = what.format(
+        connect=policy.connect_timeout, read=policy.read_timeout, most=policy.most_bytes, detail=detail
+    )
+    where = urlsplit(request.url).netloc.rpartition("@")[2]
+    message = f"{request.whom} at {where} could not be asked to {request.operation!r}: {told}. {remedy}"
+    if not request.repeatable and not cause.before_sending:
+        return OutcomeUnknown(f"{message} The request was sent; whether it was carried out is not known.")
+    return _KINDS.get(cause, PlatformUnreachable)(message)
+
+
+def cause_of_requests(error: Exception) -> tuple[Cause, str]:
+    """Name the cause of an exception of ``requests``, and what more can be told."""
+    import requests
+    import urllib3
+
+    if isinstance(error, requests.exceptions.ConnectTimeout):
+        return Cause.CONNECT_TIMEOUT, ""
+    if isinstance(error, (requests.exceptions.ProxyError, requests.exceptions.InvalidProxyURL)):
+        return (Cause.PROXY if _met_no_proxy(error) else Cause.LOST), ""
+    if isinstance(error, (requests.exceptions.ContentDecodingError, urllib3.exceptions.DecodeError)):
+        return Cause.CODING, ""
+    chain = list(_chain(error))
+    if (cause := _cause_in(chain)) is not None:
+        return cause
+    if any(
+        isinstance(link, (requests.exceptions.Timeout, urllib3.exceptions.ReadTimeoutError)) for link in chain
+    ):
+        return Cause.READ_TIMEOUT, ""
+    if any(isinstance(link, urllib3.exceptions.NewConnectionError) for link in chain):
+        return Cause.NO_ROUTE, ""
+    return Cause.LOST, ""
+
+
+def _met_no_proxy(error: Exception) -> bool:
+    """Tell whether nothing can have been sent: urllib3 blames the proxy too when it loses an answer."""
+    import requests
+    import urllib3
+
+    before = (
+        requests.exceptions.InvalidProxyURL,
+        urllib3.exceptions.NewConnectionError,
+        urllib3.exceptions.ConnectTimeoutError,
+        ssl.SSLCertVerificationError,
+        socket.gaierror,
+        ConnectionRefusedError,
+    )
+    return any(isinstance(link, before) or "Tunnel connection failed" in str(link) for link in _chain(error))
+
+
+def cause_of_httpx(error: Exception) -> tuple[Cause, str]:
+    """Name the cause of an exception of ``httpx``, and what more can be told."""
+    import httpx
+
+    if isinstance(error, httpx.ConnectTimeout):
+        return Cause.CONNECT_TIMEOUT, ""
+    if isinstance(error, httpx.PoolTimeout):
+        return Cause.BUSY, ""
+    if isinstance(error, httpx.ProxyError):
+        return Cause.PROXY, ""
+    if isinstance(error, httpx.DecodingError):
+        return Cause.CODING, ""
+    if (cause := _cause_in(list(_chain(error)))) is not None:
+        return cause
+    if isinstance(error, httpx.TimeoutException):
+        return Cause.READ_TIMEOUT, ""
+    if isinstance(error, httpx.ConnectError):
+        return Cause.NO_ROUTE, ""
+    return Cause.LOST, ""
+
+
+def _cause_in(chain: list[BaseException]) -> tuple[Cause, str] | None:
+    """Find what the operating system or OpenSSL said first."""
+    for link in chain:
+        if isinstance(link, ssl.SSLCertVerificationError):
+            return Cause.CERTIFICATE, f" ({link.verify_message})"
+        if isinstance(link, ssl.SSLError) and "NO_CERTIFICATE" in (link.reason or ""):
+            return Cause.CA_FILE, ""
+        if isinstance(link, ssl.SSLError):
+            return Cause.TLS, f" ({link.reason})" if link.reason else ""
+        if isinstance(link, socket.gaierror):
+            return Cause.DNS, ""
+        if isinstance(link, ConnectionRefusedError):
+            return Cause.REFUSED, ""
+    return None
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """Yield an exception and all that lie behind it; libraries keep them in several places."""
+    waiting: list[object] = [error]
+    seen: set[int] = set()
+    while waiting:
+        link = waiting.pop(0)
+        if isinstance(link, BaseException) and id(link) not in seen:
+            seen.add(id(link))
+            yield link
+            waiting += [link.__cause__, link.__context__, getattr(link, "reason", None), *link.args]

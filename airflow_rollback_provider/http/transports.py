@@ -1,0 +1,251 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Two thin transports under one policy: ``requests`` for tasks and shells, ``httpx`` for the triggerer.
+
+Both send what a conversation asks for, retry what may be sent twice, and throw a failure into the
+conversation, which may know what to do about it. Neither follows redirects: the token belongs to one address.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from datetime import datetime, timezone
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
+
+from airflow_rollback_provider.domain.errors import RollbackError
+from airflow_rollback_provider.http.client_pool import POOL, ClientPool, Lease, new_client
+from airflow_rollback_provider.http.flow import ahold, hold
+from airflow_rollback_provider.http.messages import Conversation, Request, Response
+from airflow_rollback_provider.http.network_errors import Cause, cause_of_httpx, cause_of_requests, failure
+from airflow_rollback_provider.http.retry_policy import Patience, Policy
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+
+    import httpx
+    import requests
+
+T = TypeVar("T")
+
+
+class RequestsTransport:
+    """Holds conversations over ``requests``. For one thread at a time.
+
+    :param policy: how the network is used.
+    :param sleep: waits so many seconds.
+    :param dice: returns random numbers from 0 to 1.
+    """
+
+    def __init__(
+        self,
+        policy: Policy,
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+        dice: Callable[[], float] = random.random,  # noqa: S311 - jitter
+    ) -> None:
+        self._policy = policy
+        self.sleep = sleep
+        self._dice = dice
+        self._session: requests.Session | None = None
+
+    def run(self, conversation: Conversation[T]) -> T:
+        """Hold a conversation to its end and return its value.
+
+        :raises RollbackError: what the conversation raises, or why the network failed.
+        """
+        return hold(conversation, self.send)
+
+    def close(self) -> None:
+        """Close connections that are kept open."""
+        if self._session is not None:
+            self._session.close()
+            self._session = None
+
+    def send(self, request: Request) -> Response:
+        """Send one request, again where the policy allows it, and return the answer.
+
+        :raises RollbackError: why the network failed.
+        """
+        patience = Patience(self._policy, request, self._dice)
+        while True:
+            try:
+                response = self._send_once(request)
+            except RollbackError as error:
+                pause = patience.after_error(error)
+                if pause is None:
+                    raise
+            else:
+                pause = patience.after_answer(response)
+                if pause is None:
+                    return response
+            self.sleep(pause)
+
+    def _send_once(self, request: Request) -> Response:
+        if request.repeatable:
+            self._session = self._session or _new_session(self._policy)
+            return self._exchange(self._session, request)
+        # A connection that was kept open may be dead already, and then nobody knows whether the request
+        # arrived.
+        with _new_session(self._policy) as session:
+            return self._exchange(session, request)
+
+    def _exchange(self, session: requests.Session, request: Request) -> Response:
+        import requests
+        import urllib3
+
+        policy = self._policy
+        try:
+            with session.request(
+                request.method,
+                request.url,
+                json=request.body,
+                headers=dict(request.headers),
+                timeout=(policy.connect_timeout, policy.read_timeout),
+                verify=policy.trust,
+                allow_redirects=False,
+                stream=True,
+                auth=_leave_as_it_is,
+            ) as answer:
+                reading = _Reading(request, policy, answer.status_code, answer.headers)
+                return reading.read(_pieces(answer))
+        except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError) as error:
+            cause, detail = cause_of_requests(error)
+            raise failure(cause, request, policy, detail) from None
+
+
+class HttpxTransport:
+    """Holds conversations over ``httpx`` inside an event loop. Many of them may share one client.
+
+    :param policy: how the network is used.
+    :param pool: keeps the clients.
+    :param sleep: waits so many seconds.
+    :param dice: returns random numbers from 0 to 1.
+    """
+
+    def __init__(
+        self,
+        policy: Policy,
+        *,
+        pool: ClientPool = POOL,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        dice: Callable[[], float] = random.random,  # noqa: S311 - jitter
+    ) -> None:
+        self._policy = policy
+        self._pool = pool
+        self.sleep = sleep
+        self._dice = dice
+
+    async def run(self, conversation: Conversation[T]) -> T:
+        """Hold a conversation to its end and return its value.
+
+        :raises RollbackError: what the conversation raises, or why the network failed.
+        """
+        try:
+            async with self._pool.lease(self._policy) as lease:
+                return await ahold(conversation, partial(self._send, lease))
+        finally:
+            conversation.close()
+
+    async def _send(self, lease: Lease, request: Request) -> Response:
+        patience = Patience(self._policy, request, self._dice)
+        while True:
+            try:
+                response = await self._send_once(lease, request)
+            except RollbackError as error:
+                pause = patience.after_error(error)
+                if pause is None:
+                    raise
+            else:
+                pause = patience.after_answer(response)
+                if pause is None:
+                    return response
+            await self.sleep(pause)
+
+    async def _send_once(self, lease: Lease, request: Request) -> Response:
+        if request.repeatable:
+            async with lease.gate:
+                return await self._exchange(lease.client, request)
+        async with await new_client(self._policy) as fresh:  # for the same reason as in RequestsTransport
+            return await self._exchange(fresh, request)
+
+    async def _exchange(self, client: httpx.AsyncClient, request: Request) -> Response:
+        import httpx
+
+        try:
+            async with client.stream(
+                request.method, request.url, json=request.body, headers=dict(request.headers)
+            ) as answer:
+                reading = _Reading(request, self._policy, answer.status_code, answer.headers)
+                return await reading.aread(answer.aiter_bytes())
+        except httpx.HTTPError as error:
+            cause, detail = cause_of_httpx(error)
+            raise failure(cause, request, self._policy, detail) from None
+
+
+class _Reading:
+    """Takes an answer in, bounded in length and time."""
+
+    def __init__(self, request: Request, policy: Policy, status: int, headers: Any) -> None:
+        self._request = request
+        self._policy = policy
+        self._status = status
+        self._headers = {name.lower(): value for name, value in headers.items()}
+        self._body = bytearray()
+        self._until = time.monotonic() + policy.longest_answer
+
+    def read(self, pieces: Iterator[bytes]) -> Response:
+        self._refuse_redirect()
+        for piece in pieces:
+            self._take(piece)
+        return self._response()
+
+    async def aread(self, pieces: AsyncIterator[bytes]) -> Response:
+        self._refuse_redirect()
+        async for piece in pieces:
+            self._take(piece)
+        return self._response()
+
+    def _take(self, piece: bytes) -> None:
+        self._body += piece
+        if len(self._body) > self._policy.most_bytes:
+            raise failure(Cause.TOO_LONG, self._request, self._policy)
+        if time.monotonic() > self._until:
+            raise failure(Cause.READ_TIMEOUT, self._request, self._policy)
+
+    def _refuse_redirect(self) -> None:
+        if self._status in (301, 302, 303, 307, 308):
+            goal = urlsplit(self._headers.get("location", ""))
+            shown = f"{goal.hostname or 'another page'}{goal.path[:80]}"
+            raise failure(Cause.REDIRECT, self._request, self._policy, shown)
+
+    def _response(self) -> Response:
+        return Response(self._status, self._headers, bytes(self._body), datetime.now(timezone.utc))
+
+
+def _pieces(answer: requests.Response) -> Iterator[bytes]:
+    """Yield the decoded body as it arrives; ``iter_content`` would wait until a piece is full."""
+    read = getattr(answer.raw, "read1", None)
+    if read is None:  # urllib3 1.x
+        yield from answer.iter_content(2**14)
+        return
+    while piece := read(2**14, decode_content=True):
+        yield piece
+
+
+def _leave_as_it_is(request: Any) -> Any:
+    """Keep ``requests`` from putting a password of ~/.netrc in the place of the token."""
+    return request
+
+
+def _new_session(policy: Policy) -> requests.Session:
+    import requests
+
+    session = requests.Session()
+    session.headers.update({"user-agent": policy.user_agent, "accept": "application/json"})
+    if policy.proxies:
+        session.trust_env = False
+        session.proxies.update(dict(policy.proxies))
+    return session

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One question to hosted Astro's API: the request, the answer, the errors."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlencode
+
+from airflow_rollback_provider.http.messages import Request, Response
+from airflow_rollback_provider.platforms.astro.errors import Asked, error_of
+from airflow_rollback_provider.platforms.rows import Row
+
+if TYPE_CHECKING:
+    from airflow_rollback_provider.http.secret import Secret
+
+Asking = Generator[Request, Response, tuple[Row, Response]]
+
+
+class Api:
+    """Hosted Astro's API, as far as it is about one Organization.
+
+    :param endpoint: base URL of the API, its version included.
+    :param organization_id: the Organization.
+    :param token: an API token or a user's token.
+    """
+
+    def __init__(self, endpoint: str, organization_id: str, token: Secret) -> None:
+        self._base = f"{endpoint}/organizations/{quote(organization_id, safe='')}"
+        self._token = token
+
+    def read(self, asked: Asked, *path: str, **query: Any) -> Asking:
+        """Ask for something, which may be sent twice.
+
+        :param path: what follows the Organization in the address, piece by piece.
+        :param query: parameters; one that is a list is repeated.
+        """
+        parameters = f"?{urlencode(query, doseq=True)}" if query else ""
+        return (yield from self._ask(asked, "GET", self._url(path) + parameters))
+
+    def change(self, asked: Asked, *path: str, body: Mapping[str, Any]) -> Asking:
+        """Ask for a change, which is never sent twice."""
+        return (yield from self._ask(asked, "POST", self._url(path), body))
+
+    def _url(self, path: tuple[str, ...]) -> str:
+        return "/".join([self._base, *(quote(piece, safe="") for piece in path)])
+
+    def _ask(self, asked: Asked, method: str, url: str, body: Mapping[str, Any] | None = None) -> Asking:
+        response = yield Request(
+            operation=asked.operation,
+            method=method,
+            url=url,
+            body=body,
+            headers={"authorization": f"Bearer {self._token.reveal()}"},
+            repeatable=method == "GET",
+        )
+        if (problem := error_of(response, asked, self._token)) is not None:
+            raise problem
+        return Row(asked.operation, response.json(asked.operation)), response

@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One question to Astro Private Cloud's API: the document that fits, the answer, the errors."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from airflow_rollback_provider.domain.errors import MalformedAnswer, UnknownField
+from airflow_rollback_provider.platforms.private_cloud.errors import (
+    Asked,
+    error_of_answer,
+    error_of_status,
+    error_without_body,
+)
+from airflow_rollback_provider.platforms.private_cloud.graphql import Answer, malformed, post, read_answer
+from airflow_rollback_provider.platforms.private_cloud.mapping import Row
+
+if TYPE_CHECKING:
+    from airflow_rollback_provider.http.messages import Request, Response
+    from airflow_rollback_provider.http.secret import Secret
+    from airflow_rollback_provider.platforms.private_cloud.assumptions import Assumptions
+
+Asking = Generator["Request", "Response", tuple[Answer, "Response"]]
+
+
+class Api:
+    """Astro Private Cloud's API at one address.
+
+    :param endpoint: address of the GraphQL endpoint.
+    :param token: the raw token.
+    :param assumptions: what is taken for granted about the API.
+    """
+
+    def __init__(self, endpoint: str, token: Secret, assumptions: Assumptions) -> None:
+        self._endpoint = endpoint
+        self._token = token
+        self._assumptions = assumptions
+        # Which of an operation's documents fits this installation; found out once.
+        self._fitting: dict[str, int] = {}
+
+    def ask(self, asked: Asked, variables: Mapping[str, Any]) -> Asking:
+        """Ask with the newest document that the installation understands, and remember which one that is.
+
+        :raises UnknownField: when it understands none of them.
+        """
+        documents = self._assumptions.operation(asked.operation).documents
+        first: UnknownField | None = None
+        for number in range(self._fitting.get(asked.operation, 0), len(documents)):
+            try:
+                found = yield from self.ask_exactly(asked, documents[number], variables)
+            except UnknownField as error:
+                first = first or error
+                continue
+            self._fitting[asked.operation] = number
+            return found
+        assert first is not None  # noqa: S101 - an operation has at least one document
+        raise first
+
+    def ask_exactly(self, asked: Asked, document: str, variables: Mapping[str, Any]) -> Asking:
+        """Ask with this document and no other.
+
+        :raises UnknownField: when the installation does not understand it.
+        """
+        response = yield post(self._endpoint, asked.operation, document, variables, self._token)
+        if (problem := error_of_status(response, asked)) is not None:
+            raise problem
+        try:
+            answer = read_answer(asked.operation, response, self._token)
+        except MalformedAnswer:
+            if response.status < 300:
+                raise
+            raise error_without_body(response, asked) from None
+        if answer.errors and not self._usable(answer):
+            raise error_of_answer(answer, asked, self._assumptions)
+        return answer, response
+
+    def introspect(self) -> Generator[Request, Response, Answer]:
+        """Request the schema, without descriptions, which are most of its bytes.
+
+        An installation may refuse to show it: the answer then has errors.
+
+        :raises MalformedAnswer: when the answer is not GraphQL, or has the token: findings show names.
+        """
+        from graphql import get_introspection_query
+
+        query = get_introspection_query(descriptions=False)
+        response = yield post(self._endpoint, "introspection", query, {}, self._token)
+        answer = read_answer("introspection", response, self._token)
+        if self._token.reveal() in str(answer.data):
+            raise malformed("introspection", "repeats the token")
+        return answer
+
+    def _usable(self, answer: Answer) -> bool:
+        """Whether an answer with errors still tells what counts: a started rollback, a history."""
+        if answer.operation not in ("roll_back", "survey_history"):
+            return False
+        return self.optional(answer, "result") is not None
+
+    def result(self, answer: Answer, name: str = "result") -> Any:
+        """Return one of the values that an operation promises; null is None.
+
+        :raises MalformedAnswer: when the answer does not have its place.
+        """
+        return answer.find(self._path(answer, name))
+
+    def optional(self, answer: Answer, name: str) -> Any:
+        """Return a value that may be missing, since not every document asks for it."""
+        return Row(answer.operation, answer.data).find(self._path(answer, name))
+
+    def rows(self, answer: Answer) -> list[Any]:
+        """Return the main result of an operation that promises a list."""
+        rows = self.result(answer)
+        if not isinstance(rows, list):
+            raise malformed(answer.operation, f"has {type(rows).__name__} where a list belongs")
+        return rows
+
+    def _path(self, answer: Answer, name: str) -> str | None:
+        return self._assumptions.operation(answer.operation).paths.get(name)

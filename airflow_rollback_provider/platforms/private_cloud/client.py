@@ -1,0 +1,375 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Astro Private Cloud: the verbs as conversations with its GraphQL API (Houston)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from airflow_rollback_provider.domain.deploys import Access, Capabilities, Deploy, Deployment, Scope
+from airflow_rollback_provider.domain.errors import (
+    DeploymentNotFound,
+    DeployNotFound,
+    MalformedAnswer,
+    OutcomeUnknown,
+    PermissionMissing,
+    UnknownField,
+    Unsupported,
+)
+from airflow_rollback_provider.platforms.base import LogLine, Page, Survey
+from airflow_rollback_provider.platforms.history_page import fill
+from airflow_rollback_provider.platforms.private_cloud.api import Api
+from airflow_rollback_provider.platforms.private_cloud.assumptions import Assumptions
+from airflow_rollback_provider.platforms.private_cloud.errors import Asked
+from airflow_rollback_provider.platforms.private_cloud.graphql import Answer, malformed
+from airflow_rollback_provider.platforms.private_cloud.mapping import (
+    Row,
+    read_deploy,
+    read_deployment,
+    read_flag,
+    read_log_line,
+)
+
+if TYPE_CHECKING:
+    from airflow_rollback_provider.domain.findings import Finding
+    from airflow_rollback_provider.domain.versions import RuntimeVersion
+    from airflow_rollback_provider.http.messages import Conversation, Response
+    from airflow_rollback_provider.http.secret import Secret
+
+NAME = "Astro Private Cloud"
+LARGEST_PAGE = 101
+"""Rows that the platform serves at most by default (chart: ``pagination.deployRevision.maxTake``)."""
+
+HISTORY = "deployment.deployRevisions.get"
+PERMISSIONS = {"image": "deployment.images.push", "dags": "deployment.dags.push"}
+# Names of the chart's settings (public astronomer/astronomer Helm chart), before and from 2.0.0.
+_SETTING = "global.deploymentLifecycle.deployRollback.enabled"
+_SETTING_BEFORE_2_0 = "global.deployRollbackEnabled"
+# The platform's ids: 25 characters from a to z and 0 to 9, or a UUID. Release names have words with hyphens.
+_LOOKS_LIKE_ID = re.compile(r"[a-z0-9]{20,40}|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_CAN_BE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+# Assumed: no public text gives the address of the page.
+_HISTORY_URL = "{app}/d/{deployment_id}/deploy-history"
+
+
+@dataclass(frozen=True)
+class PrivateCloudSettings:
+    """What it takes to talk to an installation.
+
+    :param endpoint: address of the GraphQL endpoint.
+    :param token: service account's API key or user token.
+    :param workspace_id: workspace in which release names are looked up.
+    :param app_url: base address of the platform's UI, None where it is not known.
+    :param history_url: template of the address of a Deployment's deploy history.
+    :param retention_days: age in days up to which a deploy may be rolled back to.
+    :param restricted: Runtime versions to warn of; no public query tells them.
+    :param assumptions: what is taken for granted about the API.
+    """
+
+    endpoint: str
+    token: Secret
+    workspace_id: str | None = None
+    app_url: str | None = None
+    history_url: str = _HISTORY_URL
+    retention_days: float = 90.0
+    restricted: frozenset[RuntimeVersion] = frozenset()
+    assumptions: Assumptions = field(default_factory=Assumptions)
+
+
+class PrivateCloud:
+    """Astro Private Cloud.
+
+    :param settings: what it takes to talk to an installation.
+    """
+
+    def __init__(self, settings: PrivateCloudSettings) -> None:
+        self._settings = settings
+        self._assumptions = settings.assumptions
+        self._api = Api(settings.endpoint, settings.token, settings.assumptions)
+        self._tells_permissions = True
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the platform can do at all."""
+        return Capabilities(
+            name=NAME,
+            permissions=dict(PERMISSIONS),
+            history_permission=HISTORY,
+            retention_days=self._settings.retention_days,
+            restricted=self._settings.restricted,
+        )
+
+    @property
+    def address(self) -> str:
+        """The URL that requests begin with."""
+        return self._settings.endpoint
+
+    def survey(self, deployment: str) -> Conversation[Survey]:
+        """Read a Deployment, what may be done to it, and its newest deploys.
+
+        It takes two requests, three for a release name.
+
+        :raises DeploymentNotFound: when there is none.
+        """
+        deployment_id = yield from self.identify(deployment)
+        asked = asked_of("survey_context", deployment_id)
+        context, _ = yield from self._api.ask(asked, {"id": deployment_id, "deploymentUuid": deployment_id})
+        found = self._read_deployment(context, deployment_id)
+        if not found.versions.known and _before_1_0(self._api.optional(context, "version")):
+            found = yield from self._older_versions(found)
+        access, health, page, response = yield from self._survey_history(found.id)
+        flag, enabled = read_flag(self._api.optional(context, "flags"), self._assumptions.flags)
+        access = replace(
+            access,
+            enabled_on_installation=enabled,
+            installation_flag=installation_setting(self._api.optional(context, "version"), flag),
+        )
+        now = response.platform_time
+        skew = response.received_at - now if now else None
+        found = replace(found, status=health)
+        return Survey(found, access, page, now or response.received_at, skew)
+
+    def deployment(self, deployment: str) -> Conversation[Deployment]:
+        """Read a Deployment by id or release name.
+
+        :raises DeploymentNotFound: when there is none.
+        """
+        deployment_id = yield from self.identify(deployment)
+        asked = asked_of("deployment", deployment_id)
+        answer, _ = yield from self._api.ask(asked, {"id": deployment_id})
+        return self._read_deployment(answer, deployment_id)
+
+    def deploys(
+        self, deployment_id: str, cursor: str | None = None, limit: int | None = None
+    ) -> Conversation[Page]:
+        """Read one page of a deploy history; None takes the largest page that the platform serves."""
+        take = min(limit or LARGEST_PAGE, LARGEST_PAGE)
+        variables: dict[str, Any] = {"deploymentUuid": deployment_id, "take": take}
+        if cursor is not None:
+            variables["cursor"] = cursor
+        answer, _ = yield from self._api.ask(
+            Asked("deploys", subject=f"Deployment {deployment_id}"), variables
+        )
+        return self._read_page(answer, deployment_id)
+
+    def deploy(self, deployment_id: str, deploy_id: str) -> Conversation[Deploy]:
+        """Read one deploy.
+
+        :raises DeployNotFound: when the Deployment has none with this id.
+        """
+        if not _CAN_BE_ID.fullmatch(deploy_id):
+            raise DeployNotFound(
+                f"{deploy_id[:80]!r} is no id of a deploy. List the history and choose from it."
+            )
+        asked = Asked("deploy", subject=f"deploy {deploy_id} of Deployment {deployment_id}")
+        answer, _ = yield from self._api.ask(asked, {"deploymentUuid": deployment_id, "id": deploy_id})
+        values = self._api.result(answer)
+        if values is None:
+            raise DeployNotFound(
+                f"Deployment {deployment_id} has no deploy {deploy_id}. List the history and choose from it."
+            )
+        found = read_deploy(values, "deploy", deployment_id, self._assumptions)
+        if found.deployment_id != deployment_id:
+            raise DeployNotFound(
+                f"Deploy {deploy_id} belongs to Deployment {found.deployment_id}, not to {deployment_id}. "
+                f"Choose a deploy from "
+                "this Deployment's history."
+            )
+        return found
+
+    def roll_back(
+        self, deployment: Deployment, target: Deploy, scope: Scope, description: str
+    ) -> Conversation[Deploy]:
+        """Start a rollback; its request is not repeatable. Return the new deploy as the platform shows it.
+
+        :raises RollbackRefused: when the platform refuses it.
+        :raises OutcomeUnknown: when it may have been carried out and the answer does not tell.
+        """
+        permissions = tuple(PERMISSIONS[part] for part in ("image", "dags") if part in scope.parts)
+        asked = Asked("roll_back", permissions, f"{deployment} to deploy {target.id}")
+        variables = {
+            "deploymentUuid": deployment.id,
+            "deployRevisionUuid": target.id,
+            "scope": self._assumptions.scopes[scope.value],
+            "description": description,
+        }
+        try:
+            answer, _ = yield from self._api.ask(asked, variables)
+            values = self._api.result(answer)
+            if values is None:
+                raise malformed("roll_back", "does not show the new deploy")
+            return read_deploy(values, "roll_back", deployment.id, self._assumptions)
+        except MalformedAnswer as error:
+            raise OutcomeUnknown(f"The answer to the rollback request cannot be read. {error}") from None
+
+    def logs(self, deployment: Deployment, since: datetime) -> Conversation[tuple[LogLine, ...]]:
+        """Read what the platform logged about the Deployment's deploys since a time, oldest first."""
+        variables: dict[str, Any] = {"deploymentUuid": deployment.id, "timestamp": since.isoformat()}
+        if self._assumptions.log_component:
+            variables["component"] = self._assumptions.log_component
+        answer, _ = yield from self._api.ask(Asked("logs", subject=str(deployment)), variables)
+        lines = (read_log_line(values, "logs") for values in self._api.rows(answer))
+        return tuple(sorted(lines, key=lambda line: line.at))
+
+    def history_url(self, deployment: Deployment) -> str | None:
+        """Return the page of the deploy history; its form is assumed unless the connection gives one."""
+        values = {
+            "app": self._settings.app_url,
+            "deployment_id": deployment.id,
+            "release_name": deployment.release_name,
+            "workspace_id": deployment.workspace_id or self._settings.workspace_id,
+        }
+        return fill(self._settings.history_url, values)
+
+    def check(self) -> Conversation[str]:
+        """Check that the platform answers, accepts the token and has rollbacks switched on, in one request.
+
+        :raises Unsupported: when rollbacks are switched off on the installation.
+        :raises PermissionMissing: when the token's permissions are known and lack one that is always needed.
+        """
+        answer, _ = yield from self._api.ask(Asked("check"), {})
+        version = self._api.optional(answer, "version")
+        flag, enabled = read_flag(self._api.optional(answer, "flags"), self._assumptions.flags)
+        if enabled is False:
+            raise Unsupported(
+                f"The platform answers and rollbacks are switched off on this installation. Ask an "
+                f"administrator to set "
+                f"{installation_setting(version, flag)} to true."
+            )
+        permissions = self._api.optional(answer, "permissions")
+        if permissions:
+            _require_useful(permissions)
+        who = self._api.optional(answer, "who")
+        return _describe_check(version, who, enabled, bool(permissions))
+
+    def diagnose(self, deployment: str | None) -> Conversation[tuple[Finding, ...]]:
+        """Look at everything that must hold, the network aside, and say what does not. Changes nothing.
+
+        :param deployment: id or release name of a Deployment to look at as well; None for none.
+        """
+        from airflow_rollback_provider.platforms.private_cloud.doctor import PrivateCloudDoctor
+
+        return (yield from PrivateCloudDoctor(self, self._api, self._settings).run(deployment))
+
+    def identify(self, deployment: str) -> Conversation[str]:
+        """Return the id of a Deployment that is named by its id or release name."""
+        name = deployment.strip() if isinstance(deployment, str) else ""
+        if not _CAN_BE_ID.fullmatch(name):
+            raise DeploymentNotFound(f"{name[:80]!r} is neither the id nor the release name of a Deployment.")
+        workspace = self._settings.workspace_id
+        if _LOOKS_LIKE_ID.fullmatch(name) or not workspace:
+            return name
+        asked = Asked("workspace_deployments", subject=f"{name} in workspace {workspace}")
+        answer, _ = yield from self._api.ask(asked, {"workspaceUuid": workspace, "releaseName": name})
+        rows = [Row("workspace_deployments", values) for values in self._api.rows(answer)]
+        found = [row.needed("id") for row in rows if row.text("releaseName") == name]
+        if not found:
+            raise DeploymentNotFound(
+                f"The workspace {workspace} has no Deployment with the release name {name!r}, or the token "
+                f"may not see it."
+            )
+        return found[0]
+
+    def _older_versions(self, deployment: Deployment) -> Conversation[Deployment]:
+        answer, _ = yield from self._api.ask(
+            Asked("deployment_before_1_0", subject=str(deployment)), {"id": deployment.id}
+        )
+        row = Row("deployment_before_1_0", self._api.result(answer))
+        return replace(
+            deployment,
+            runtime_version=row.text("desiredRuntimeVersion"),
+            airflow_version=row.text("airflowVersion") or row.text("desiredAirflowVersion"),
+        )
+
+    def _survey_history(self, deployment_id: str) -> Conversation[tuple[Access, str | None, Page, Response]]:
+        """Read the newest deploys, with permissions, toggle and health where the installation tells them."""
+        subject = f"Deployment {deployment_id}"
+        variables = {"id": deployment_id, "deploymentUuid": deployment_id, "take": LARGEST_PAGE}
+        if self._tells_permissions:
+            try:
+                answer, response = yield from self._api.ask(
+                    Asked("survey_history", subject=subject), variables
+                )
+                health = self._api.optional(answer, "health")
+                known = health if isinstance(health, str) else None
+                return self._read_access(answer), known, self._read_page(answer, deployment_id), response
+            except UnknownField:
+                self._tells_permissions = False
+        answer, response = yield from self._api.ask(Asked("deploys", subject=subject), variables)
+        return Access(), None, self._read_page(answer, deployment_id), response
+
+    def _read_access(self, answer: Answer) -> Access:
+        permissions, toggle = self._api.optional(answer, "permissions"), self._api.optional(answer, "toggle")
+        known = isinstance(permissions, list) and all(isinstance(name, str) for name in permissions)
+        return Access(
+            permissions=frozenset(permissions) if known else None,
+            enabled_on_deployment=toggle if isinstance(toggle, bool) else None,
+        )
+
+    def _read_deployment(self, answer: Answer, deployment_id: str) -> Deployment:
+        values = self._api.result(answer)
+        if values is None:
+            hint = asked_of(answer.operation, deployment_id).hint
+            raise DeploymentNotFound(
+                f"There is no Deployment {deployment_id}, or the token may not see it.{hint}"
+            )
+        return read_deployment(values, answer.operation)
+
+    def _read_page(self, answer: Answer, deployment_id: str) -> Page:
+        rows = self._api.rows(answer)
+        deploys = tuple(
+            read_deploy(values, answer.operation, deployment_id, self._assumptions) for values in rows
+        )
+        # A page that is not full need not be the last one: the platform may serve fewer rows than were asked
+        # for.
+        return Page(deploys, deploys[-1].id if deploys else None)
+
+
+_HOW_TO_USE_RELEASE_NAMES = (
+    " To name a Deployment by its release name, put the id of its workspace in the connection's field "
+    "Workspace ID."
+)
+
+
+def asked_of(operation: str, deployment_id: str) -> Asked:
+    """Say what is asked of a Deployment, with a hint for names that are no ids."""
+    hint = "" if _LOOKS_LIKE_ID.fullmatch(deployment_id) else _HOW_TO_USE_RELEASE_NAMES
+    return Asked(operation, subject=f"Deployment {deployment_id}", hint=hint)
+
+
+def _before_1_0(version: object) -> bool:
+    return isinstance(version, str) and version.startswith("0.")
+
+
+def installation_setting(version: object, flag: str | None) -> str:
+    """Name the chart's setting that switches rollbacks on."""
+    old = isinstance(version, str) and re.match(r"[01]\.", version)
+    if flag in ("deployRollbackEnabled", "deployRollback") and (old or not version):
+        return _SETTING_BEFORE_2_0
+    return _SETTING_BEFORE_2_0 if old else _SETTING
+
+
+def _require_useful(permissions: object) -> None:
+    granted = (
+        {str(name).removeprefix("system.") for name in permissions}
+        if isinstance(permissions, list)
+        else set()
+    )
+    missing = [name for name in (HISTORY,) if name not in granted]
+    if not granted & set(PERMISSIONS.values()):
+        missing.append(" or ".join(PERMISSIONS.values()))
+    if missing:
+        raise PermissionMissing(
+            f"The platform accepts the token, which lacks the permission {', and '.join(missing)}. Use a "
+            f"token with the role "
+            "DEPLOYMENT_EDITOR or above."
+        )
+
+
+def _describe_check(version: object, who: object, enabled: bool | None, permissions_known: bool) -> str:
+    told = f" as {who}" if isinstance(who, str) and who else ""
+    switch = "Rollbacks are switched on." if enabled else "Whether rollbacks are switched on is not known."
+    more = "" if permissions_known else " The token's permissions are not known."
+    return f"{NAME} {version or '(version not known)'} accepts the token{told}. {switch}{more}"

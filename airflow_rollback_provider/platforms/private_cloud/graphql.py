@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""GraphQL over HTTP, as far as it is needed: one POST, and an answer that has data, errors or both."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from airflow_rollback_provider.domain.errors import MalformedAnswer
+from airflow_rollback_provider.http.messages import Request, Response
+
+if TYPE_CHECKING:
+    from airflow_rollback_provider.http.secret import Secret
+
+
+@dataclass(frozen=True)
+class GraphQLError:
+    """One error of an answer: its text, its name or code, and the root field that it belongs to, if told."""
+
+    message: str
+    name: str = ""
+    field: str | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a GraphQL endpoint answered.
+
+    :param operation: what was asked, for errors.
+    :param status: HTTP status.
+    :param data: the data, empty where there is none.
+    :param errors: the errors, texts made safe to repeat.
+    """
+
+    operation: str
+    status: int
+    data: Mapping[str, Any]
+    errors: tuple[GraphQLError, ...]
+
+    def find(self, path: str | None) -> Any:
+        """Return the value at a path such as ``appConfig.version``; None where it or a parent is null.
+
+        :raises MalformedAnswer: where a name on the way is missing.
+        """
+        value: Any = self.data
+        for name in path.split(".") if path else ():
+            if value is None:
+                return None
+            if not isinstance(value, Mapping) or name not in value:
+                raise malformed(self.operation, f"has no {name!r} on the way to {path!r}")
+            value = value[name]
+        return value if path else None
+
+
+def malformed(operation: str, problem: str) -> MalformedAnswer:
+    """Describe an answer that is not what the operation promises.
+
+    :param problem: continues "the answer …".
+    """
+    return MalformedAnswer(
+        f"The platform's answer to {operation!r} {problem}. If this installation names things differently, "
+        f"say so in the "
+        f"connection's extra field assumptions, under {operation!r}."
+    )
+
+
+def post(url: str, operation: str, document: str, variables: Mapping[str, Any], token: Secret) -> Request:
+    """Write the request of an operation. Only a query may be sent twice.
+
+    :param variables: those that the document does not name are left out.
+    :param token: goes into the header as it is: Astro Private Cloud wants no ``Bearer``.
+    """
+    used = {name: value for name, value in variables.items() if f"${name}" in document}
+    return Request(
+        operation=operation,
+        method="POST",
+        url=url,
+        body={"query": document, "variables": used},
+        headers={"authorization": token.reveal()},
+        repeatable=operation != "roll_back",
+    )
+
+
+def read_answer(operation: str, response: Response, token: Secret) -> Answer:
+    """Read an answer, whatever its HTTP status.
+
+    :raises MalformedAnswer: when it is not a GraphQL answer.
+    """
+    body = response.json(operation)
+    data = body.get("data") if isinstance(body, Mapping) else None
+    errors = body.get("errors") if isinstance(body, Mapping) else None
+    if not isinstance(data or {}, Mapping) or not isinstance(errors or [], list) or not (data or errors):
+        raise malformed(operation, f"(HTTP {response.status}) has neither data nor errors of GraphQL's form")
+    return Answer(
+        operation, response.status, data or {}, tuple(_read_error(error, token) for error in errors or ())
+    )
+
+
+def _read_error(error: object, token: Secret) -> GraphQLError:
+    if not isinstance(error, Mapping):
+        return GraphQLError(token.quote(error))
+    extensions = error.get("extensions")
+    code = extensions.get("code") if isinstance(extensions, Mapping) else None
+    path = error.get("path")
+    field = str(path[0]) if isinstance(path, list) and path else None
+    return GraphQLError(
+        token.quote(error.get("message") or "no message"), str(error.get("name") or code or ""), field
+    )

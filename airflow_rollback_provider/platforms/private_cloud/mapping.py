@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Astro Private Cloud's values as domain values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from airflow_rollback_provider.domain.deploys import Deploy, Deployment, Mechanism
+from airflow_rollback_provider.platforms import rows
+from airflow_rollback_provider.platforms.base import LogLine
+from airflow_rollback_provider.platforms.private_cloud.graphql import malformed
+
+if TYPE_CHECKING:
+    from airflow_rollback_provider.domain.errors import MalformedAnswer
+    from airflow_rollback_provider.platforms.private_cloud.assumptions import Assumptions
+
+
+class Row(rows.Row):
+    """One object of an answer whose complaints tell how to mend a name that differs."""
+
+    def malformed(self, problem: str) -> MalformedAnswer:
+        """Return the complaint about this object.
+
+        :param problem: continues "the answer …".
+        """
+        return malformed(self._operation, problem)
+
+
+def read_deploy(values: object, operation: str, deployment_id: str, assumptions: Assumptions) -> Deploy:
+    """Read a row of the deploy history.
+
+    A row that does not name its Deployment belongs to the one asked about.
+    """
+    row, at = Row(operation, values), assumptions.deploy_fields
+    return Deploy(
+        id=row.needed(at["id"]),
+        deployment_id=row.text(at["deployment_id"]) or deployment_id,
+        created_at=row.needed_time(at["created_at"]),
+        status=assumptions.status(row.text(at["status"])),
+        type=row.text(at["type"]) or "",
+        image_repository=row.text(at["image_repository"]),
+        image_tag=row.text(at["image_tag"]),
+        runtime_version=row.text(at["runtime_version"]),
+        airflow_version=row.text(at["airflow_version"]),
+        dag_bundle=row.text(at["dag_bundle"]),
+        mechanism=Mechanism.read(row.text(at["mechanism"])),
+        git_commit=row.text(at["git_commit"]),
+        description=row.text(at["description"]) or "",
+        created_by=row.text(at["created_by"]),
+        updated_at=row.time(at["updated_at"]),
+        rolled_back_to=row.text(at["rolled_back_to"]),
+        scope=assumptions.scope(row.text(at["scope"])),
+        status_reason=row.text(at["status_reason"]),
+    )
+
+
+def read_deployment(values: object, operation: str) -> Deployment:
+    """Read a Deployment."""
+    row = Row(operation, values)
+    release = row.text("releaseName") or ""
+    return Deployment(
+        id=row.needed("id"),
+        name=row.text("label") or release or row.needed("id"),
+        release_name=release,
+        mechanism=Mechanism.read(row.text("dagDeployment.type")),
+        runtime_version=row.text("runtimeVersion"),
+        airflow_version=row.text("runtimeAirflowVersion"),
+        image_tag=row.text("deployInfo.current"),
+        workspace_id=row.text("workspace.id"),
+        cluster_id=row.text("clusterId"),
+    )
+
+
+def read_log_line(values: object, operation: str) -> LogLine:
+    """Read a log line."""
+    row = Row(operation, values)
+    return LogLine(row.text("id") or "", row.needed_time("timestamp"), row.text("message") or "")
+
+
+def read_flag(flags: object, keys: tuple[str, ...]) -> tuple[str | None, bool | None]:
+    """Find the installation's rollback switch among its feature flags.
+
+    :param flags: the value of ``featureFlags``.
+    :param keys: where it may be, the likeliest first; dots may be levels or part of a key.
+    :return: the key that was found and its value; None where there is none, which is not the same as off.
+    """
+    for key in keys:
+        for value in (
+            (Row("featureFlags", flags).find(key), flags.get(key)) if isinstance(flags, Mapping) else ()
+        ):
+            if isinstance(value, bool):
+                return key, value
+            if isinstance(value, str) and value.lower() in ("true", "false"):
+                return key, value.lower() == "true"
+    return None, None

@@ -1,0 +1,383 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Comparison of the GraphQL documents of this package with the schema of an installation.
+
+graphql-core validates each document, as the server does before it runs one. Each difference is one finding:
+what differs, what was probably meant, and the setting to write. Nothing is applied. Importing graphql-core is
+slow, so only the doctor imports this module.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+from graphql import (
+    FieldNode,
+    GraphQLEnumType,
+    GraphQLError,
+    GraphQLField,
+    GraphQLInterfaceType,
+    GraphQLNamedType,
+    GraphQLObjectType,
+    GraphQLSchema,
+    TypeInfo,
+    TypeInfoVisitor,
+    Visitor,
+    build_client_schema,
+    get_named_type,
+    get_operation_ast,
+    is_leaf_type,
+    is_list_type,
+    is_required_argument,
+    parse,
+    type_from_ast,
+    validate,
+    visit,
+)
+from graphql.pyutils import suggestion_list
+
+from airflow_rollback_provider.domain.findings import Finding, Status, merge
+from airflow_rollback_provider.platforms.private_cloud.assumptions import FIELDS_MARK, Assumptions
+from airflow_rollback_provider.platforms.request_context import Asked
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+ObjectType = GraphQLObjectType | GraphQLInterfaceType
+
+_CAUTION = "Read in the schema (the Docs tab of the API) whether it means the same. Nothing was tried."
+# Nothing can be planned without the first three. A rollback is found again by the tag in the description.
+_NEEDED_FIELDS = ("id", "created_at", "status", "description")
+_PROBE = "deployTypeProbe"
+_SHOWN = 20
+_LONGEST_REASON = 200
+_MAX_ERRORS = 20
+_NO_FIELD = re.compile(r"Cannot query field '(\w+)' on type '(\w+)'")
+# A mutation of this name is never suggested for a rollback.
+_DESTROYS = re.compile(r"delete|remove|destroy|purge", re.IGNORECASE)
+# What a damaged answer makes the library raise.
+_DAMAGED = (GraphQLError, TypeError, ValueError, KeyError, IndexError, AttributeError, RecursionError)
+
+
+class NoSchema(ValueError):
+    """An answer to the introspection query holds no schema that can be used."""
+
+
+@dataclass(frozen=True)
+class Use:
+    """What an operation is for.
+
+    :param gravity: status of a finding on it.
+    :param without: what does not work without it.
+    """
+
+    gravity: Status
+    without: str
+
+
+USES: Mapping[str, Use] = {
+    "check": Use(Status.WARNING, "Without it the doctor does not know whose the token is."),
+    "survey_context": Use(Status.ERROR, "Without it nothing can be planned."),
+    "deploys": Use(Status.ERROR, "Without it no deploy history can be read, so nothing can be planned."),
+    "survey_history": Use(Status.WARNING, "Without it plans do not know permissions and toggle."),
+    "deploy": Use(Status.ERROR, "Without it a deploy that is not among the newest cannot be read by its id."),
+    "deployment": Use(Status.ERROR, "Without it nothing checks what a Deployment runs after a rollback."),
+    "roll_back": Use(Status.ERROR, "Without it nothing can be rolled back."),
+    "logs": Use(Status.WARNING, "Without it the platform's log lines do not reach the task log."),
+    "workspace_deployments": Use(
+        Status.WARNING, "Without it Deployments cannot be named by their release name."
+    ),
+    "deployment_before_1_0": Use(Status.WARNING, "Without it the Deployment's Airflow version is not known."),
+}
+
+
+def operations_in_use(version: object, *, has_workspace: bool) -> tuple[str, ...]:
+    """Name the operations that a connection needs.
+
+    :param version: the installation's version, if it is known.
+    :param has_workspace: whether the connection names a workspace to look release names up in.
+    """
+    left_out = set() if has_workspace else {"workspace_deployments"}
+    if not (isinstance(version, str) and version.startswith("0.")):
+        left_out.add("deployment_before_1_0")
+    return tuple(name for name in USES if name not in left_out)
+
+
+def read_schema(data: Mapping[str, Any]) -> GraphQLSchema:
+    """Read the data of an answer to the introspection query.
+
+    :raises NoSchema: when it is something else, damaged or incomplete.
+    """
+    try:
+        # Whether the schema keeps every rule of the specification is not the question here: a server runs it.
+        return build_client_schema(data, assume_valid=True)  # type: ignore[arg-type]  # checked by building it
+    except _DAMAGED as error:
+        raise NoSchema(" ".join(str(error).split())[:_LONGEST_REASON] or type(error).__name__) from None
+
+
+def compare(schema: GraphQLSchema, assumptions: Assumptions, in_use: Iterable[str]) -> tuple[Finding, ...]:
+    """Compare operations with a schema; return a finding for each difference.
+
+    :param assumptions: what the connection assumes about the API now.
+    :param in_use: names of the operations.
+    """
+    return tuple(_Comparison(schema, assumptions, tuple(in_use)).findings())
+
+
+def differences(schema: GraphQLSchema, assumptions: Assumptions, name: str) -> list[GraphQLError]:
+    """Return the errors of the operation's document that fits a schema best; none where one fits."""
+    return min((_validate(schema, text) for text in assumptions.operation(name).documents), key=len)
+
+
+def _validate(schema: GraphQLSchema, text: str) -> list[GraphQLError]:
+    try:
+        document = parse(text)
+        operation = get_operation_ast(document)
+        if operation is not None and schema.get_root_type(operation.operation) is None:
+            return [GraphQLError(f"The schema has no {operation.operation.value}.")]
+        return validate(schema, document, max_errors=_MAX_ERRORS)
+    except RecursionError:
+        return [GraphQLError("The document is nested too deeply.")]
+    except GraphQLError as error:
+        what = f"The document cannot be parsed. {error.message}"
+        return [GraphQLError(what, source=error.source, positions=error.positions)]
+
+
+class _Comparison:
+    """The operations of one connection and one schema."""
+
+    def __init__(self, schema: GraphQLSchema, assumptions: Assumptions, in_use: tuple[str, ...]) -> None:
+        self._schema = schema
+        self._assumptions = assumptions
+        self._in_use = in_use
+        self._row = self._find_row()
+
+    def findings(self) -> Iterator[Finding]:
+        differ = [name for name in self._in_use if differences(self._schema, self._assumptions, name)]
+        fit = f"{len(differ)} differ from it, see below" if differ else "all fit it"
+        what = f"The installation's schema can be read. Of {len(self._in_use)} operations in use {fit}."
+        yield Finding("SCHEMA", Status.OK, what)
+        missing: dict[str, str] = {}
+        if self._row is not None:
+            paths = self._assumptions.deploy_fields
+            missing = {ours: path for ours, path in paths.items() if path and not _has(self._row, path)}
+            yield from self._compare_fields(self._row, missing)
+        # A field that is missing is one finding, not one for each operation that asks for it.
+        present = {
+            ours: path for ours, path in self._assumptions.deploy_fields.items() if ours not in missing
+        }
+        for name in differ:
+            yield from self._compare_operation(name, replace(self._assumptions, deploy_fields=present))
+        yield from self._compare_scopes()
+
+    # The fields of a deploy
+
+    def _find_row(self) -> ObjectType | None:
+        """Return the type of a deploy: where its fields are asked for, or one object below."""
+        heads = {path.partition(".")[0] for path in self._assumptions.deploy_fields.values() if path}
+        for name in ("deploys", "survey_history", "deploy", "roll_back"):
+            for text in self._assumptions.template(name).documents:
+                at_mark = self._type_at_mark(text)
+                if at_mark is not None:
+                    below = [get_named_type(field.type) for field in at_mark.fields.values()]
+                    candidates = [at_mark, *(item for item in below if isinstance(item, ObjectType))]
+                    return max(candidates, key=lambda item: len(heads & set(item.fields)))
+        return None
+
+    def _type_at_mark(self, text: str) -> ObjectType | None:
+        """Return the type of the object whose fields the mark stands for; None where that is not known."""
+        info, found = TypeInfo(self._schema), []
+
+        class Probe(Visitor):
+            def enter_field(self, node: FieldNode, *_: Any) -> None:
+                if node.name.value == _PROBE:
+                    found.append(info.get_parent_type())
+
+        try:
+            visit(parse(text.replace(FIELDS_MARK, _PROBE)), TypeInfoVisitor(info, Probe()))
+        except (GraphQLError, RecursionError):
+            return None
+        return next((item for item in found if isinstance(item, ObjectType)), None)
+
+    def _compare_fields(self, row: ObjectType, missing: Mapping[str, str]) -> Iterator[Finding]:
+        used = {path for path in self._assumptions.deploy_fields.values() if path}
+        free = [path for path in _paths(row) if path not in used]
+        if len(missing) == len(used):
+            yield self._no_field_at_all(row, free)
+            return
+        for ours, path in missing.items():
+            meant = next(iter(_similar(path, free)), None)
+            if meant in free:
+                free.remove(meant)
+            yield self._missing_field(f"{row.name} has no {path} ({ours}).", ours, meant, free)
+
+    def _no_field_at_all(self, row: ObjectType, free: Iterable[str]) -> Finding:
+        setting = _written({"deploy_fields": dict.fromkeys(_NEEDED_FIELDS, "<its name there>")})
+        remedy = f"Set the names in the connection's extra: {setting}. {_to_choose_from(free)}"
+        what = f"{row.name} has none of the fields of a deploy under the names that are used."
+        return Finding("SCHEMA-DEPLOY-FIELDS", Status.ERROR, what, remedy)
+
+    def _missing_field(self, what: str, ours: str, meant: str | None, free: Iterable[str]) -> Finding:
+        if meant is None and ours in _NEEDED_FIELDS:
+            setting = _written({"deploy_fields": {ours: "<its name there>"}})
+            remedy = (
+                f"No name there resembles it, and nothing works without it. Set its name in the connection's "
+                f"extra: {setting}. {_to_choose_from(free)}"
+            )
+            return Finding("SCHEMA-DEPLOY-FIELDS", Status.ERROR, what, remedy)
+        patch = {"deploy_fields": {ours: meant}}
+        null = f"No name there resembles it: null leaves it out of plans. {_to_choose_from(free)}"
+        why = f"Probably meant: {meant}. {_CAUTION}" if meant else null
+        remedy = f"Add to the connection's extra: {_written(patch)}. {why}"
+        return Finding("SCHEMA-DEPLOY-FIELDS", Status.ERROR, what, remedy, self._setting(patch))
+
+    # One operation
+
+    def _compare_operation(self, name: str, assumptions: Assumptions) -> Iterator[Finding]:
+        documents = assumptions.template(name).documents
+        found = [self._validate_without_missing(text, assumptions) for text in documents]
+        number = min(range(len(found)), key=lambda index: len(found[index]))
+        source = assumptions.source(name, number)
+        for error in {item.message: item for item in found[number]}.values():
+            yield self._differing_operation(name, source, error)
+        at_mark = self._type_at_mark(documents[number])
+        if at_mark is not None and at_mark is not self._row:
+            yield self._wrapped_row(name, at_mark, source)
+
+    def _validate_without_missing(self, text: str, assumptions: Assumptions) -> list[GraphQLError]:
+        there = self._type_at_mark(text) is self._row
+        selection = assumptions.selection() if there else ""
+        return _validate(self._schema, text.replace(FIELDS_MARK, selection or "__typename"))
+
+    def _differing_operation(self, name: str, source: str, error: GraphQLError) -> Finding:
+        use, missing = USES[name], _NO_FIELD.match(error.message)
+        message, _, meant = error.message.partition(" Did you mean")
+        if meant and not _DESTROYS.search(meant):
+            message = error.message
+        line = f", line {error.locations[0].line}" if error.locations else ""
+        what = f"{name}, to {Asked(name).purpose}: {message} ({source}{line})"
+        alike, path = self._alike(name, missing[1], missing[2]) if missing else ("", {})
+        setting = _written({name: {"document": "<GraphQL>", **path}})
+        remedy = f"{use.without} {alike}Correct it in a copy of {source}, in the connection's extra: "
+        # Not every installation has permissions and toggle to read.
+        optional = name == "survey_history" and missing and not meant
+        gravity = Status.UNKNOWN if optional else use.gravity
+        return Finding("SCHEMA-OPERATION", gravity, what, f"{remedy}{setting}.")
+
+    def _alike(self, name: str, field: str, kind: str) -> tuple[str, dict[str, str]]:
+        """Write what a type has like a missing field, and the path of the result where that changes."""
+        parent = self._schema.get_type(kind)
+        fields = parent.fields if isinstance(parent, ObjectType) else {}
+        harmless = [item for item in fields if not _DESTROYS.search(item)]
+        names = (_similar(field, harmless) or get_close_matches(field, harmless, cutoff=0.4))[:3]
+        found = "; ".join(_signature(item, fields[item]) for item in names)
+        root, dot, rest = self._assumptions.template(name).paths["result"].partition(".")
+        path = f"{names[0]}{dot}{rest}" if len(names) == 1 else "<where its result is>"
+        return f"{kind} has: {found}. " if names else "", {"path": path} if field == root else {}
+
+    def _wrapped_row(self, name: str, at_mark: ObjectType, source: str) -> Finding:
+        """Return the finding on a result that holds deploys in one of its fields, or none at all."""
+        row, path = self._row, self._assumptions.template(name).paths["result"]
+        inside = [key for key, field in at_mark.fields.items() if get_named_type(field.type) is row]
+        what = f"{name}, to {Asked(name).purpose}: its result is {at_mark.name}, which is no deploy."
+        if not inside or row is None:
+            return Finding("SCHEMA-OPERATION", USES[name].gravity, what, f"{USES[name].without} {_CAUTION}")
+        around = f"{inside[0]} {{ {FIELDS_MARK} }}"
+        setting = _written({name: {"document": "<GraphQL>", "path": f"{path}.{inside[0]}"}})
+        remedy = (
+            f"Probably meant: its field {inside[0]}, a {row.name}. Copy {source}, write {around} in "
+            f"the place of {FIELDS_MARK}, and write it into the connection's extra: {setting}. {_CAUTION}"
+        )
+        return Finding("SCHEMA-OPERATION", USES[name].gravity, what, remedy)
+
+    # The words for what is brought back
+
+    def _compare_scopes(self) -> Iterator[Finding]:
+        scope = self._type_of_scope()
+        if not isinstance(scope, GraphQLEnumType):
+            return
+        free = [word for word in scope.values if word not in self._assumptions.scopes.values()]
+        for ours, word in self._assumptions.scopes.items():
+            if word in scope.values:
+                continue
+            meant = next(iter(_similar(word, free)), None)
+            free = [item for item in free if item != meant]
+            what = f"{scope.name} has no {word} ({ours}). It has: {', '.join(list(scope.values)[:_SHOWN])}."
+            patch = {"scopes": {ours: meant or "<the word there>"}}
+            why = f"Probably meant: {meant}. {_CAUTION}" if meant else "No word there resembles it."
+            remedy = f"Add to the connection's extra: {_written(patch)}. {why}"
+            yield Finding(
+                "SCHEMA-SCOPES", Status.ERROR, what, remedy, self._setting(patch) if meant else None
+            )
+
+    def _type_of_scope(self) -> GraphQLNamedType | None:
+        try:
+            operation = get_operation_ast(parse(self._assumptions.template("roll_back").documents[0]))
+        except (GraphQLError, RecursionError):
+            return None
+        for item in operation.variable_definitions or () if operation else ():
+            if item.variable.name.value == "scope":
+                return get_named_type(type_from_ast(self._schema, item.type))
+        return None
+
+    def _setting(self, patch: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a setting together with what the connection has already."""
+        return {"assumptions": merge(self._assumptions.given, patch)}
+
+
+def _similar(name: str, options: Iterable[str]) -> list[str]:
+    """Return the names that were probably meant, the likeliest first.
+
+    Edits alone do not find ``tag`` for ``imageTag``: where they find nothing, a name within the other counts.
+    """
+    known = list(options)
+    within = [
+        item
+        for item in known
+        if min(len(item), len(name)) > 2 and (item.lower() in name.lower() or name.lower() in item.lower())
+    ]
+    return suggestion_list(name, known) or sorted(within, key=lambda item: abs(len(item) - len(name)))
+
+
+def _has(kind: object, path: str) -> bool:
+    """Whether a type has a text, number or word at a path."""
+    for name in path.split("."):
+        field = kind.fields.get(name) if isinstance(kind, ObjectType) else None
+        if field is None or not _can_be_read(field):
+            return False
+        kind = get_named_type(field.type)
+    return is_leaf_type(kind)
+
+
+def _paths(row: ObjectType) -> Iterator[str]:
+    """Yield the paths to the texts, numbers and words of a type, one object deep."""
+    for name, field in row.fields.items():
+        kind = get_named_type(field.type)
+        if _has(row, name):
+            yield name
+        elif isinstance(kind, ObjectType):
+            yield from (f"{name}.{below}" for below in kind.fields if _has(row, f"{name}.{below}"))
+
+
+def _can_be_read(field: GraphQLField) -> bool:
+    """Whether a field is one value, and none of its arguments has to be given."""
+    one = not is_list_type(getattr(field.type, "of_type", None)) and not is_list_type(field.type)
+    return one and not any(is_required_argument(argument) for argument in field.args.values())
+
+
+def _signature(name: str, field: GraphQLField) -> str:
+    inside = ", ".join(f"{key}: {argument.type}" for key, argument in field.args.items())
+    return f"{name}({inside}): {field.type}" if inside else f"{name}: {field.type}"
+
+
+def _to_choose_from(names: Iterable[str]) -> str:
+    found = list(names)
+    more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+    return f"To choose from: {', '.join(found[:_SHOWN]) or 'nothing'}{more}."
+
+
+def _written(patch: Mapping[str, Any]) -> str:
+    return json.dumps({"assumptions": patch})

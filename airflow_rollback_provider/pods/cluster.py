@@ -1,0 +1,229 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Looking at a release in Kubernetes: one conversation for tasks and the triggerer.
+
+It yields what it wants to know and is sent plain values, like the conversations with a platform; who asks the
+cluster, and how, is the business of :mod:`airflow_rollback_provider.hooks.cluster`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from airflow_rollback_provider.domain.errors import PermissionMissing, RollbackError
+from airflow_rollback_provider.domain.redaction import redact
+from airflow_rollback_provider.pods.pods import COMPONENTS, MIGRATIONS, judge_migrations, judge_release
+from airflow_rollback_provider.pods.report import Finding, PodsOutcome, PodsReport
+
+if TYPE_CHECKING:
+    from airflow_rollback_provider.pods.stability import Steadiness
+
+T = TypeVar("T")
+
+_MOST_EXAMINED = 5
+_MOST_EVENTS = 5
+_LOG_LINES = 20
+_LONGEST_LINE = 10_000
+_BEFORE_THE_RESTART = ("CRASH-LOOP", "NOT-STEADY")
+_WITH_LOG = (*_BEFORE_THE_RESTART, "CRASHED", "INIT-RUNNING", "NOT-READY")
+
+
+@dataclass(frozen=True)
+class ClusterRequest:
+    """One question to a cluster.
+
+    :param what: ``pods``, ``deployments``, ``stateful_sets``, ``events`` or ``log``.
+    :param namespace: the namespace.
+    :param selector: which objects: labels, or for events fields.
+    :param pod: for a log, the pod.
+    :param container: for a log, the container.
+    :param previous: for a log, whether that of the container before the last restart is meant.
+    :param lines: for a log, how many lines at most.
+    """
+
+    what: str
+    namespace: str
+    selector: str = ""
+    pod: str = ""
+    container: str | None = None
+    previous: bool = False
+    lines: int = _LOG_LINES
+
+
+@dataclass(frozen=True)
+class Pause:
+    """A wish to wait before the next question.
+
+    :param seconds: how long.
+    """
+
+    seconds: float
+
+
+ClusterConversation = Generator["ClusterRequest | Pause", Any, T]
+
+
+@dataclass(frozen=True)
+class Release:
+    """What to look at.
+
+    :param namespace: the namespace.
+    :param name: name of the Helm release.
+    :param image: the image that every Airflow component must run; None asks for readiness only.
+    :param required: components that must be there; by default a scheduler.
+    :param selector: labels that choose the release's pods and workloads; by default those of Airflow's chart.
+    """
+
+    namespace: str
+    name: str
+    image: str | None = None
+    required: tuple[str, ...] = ()
+    selector: str | None = None
+
+    @property
+    def labels(self) -> str:
+        """The labels that choose its objects."""
+        components = ",".join(COMPONENTS)
+        return self.selector or f"release={self.name},component in ({components}),!dag_id"
+
+    @property
+    def migrations(self) -> str | None:
+        """The labels that choose the pods of the Job that migrates its database; None where nobody knows."""
+        return None if self.selector else f"release={self.name},component={MIGRATIONS}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON-ready values; :meth:`from_dict` reads them back."""
+        return {**asdict(self), "required": list(self.required)}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Release:
+        """Read what :meth:`to_dict` wrote."""
+        return cls(**{**values, "required": tuple(values["required"])})
+
+
+def look_at(release: Release) -> ClusterConversation[PodsReport]:
+    """Look once, in three requests."""
+    pods = yield ClusterRequest("pods", release.namespace, release.labels)
+    workloads = yield from _workloads(release)
+    return judge_release(release.image, pods, workloads, release.required)
+
+
+def examine(release: Release, report: PodsReport) -> ClusterConversation[PodsReport]:
+    """Add events and the tail of the log to what is found about pods; what cannot be read is said so.
+
+    Where containers do not run as they should, the migration of the database is looked at too.
+    """
+    findings = report.findings
+    if any(finding.container is not None for finding in findings):
+        migrations = yield from _migrations(release)
+        findings = (*migrations, *findings)
+    examined: list[Finding] = []
+    left = _MOST_EXAMINED
+    for finding in findings:
+        if finding.pod is None or finding.code == "OLD-IMAGE" or not left:
+            examined.append(finding)
+            continue
+        left -= 1
+        events = yield from _events(release, finding.pod)
+        log = yield from _log(release, finding)
+        examined.append(replace(finding, events=events, log=log))
+    return replace(report, findings=tuple(examined))
+
+
+def wait_until_ready(
+    release: Release, waits: Steadiness, now: Callable[[], float], show: Callable[[str], object]
+) -> ClusterConversation[PodsOutcome]:
+    """Look until the release is ready and stays so, or the time is up; then with what events and logs say.
+
+    :param waits: decides when to look again and when to give up.
+    :param now: tells the time in seconds since the epoch.
+    :param show: told what changes on the way.
+    :raises RollbackError: when the cluster cannot be asked and waiting does not cure that.
+    """
+    report: PodsReport | None = None
+    shown = None
+    while True:
+        problem = None
+        try:
+            report = yield from look_at(release)
+            ready = waits.saw(report, now())
+        except RollbackError as error:
+            ready, problem = waits.failed(error, now()), str(error)
+            show(f"Could not look at release {release.name}: {error}")
+        if report is not None and report.findings != shown:
+            shown = report.findings
+            show("\n".join(problems(report)) or f"Release {release.name} is ready.")
+        if ready is None:
+            yield Pause(waits.delay(now()))
+            continue
+        if report is not None and problem is None and not ready:
+            report = yield from examine(release, waits.explain(report, now()))
+        return PodsOutcome(ready, report, problem)
+
+
+def _workloads(release: Release) -> ClusterConversation[list[Any] | None]:
+    found: list[Any] = []
+    for what, kind in (("deployments", "Deployment"), ("stateful_sets", "StatefulSet")):
+        try:
+            items = yield ClusterRequest(what, release.namespace, release.labels)
+        except PermissionMissing:  # then pods alone have to do
+            return None
+        found += [{**item, "kind": kind} for item in items]
+    return found
+
+
+def _migrations(release: Release) -> ClusterConversation[tuple[Finding, ...]]:
+    if release.migrations is None:
+        return ()
+    try:
+        pods = yield ClusterRequest("pods", release.namespace, release.migrations)
+    except RollbackError:  # evidence besides
+        return ()
+    found = judge_migrations(pods)
+    return (found,) if found is not None else ()
+
+
+def _events(release: Release, pod: str) -> ClusterConversation[tuple[str, ...]]:
+    selector = f"involvedObject.name={pod},involvedObject.kind=Pod"
+    try:
+        events = yield ClusterRequest("events", release.namespace, selector)
+    except RollbackError as error:
+        return (f"cannot be read: {error}",)
+    newest = sorted(events, key=_event_time)[-_MOST_EVENTS:]
+    return tuple(f"{event.get('reason') or '?'}: {_line(event.get('message'))}" for event in newest)
+
+
+def _log(release: Release, finding: Finding) -> ClusterConversation[tuple[str, ...]]:
+    if finding.container is None or finding.code not in _WITH_LOG:
+        return ()
+    asked = ClusterRequest(
+        "log",
+        release.namespace,
+        pod=str(finding.pod),
+        container=finding.container,
+        previous=finding.code in _BEFORE_THE_RESTART,
+    )
+    try:
+        text = yield asked
+    except RollbackError as error:
+        return (f"cannot be read: {error}",)
+    return tuple(_line(line) for line in str(text).splitlines()[-_LOG_LINES:])
+
+
+def _event_time(event: dict[str, Any]) -> str:
+    return str(
+        event.get("lastTimestamp") or event.get("eventTime") or event["metadata"].get("creationTimestamp")
+    )
+
+
+def _line(text: object, longest: int = 300) -> str:
+    line = redact(" ".join(str(text or "")[:_LONGEST_LINE].split()))
+    return line if len(line) <= longest else f"{line[: longest - 1]}…"
+
+
+def problems(report: PodsReport, most: int = 20) -> Sequence[str]:
+    """Write down what does not run as expected, for a log and an error."""
+    more = len(report.findings) - most
+    texts = [str(finding) for finding in report.findings[:most]]
+    return [*texts, f"… and {more} more"] if more > 0 else texts

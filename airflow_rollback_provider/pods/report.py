@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is told of the pods of a release: findings, the report of a look, and how waiting for them ended."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from airflow_rollback_provider.domain.errors import AccessDenied, BadInput, NoClusterAccess, RollbackError
+from airflow_rollback_provider.domain.redaction import redact
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# What no retry can cure, the special before the general.
+_FINAL: tuple[type[RollbackError], ...] = (NoClusterAccess, BadInput, AccessDenied)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Why something does not run as expected.
+
+    :param code: ``OLD-IMAGE``, ``IMAGE-PULL``, ``CRASH-LOOP``, ``CRASHED``, ``CANNOT-START``,
+        ``INIT-RUNNING``, ``STARTING``, ``NOT-READY``, ``PENDING``, ``TOO-FEW-PODS``, ``NO-COMPONENT``,
+        ``NOT-STEADY``.
+    :param component: the Airflow component.
+    :param message: what was seen, with Kubernetes' own words.
+    :param pod: the pod, where it is about one.
+    :param container: the container, where it is about one.
+    :param events: the pod's latest events.
+    :param log: the tail of the container's log.
+    """
+
+    code: str
+    component: str
+    message: str
+    pod: str | None = None
+    container: str | None = None
+    events: tuple[str, ...] = ()
+    log: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        lines = [f"{self.code}: {self.component}: {self.message}"]
+        lines += [f"  event: {event}" for event in self.events]
+        lines += [f"  log: {line}" for line in self.log]
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class Restarts:
+    """A container that was restarted.
+
+    :param component: the Airflow component.
+    :param pod: the pod.
+    :param container: the container.
+    :param count: how often, since the pod was made.
+    :param ended: how it ended before the last restart, as far as that is known.
+    """
+
+    component: str
+    pod: str
+    container: str
+    count: int
+    ended: str
+
+
+@dataclass(frozen=True)
+class PodsReport:
+    """What one look at a release showed.
+
+    :param components: for each component how many pods run the image and are ready, such as ``2/2``.
+    :param findings: everything that does not run as expected; empty when the release is ready.
+    :param restarted: the containers of these pods that were restarted. They matter while waiting alone, so
+        they are not part of what :meth:`to_dict` writes.
+    """
+
+    components: tuple[tuple[str, str], ...]
+    findings: tuple[Finding, ...]
+    restarted: tuple[Restarts, ...] = ()
+
+    @property
+    def ready(self) -> bool:
+        """Whether every component runs the image and is ready."""
+        return not self.findings
+
+    @property
+    def restarts(self) -> int:
+        """How often containers of these pods were restarted, all together."""
+        return sum(one.count for one in self.restarted)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON-ready values; :meth:`from_dict` reads them back."""
+        findings = [
+            {**asdict(one), "events": list(one.events), "log": list(one.log)} for one in self.findings
+        ]
+        return {"components": dict(self.components), "findings": findings}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> PodsReport:
+        """Read what :meth:`to_dict` wrote."""
+        findings = tuple(
+            Finding(**{**one, "events": tuple(one["events"]), "log": tuple(one["log"])})
+            for one in values["findings"]
+        )
+        return cls(tuple(values["components"].items()), findings)
+
+
+@dataclass(frozen=True)
+class PodsOutcome:
+    """How waiting for a release ended, small enough for an event of a trigger.
+
+    :param ready: whether it is ready.
+    :param report: what the last look showed; None where no look succeeded.
+    :param problem: why the cluster could not be asked in the end.
+    :param refusal: which error that is, where no retry can cure it: the name of its class.
+    """
+
+    ready: bool
+    report: PodsReport | None
+    problem: str | None = None
+    refusal: str | None = None
+
+    def refused(self) -> RollbackError | None:
+        """Return the error that ended the wait, where no retry can cure it."""
+        kind = next((one for one in _FINAL if one.__name__ == self.refusal), None)
+        return kind(self.problem) if kind is not None else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON-ready values; :meth:`from_dict` reads them back."""
+        report = self.report.to_dict() if self.report is not None else None
+        return {"ready": self.ready, "report": report, "problem": self.problem, "refusal": self.refusal}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> PodsOutcome:
+        """Read what :meth:`to_dict` wrote."""
+        report = PodsReport.from_dict(values["report"]) if values["report"] is not None else None
+        return cls(values["ready"], report, values["problem"], values.get("refusal"))
+
+
+def broken_off(error: Exception) -> PodsOutcome:
+    """Describe a wait that an error ended.
+
+    :param error: why; what no retry can cure keeps its kind.
+    """
+    kind = next((one.__name__ for one in _FINAL if isinstance(error, one)), None)
+    problem = str(error) if isinstance(error, RollbackError) else f"{type(error).__name__}: {error}"
+    return PodsOutcome(ready=False, report=None, problem=redact(problem), refusal=kind)

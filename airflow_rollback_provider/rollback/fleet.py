@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How the rollbacks of many Deployments ended, counted and said in one paragraph."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from airflow_rollback_provider.domain import summary
+from airflow_rollback_provider.rollback.outcome import Ending
+
+DONE, SUBMITTED, PLANNED, FAILED, NOT_BEGUN = "done", "submitted", "planned", "failed", "not begun"
+OUTCOMES = (DONE, SUBMITTED, PLANNED, FAILED, NOT_BEGUN)
+
+
+@dataclass(frozen=True)
+class Member:
+    """How it went with one Deployment.
+
+    :param deployment_id: the Deployment, as well as it is known.
+    :param outcome: ``done``; ``submitted`` where nobody waited for the end; ``planned`` in a dry run;
+        ``failed``; or ``not begun``.
+    :param rollback_id: the rollback's entry in the history, where there is one.
+    :param message: why it did not end well.
+    """
+
+    deployment_id: str
+    outcome: str
+    rollback_id: str | None = None
+    message: str = ""
+
+
+def member(
+    index: int, state: str | None, result: Mapping[str, Any] | None, failure: Mapping[str, Any] | None
+) -> Member:
+    """Tell how it went with one Deployment from what its task left.
+
+    :param index: the task's map index.
+    :param state: the task's state.
+    :param result: what it returned, if it did.
+    :param failure: what it left when it did not end well, if it did.
+    """
+    name = _name(result or failure or {}) or f"map index {index}"
+    if state == "success" and result is not None:
+        return Member(name, _success(result), result.get("rollback_id"))
+    if state == "skipped":
+        return Member(name, NOT_BEGUN, None, str((failure or {}).get("message", "")))
+    message = (failure or {}).get("summary") or f"The task of {name} is {state or 'without a state'}."
+    return Member(name, FAILED, None, str(message))
+
+
+def sum_up(members: Iterable[Member]) -> dict[str, Any]:
+    """Return the whole fleet in JSON-ready values."""
+    fleet = tuple(members)
+    counts = Counter(one.outcome for one in fleet)
+    return {
+        "total": len(fleet),
+        **{outcome.replace(" ", "_"): counts[outcome] for outcome in OUTCOMES},
+        "deployments": [asdict(one) for one in fleet],
+        "summary": summary.of_fleet(
+            len(fleet),
+            counts[DONE],
+            [one.message for one in fleet if one.outcome == FAILED],
+            [one.deployment_id for one in fleet if one.outcome == NOT_BEGUN],
+            submitted=counts[SUBMITTED],
+            planned=counts[PLANNED],
+        ),
+    }
+
+
+def _name(left: Mapping[str, Any]) -> str:
+    """Return the Deployment's id from a result, the plan of a dry run or a failure."""
+    planned = left.get("deployment")
+    known = planned.get("id") if isinstance(planned, Mapping) else left.get("deployment_id")
+    return str(known or "")
+
+
+def _success(result: Mapping[str, Any]) -> str:
+    if "rollback_id" not in result:
+        return PLANNED
+    return DONE if result.get("ending") == Ending.DONE.value else SUBMITTED

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The platform's own log lines of one rollback, each once, and not too many of them."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from airflow_rollback_provider.platforms.base import LogLine
+    from airflow_rollback_provider.rollback.waiter import Watch
+
+_MOST_LINES = 500
+_LONGEST_LINE = 1000
+# Lines of several components reach the platform's index out of order; asking once more for the last ones
+# finds the late.
+_LATE = timedelta(seconds=30)
+
+
+class LogFeed:
+    """Turns what a platform logged so far into what is new in it.
+
+    :param since: when the rollback was made; older lines are of something else. It moves on with the lines
+        that were seen, and says from when on to ask the next time.
+    """
+
+    def __init__(self, since: datetime) -> None:
+        self.since = since
+        self._seen: set[str] = set()
+        self._complained = False
+
+    @property
+    def full(self) -> bool:
+        """Whether as many lines were shown as a task log should hold."""
+        return len(self._seen) >= _MOST_LINES
+
+    def new(self, lines: Iterable[LogLine]) -> Iterator[str]:
+        """Yield the lines that were not yielded before, shortened and bounded in number."""
+        for line in lines:
+            if line.id in self._seen or self.full:
+                continue
+            self._seen.add(line.id)
+            self.since = max(self.since, line.at - _LATE)
+            yield _shown(line)
+            if self.full:
+                yield f"({_MOST_LINES} lines of the platform shown; the rest is in the platform's own log.)"
+
+    def complain_once(self) -> bool:
+        """Tell whether unavailable logs are still to be mentioned; from then on they are not."""
+        first, self._complained = not self._complained, True
+        return first
+
+
+def feed_for(watch: Watch) -> LogFeed:
+    """Return the feed of a rollback that is followed."""
+    return LogFeed(datetime.fromtimestamp(watch.submitted_at or watch.started_at, timezone.utc))
+
+
+def _shown(line: LogLine) -> str:
+    text = line.message.rstrip()
+    cut = text if len(text) <= _LONGEST_LINE else f"{text[:_LONGEST_LINE]}…"
+    return f"[{line.component}] {cut}" if line.component else cut

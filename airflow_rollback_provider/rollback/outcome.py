@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0
+"""When a rollback has ended, and how. Judged from what the platform shows; nothing here asks or waits."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from airflow_rollback_provider.domain.deploys import Deploy, Deployment, DeployStatus, Scope
+from airflow_rollback_provider.domain.errors import (
+    OutcomeUnknown,
+    RollbackError,
+    RollbackFailed,
+    RollbackMismatch,
+    RollbackOvertaken,
+    RollbackTimedOut,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class Ending(str, Enum):
+    """How a rollback ended."""
+
+    DONE = "done"
+    FAILED = "failed"
+    OVERTAKEN = "overtaken"
+    MISMATCH = "mismatch"
+    TIMED_OUT = "timed_out"
+    OUT_OF_SIGHT = "out_of_sight"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The end of a rollback, small enough for an event of a trigger.
+
+    :param ending: how it ended.
+    :param deploy_id: the rollback's own entry in the history.
+    :param message: one sentence for a person.
+    """
+
+    ending: Ending
+    deploy_id: str
+    message: str
+
+    def require_done(self) -> None:
+        """Do nothing if the rollback is done.
+
+        :raises RollbackNotDone: the named error of every other ending.
+        """
+        if self.ending is not Ending.DONE:
+            raise _ERRORS[self.ending](self.message)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON-ready values; :meth:`from_dict` reads them back."""
+        return {**asdict(self), "ending": self.ending.value}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Outcome:
+        """Read what :meth:`to_dict` wrote."""
+        return cls(**{**values, "ending": Ending(values["ending"])})
+
+
+_ERRORS: dict[Ending, type[RollbackError]] = {
+    Ending.FAILED: RollbackFailed,
+    Ending.OVERTAKEN: RollbackOvertaken,
+    Ending.MISMATCH: RollbackMismatch,
+    Ending.TIMED_OUT: RollbackTimedOut,
+    Ending.OUT_OF_SIGHT: OutcomeUnknown,
+}
+
+
+def judge_progress(rollback: Deploy, newer: Sequence[Deploy]) -> Outcome | None:
+    """Decide from the history whether a rollback has ended.
+
+    :param rollback: the rollback's entry as it reads now.
+    :param newer: the deploys that are newer than it.
+    :return: how it ended, or None while it goes on. ``DONE`` still needs :func:`judge_deployment`.
+    """
+    overtaker = next((deploy for deploy in newer if deploy.succeeded), None)
+    if rollback.status is DeployStatus.FAILED:
+        return _failed(rollback, overtaker)
+    if overtaker is None and rollback.succeeded:
+        # One that is still going on, or of which nothing is known, takes the Deployment away all the same.
+        overtaker = next((deploy for deploy in newer if deploy.status is not DeployStatus.FAILED), None)
+    if overtaker is not None:
+        return _overtaken(rollback, overtaker)
+    if rollback.succeeded:
+        return Outcome(Ending.DONE, rollback.id, f"The rollback {rollback.id} is done.")
+    return None
+
+
+def _failed(rollback: Deploy, overtaker: Deploy | None) -> Outcome:
+    reason = (rollback.status_reason or "the platform gives no reason").rstrip(". ")
+    runs = "what ran before, unless the failure came halfway"
+    if overtaker is not None:
+        runs = f"what the newer deploy {overtaker.id} brought"
+    return Outcome(
+        Ending.FAILED,
+        rollback.id,
+        f"The platform says that the rollback {rollback.id} failed: {reason}. What runs now is {runs}: look "
+        "at the Deployment before trying again.",
+    )
+
+
+def _overtaken(rollback: Deploy, overtaker: Deploy) -> Outcome:
+    author = f" by {overtaker.created_by}" if overtaker.created_by else ""
+    return Outcome(
+        Ending.OVERTAKEN,
+        rollback.id,
+        f"The rollback {rollback.id} was overtaken by deploy {overtaker.id}{author} ({overtaker.status}), "
+        "which decides what the Deployment runs. Look at the history and decide anew.",
+    )
+
+
+def judge_deployment(
+    rollback_id: str, deployment: Deployment, target: Deploy, scope: Scope
+) -> Outcome | None:
+    """Check that a Deployment runs what the target brought: its versions, and its image where both are told.
+
+    :return: a mismatch, or None where what is known agrees.
+    """
+    if "image" not in scope.parts:
+        return None
+    pairs = (_versions(deployment, target), _images(deployment, target))
+    differing = next((pair for pair in pairs if pair is not None), None)
+    if differing is None:
+        return None
+    runs, wanted = differing
+    return Outcome(
+        Ending.MISMATCH,
+        rollback_id,
+        f"The platform says that the rollback {rollback_id} is done, but {deployment} runs {runs} and the "
+        f"target brought {wanted}. Look at the Deployment before trying again.",
+    )
+
+
+def _versions(deployment: Deployment, target: Deploy) -> tuple[str, str] | None:
+    runs, wanted = deployment.versions, target.versions
+    return (str(runs), str(wanted)) if runs.contradicts(wanted) else None
+
+
+def _images(deployment: Deployment, target: Deploy) -> tuple[str, str] | None:
+    runs, wanted = deployment.image_tag, target.image_tag
+    return (f"the image tag {runs}", wanted) if runs and wanted and runs != wanted else None
+
+
+def timed_out(rollback_id: str, waited: float, where: str) -> Outcome:
+    """Describe a rollback that had not ended when the deadline passed.
+
+    :param waited: how long, in seconds.
+    :param where: where a person can look.
+    """
+    return Outcome(
+        Ending.TIMED_OUT,
+        rollback_id,
+        f"The rollback {rollback_id} had not ended after {waited:,.0f} s. It cannot be recalled and may "
+        f"still be going on: look at {where}. The next try of this task finds it in the history and waits "
+        "for it instead of submitting another.",
+    )

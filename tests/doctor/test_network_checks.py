@@ -1,0 +1,402 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tests of the network checks, over real sockets: names, ports, proxies, certificates."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_rollback_provider.doctor import network_checks
+from airflow_rollback_provider.doctor.network_checks import check_network, find_proxy
+from airflow_rollback_provider.domain.findings import Finding, Status
+from airflow_rollback_provider.http.retry_policy import Policy
+from tests.support.authority import Authority
+from tests.support.proxies import proxying
+from tests.support.servers import make_certificate, reply, serving
+
+DAY = timedelta(days=1)
+PATIENT = Policy(connect_timeout=60.0)
+HASTY = Policy(connect_timeout=0.2)
+VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")
+
+
+@pytest.fixture(autouse=True)
+def no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of the machine's own: no proxies, no authorities."""
+    for name in (
+        *VARIABLES,
+        "HTTPS_PROXY",
+        "HTTP_PROXY",
+        "ALL_PROXY",
+        "https_proxy",
+        "http_proxy",
+        "all_proxy",
+    ):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Authority:
+    """An authority that nobody knows by itself."""
+    return Authority(tmp_path)
+
+
+def look(url: str, policy: Policy = PATIENT) -> dict[str, Finding]:
+    """Return the findings by code; there is always one for each step."""
+    found = check_network(url, policy)
+    assert [finding.code for finding in found] == ["DNS", "TCP", "PROXY", "TLS"]
+    for finding in found:
+        assert finding.remedy or finding.status is not Status.WARNING
+    return {finding.code: finding for finding in found}
+
+
+def statuses(found: dict[str, Finding]) -> list[str]:
+    """Return the status of each step."""
+    return [finding.status.value for finding in found.values()]
+
+
+# The name
+
+
+def test_a_name_and_its_addresses_are_named() -> None:
+    """The first step."""
+    with serving(reply(200)) as (url, _):
+        found = look(url.replace("127.0.0.1", "localhost"))
+    assert found["DNS"].status is Status.OK
+    assert "The host of localhost:" in found["DNS"].what
+    assert "127.0.0.1" in found["DNS"].what
+
+
+@pytest.mark.parametrize("host", ["no-such-host", "a" * 70, "a..b"])
+def test_a_name_that_does_not_resolve_ends_the_checks(host: str) -> None:
+    """What depends on it is skipped, with the reason."""
+    found = look(f"https://{host}.invalid/v1")
+    assert statuses(found) == ["error", "skipped", "skipped", "skipped"]
+    assert f"The host of {host}.invalid:443 does not resolve: " in found["DNS"].what
+    assert "name servers" in found["DNS"].remedy
+    assert found["TLS"].what == "Not looked at: DNS failed."
+
+
+# The connection
+
+
+def test_a_port_where_nobody_listens_is_told() -> None:
+    """Refused is told apart from silence."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        found = look(f"http://127.0.0.1:{bound.getsockname()[1]}")
+    assert statuses(found) == ["ok", "error", "skipped", "skipped"]
+    assert "Connection refused" in found["TCP"].what
+    assert "something listens there" in found["TCP"].remedy
+
+
+def test_silence_is_told() -> None:
+    """A queue that is full drops whoever comes, as a firewall does."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(0)
+        address = listening.getsockname()
+        waiting = [socket.socket() for _ in range(8)]
+        try:
+            for one in waiting:
+                one.setblocking(False)
+                one.connect_ex(address)
+            found = look(f"http://127.0.0.1:{address[1]}", HASTY)
+        finally:
+            for one in waiting:
+                one.close()
+    assert statuses(found) == ["ok", "error", "skipped", "skipped"]
+    assert "no answer within 0.2 s" in found["TCP"].what
+    assert "firewalls" in found["TCP"].remedy
+
+
+def test_an_address_that_cannot_be_reached_is_told() -> None:
+    """Whatever the system says of it."""
+    found = look("http://255.255.255.255:80", HASTY)
+    assert found["TCP"].status is Status.ERROR
+
+
+# The certificate
+
+
+def test_clear_text_on_this_machine_has_no_certificate() -> None:
+    """Nobody is on the way."""
+    with serving(reply(200)) as (url, _):
+        assert statuses(look(url)) == ["ok", "ok", "skipped", "skipped"]
+
+
+def test_clear_text_to_another_machine_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The token could be read; allow_http permits it."""
+    monkeypatch.setattr(network_checks, "is_loopback", lambda _: False)
+    with serving(reply(200)) as (url, _):
+        found = look(url)
+    assert found["TLS"].status is Status.WARNING
+    assert "allow_http" in found["TLS"].what
+
+
+@pytest.mark.parametrize("source", ["field", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
+def test_a_trusted_certificate_says_who_vouches_for_it(
+    authority: Authority, monkeypatch: pytest.MonkeyPatch, source: str
+) -> None:
+    """The file and who named it, the subject, the issuer and the end; nothing is sent."""
+    policy, file = PATIENT, str(authority.file)
+    if source == "field":
+        policy = Policy(connect_timeout=60.0, ca_bundle=file)
+    else:
+        monkeypatch.setenv(source, file)
+    with serving(reply(200), authority.certify()) as (url, server):
+        found = look(url, policy)
+    assert statuses(found) == ["ok", "ok", "skipped", "ok"], found["TLS"]
+    named = "the connection's field ca_bundle" if source == "field" else source
+    for text in (file, named, "CN=houston", "CN=Own Authority", "good until 20"):
+        assert text in found["TLS"].what
+    assert server.seen == []
+
+
+def test_a_folder_of_authorities_is_taken_for_one(authority: Authority, tmp_path: Path) -> None:
+    """As requests take it; this one has no file with a name that OpenSSL looks for."""
+    policy = Policy(connect_timeout=60.0, ca_bundle=str(tmp_path))
+    with serving(reply(200), authority.certify()) as (url, _):
+        found = look(url, policy)
+    assert "not trusted" in found["TLS"].what
+    assert f"checked by {tmp_path} (the connection's field ca_bundle)" in found["TLS"].remedy
+
+
+@pytest.mark.parametrize(
+    ("certificate", "words", "remedy"),
+    [
+        ({}, "not trusted", "ca_bundle"),
+        ({"ends": -timedelta(hours=1)}, "expired", "renewed"),
+        ({"begins": DAY}, "not yet valid", "clock"),
+        ({"host": "127.0.0.9"}, "IP address mismatch", "base URL"),
+    ],
+    ids=["unknown", "expired", "early", "other"],
+)
+def test_a_certificate_that_is_refused_says_why(
+    authority: Authority, certificate: dict[str, Any], words: str, remedy: str
+) -> None:
+    """With what it says of itself, and what to do about it; the token was not sent."""
+    policy = Policy(connect_timeout=60.0, ca_bundle=str(authority.file) if certificate else None)
+    with serving(reply(200), authority.certify(**certificate)) as (url, server):
+        found = look(url, policy)
+    assert found["TLS"].status is Status.ERROR
+    assert words in found["TLS"].what
+    assert "CN=houston, signed by CN=Own Authority" in found["TLS"].what
+    assert remedy in found["TLS"].remedy
+    assert server.seen == []
+
+
+def test_a_certificate_that_signs_itself_is_refused(tmp_path: Path) -> None:
+    """The issuer, whom somebody has to trust, is named."""
+    with serving(reply(200), make_certificate(tmp_path)) as (url, _):
+        found = look(url)
+    assert "self-signed" in found["TLS"].what.replace("self signed", "self-signed")
+    assert "signed by CN=test" in found["TLS"].what
+    assert "ca_bundle" in found["TLS"].remedy
+
+
+@pytest.mark.parametrize(("days", "status"), [(1, "warning"), (13, "warning"), (15, "ok")])
+def test_a_certificate_that_ends_soon_is_a_warning(authority: Authority, days: int, status: str) -> None:
+    """Two weeks before."""
+    policy = Policy(connect_timeout=60.0, ca_bundle=str(authority.file))
+    with serving(reply(200), authority.certify(ends=days * DAY + timedelta(hours=1))) as (url, _):
+        found = look(url, policy)
+    assert found["TLS"].status.value == status
+    assert (f"ends in {days} day(s)" in found["TLS"].what) is (status == "warning")
+
+
+def test_a_check_that_is_switched_off_is_a_warning(authority: Authority) -> None:
+    """Whatever the certificate says, it is shown."""
+    with serving(reply(200), authority.certify(ends=-timedelta(hours=1))) as (url, _):
+        found = look(url, Policy(connect_timeout=60.0, verify=False))
+    assert found["TLS"].status is Status.WARNING
+    assert "verify is false" in found["TLS"].what
+    assert "CN=houston" in found["TLS"].what
+
+
+@pytest.mark.parametrize("kind", ["missing", "empty"])
+def test_authorities_that_are_none_are_told(tmp_path: Path, kind: str) -> None:
+    """A file that is not there, or that holds none."""
+    file = tmp_path / "authorities.pem"
+    if kind == "empty":
+        file.write_text("nothing", encoding="utf-8")
+    with serving(reply(200), make_certificate(tmp_path)) as (url, _):
+        found = look(url, Policy(connect_timeout=60.0, ca_bundle=str(file)))
+    assert found["TLS"].status is Status.ERROR
+    assert str(file) in found["TLS"].what
+
+
+def test_plain_http_where_tls_is_expected_is_told() -> None:
+    """https:// to a server that does not speak it."""
+    with serving(reply(200)) as (url, _):
+        found = look(url.replace("http:", "https:"))
+    assert found["TLS"].status is Status.ERROR
+    assert "The TLS handshake with 127.0.0.1:" in found["TLS"].what
+    assert "its port speaks TLS" in found["TLS"].remedy
+
+
+@contextmanager
+def listening(answer: Callable[[socket.socket], None]) -> Iterator[str]:
+    """Run a server that does something to each connection; yield its address as https://."""
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        ended = threading.Event()
+
+        def serve() -> None:
+            kept = []
+            while not ended.is_set():
+                try:
+                    connection, _ = server.accept()
+                except OSError:
+                    break
+                kept.append(connection)
+                answer(connection)
+            for connection in kept:
+                connection.close()
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        try:
+            yield f"https://127.0.0.1:{server.getsockname()[1]}"
+        finally:
+            ended.set()
+            server.shutdown(socket.SHUT_RDWR)
+            thread.join(60)
+
+
+def test_a_handshake_that_does_not_come_is_told() -> None:
+    """A port that accepts and is silent."""
+    with listening(lambda _: None) as url:
+        found = look(url, HASTY)
+    assert found["TLS"].status is Status.ERROR
+    assert "The TLS handshake with " in found["TLS"].what
+    assert "no answer within 0.2 s" in found["TLS"].what
+
+
+def test_a_handshake_that_is_broken_off_is_told() -> None:
+    """A port that closes at once."""
+    with listening(lambda connection: connection.close()) as url:
+        found = look(url)
+    assert found["TLS"].status is Status.ERROR
+
+
+# Proxies
+
+
+@pytest.mark.parametrize("source", ["field", "environment"])
+def test_a_proxy_is_looked_at_and_through(
+    authority: Authority, monkeypatch: pytest.MonkeyPatch, source: str
+) -> None:
+    """Name and port are the proxy's, which is said; the certificate is the platform's."""
+    with proxying("me:pr0xypass") as proxy, serving(reply(200), authority.certify()) as (url, server):
+        address = f"http://me:pr0xypass@127.0.0.1:{proxy.server_address[1]}"
+        proxies = (("https", address),) if source == "field" else ()
+        if source == "environment":
+            monkeypatch.setenv("HTTPS_PROXY", address)
+            monkeypatch.setenv("NO_PROXY", "")
+            monkeypatch.setenv("no_proxy", "")
+        policy = Policy(connect_timeout=60.0, ca_bundle=str(authority.file), proxies=proxies)
+        found = look(url, policy)
+    assert statuses(found) == ["ok", "ok", "ok", "ok"]
+    assert "the proxy 127.0.0.1:" in found["DNS"].what
+    assert "the proxy 127.0.0.1:" in found["TCP"].what
+    assert found["PROXY"].what.endswith(f" connects to {url.removeprefix('https://')}.")
+    assert "CN=houston" in found["TLS"].what
+    assert set(proxy.asked) == {url.removeprefix("https://")}
+    assert server.seen == []
+    assert "pr0xypass" not in repr(found)
+
+
+@pytest.mark.parametrize("user", ["", "me:wrong@"])
+def test_a_proxy_that_wants_a_password_is_told(authority: Authority, user: str) -> None:
+    """What it says is repeated, the password is not."""
+    with proxying("me:pr0xypass") as proxy, serving(reply(200), authority.certify()) as (url, _):
+        address = f"http://{user}127.0.0.1:{proxy.server_address[1]}"
+        found = look(url, Policy(connect_timeout=60.0, proxies=(("https", address),)))
+    assert statuses(found) == ["ok", "ok", "error", "skipped"]
+    assert "407" in found["PROXY"].what
+    assert "user and password" in found["PROXY"].remedy
+    assert "wrong" not in repr(found)
+
+
+def test_a_proxy_that_is_not_there_is_told() -> None:
+    """The platform is not blamed for it."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{bound.getsockname()[1]}"
+        found = look("https://houston.invalid", Policy(connect_timeout=60.0, proxies=(("https", address),)))
+    assert statuses(found) == ["ok", "error", "skipped", "skipped"]
+    assert "There is no connection to the proxy 127.0.0.1:" in found["TCP"].what
+    assert "proxies" in found["TCP"].remedy
+    missing = look("https://h.invalid", Policy(proxies=(("https", "http://no-such-proxy.invalid:3128"),)))
+    assert "proxies" in missing["DNS"].remedy
+
+
+def test_a_secured_proxy_is_not_looked_through() -> None:
+    """What is not looked at is said."""
+    with serving(reply(200)) as (url, _):
+        policy = Policy(connect_timeout=60.0, proxies=(("https", url.replace("http:", "https:")),))
+        found = look("https://houston.invalid", policy)
+    assert statuses(found) == ["ok", "ok", "unknown", "unknown"]
+    assert "no plain HTTP proxy" in found["TLS"].what
+
+
+def test_a_proxy_for_clear_text_is_the_only_hop() -> None:
+    """http:// goes to the proxy as it is."""
+    with serving(reply(200)) as (url, _):
+        found = look("http://localhost:1", Policy(connect_timeout=60.0, proxies=(("http", url),)))
+    assert statuses(found) == ["ok", "ok", "skipped", "skipped"]
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "goal"),
+    [
+        ("HTTPS_PROXY", "http://proxy:3128", "proxy:3128"),
+        ("HTTPS_PROXY", "proxy", "proxy:80"),
+        ("ALL_PROXY", "http://proxy", "proxy:80"),
+        ("HTTP_PROXY", "http://proxy:3128", None),
+        ("NO_PROXY", "houston.example.com", None),
+    ],
+)
+def test_the_proxy_is_the_one_that_requests_go_through(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, goal: str | None
+) -> None:
+    """Variables of the environment hold where the connection names none."""
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    if variable == "NO_PROXY":
+        monkeypatch.setenv("HTTPS_PROXY", "http://proxy:3128")
+        monkeypatch.setenv("no_proxy", value)
+    monkeypatch.setenv(variable, value)
+    found = find_proxy("https://houston.example.com/v1", Policy())
+    assert (f"{found.hostname}:{found.port or 80}" if found else None) == goal
+    named = find_proxy("https://houston.example.com/v1", Policy(proxies=(("https", "http://own:1"),)))
+    assert named is not None
+    assert named.netloc == "own:1"
+
+
+@pytest.mark.parametrize(
+    "value", ["pr0xypass:3128", "http://me:pr0xypass/@proxy:3128", "http://proxy:pr0xypass"]
+)
+def test_a_proxy_that_is_no_url_is_told(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    """Requests would fail, too. A password in it is not repeated."""
+    monkeypatch.setenv("NO_PROXY", "")
+    monkeypatch.setenv("no_proxy", "")
+    monkeypatch.setenv("HTTPS_PROXY", value)
+    found = look("https://houston.example.com/v1")
+    assert statuses(found) == ["error", "skipped", "skipped", "skipped"]
+    assert "HTTPS_PROXY" in found["DNS"].remedy
+    assert "pr0xypass" not in repr(found)
+
+
+def test_an_address_of_the_newer_kind_is_written_with_brackets() -> None:
+    """As it is in a URL."""
+    assert "[::1]:1" in look("http://[::1]:1")["TCP"].what

@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a deploy is compared with, and when."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from itertools import pairwise
+
+import pytest
+
+from airflow_rollback_provider.health.case import HealthCase, case_of
+from airflow_rollback_provider.health.rule import HealthRule
+from tests.support.builders import BAD, GOING, NOW, Counted, deploy, history, rollback
+from tests.support.judged import LANDED, case
+
+RULE = HealthRule()
+
+
+def test_periods_do_not_overlap() -> None:
+    """Before, a gap while pods restart, then window after window."""
+    what = case(rule={"windows": 4, "before": 7200})
+    periods = [what.before, *what.windows]
+    assert all(first.end <= second.begin for first, second in pairwise(periods))
+    assert what.before.end - what.before.begin == timedelta(hours=2)
+    assert what.windows[0].begin == LANDED + RULE.grace
+    assert {period.end - period.begin for period in what.windows} == {RULE.window}
+    assert what.verdict_at == what.windows[-1].end + RULE.settle
+
+
+def test_json_and_back() -> None:
+    """A case comes back from JSON as it was."""
+    full = case(critical=("a",), known_import_errors=(), trusted_from=LANDED, deploy_id="x")
+    for what in (case(), full):
+        assert HealthCase.from_dict(json.loads(json.dumps(what.to_dict()))) == what
+
+
+def test_a_deploy_is_compared_with_what_ran_before_it() -> None:
+    """The windows begin when it had landed; the comparison ends when it began."""
+    one = deploy("one", 3)
+    two = deploy("two", 1, updated_at=NOW - timedelta(days=1) + timedelta(minutes=7))
+    what = case_of(two, history(one, two), RULE)
+    assert what.landed_at == two.updated_at
+    assert what.before_until == two.created_at
+    assert what.trusted_from == one.created_at
+    assert what.overtaken_at is None
+    assert (what.deployment_id, what.deploy_id) == ("dep", "two")
+
+
+@pytest.mark.parametrize("minutes", [None, -5, 60 * 24])
+def test_a_row_that_was_written_again(minutes: int | None) -> None:
+    """A time that cannot be that of the landing is not taken for it."""
+    began = NOW - timedelta(days=2)
+    updated = None if minutes is None else began + timedelta(minutes=minutes)
+    one = deploy("one", 2, updated_at=updated)
+    assert case_of(one, history(one), RULE).landed_at == one.created_at
+
+
+def test_the_first_deploy() -> None:
+    """There is nothing before it to trust."""
+    one = deploy("one")
+    assert case_of(one, history(one), RULE).trusted_from is None
+
+
+def test_a_rollback_is_compared_with_its_targets_time() -> None:
+    """Not with the bad deploys that it undid, nor with those that never reached the Deployment."""
+    good, broken = deploy("good", 9), deploy("broken", 8, status=BAD)
+    bad, worse = deploy("bad", 6), deploy("worse", 5)
+    undo = rollback("undo", good, 4)
+    what = case_of(undo, history(good, broken, bad, worse, undo), RULE)
+    assert what.before_until == bad.created_at
+    assert what.trusted_from == good.created_at
+    assert what.landed_at == undo.created_at
+
+
+def test_a_rollback_whose_target_is_gone() -> None:
+    """Without its target in the history, a rollback is compared with what ran right before it."""
+    bad = deploy("bad", 6)
+    undo = rollback("undo", deploy("gone", 300), 4)
+    assert case_of(undo, history(bad, undo), RULE).before_until == undo.created_at
+
+
+def test_a_rollback_to_what_ran_right_before() -> None:
+    """A rollback to its predecessor undid nothing: the time before it is what counts."""
+    one = deploy("one", 6)
+    again = rollback("again", one, 4)
+    assert case_of(again, history(one, again), RULE).before_until == again.created_at
+
+
+@pytest.mark.parametrize(("status", "overtaken"), [(BAD, False), (GOING, True)])
+def test_what_came_after(status: object, overtaken: bool) -> None:
+    """A deploy that goes on takes the Deployment away already; one that failed does not."""
+    one, two = deploy("one", 3), deploy("two", 2)
+    after = deploy("after", 1, status=status)
+    what = case_of(two, history(one, two, after), RULE)
+    assert what.overtaken_at == (after.created_at if overtaken else None)
+
+
+def test_the_first_of_those_after_counts() -> None:
+    """The deploy is over when the next one began, however many followed."""
+    rows = [deploy(name, 9 - number) for number, name in enumerate("abcd")]
+    assert case_of(rows[1], history(*rows), RULE).overtaken_at == rows[2].created_at
+
+
+def test_no_more_of_the_history_is_read_than_needed() -> None:
+    """A long history costs nothing."""
+    from airflow_rollback_provider.domain.history import History
+
+    rows = [deploy(f"d{number}", number) for number in range(50)]
+    counted = Counted(rows)
+    case_of(rows[1], History(counted), RULE)
+    assert counted.taken == 3

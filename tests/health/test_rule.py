@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The numbers can be given, and nonsense is refused."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from airflow_rollback_provider.domain.errors import BadInput
+from airflow_rollback_provider.health.rule import HealthRule
+
+
+def test_a_mapping_names_what_differs() -> None:
+    """Times may be given in seconds, lists stand for tuples, the rest keeps its default."""
+    rule = HealthRule.read({"window": 1800, "windows": 3, "run_types": ["scheduled", "backfill"]})
+    assert rule == HealthRule(window=timedelta(minutes=30), windows=3, run_types=("scheduled", "backfill"))
+
+
+def test_a_rule_is_taken_as_it_is() -> None:
+    """And nothing at all means the defaults."""
+    rule = HealthRule(min_runs=3)
+    assert HealthRule.read(rule) is rule
+    assert HealthRule.read(None) == HealthRule.read({}) == HealthRule()
+
+
+def test_json_and_back() -> None:
+    """A rule comes back from JSON as it was, also with a value changed in every field."""
+    other = HealthRule(
+        before=timedelta(hours=6.5), worked_before=0.8, waiting_operators=("A", "B"), significance=0.05
+    )
+    assert HealthRule.read(json.loads(json.dumps(other.to_dict()))) == other
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"window": 0},
+        {"before": -1},
+        {"grace": -1},
+        {"settle": timedelta(seconds=-1)},
+        {"windows": 1},
+        {"in_a_row": 0},
+        {"in_a_row": 3},
+        {"significance": 0},
+        {"significance": 1.0},
+        {"worked_before": 1.5},
+        {"min_runs": 0},
+        {"broken_dags": 0},
+        {"critical_failures": 0},
+        {"window": "an hour"},
+        {"windows": 2.5},
+        {"min_runs": True},
+        {"run_types": "scheduled"},
+        {"no_such_number": 1},
+    ],
+    ids=str,
+)
+def test_nonsense(values: dict[str, Any]) -> None:
+    """Each complaint names the field."""
+    with pytest.raises(BadInput, match=next(iter(values))):
+        HealthRule.read(values)
+
+
+def test_every_number_is_documented() -> None:
+    """The docstring says what each means."""
+    assert HealthRule.__doc__ is not None
+    assert [
+        field.name for field in fields(HealthRule) if f":param {field.name}:" not in HealthRule.__doc__
+    ] == []

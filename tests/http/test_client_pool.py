@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tests of the shared clients of an event loop."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from airflow_rollback_provider.http import client_pool
+from airflow_rollback_provider.http.client_pool import ClientPool
+from airflow_rollback_provider.http.retry_policy import Policy
+
+
+async def test_leases_at_the_same_time_share_one_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hundred users make one client and one TLS context; the last one closes it."""
+    made = []
+    real = client_pool._tls_context
+    monkeypatch.setattr(client_pool, "_tls_context", lambda trust: made.append(trust) or real(trust))
+    pool, clients = ClientPool(), set()
+
+    async def use() -> None:
+        async with pool.lease(Policy()) as client:
+            clients.add(client.client)
+            await asyncio.sleep(0.01)
+
+    await asyncio.gather(*(use() for _ in range(100)))
+    assert len(clients) == len(made) == 1
+    assert clients.pop().is_closed
+    assert not any(pool._loops.values())
+
+
+async def test_one_user_going_leaves_the_client_to_the_others() -> None:
+    """A client is open as long as anybody holds a lease."""
+    pool = ClientPool()
+    async with pool.lease(Policy()) as outer:
+        async with pool.lease(Policy()) as inner:
+            assert inner.client is outer.client
+            assert inner.gate is outer.gate
+        assert not outer.client.is_closed
+    assert outer.client.is_closed
+
+
+async def test_other_policies_have_other_clients() -> None:
+    """Connections that use the network differently do not share."""
+    pool = ClientPool()
+    async with pool.lease(Policy()) as one, pool.lease(Policy(read_timeout=1)) as other:
+        assert one.client is not other.client
+
+
+def test_each_event_loop_has_its_own() -> None:
+    """A client of a loop that ended is not handed to another loop."""
+    pool, seen = ClientPool(), []
+
+    async def use() -> None:
+        async with pool.lease(Policy()) as client:
+            seen.append(client.client)
+
+    asyncio.run(use())
+    asyncio.run(use())
+    assert seen[0] is not seen[1]
+
+
+async def test_a_client_that_cannot_be_made_leaves_nothing_behind() -> None:
+    """After an error the next user tries anew."""
+    pool = ClientPool()
+    policy = Policy(ca_bundle="/no/such/file.pem")
+    for _ in range(2):
+        with pytest.raises(Exception, match="no file"):
+            async with pool.lease(policy):
+                pass
+    assert not any(pool._loops.values())
+
+
+async def test_a_cancelled_user_gives_its_lease_back() -> None:
+    """Cancelling does not keep the client open."""
+    pool = ClientPool()
+
+    async def use() -> None:
+        async with pool.lease(Policy()):
+            await asyncio.sleep(60)
+
+    task = asyncio.create_task(use())
+    await asyncio.sleep(0.2)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert not any(pool._loops.values())

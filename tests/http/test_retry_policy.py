@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tests of when a request is sent again."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from email.utils import format_datetime
+
+import pytest
+
+from airflow_rollback_provider.domain.errors import PlatformUnreachable, TlsFailed
+from airflow_rollback_provider.http.messages import Request, Response
+from airflow_rollback_provider.http.retry_policy import Patience, Policy, asked_pause
+
+NOW = datetime(2026, 11, 23, 12, 0, tzinfo=timezone.utc)
+READ = Request("deploys", "POST", "https://h/v1")
+WRITE = Request("roll_back", "POST", "https://h/v1", repeatable=False)
+
+
+def answer(status: int, **headers: str) -> Response:
+    """Return an answer with these headers."""
+    return Response(status, {name.replace("_", "-"): value for name, value in headers.items()}, b"", NOW)
+
+
+def pauses(request: Request, response: Response, policy: Policy | None = None) -> list[float]:
+    """Return the pauses that a platform which always answers alike would cause."""
+    patience = Patience(policy or Policy(), request, lambda: 1.0)
+    found = []
+    while (pause := patience.after_answer(response)) is not None:
+        found.append(pause)
+    return found
+
+
+@pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
+def test_a_read_is_repeated_with_growing_pauses(status: int) -> None:
+    """What may pass is tried four times in all."""
+    assert pauses(READ, answer(status)) == [0.5, 1.0, 2.0]
+
+
+@pytest.mark.parametrize("status", [200, 204, 302, 400, 401, 403, 404, 501])
+def test_what_will_not_pass_is_not_repeated(status: int) -> None:
+    """Answers that a repetition cannot change are taken as they are."""
+    assert pauses(READ, answer(status)) == []
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_a_rollback_is_never_repeated(status: int) -> None:
+    """A request that must not be sent twice is not, whatever comes back."""
+    assert pauses(WRITE, answer(status)) == []
+    assert Patience(Policy(), WRITE, lambda: 1.0).after_error(PlatformUnreachable("x")) is None
+
+
+def test_errors_that_may_pass_are_repeated() -> None:
+    """A lost connection is tried again, a certificate that is not trusted is not."""
+    patience = Patience(Policy(), READ, lambda: 1.0)
+    assert patience.after_error(PlatformUnreachable("x")) == 0.5
+    assert patience.after_error(TlsFailed("x")) is None
+
+
+def test_jitter_shortens_a_pause_by_half_at_most() -> None:
+    """Pauses of many requests spread over half of their length."""
+    assert Patience(Policy(), READ, lambda: 0.0).after_answer(answer(503)) == 0.25
+
+
+def test_the_platform_may_ask_for_a_longer_pause() -> None:
+    """Retry-After counts when it is longer than the usual pause, and never makes one shorter."""
+    assert pauses(READ, answer(429, retry_after="7")) == [7.0, 7.0, 7.0]
+    assert pauses(READ, answer(429, retry_after="0")) == [0.5, 1.0, 2.0]
+
+
+def test_pauses_have_an_end() -> None:
+    """A platform that asks for more than a minute in all is not waited for."""
+    assert pauses(READ, answer(429, retry_after="25")) == [25.0, 25.0]
+    assert pauses(READ, answer(429, retry_after="3600")) == []
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({}, None),
+        ({"retry_after": "12"}, 12.0),
+        ({"retry_after": " 12 "}, 12.0),
+        ({"retry_after": "-5"}, None),
+        ({"retry_after": "soon"}, None),
+        ({"retry_after": "²"}, None),
+        ({"retry_after": "9" * 400}, 999_999_999.0),
+        ({"retry_after": format_datetime(NOW + timedelta(seconds=30))}, 30.0),
+        ({"retry_after": format_datetime(NOW - timedelta(seconds=30))}, 0.0),
+        ({"retry_after": "Mon, 23 Nov 2026 12:00:30 -0000"}, 30.0),
+    ],
+)
+def test_retry_after_is_seconds_or_a_date(headers: dict[str, str], seconds: float | None) -> None:
+    """Both forms of the header are read; anything else counts as absent."""
+    assert asked_pause(answer(429, **headers)) == seconds
+
+
+def test_a_date_is_compared_with_the_platforms_clock() -> None:
+    """A local clock that is off does not lengthen the pause."""
+    platform = NOW + timedelta(hours=3)
+    headers = {
+        "date": format_datetime(platform),
+        "retry_after": format_datetime(platform + timedelta(seconds=9)),
+    }
+    assert asked_pause(answer(503, **headers)) == 9.0
+
+
+def test_a_missing_ca_bundle_is_told_before_anything_is_sent() -> None:
+    """The error names the file and the field."""
+    with pytest.raises(TlsFailed, match=r"no file '/no/such\.pem'.*CA bundle"):
+        _ = Policy(ca_bundle="/no/such.pem").trust

@@ -1,0 +1,346 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tests of both transports: the same cases over ``requests`` and ``httpx``."""
+
+from __future__ import annotations
+
+import gzip
+import socket
+import time
+from collections.abc import Iterator
+from dataclasses import fields
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+
+import httpx
+import pytest
+import requests
+import responses
+import respx
+
+from airflow_rollback_provider.domain.errors import (
+    MalformedAnswer,
+    OutcomeUnknown,
+    PlatformUnreachable,
+    RollbackError,
+    TlsFailed,
+)
+from airflow_rollback_provider.http.messages import Conversation, Request, Response
+from airflow_rollback_provider.http.retry_policy import Policy
+from tests.support.proxies import proxying
+from tests.support.servers import make_certificate, reply, serving
+from tests.support.talking import DRIVERS, Talker
+
+TOKEN = "tok-3cr3t-value"
+TWO_TRIES = Policy(connect_timeout=2, read_timeout=20, tries=2)
+
+
+def ask(url: str, *, repeatable: bool = True) -> Conversation[Response]:
+    """Ask once and return the answer."""
+    response = yield Request(
+        "deploys", "POST", f"{url}/v1", {"query": "{a}"}, {"authorization": TOKEN}, repeatable
+    )
+    return response
+
+
+@pytest.fixture(params=DRIVERS)
+def driver(request: pytest.FixtureRequest) -> str:
+    """The transport."""
+    return str(request.param)
+
+
+def talker(driver: str, policy: Policy = TWO_TRIES) -> Talker:
+    """Return a talker that needs no platform."""
+    return Talker(driver, {}, {item.name: getattr(policy, item.name) for item in fields(policy)})
+
+
+def failure(driver: str, url: str, policy: Policy = TWO_TRIES, *, repeatable: bool = True) -> RollbackError:
+    """Return the error that a request ends with; it never has the token."""
+    with pytest.raises(RollbackError) as caught:
+        talker(driver, policy).run(ask(url, repeatable=repeatable))
+    assert TOKEN not in str(caught.value)
+    assert caught.value.__cause__ is None
+    return caught.value
+
+
+@pytest.fixture
+def nobody() -> Iterator[str]:
+    """An address where nothing listens: bound, so that nobody else takes it."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{bound.getsockname()[1]}"
+
+
+def test_a_request_arrives_as_it_was_meant(driver: str) -> None:
+    """Body, token and user agent arrive; the answer comes back with names of headers in lower case."""
+    with serving(reply(200, b'{"data": 1}', X_Thing="y")) as (url, server):
+        response = talker(driver).run(ask(url))
+    assert response.json("deploys") == {"data": 1}
+    assert response.headers["x-thing"] == "y"
+    (seen,) = server.seen
+    assert seen["authorization"] == TOKEN
+    assert seen["user-agent"].startswith("airflow-rollback-provider/")
+    assert seen["content-type"] == "application/json"
+
+
+def test_a_password_of_netrc_does_not_replace_the_token(
+    driver: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What ~/.netrc says of the host has no part in it."""
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login me password wrong\n", encoding="utf-8")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    with serving(reply(200)) as (url, server):
+        talker(driver).run(ask(url))
+    assert server.seen[0]["authorization"] == TOKEN
+
+
+def test_reads_are_repeated_until_they_succeed(driver: str) -> None:
+    """Two failures, then the answer: three requests, two pauses."""
+    answers = iter([reply(503), reply(429, Retry_After="3"), reply(200, b"[]")])
+    with serving(lambda handler: next(answers)(handler)) as (url, server):
+        talking = talker(driver, Policy())
+        assert talking.run(ask(url)).body == b"[]"
+    assert len(server.seen) == 3
+    assert talking.pauses == [0.5, 3.0]
+
+
+def test_the_last_answer_is_given_to_the_conversation(driver: str) -> None:
+    """When all tries failed alike, the platform's code sees the status."""
+    with serving(reply(503, b"busy")) as (url, server):
+        assert talker(driver).run(ask(url)).status == 503
+    assert len(server.seen) == 2
+
+
+def test_a_rollback_is_sent_once(driver: str) -> None:
+    """A request that must not be repeated is not, and gets a connection of its own."""
+    with serving(reply(503)) as (url, server):
+        assert talker(driver).run(ask(url, repeatable=False)).status == 503
+    assert len(server.seen) == 1
+
+
+def test_a_refused_connection_is_named(driver: str, nobody: str) -> None:
+    """Nothing listens: nothing was sent, whatever the request."""
+    error = failure(driver, nobody)
+    assert type(error) is PlatformUnreachable
+    assert "connection refused" in str(error)
+    assert "2 tries" not in str(error)
+    assert type(failure(driver, nobody, repeatable=False)) is PlatformUnreachable
+
+
+def test_an_unknown_name_is_named(driver: str) -> None:
+    """A host name that does not exist is told as such."""
+    error = failure(driver, "http://no-such-host.invalid")
+    assert type(error) is PlatformUnreachable
+    assert "cannot be resolved" in str(error)
+    assert type(failure(driver, "http://no-such-host.invalid", repeatable=False)) is PlatformUnreachable
+
+
+def test_a_connection_that_takes_too_long_is_named(driver: str) -> None:
+    """A time-out before the connection stands leaves no doubt: nothing was sent."""
+    with _raising(driver, requests.exceptions.ConnectTimeout(), httpx.ConnectTimeout("")):
+        error = failure(driver, "http://h", repeatable=False)
+    assert type(error) is PlatformUnreachable
+    assert "no connection within 2 s" in str(error)
+
+
+def test_a_proxy_is_named(driver: str, nobody: str) -> None:
+    """A proxy that does not answer is not taken for the platform; its password is not told."""
+    proxy = nobody.replace("://", "://user:pr0xypass@")
+    policy = Policy(tries=1, proxies=(("http", proxy), ("https", proxy)))
+    for scheme in ("http", "https"):
+        error = failure(driver, f"{scheme}://houston.invalid", policy)
+        assert type(error) is PlatformUnreachable
+        assert "pr0xypass" not in str(error)
+
+
+def test_an_answer_that_is_lost_behind_a_proxy_leaves_a_rollback_in_doubt(
+    driver: str, tmp_path: Path
+) -> None:
+    """The proxy let the request through: it is not the proxy that refused it."""
+
+    def drop(handler: BaseHTTPRequestHandler) -> None:
+        handler.close_connection = True
+
+    certificate = make_certificate(tmp_path)
+    with proxying() as proxy, serving(drop, certificate) as (url, server):
+        policy = Policy(
+            tries=1,
+            ca_bundle=str(certificate),
+            proxies=(("https", f"http://127.0.0.1:{proxy.server_address[1]}"),),
+        )
+        assert type(failure(driver, url, policy, repeatable=False)) is OutcomeUnknown
+        assert len(server.seen) == 1
+
+
+def test_a_proxy_that_lets_nothing_through_has_sent_nothing(driver: str, tmp_path: Path) -> None:
+    """It wants a password: the rollback was not submitted, and a retry may submit it."""
+    certificate = make_certificate(tmp_path)
+    with proxying("me:pr0xypass") as proxy, serving(reply(200), certificate) as (url, server):
+        policy = Policy(
+            tries=1,
+            ca_bundle=str(certificate),
+            proxies=(("https", f"http://127.0.0.1:{proxy.server_address[1]}"),),
+        )
+        assert type(failure(driver, url, policy, repeatable=False)) is PlatformUnreachable
+        assert server.seen == []
+
+
+def test_an_answer_that_does_not_come_is_named(driver: str) -> None:
+    """After a read time-out a read may be tried again; whether a rollback was carried out is not known."""
+
+    def sleep(_: BaseHTTPRequestHandler) -> None:
+        time.sleep(0.8)
+
+    policy = Policy(read_timeout=0.3, tries=2)
+    with serving(sleep) as (url, server):
+        error = failure(driver, url, policy)
+        assert type(error) is PlatformUnreachable
+        assert "no answer within 0.3 s" in str(error)
+        assert len(server.seen) == 2
+        assert type(failure(driver, url, policy, repeatable=False)) is OutcomeUnknown
+        assert len(server.seen) == 3
+
+
+@pytest.mark.parametrize(
+    "sent", [b"", b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{", b"nonsense\r\n\r\n"]
+)
+def test_a_lost_connection_is_named(driver: str, sent: bytes) -> None:
+    """A connection that breaks before or within the answer leaves a rollback in doubt."""
+
+    def drop(handler: BaseHTTPRequestHandler) -> None:
+        handler.wfile.write(sent)
+        handler.close_connection = True
+
+    with serving(drop) as (url, server):
+        error = failure(driver, url)
+        assert type(error) is PlatformUnreachable
+        assert "lost before the answer was complete" in str(error)
+        assert type(failure(driver, url, repeatable=False)) is OutcomeUnknown
+        assert len(server.seen) == 3
+
+
+def test_an_answer_in_a_wrong_coding_is_named(driver: str) -> None:
+    """A body that is no gzip though it says so is no usable answer."""
+    with serving(reply(200, b"not gzip", content_encoding="gzip")) as (url, _):
+        assert type(failure(driver, url)) is MalformedAnswer
+        assert type(failure(driver, url, repeatable=False)) is OutcomeUnknown
+
+
+def test_a_body_without_end_is_not_read_to_the_end(driver: str) -> None:
+    """The bound counts after decompression, so that a small answer cannot become a huge one."""
+    bomb = gzip.compress(bytes(8 * 2**20))
+    with serving(reply(200, bomb, content_encoding="gzip")) as (url, _):
+        policy = Policy(tries=1, most_bytes=2**20)
+        error = failure(driver, url, policy)
+        assert type(error) is MalformedAnswer
+        assert "longer than 1,048,576 bytes" in str(error)
+        assert type(failure(driver, url, policy, repeatable=False)) is OutcomeUnknown
+
+
+def test_a_body_that_drips_is_given_up(driver: str) -> None:
+    """Pieces that keep coming do not stretch a request without end."""
+
+    def drip(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.send_header("content-length", "1000")
+        handler.end_headers()
+        for _ in range(20):
+            handler.wfile.write(b"x")
+            handler.wfile.flush()
+            time.sleep(0.05)
+
+    with serving(drip) as (url, _):
+        policy = Policy(tries=1, read_timeout=5, longest_answer=0.2)
+        assert type(failure(driver, url, policy)) is PlatformUnreachable
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_redirects_are_not_followed(driver: str, status: int) -> None:
+    """The token is not carried to another address, and the error says where to."""
+    with (
+        serving(reply(200)) as (elsewhere, other),
+        serving(reply(status, location=f"{elsewhere}/login")) as (url, _),
+    ):
+        error = failure(driver, url, Policy(tries=1))
+        # A redirect may be the answer to a request that was carried out.
+        assert type(failure(driver, url, repeatable=False)) is OutcomeUnknown
+    assert type(error) is PlatformUnreachable
+    assert "redirects to 127.0.0.1/login" in str(error)
+    assert other.seen == []
+
+
+def test_a_certificate_that_is_not_trusted_is_named(driver: str, tmp_path: Path) -> None:
+    """The error tells what to do, and no token was sent; with the CA bundle the request goes through."""
+    certificate = make_certificate(tmp_path)
+    with serving(reply(200), certificate) as (url, server):
+        for repeatable in (True, False):
+            error = failure(driver, url, repeatable=repeatable)
+            assert type(error) is TlsFailed
+            assert "not trusted" in str(error)
+            assert "CA bundle" in str(error)
+        assert server.seen == []
+        assert talker(driver, Policy(ca_bundle=str(certificate))).run(ask(url)).status == 200
+
+
+@pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
+def test_the_check_of_the_certificate_can_be_switched_off(driver: str, tmp_path: Path) -> None:
+    """It takes the connection's word for it."""
+    with serving(reply(200), make_certificate(tmp_path)) as (url, _):
+        assert talker(driver, Policy(verify=False)).run(ask(url)).status == 200
+
+
+def test_a_ca_bundle_that_holds_none_is_named(driver: str, tmp_path: Path) -> None:
+    """A file without certificates is told as such and is no riddle of OpenSSL."""
+    empty = tmp_path / "empty.pem"
+    empty.write_text("nothing", encoding="utf-8")
+    with serving(reply(200), make_certificate(tmp_path)) as (url, _):
+        error = failure(driver, url, Policy(tries=1, ca_bundle=str(empty)))
+    assert type(error) is TlsFailed
+    assert "holds no certificate authorities" in str(error)
+
+
+def test_plain_http_where_tls_is_expected_is_named(driver: str) -> None:
+    """https:// to a server that speaks plain HTTP says so."""
+    with serving(reply(200)) as (url, _):
+        error = failure(driver, url.replace("http:", "https:"))
+    assert type(error) is TlsFailed
+    assert "speaks TLS" in str(error)
+
+
+def test_a_conversation_hears_of_failures(driver: str, nobody: str) -> None:
+    """A failure is thrown into the conversation, which may ask something else instead."""
+
+    def stubborn(url: str) -> Conversation[str]:
+        try:
+            yield from ask(nobody)
+        except PlatformUnreachable:
+            response = yield from ask(url)
+            return f"second: {response.status}"
+        return "first"
+
+    with serving(reply(200)) as (url, _):
+        assert talker(driver).run(stubborn(url)) == "second: 200"
+
+
+def test_a_conversation_may_end_without_a_request(driver: str) -> None:
+    """What is known already is not asked for."""
+
+    def silent() -> Conversation[str]:
+        return "known"
+        yield
+
+    assert talker(driver).run(silent()) == "known"
+
+
+def _raising(
+    driver: str, of_requests: Exception, of_httpx: Exception
+) -> responses.RequestsMock | respx.MockRouter:
+    """Raise at the network's edge what cannot be brought about here."""
+    if driver == "requests":
+        mock = responses.RequestsMock()
+        mock.add(responses.POST, "http://h/v1", body=of_requests)
+        return mock
+    router = respx.mock()
+    router.post("http://h/v1").mock(side_effect=of_httpx)
+    return router

@@ -1,0 +1,454 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tests of what is Astro Private Cloud's own: versions, assumptions, errors in the words of its API."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from airflow_rollback_provider.domain.deploys import Deployment, Scope
+from airflow_rollback_provider.domain.errors import (
+    DeploymentNotFound,
+    DeployNotFound,
+    MalformedAnswer,
+    OutcomeUnknown,
+    PermissionMissing,
+    PlanRefused,
+    PlatformFailed,
+    RollbackError,
+    TokenExpired,
+    TokenRefused,
+    UnknownField,
+    Unsupported,
+)
+from airflow_rollback_provider.http.messages import Conversation, Request, Response
+from airflow_rollback_provider.platforms.registry import connect
+from airflow_rollback_provider.sandbox.process import SandboxProcess
+from tests.http.test_retry_policy import NOW
+from tests.support.talking import Talker, connection, talker
+
+TOKEN = "tok-3cr3t-value"
+
+
+@pytest.fixture
+def sandbox(rollback_sandbox: SandboxProcess) -> SandboxProcess:
+    """The embedded platform."""
+    return rollback_sandbox
+
+
+def talk(sandbox: SandboxProcess, token: str = "editor", **extra: Any) -> Talker:
+    """Return a talker to the sandbox; the conformance suite has both transports."""
+    return talker("requests", sandbox.connection(token, **extra))
+
+
+def operations(sandbox: SandboxProcess, since: int) -> list[str]:
+    """Return the names of the operations that were asked for."""
+    return [request["operation"] for request in sandbox.requests()[since:]]
+
+
+def answered(status: int, body: Any, ask: str = "deploys", **extra: Any) -> Any:
+    """Return what a verb makes of an answer."""
+    platform = connect(connection(password=TOKEN, extra=extra)).platform
+    deployment = Deployment("c1", "One")
+    target = _row_value(platform)
+    verbs: dict[str, Any] = {
+        "deploys": lambda: platform.deploys("c1"),
+        "deploy": lambda: platform.deploy("c1", "d1"),
+        "deployment": lambda: platform.deployment("c" * 25),
+        "roll_back": lambda: platform.roll_back(deployment, target, Scope.IMAGE_AND_DAGS, "why"),
+        "logs": lambda: platform.logs(deployment, NOW),
+        "check": platform.check,
+    }
+    conversation: Conversation[Any] = verbs[ask]()
+    next(conversation)
+    text = body if isinstance(body, bytes) else json.dumps(body).encode()
+    try:
+        conversation.send(Response(status, {}, text, NOW))
+    except StopIteration as end:
+        return end.value
+    raise AssertionError("asked again")
+
+
+ROW = {"id": "d1", "createdAt": "2026-11-01T00:00:00Z", "status": "DEPLOYED"}
+
+
+def _row_value(platform: Any) -> Any:
+    conversation = platform.deploys("c1")
+    next(conversation)
+    try:
+        conversation.send(
+            Response(200, {}, json.dumps({"data": {"paginatedDeployRevisions": [ROW]}}).encode(), NOW)
+        )
+    except StopIteration as end:
+        return end.value.deploys[0]
+    raise AssertionError("asked again")
+
+
+def error(message: str, name: str = "", data: Any = None) -> dict[str, Any]:
+    """Return an answer with one error."""
+    return {"errors": [{"message": message, "name": name}], "data": data}
+
+
+def test_the_raw_token_goes_into_the_header() -> None:
+    """No Bearer before it, and it is not in what a log would show of the request."""
+    conversation = connect(connection(password=TOKEN)).platform.deploys("c1")
+    request: Request = next(conversation)
+    assert request.headers["authorization"] == TOKEN
+    assert TOKEN not in repr(request)
+    assert request.url == "https://houston.example.com/v1"
+    assert request.repeatable
+
+
+def test_only_the_rollback_is_not_repeatable() -> None:
+    """Sending it twice would be two rollbacks."""
+    platform = connect(connection()).platform
+    target = _row_value(platform)
+    assert not next(platform.roll_back(Deployment("c1", "One"), target, Scope.IMAGE, "why")).repeatable
+
+
+@pytest.mark.parametrize(("version", "asked"), [("2.0.0", 2), ("1.0.0", 3), ("0.37.0", 3)])
+def test_older_installations_are_asked_in_their_own_words(
+    sandbox: SandboxProcess, version: str, asked: int
+) -> None:
+    """The document that fits is found once and used from then on."""
+    sandbox.settings(version=version)
+    deployment_id = sandbox.deployment("image-af3")["id"]
+    talking, before = talk(sandbox), len(sandbox.requests())
+    survey = talking.run(talking.platform.survey(deployment_id))
+    assert survey.access.enabled_on_installation is True
+    assert len(operations(sandbox, before)) == asked
+    talking.run(talking.platform.survey(deployment_id))
+    assert len(operations(sandbox, before)) == asked + 2
+
+
+def test_a_deployment_that_tells_no_version_is_asked_in_the_older_fields(sandbox: SandboxProcess) -> None:
+    """Before 1.0.0 the versions may be in other fields."""
+    sandbox.settings(version="0.30.0")
+    document = _without(("runtimeVersion", "runtimeAirflowVersion"))
+    talking = talk(sandbox, assumptions={"survey_context": {"document": document}})
+    survey = talking.run(talking.platform.survey(sandbox.deployment("image-af2")["id"]))
+    assert str(survey.deployment.versions.runtime) == "13.2.0"
+
+
+def test_permissions_that_cannot_be_read_are_not_known(sandbox: SandboxProcess) -> None:
+    """An installation without the assumed extras costs two more requests, once; the rest is read."""
+    sandbox.settings(hide_assumed=True)
+    talking, before = talk(sandbox), len(sandbox.requests())
+    survey = talking.run(talking.platform.survey(sandbox.deployment("image-af3")["id"]))
+    assert survey.access.permissions is None
+    assert survey.access.enabled_on_deployment is None
+    assert survey.page.deploys
+    assert operations(sandbox, before) == ["SurveyContext", "SurveyHistory", "SurveyHistory", "Deploys"]
+    talking.run(talking.platform.survey(sandbox.deployment("image-af3")["id"]))
+    assert operations(sandbox, before)[4:] == ["SurveyContext", "Deploys"]
+
+
+def test_an_installation_that_does_not_tell_its_health(sandbox: SandboxProcess) -> None:
+    """The Deployment's health is asked for last: without it, permissions and toggle are read all the same."""
+    deployment = sandbox.deployment("image-af3")["id"]
+    talking = talk(sandbox)
+    assert talking.run(talking.platform.survey(deployment)).deployment.status == "HEALTHY"
+    sandbox.settings(hidden_fields=["Deployment.status"])
+    talking = talk(sandbox)
+    survey = talking.run(talking.platform.survey(deployment))
+    assert survey.deployment.status is None
+    assert survey.access.permissions
+    assert survey.access.enabled_on_deployment is True
+
+
+def test_a_field_of_another_name_is_mended_by_the_setting_that_the_error_names(
+    sandbox: SandboxProcess,
+) -> None:
+    """The error says what is unknown and what to write; written into the connection, it works."""
+    sandbox.settings(renamed_fields={"DeployRevision.imageTag": "tag"})
+    deployment_id = sandbox.deployment("image-af3")["id"]
+    talking = talk(sandbox)
+    with pytest.raises(UnknownField, match="imageTag") as caught:
+        talking.run(talking.platform.survey(deployment_id))
+    assert '{"assumptions": {"deploy_fields": {"image_tag": ' in str(caught.value)
+    mended = talk(sandbox, assumptions={"deploy_fields": {"image_tag": "tag"}})
+    assert mended.run(mended.platform.survey(deployment_id)).page.deploys[0].image_tag == "release-44"
+
+
+def test_a_mutation_of_another_name_is_mended_the_same_way(sandbox: SandboxProcess) -> None:
+    """Nothing is changed by asking for a mutation that does not exist."""
+    sandbox.settings(renamed_fields={"Mutation.rollbackDeployment": "undoDeploy"})
+    talking = talk(sandbox)
+    deployment = talking.run(talking.platform.deployment(sandbox.deployment("image-af3")["id"]))
+    target = talking.run(talking.platform.deploys(deployment.id)).deploys[2]
+    with pytest.raises(UnknownField, match="rollbackDeployment") as caught:
+        talking.run(talking.platform.roll_back(deployment, target, Scope.IMAGE, "why"))
+    assert '{"assumptions": {"roll_back": {"document": ' in str(caught.value)
+    document = (
+        "mutation Undo($deploymentUuid: Uuid!, $deployRevisionUuid: Uuid!, $scope: RollbackScope!, "
+        "$description: String!) { undoDeploy(deploymentUuid: $deploymentUuid, "
+        "deployRevisionUuid: $deployRevisionUuid, scope: $scope, description: $description) "
+        "{ ...DeployFields } }"
+    )
+    mended = talk(sandbox, assumptions={"roll_back": {"document": document, "path": "undoDeploy"}})
+    rollback = mended.run(mended.platform.roll_back(deployment, target, Scope.IMAGE, "why"))
+    assert rollback.rolled_back_to == target.id
+
+
+def test_a_release_name_is_looked_up_in_the_workspace(sandbox: SandboxProcess) -> None:
+    """With a workspace in the connection a release name will do, for one request more."""
+    truth = sandbox.deployment("image-af3")
+    workspace = talk(sandbox).run(talk(sandbox).platform.deployment(truth["id"])).workspace_id
+    talking, before = talk(sandbox, workspace_id=workspace), len(sandbox.requests())
+    survey = talking.run(talking.platform.survey("stellar-orbit-4821"))
+    assert survey.deployment.id == truth["id"]
+    assert operations(sandbox, before) == ["WorkspaceDeployments", "SurveyContext", "SurveyHistory"]
+    with pytest.raises(DeploymentNotFound, match="no Deployment with the release name"):
+        talking.run(talking.platform.survey("distant-shore-7070"))
+
+
+def test_a_release_name_without_a_workspace_says_what_is_missing(sandbox: SandboxProcess) -> None:
+    """The error tells which field to fill in."""
+    talking = talk(sandbox)
+    with pytest.raises(DeploymentNotFound, match="field Workspace ID"):
+        talking.run(talking.platform.survey("stellar-orbit-4821"))
+
+
+@pytest.mark.parametrize(
+    ("version", "setting"),
+    [
+        ("2.0.0", "global.deploymentLifecycle.deployRollback.enabled"),
+        ("1.0.0", "global.deployRollbackEnabled"),
+    ],
+)
+def test_a_flag_that_is_off_is_named_as_the_chart_names_it(
+    sandbox: SandboxProcess, version: str, setting: str
+) -> None:
+    """Both the survey and the check say which setting an administrator has to change."""
+    sandbox.settings(installation_enabled=False, version=version)
+    talking = talk(sandbox)
+    survey = talking.run(talking.platform.survey(sandbox.deployment("image-af3")["id"]))
+    assert survey.access.enabled_on_installation is False
+    assert survey.access.installation_flag == setting
+    with pytest.raises(Unsupported, match=setting):
+        talking.run(talking.platform.check())
+
+
+def test_a_flag_that_is_not_there_is_not_known(sandbox: SandboxProcess) -> None:
+    """Absent is not the same as off."""
+    talking = talk(sandbox, assumptions={"flags": ["somewhere.else"]})
+    survey = talking.run(talking.platform.survey(sandbox.deployment("image-af3")["id"]))
+    assert survey.access.enabled_on_installation is None
+    assert "not known" in talking.run(talking.platform.check())
+
+
+def test_the_toggle_of_a_deployment_is_read(sandbox: SandboxProcess) -> None:
+    """A Deployment whose Rollback Deploy toggle is off shows it."""
+    talking = talk(sandbox)
+    survey = talking.run(talking.platform.survey(sandbox.deployment("rollback-disabled")["id"]))
+    assert survey.access.enabled_on_deployment is False
+
+
+@pytest.mark.parametrize(
+    ("token", "named"),
+    [
+        ("no-history", "deployment.deployRevisions.get"),
+        ("viewer", "deployment.images.push or deployment.dags.push"),
+    ],
+)
+def test_the_check_names_a_permission_that_is_missing(
+    sandbox: SandboxProcess, token: str, named: str
+) -> None:
+    """A token that can never be of use is told at the button Test."""
+    talking = talk(sandbox, token)
+    with pytest.raises(PermissionMissing, match=named):
+        talking.run(talking.platform.check())
+
+
+@pytest.mark.parametrize("token", ["editor", "service-account", "images-only", "dags-only"])
+def test_the_check_accepts_useful_tokens(sandbox: SandboxProcess, token: str) -> None:
+    """One push permission is enough, system-wide ones count."""
+    talking = talk(sandbox, token)
+    assert "accepts the token" in talking.run(talking.platform.check())
+
+
+def test_the_check_works_without_the_assumed_fields(sandbox: SandboxProcess) -> None:
+    """Where nobody can be asked who one is, the token is still tried."""
+    sandbox.settings(hidden_fields=["Query.self"])
+    talking = talk(sandbox)
+    assert "permissions are not known" in talking.run(talking.platform.check())
+    expired = talk(sandbox, "expired")
+    with pytest.raises(TokenExpired):
+        expired.run(expired.platform.check())
+
+
+def test_log_lines_can_be_limited_to_a_component(sandbox: SandboxProcess) -> None:
+    """The assumption log_component narrows the query."""
+    talking = talk(sandbox, assumptions={"log_component": "airflow-downgrade"})
+    deployment = talking.run(talking.platform.deployment(sandbox.deployment("moved-to-af3")["id"]))
+    target = talking.run(talking.platform.deploys(deployment.id)).deploys[2]
+    rollback = talking.run(talking.platform.roll_back(deployment, target, Scope.IMAGE_AND_DAGS, "why"))
+    sandbox.clock(advance=60)
+    lines = talking.run(talking.platform.logs(deployment, rollback.created_at))
+    assert lines
+    assert all("airflow-downgrade" in line.message for line in lines)
+
+
+@pytest.mark.parametrize("status", [200, 400, 500])
+@pytest.mark.parametrize(
+    ("message", "name", "ask", "kind"),
+    [
+        ("You do not have the appropriate permissions for that", "", "deploys", PermissionMissing),
+        (
+            "You do not have the appropriate permissions for that",
+            "PermissionError",
+            "roll_back",
+            PermissionMissing,
+        ),
+        (
+            "You do not have the appropriate permissions for that",
+            "AuthenticationError",
+            "deploys",
+            TokenRefused,
+        ),
+        ("Forbidden", "FORBIDDEN", "deploys", PermissionMissing),
+        ("No", "AuthorizationError", "deploys", PermissionMissing),
+        ("Unauthorized", "UNAUTHENTICATED", "deploys", TokenRefused),
+        ("Unauthorized", "UNAUTHORIZED", "roll_back", TokenRefused),
+        ("AUTH_TOKEN_REFRESH_FAILED", "", "deploys", TokenExpired),
+        ("AUTH_TOKEN_REFRESH_FAILED", "AuthenticationError", "roll_back", TokenExpired),
+        ("No deployment exists with releaseName: x", "", "deployment", DeploymentNotFound),
+        ("No deployment exists with releaseName: x", "", "roll_back", DeploymentNotFound),
+        ("Deploy revision with id d1 was not found", "", "deploy", DeployNotFound),
+        ("Deploy revision with id d1 was not found", "", "roll_back", OutcomeUnknown),
+        ("Deploy revision with id d1 was not found", "ResourceNotFoundError", "roll_back", DeployNotFound),
+        ("4 DEADLINE_EXCEEDED", "", "roll_back", OutcomeUnknown),
+        ("helm failed", "DOWNSTREAM_SERVICE_ERROR", "roll_back", OutcomeUnknown),
+        ('Cannot query field "x" on type "Y".', "", "deploys", UnknownField),
+        ('Unknown argument "take" on field "Query.f".', "", "deploys", UnknownField),
+        ('Unknown type "Uuid".', "", "roll_back", UnknownField),
+        (
+            'Field "f" argument "a" of type "A!" is required, but it was not provided.',
+            "",
+            "deploys",
+            UnknownField,
+        ),
+        ('Field "f" of type "T" must have a selection of subfields.', "", "deploys", UnknownField),
+        (
+            'Variable "$id" of type "String!" used in position expecting type "Uuid!".',
+            "",
+            "deploys",
+            UnknownField,
+        ),
+        ('Variable "$scope" got invalid value "IMAGE"; not in enum.', "", "roll_back", UnknownField),
+        ("Something broke", "", "deploys", PlatformFailed),
+    ],
+)
+def test_each_error_of_the_api_has_its_meaning(
+    status: int, message: str, name: str, ask: str, kind: type[RollbackError]
+) -> None:
+    """The words decide, on HTTP 200 or any other status."""
+    with pytest.raises(RollbackError) as caught:
+        answered(status, error(message, name), ask)
+    assert type(caught.value) is kind
+
+
+def test_missing_permissions_are_named_by_what_was_asked() -> None:
+    """History and each scope have permissions of their own."""
+    denied = error("You do not have the appropriate permissions for that")
+    with pytest.raises(PermissionMissing, match=r"deployment\.deployRevisions\.get"):
+        answered(200, denied, "deploys")
+    with pytest.raises(PermissionMissing, match=r"deployment\.images\.push and deployment\.dags\.push"):
+        answered(200, denied, "roll_back")
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        (200, error("Runtime 3.0-4 takes no part", "RollbackNotAllowedError"), PlanRefused),
+        (200, error("Something went wrong", "InternalError"), OutcomeUnknown),
+        (200, error("Something went wrong", "INTERNAL_SERVER_ERROR"), OutcomeUnknown),
+        (500, error("Something went wrong", "X"), OutcomeUnknown),
+        (502, b"<html>", OutcomeUnknown),
+        (200, b"<html>", OutcomeUnknown),
+        (200, {"data": {"rollbackDeployment": None}}, OutcomeUnknown),
+        (200, {"data": {"rollbackDeployment": {"id": "d9"}}}, OutcomeUnknown),
+        (200, {"data": {"other": 1}}, OutcomeUnknown),
+        (400, b"bad", OutcomeUnknown),
+        (404, b"", OutcomeUnknown),
+    ],
+)
+def test_what_came_of_a_rollback_is_never_guessed(status: int, body: Any, kind: type[RollbackError]) -> None:
+    """Refused where the platform refused before acting; unknown where it may have acted."""
+    with pytest.raises(RollbackError) as caught:
+        answered(status, body, "roll_back")
+    assert type(caught.value) is kind
+
+
+def test_a_rollback_with_data_and_errors_was_started() -> None:
+    """The row in the answer proves it."""
+    started = answered(
+        200, error("publishing a metric failed", data={"rollbackDeployment": ROW}), "roll_back"
+    )
+    assert started.id == "d1"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"null",
+        b"[]",
+        b'"x"',
+        b"{}",
+        b'{"data": null}',
+        b'{"data": []}',
+        b'{"data": {}}',
+        b'{"errors": "no"}',
+        b'{"data": {"paginatedDeployRevisions": null}}',
+        b'{"data": {"paginatedDeployRevisions": {}}}',
+        b'{"data": {"paginatedDeployRevisions": [1]}}',
+        b'{"data": {"paginatedDeployRevisions": [{}]}}',
+        b"[" * 100_000,
+        b"\xff\xfe",
+        json.dumps({"data": {"paginatedDeployRevisions": [{**ROW, "createdAt": "yesterday"}]}}).encode(),
+        json.dumps({"data": {"paginatedDeployRevisions": [{**ROW, "imageTag": {"x": 1}}]}}).encode(),
+    ],
+)
+def test_answers_of_another_shape_are_told_with_the_operation(body: bytes) -> None:
+    """No shape of an answer raises anything but the error that names the operation."""
+    with pytest.raises(MalformedAnswer, match="'deploys'"):
+        answered(200, body)
+
+
+def test_texts_of_the_platform_are_cut_and_freed_of_the_token() -> None:
+    """A platform that echoes the header does not bring the token into an exception."""
+    with pytest.raises(PlatformFailed) as caught:
+        answered(200, error(f"bad header {TOKEN}\n" + "x" * 10_000))
+    assert TOKEN not in str(caught.value)
+    assert len(str(caught.value)) < 800
+
+
+def test_errors_in_odd_forms_are_read() -> None:
+    """Errors that are no objects, have no message, or tell their code in extensions."""
+    with pytest.raises(PlatformFailed, match="boom"):
+        answered(200, {"errors": ["boom"]})
+    with pytest.raises(PlatformFailed, match="no message"):
+        answered(200, {"errors": [{}]})
+    with pytest.raises(TokenRefused):
+        answered(200, {"errors": [{"message": "no", "extensions": {"code": "UNAUTHENTICATED"}}]})
+
+
+def test_of_several_errors_the_one_that_can_be_acted_on_counts() -> None:
+    """A failure beside a missing permission is most likely its consequence."""
+    body = {
+        "errors": [{"message": "boom"}, {"message": "You do not have the appropriate permissions for that"}]
+    }
+    with pytest.raises(PermissionMissing):
+        answered(200, body)
+
+
+def _without(fields: tuple[str, ...]) -> str:
+    from airflow_rollback_provider.platforms.private_cloud.assumptions import load
+
+    text = load("known/survey_context_before_2_0")
+    for field in fields:
+        text = text.replace(f"    {field}\n", "")
+    return text

@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tests of the GraphQL documents against the schema that the embedded platform answers by."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from graphql import GraphQLSchema, OperationDefinitionNode, build_schema, parse, validate
+
+import airflow_rollback_provider
+from airflow_rollback_provider.platforms.private_cloud.assumptions import Assumptions, load, read_assumptions
+
+PACKAGE = Path(airflow_rollback_provider.__file__).parent
+FILES = sorted((PACKAGE / "platforms" / "private_cloud" / "documents").glob("*/*.graphql"))
+OPERATIONS = (
+    "survey_context",
+    "deployment",
+    "deployment_before_1_0",
+    "workspace_deployments",
+    "logs",
+    "check",
+    "survey_history",
+    "deploys",
+    "deploy",
+    "roll_back",
+)
+
+
+@pytest.fixture(scope="module")
+def schema() -> GraphQLSchema:
+    """The embedded platform's schema."""
+    return build_schema((PACKAGE / "sandbox" / "schema.graphql").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_every_built_in_document_fits_the_schema(name: str, schema: GraphQLSchema) -> None:
+    """Each variant of each operation, its deploy fields written in, is valid GraphQL for the schema."""
+    for document in Assumptions().operation(name).documents:
+        assert validate(schema, parse(document)) == []
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_results_are_where_the_paths_say(name: str) -> None:
+    """The first document of each operation asks for every path that is read from its answer."""
+    operation = Assumptions().operation(name)
+    for path in operation.paths.values():
+        selections = _operation(operation.documents[0]).selection_set
+        for field in path.split("."):
+            found = [node for node in selections.selections if node.name.value == field]  # type: ignore[union-attr]
+            assert found, f"{name}: {path}"
+            selections = found[0].selection_set or selections  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: f"{file.parent.name}-{file.stem}")
+def test_every_file_holds_one_operation_and_says_where_it_comes_from(file: Path) -> None:
+    """One operation a file; the head comment names the source and marks what is assumed."""
+    text = file.read_text(encoding="utf-8")
+    assert isinstance(_operation(text), OperationDefinitionNode)
+    head = text.partition("\n")[2]
+    assert head.startswith("# Known" if file.parent.name == "known" else "# ASSUMED")
+
+
+def test_every_file_is_used() -> None:
+    """No document lies about unused."""
+    used = {text for name in OPERATIONS for text in _raw(name)}
+    assert {file.read_text(encoding="utf-8") for file in FILES} == used
+
+
+def test_documents_are_read_once() -> None:
+    """A document is loaded when it is needed, and then kept."""
+    assert load("known/logs") is load("known/logs")
+
+
+def test_a_field_that_is_left_out_is_not_asked_for(schema: GraphQLSchema) -> None:
+    """Deploy fields can be renamed and left out, and the documents follow."""
+    changed = read_assumptions(
+        {"deploy_fields": {"dag_bundle": None, "created_by": "createdBy.fullName"}}, "x"
+    )
+    document = changed.operation("deploys").documents[0]
+    assert "dagBundleVersion" not in document
+    assert "createdBy { fullName }" in document
+    assert validate(schema, parse(document)) == []
+
+
+def _raw(name: str) -> tuple[str, ...]:
+    from airflow_rollback_provider.platforms.private_cloud import assumptions
+
+    return assumptions._built_in(name).documents
+
+
+def _operation(text: str) -> OperationDefinitionNode:
+    (definition,) = parse(text).definitions
+    assert isinstance(definition, OperationDefinitionNode)
+    return definition

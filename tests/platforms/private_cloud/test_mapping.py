@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tests of how single values of the API are read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_rollback_provider.domain.deploys import DeployStatus, Mechanism
+from airflow_rollback_provider.domain.errors import MalformedAnswer
+from airflow_rollback_provider.platforms.private_cloud.assumptions import Assumptions
+from airflow_rollback_provider.platforms.private_cloud.mapping import read_deploy, read_deployment, read_flag
+
+FLAGS = Assumptions().flags
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda below: st.lists(below) | st.dictionaries(st.text(), below),
+)
+
+
+@pytest.mark.parametrize(
+    ("flags", "found"),
+    [
+        ({"deploymentLifecycle": {"deployRollback": {"enabled": True}}}, (FLAGS[0], True)),
+        ({"deploymentLifecycle": {"deployRollback": {"enabled": False}}}, (FLAGS[0], False)),
+        ({"deploymentLifecycle.deployRollback.enabled": True}, (FLAGS[0], True)),
+        ({"deployRollback": {"enabled": "true"}}, (FLAGS[1], True)),
+        ({"deployRollbackEnabled": False}, (FLAGS[2], False)),
+        ({"deployRollback": "False"}, (FLAGS[3], False)),
+        ({"deployRollback": {"other": True}}, (None, None)),
+        ({"deployRollbackEnabled": None}, (None, None)),
+        ({"deployRollbackEnabled": 1}, (None, None)),
+        ({}, (None, None)),
+        (None, (None, None)),
+        ("on", (None, None)),
+    ],
+)
+def test_the_flag_is_found_in_any_of_its_places(flags: Any, found: tuple[str | None, bool | None]) -> None:
+    """The likeliest key first; what is absent or no truth value is not known."""
+    assert read_flag(flags, FLAGS) == found
+
+
+@given(JSON)
+def test_no_row_raises_anything_else(values: Any) -> None:
+    """Whatever JSON a row is, it is read or refused by name."""
+    for read in (
+        lambda: read_deploy(values, "deploys", "c1", Assumptions()),
+        lambda: read_deployment(values, "deployment"),
+    ):
+        with pytest.raises(MalformedAnswer):
+            read()
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["type", "imageTag", "runtimeVersion", "dagDeploymentType", "scope", "description"]),
+        st.none() | st.text() | st.integers(),
+    )
+)
+def test_unknown_words_pass_through(values: dict[str, Any]) -> None:
+    """Words that are new to us do not stop a history from being read."""
+    row = {"id": "d1", "createdAt": "2026-11-01T00:00:00Z", "status": "PAUSED", **values}
+    deploy = read_deploy(row, "deploys", "c1", Assumptions())
+    assert deploy.status is DeployStatus.UNKNOWN
+    assert deploy.deployment_id == "c1"
+    assert isinstance(deploy.mechanism, Mechanism)
+    assert deploy.description is not None

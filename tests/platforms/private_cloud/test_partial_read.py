@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tests of splitting a document into one for each field at its top."""
+
+from __future__ import annotations
+
+from graphql import build_schema, parse, validate
+
+from airflow_rollback_provider.platforms.private_cloud.assumptions import Assumptions
+from airflow_rollback_provider.platforms.private_cloud.partial_read import split
+from airflow_rollback_provider.platforms.private_cloud.schema_comparison import USES
+from tests.platforms.private_cloud.test_schema_comparison import SDL
+
+
+def test_each_piece_of_each_operation_is_valid() -> None:
+    """A server refuses variables and fragments that are not used: a piece has none of them."""
+    schema = build_schema(SDL)
+    for name in USES:
+        for text in Assumptions().operation(name).documents:
+            pieces = split(parse(text))
+            assert pieces
+            for piece in pieces.values():
+                assert validate(schema, parse(piece)) == []
+
+
+def test_a_piece_has_the_name_in_the_answer_and_what_it_uses() -> None:
+    """Aliases, fragments in fragments, variables in directives."""
+    pieces = split(
+        parse(
+            "query Q($a: Boolean!, $b: Int, $c: Int) { one: x(b: $b) { ...F } y @include(if: $a) ...G }"
+            " fragment F on X { ...H } fragment H on X { z(c: $c) } fragment G on Query { y }"
+        )
+    )
+    flat = {name: " ".join(text.split()) for name, text in pieces.items()}
+    assert flat == {
+        "one": "query Q($b: Int, $c: Int) { one: x(b: $b) { ...F } }"
+        " fragment F on X { ...H } fragment H on X { z(c: $c) }",
+        "y": "query Q($a: Boolean!) { y @include(if: $a) }",
+    }
+
+
+def test_a_document_without_a_name_is_split_too() -> None:
+    """The short form of a query."""
+    assert {name: " ".join(text.split()) for name, text in split(parse("{ a b }")).items()} == {
+        "a": "query { a }",
+        "b": "query { b }",
+    }

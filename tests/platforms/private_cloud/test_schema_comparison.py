@@ -1,0 +1,518 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tests of the schema comparison: a finding for each difference, what was meant, the setting to write."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from graphql import GraphQLError, GraphQLSchema, build_schema, get_introspection_query, graphql_sync
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+import airflow_rollback_provider
+from airflow_rollback_provider.domain.errors import UnknownField
+from airflow_rollback_provider.domain.findings import Finding, Report, Status, merge
+from airflow_rollback_provider.hooks.deploy_history import DeployHistoryHook
+from airflow_rollback_provider.platforms.private_cloud.assumptions import Assumptions, read_assumptions
+from airflow_rollback_provider.platforms.private_cloud.schema_comparison import (
+    NoSchema,
+    compare,
+    differences,
+    operations_in_use,
+    read_schema,
+)
+from airflow_rollback_provider.sandbox.process import SandboxProcess
+from tests.support.other_houston import WRAPPED, other_houston
+
+Sandbox = SandboxProcess
+PACKAGE = Path(airflow_rollback_provider.__file__).parent
+SDL = (PACKAGE / "sandbox" / "schema.graphql").read_text("utf-8")
+BARE = re.sub(r'(?m)^ *(".*"|#.*)$\n', "", SDL)
+ALL = operations_in_use("0.37.0", has_workspace=True)
+
+
+@cache
+def told(sdl: str) -> str:
+    """Return what a server with a schema answers to the introspection query, as JSON."""
+    result = graphql_sync(build_schema(sdl), get_introspection_query(descriptions=False))
+    assert result.errors is None
+    return json.dumps(result.data)
+
+
+@cache
+def schema_of(sdl: str) -> GraphQLSchema:
+    """Return the schema that a text describes, as it is read from an answer."""
+    return read_schema(json.loads(told(sdl)))
+
+
+def found_in(sdl: str, assumptions: Assumptions | None = None) -> list[Finding]:
+    """Compare every operation with a schema; leave the summary out."""
+    summary, *found = compare(schema_of(sdl), assumptions or Assumptions(), ALL)
+    assert (summary.code, summary.status) == ("SCHEMA", Status.OK)
+    return found
+
+
+def printed_in(finding: Finding) -> dict[str, Any]:
+    """Return the setting that a finding prints."""
+    text = finding.remedy.partition("connection's extra: ")[2]
+    setting, _ = json.JSONDecoder().raw_decode(text)
+    return dict(setting["assumptions"])
+
+
+def hook_for(values: dict[str, Any], extra: dict[str, Any] | None = None) -> DeployHistoryHook:
+    """Return a hook for a connection with something added to its extra."""
+    fields = {"conn_id": "apc", "schema": None, "port": None, **values}
+    fields["extra"] = merge(fields.get("extra") or {}, extra or {})
+    return DeployHistoryHook("apc", connection=SimpleNamespace(**fields))
+
+
+def schema_findings(report: Report) -> list[Finding]:
+    """Return the findings of a report on differences."""
+    return [finding for finding in report.findings if finding.code.startswith("SCHEMA-")]
+
+
+def test_a_schema_that_fits_has_no_difference() -> None:
+    """All operations are counted."""
+    (found,) = compare(schema_of(SDL), Assumptions(), ALL)
+    assert f"Of {len(ALL)} operations in use all fit it" in found.what
+    assert found.setting is None
+
+
+# The fields of a deploy
+
+
+@pytest.mark.parametrize(
+    ("ours", "line", "renamed", "meant"),
+    [
+        ("image_tag", "imageTag: String", "tag: String", "tag"),
+        ("image_tag", "imageTag: String", "image: Image", "image.tag"),
+        ("status", "status: String\n  imageTag", "state: String\n  imageTag", "state"),
+        ("created_at", "createdAt: DateTime!\n  updatedAt", "created: DateTime!\n  updatedAt", "created"),
+        ("created_by", "username: String\n  fullName", "userName: String\n  fullName", "createdBy.userName"),
+        ("deployment_id", "deploymentUuid: Uuid!\n  type", "deploymentId: Uuid!\n  type", "deploymentId"),
+    ],
+)
+def test_a_renamed_field_of_a_deploy_is_one_finding_with_the_setting(
+    ours: str, line: str, renamed: str, meant: str
+) -> None:
+    """Not one for each operation that asks for it. With the setting every operation fits."""
+    sdl = BARE.replace(line, renamed) + "\ntype Image { tag: String }"
+    (found,) = found_in(sdl)
+    assert (found.code, found.status) == ("SCHEMA-DEPLOY-FIELDS", Status.ERROR)
+    assert f"({ours})" in found.what
+    assert f"Probably meant: {meant}." in found.remedy
+    assert printed_in(found) == {"deploy_fields": {ours: meant}}
+    assert found.setting == {"assumptions": printed_in(found)}
+    assert found_in(sdl, read_assumptions(printed_in(found), "a finding")) == []
+
+
+def test_a_field_that_resembles_nothing_is_left_out() -> None:
+    """Null leaves it out of plans; what there is to choose from is listed."""
+    (found,) = found_in(BARE.replace("gitCommit: String", "zzz: String"))
+    assert found.setting == {"assumptions": {"deploy_fields": {"git_commit": None}}}
+    assert "To choose from: zzz, " in found.remedy
+
+
+def test_a_field_that_is_needed_is_not_left_out() -> None:
+    """Without a description a rollback whose answer was lost could not be found again: a person chooses."""
+    (found,) = [item for item in found_in(without(BARE, "description: String")) if "FIELDS" in item.code]
+    assert (found.status, found.setting) == (Status.ERROR, None)
+    assert printed_in(found) == {"deploy_fields": {"description": "<its name there>"}}
+    assert "gitBranch" in found.remedy
+
+
+def test_a_row_without_any_known_field_is_one_finding() -> None:
+    """The requests themselves are not blamed for it."""
+    before, _, rest = BARE.partition("type DeployRevision {")
+    sdl = f"{before}type DeployRevision {{ zzz: String, yyy: Int }}{rest.partition('}')[2]}"
+    (found,) = found_in(sdl)
+    assert "DeployRevision has none of the fields of a deploy" in found.what
+    assert "To choose from: zzz, yyy" in found.remedy
+
+
+@pytest.mark.parametrize("kind", ["[String!]", "Author", "[Author!]!"])
+def test_a_field_that_is_no_text_is_missing(kind: str) -> None:
+    """A list or an object under the right name cannot be read as one."""
+    (found,) = found_in(BARE.replace("gitCommit: String", f"gitCommit: {kind}"))
+    assert "(git_commit)" in found.what
+
+
+def test_what_the_connection_has_already_is_kept() -> None:
+    """The setting is the whole field, with what was there."""
+    given = {"statuses": {"LIVE": "succeeded"}, "deploy_fields": {"git_commit": None}}
+    (found,) = found_in(BARE.replace("imageTag:", "tag:"), read_assumptions(given, "a connection"))
+    assert found.setting == {"assumptions": merge(given, {"deploy_fields": {"image_tag": "tag"}})}
+
+
+# Operations
+
+
+@pytest.mark.parametrize(
+    ("operation", "old", "new", "status", "what", "remedy"),
+    [
+        (
+            "roll_back",
+            "rollbackDeployment",
+            "rollbackDeploy",
+            Status.ERROR,
+            "Cannot query field 'rollbackDeployment' on type 'Mutation'. Did you mean 'rollbackDeploy'?",
+            "Mutation has: rollbackDeploy(deploymentUuid: Uuid!, deployRevisionUuid: Uuid!, ",
+        ),
+        (
+            "roll_back",
+            "deployRevisionUuid",
+            "deployRevisionId",
+            Status.ERROR,
+            "Unknown argument 'deployRevisionUuid' on field 'Mutation.rollbackDeployment'. "
+            "Did you mean 'deployRevisionId'",
+            "Without it nothing can be rolled back",
+        ),
+        (
+            "roll_back",
+            "RollbackScope",
+            "RollbackScopes",
+            Status.ERROR,
+            "Unknown type 'RollbackScope'. Did you mean 'RollbackScopes'?",
+            "Without it nothing can be rolled back",
+        ),
+        (
+            "deploys",
+            "paginatedDeployRevisions",
+            "deployRevisions",
+            Status.ERROR,
+            "Cannot query field 'paginatedDeployRevisions' on type 'Query'. Did you mean ",
+            "; deployRevisions(deploymentUuid: Uuid!, ",
+        ),
+        (
+            "logs",
+            "message",
+            "messages",
+            Status.WARNING,
+            "Cannot query field 'message' on type 'LogLine'. Did you mean 'messages'?",
+            "LogLine has: messages: String",
+        ),
+    ],
+)
+def test_a_renamed_part_of_an_operation_is_named_with_what_was_meant(
+    operation: str, old: str, new: str, status: Status, what: str, remedy: str
+) -> None:
+    """Field, argument, type. A person who replaces that name in a copy of the document is done."""
+    sdl = re.sub(rf"\b{old}\b", new, BARE)
+    found = [item for item in found_in(sdl) if item.what.startswith(f"{operation}, to ")]
+    assert what in found[0].what
+    assert re.search(rf"\(platforms/documents/\w+/{operation}.graphql, line \d+\)", found[0].what)
+    assert remedy in found[0].remedy
+    assert {(item.code, item.status, item.setting) for item in found} == {("SCHEMA-OPERATION", status, None)}
+    (setting,) = printed_in(found[0]).values()
+    (document,) = Assumptions().template(operation).documents
+    # An argument has the name of its variable, and that name stays.
+    corrected = re.sub(rf"(?<!\$)\b{old}\b", new, document)
+    written = read_assumptions({operation: {**setting, "document": corrected}}, "a person")
+    assert differences(schema_of(sdl), written, operation) == []
+    if old == "rollbackDeployment":
+        assert setting["path"] == new
+    elif old == "paginatedDeployRevisions":
+        assert setting["path"] == "<where its result is>", "paginatedDeployments is as near"
+    else:
+        assert "path" not in setting
+
+
+def test_an_argument_of_another_type_is_named() -> None:
+    """With the type that it takes."""
+    (found,) = found_in(BARE.replace("take: Int, cursor: Uuid, pageNumber", "take: String, cursor: Uuid, p"))[
+        :1
+    ]
+    assert "Variable '$take' of type 'Int' used in position expecting type 'String'" in found.what
+
+
+def test_a_result_that_wraps_the_deploy_is_named_with_its_path() -> None:
+    """The path to set, and where the mark for the fields goes."""
+    sdl = BARE.replace("): DeployRevision!\n}", "): Payload!\n}")
+    sdl += "\ntype Payload { warnings: [String], revision: DeployRevision }"
+    (found,) = found_in(sdl)
+    assert "its result is Payload, which is no deploy" in found.what
+    assert "revision { ...DeployFields }" in found.remedy
+    setting = printed_in(found)["roll_back"]
+    assert setting["path"] == "rollbackDeployment.revision"
+    document = Assumptions().template("roll_back").documents[0]
+    before, _, after = document.rpartition("...DeployFields")
+    written = {**setting, "document": f"{before}revision {{ ...DeployFields }}{after}"}
+    assert found_in(sdl, read_assumptions({"roll_back": written}, "a person")) == []
+    (bare,) = found_in(sdl.replace("revision: DeployRevision", "done: Boolean"))
+    assert "its result is Payload, which is no deploy" in bare.what
+
+
+def test_a_mutation_that_deletes_is_never_suggested() -> None:
+    """However near its name is."""
+    sdl = BARE.replace(
+        "  rollbackDeployment(", "  deleteDeployment(deploymentUuid: Uuid!): Deployment\n  undo("
+    )
+    (found,) = found_in(sdl)
+    assert "Cannot query field 'rollbackDeployment' on type 'Mutation'. (" in found.what
+    assert "delete" not in str(found)
+
+
+def test_a_schema_without_mutations_is_a_finding() -> None:
+    """An installation that only reads cannot roll back."""
+    sdl = re.sub(r"(?s)type Mutation \{.*?\n\}", "", BARE)
+    (found,) = found_in(sdl)
+    assert "roll_back, to roll the Deployment back: The schema has no mutation." in found.what
+
+
+def test_a_document_that_is_no_graphql_is_a_finding() -> None:
+    """The connection took it, since a brace was where it belongs."""
+    text = "query Deploys($a: ) { x }"
+    found = found_in(SDL, read_assumptions({"deploys": {"document": text, "path": "x"}}, "a"))
+    assert [item.status for item in found] == [Status.ERROR, Status.WARNING]
+    for item in found:
+        assert "cannot be parsed. Syntax Error: Expected Name, found ')'." in item.what
+        assert "(the document of the connection, line 1)" in item.what
+    deep = f"query Deploys {'{ a ' * 3000}{'}' * 3000}"
+    found = found_in(SDL, read_assumptions({"deploys": {"document": deep, "path": "a"}}, "a"))
+    assert "nested too deeply" in found[0].what
+
+
+def without(sdl: str, *lines: str) -> str:
+    """Return a schema without some of its lines, named by how they begin."""
+    kept = [line for line in sdl.splitlines() if not line.strip().startswith(lines)]
+    return "\n".join(kept)
+
+
+def test_gravity_is_by_what_does_not_work_then() -> None:
+    """Logs and release names are a comfort, a history is not; permissions and toggle may not be told."""
+    sdl = without(BARE, "logs(", "workspaceDeployments(", "deployRevision(", "self:")
+    status = {item.what.partition(",")[0]: item.status for item in found_in(sdl)}
+    assert status == {
+        "survey_history": Status.UNKNOWN,
+        "deploy": Status.ERROR,
+        "logs": Status.WARNING,
+        "workspace_deployments": Status.WARNING,
+    }
+
+
+def test_words_of_an_enum_are_compared() -> None:
+    """Each word that is missing is a finding; one that resembles nothing has to be chosen by a person."""
+    words = "  IMAGE\n  DAGS\n  IMAGE_AND_DAGS"
+    dags, both = found_in(SDL.replace(words, "  IMAGE\n  DAG\n  ZZZ"))
+    assert (dags.code, both.code) == ("SCHEMA-SCOPES", "SCHEMA-SCOPES")
+    assert dags.what == "RollbackScope has no DAGS (dags). It has: IMAGE, DAG, ZZZ."
+    assert dags.setting == {"assumptions": {"scopes": {"dags": "DAG"}}}
+    assert both.setting is None
+    assert printed_in(both) == {"scopes": {"image_and_dags": "<the word there>"}}
+
+
+def test_the_operations_in_use_follow_the_connection() -> None:
+    """Old fields only before 1.0.0, release names only with a workspace."""
+    assert set(ALL) - set(operations_in_use("2.0.0", has_workspace=False)) == {
+        "deployment_before_1_0",
+        "workspace_deployments",
+    }
+    assert set(ALL) - set(operations_in_use(None, has_workspace=True)) == {"deployment_before_1_0"}
+
+
+# Whole installations
+
+
+@pytest.mark.parametrize(
+    ("renamed", "hidden"),
+    [
+        ({"DeployRevision.imageTag": "tag"}, []),
+        ({"DeployRevision.imageTag": "tag", "DeployRevision.createdAt": "created"}, ["DeployRevision.scope"]),
+        ({"DeployRevision.status": "state", "Author.username": "name"}, []),
+        ({}, ["DeployRevision.dagBundleVersion", "DeployRevision.gitCommit"]),
+    ],
+    ids=str,
+)
+def test_with_the_printed_setting_rollbacks_can_be_made(
+    rollback_sandbox: Sandbox, renamed: dict[str, str], hidden: list[str]
+) -> None:
+    """Nothing is applied by looking: the setting goes into the connection, and then the report is clean."""
+    rollback_sandbox.settings(renamed_fields=renamed, hidden_fields=hidden, rollback_seconds=0)
+    deployment = rollback_sandbox.deployment("image-af3")["id"]
+    first = hook_for(rollback_sandbox.connection())
+    setting = json.loads(json.dumps(first.diagnose(deployment).to_dict()))["setting"]
+    with pytest.raises(UnknownField):
+        first.plan(deployment)
+    corrected = hook_for(rollback_sandbox.connection(), setting)
+    again = corrected.diagnose(deployment)
+    assert again.sound, again.of(Status.ERROR)
+    assert not schema_findings(again)
+    plan = corrected.plan(deployment)
+    assert plan.target.id == rollback_sandbox.deployment("image-af3")["deploys"][2]["id"]
+    assert corrected.submit(plan, "why", "0123456789abcdef0123").id
+    for hook in (first, corrected):
+        hook.close()
+
+
+@pytest.fixture
+def elsewhere(rollback_sandbox: Sandbox) -> Iterator[dict[str, Any]]:
+    """A connection to an installation with another schema altogether, before the same world."""
+    with other_houston(rollback_sandbox) as url:
+        yield {**rollback_sandbox.connection(), "host": url}
+
+
+def test_a_wholly_different_schema_is_described_piece_by_piece(elsewhere: dict[str, Any]) -> None:
+    """Every operation that differs has its findings; each says what to do, and its setting can be read."""
+    hook = hook_for(elsewhere)
+    report = hook.diagnose()
+    hook.close()
+    found = schema_findings(report)
+    differ = [name for name in ALL if differences(schema_of(WRAPPED), Assumptions(), name)]
+    assert len(differ) >= 8
+    named = {item.what.partition(",")[0] for item in found if item.code == "SCHEMA-OPERATION"}
+    assert named == set(differ) & set(operations_in_use("2.0.0", has_workspace=False))
+    assert all(item.remedy for item in found)
+    assert report.setting is not None
+    fields = read_assumptions(report.setting["assumptions"], "all findings").deploy_fields
+    assert (fields["image_tag"], fields["status"], fields["git_commit"]) == (
+        "image.tag",
+        "state",
+        "git.commit",
+    )
+    text = " ".join(map(str, found))
+    for meant in (
+        "Mutation has: rollbackDeploy(input: RollbackInput!): RollbackPayload!",
+        "Query has: deployRevisions(deploymentId: ID!, first: Int!, after: ID, newestFirst: Boolean): ",
+        "Probably meant: its field revision, a Revision",
+        "Did you mean 'deploymentId'?",
+    ):
+        assert meant in text
+
+
+# Whatever the schema is
+
+
+LINES = [line for line in BARE.splitlines() if line.startswith("  ") and ":" in line]
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.sets(st.sampled_from(LINES), min_size=1, max_size=4), st.booleans())
+def test_every_difference_is_found_and_every_setting_can_be_read(gone: set[str], renamed: bool) -> None:
+    """Lines of the schema vanish or get another name. What the settings leave open, a finding names."""
+    sdl = BARE
+    for line in gone:
+        sdl = sdl.replace(line, re.sub(r"^( +)(\w+)", r"\1\2Of", line) if renamed else "", 1)
+    try:
+        schema = schema_of(sdl)
+    except (GraphQLError, TypeError):  # a type without fields, half of an argument list
+        assume(False)
+        return
+    _, *found = compare(schema, Assumptions(), ALL)
+    suggested = [item.setting for item in found if item.setting]
+    after = read_assumptions(merge(*suggested)["assumptions"], "all") if suggested else Assumptions()
+    named = {item.what.partition(",")[0] for item in found if item.code == "SCHEMA-OPERATION"}
+    chosen_by_hand = any(item.code == "SCHEMA-DEPLOY-FIELDS" and not item.setting for item in found)
+    for name in ALL:
+        left = differences(schema, after, name)
+        assert not left or name in named or chosen_by_hand, (name, left)
+
+
+NAMES = sorted(set(re.findall(r"(?m)^  (\w+)[:(]", BARE)))
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.sampled_from(NAMES))
+def test_a_name_with_a_letter_more_is_always_recognised(name: str) -> None:
+    """Wherever it stands, the finding that it causes says what was meant."""
+    sdl = re.sub(rf"\b{name}\b(?=[:(])", f"{name}s", BARE)
+    for item in found_in(sdl):
+        assert f"{name}s" in str(item), item
+
+
+# Answers that are no schema
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {},
+        {"__schema": None},
+        {"__schema": 3},
+        {"__schema": {"types": None}},
+        {"__schema": {"types": [{}], "queryType": None, "mutationType": None}},
+        {"__schema": {"types": [3]}},
+        {"__schema": {"types": [], "queryType": 3, "mutationType": None}},
+        {"__schema": {"types": [], "queryType": {"name": 3}, "mutationType": None}},
+        {"__schema": {"types": [], "queryType": {"name": "Query"}}},
+    ],
+    ids=str,
+)
+def test_something_else_is_no_schema(data: dict[str, Any]) -> None:
+    """An answer that holds something else, or too little, is one error of this module."""
+    with pytest.raises(NoSchema):
+        read_schema(data)
+
+
+def _places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    yield path
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, below in items:
+        yield from _places(below, (*path, key))
+
+
+PLACES = list(_places(json.loads(told(BARE))))[1:]
+HOSTILE = st.one_of(
+    st.none(), st.integers(), st.text(max_size=8), st.just([]), st.just({}), st.just("DeployRevision")
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(PLACES), HOSTILE), min_size=1, max_size=3))
+def test_a_damaged_answer_is_a_schema_or_none(changes: list[tuple[tuple[Any, ...], Any]]) -> None:
+    """Anything in any place: either it is refused as no schema, or the comparison runs to its end."""
+    data = json.loads(told(BARE))
+    for path, value in changes:
+        place = data
+        try:
+            for key in path[:-1]:
+                place = place[key]
+            place[path[-1]] = value
+        except (KeyError, IndexError, TypeError):  # an earlier change took it away
+            continue
+    try:
+        schema = read_schema(data)
+    except NoSchema:
+        return
+    assert compare(schema, Assumptions(), ALL)
+
+
+def test_an_endless_type_is_no_schema() -> None:
+    """A list of a list of a list …, deeper than Python's stack."""
+    data = json.loads(told(BARE))
+    kind: dict[str, Any] = {"kind": "SCALAR", "name": "Int"}
+    for _ in range(5000):
+        kind = {"kind": "LIST", "name": None, "ofType": kind}
+    query = next(item for item in data["__schema"]["types"] if item["name"] == "Query")
+    query["fields"][0]["type"] = kind
+    with pytest.raises(NoSchema):
+        read_schema(data)
+
+
+def test_only_the_doctor_imports_the_library(rollback_sandbox: Sandbox) -> None:
+    """A worker that imports the operator, plans and submits does not pay for it."""
+    code = (
+        "import sys\n"
+        "import airflow_rollback_provider.operators.rollback\n"
+        "from airflow_rollback_provider.hooks.deploy_history import DeployHistoryHook\n"
+        "hook = DeployHistoryHook('apc')\n"
+        "plan = hook.plan(sys.argv[1])\n"
+        "print(hook.submit(plan, 'why', '0123456789abcdef0123').id, 'graphql' in sys.modules)"
+    )
+    output = subprocess.run(
+        [sys.executable, "-c", code, rollback_sandbox.deployment("image-af3")["id"]],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "AIRFLOW_CONN_APC": rollback_sandbox.connection_json()},
+    )
+    assert output.stdout.split()[-1] == "False"

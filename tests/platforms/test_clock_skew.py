@@ -1,0 +1,212 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What every platform owes the doctor: the same cases for each, over each transport."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from airflow_rollback_provider.domain.errors import PlatformFailed, PlatformUnreachable
+from airflow_rollback_provider.domain.findings import CHECKS, Finding, Status, complete
+from airflow_rollback_provider.http.messages import Conversation
+from airflow_rollback_provider.platforms.clock_skew import ClockSkew, attempt, measure_skew
+from airflow_rollback_provider.sandbox.process import SandboxProcess
+from tests.support.talking import Talk, Talker
+
+Sandbox = SandboxProcess
+NETWORK = ("CONNECTION", "DNS", "TCP", "PROXY", "TLS")
+OF_A_DEPLOYMENT = ("DEPLOYMENT", "MECHANISM", "HISTORY")
+
+
+def findings_of(talking: Talker, deployment: str | None = None) -> dict[str, Finding]:
+    """Return the findings by code, those left out as not told."""
+    found = talking.run(talking.platform.diagnose(deployment))
+    assert all(finding.what for finding in found)
+    assert {finding.code for finding in found} <= set(CHECKS) - set(NETWORK)
+    codes = [finding.code for finding in found if finding.code != "SCHEMA-OPERATION"]
+    assert len(codes) == len(set(codes))
+    name = talking.platform.capabilities.name
+    whole = complete(found, name)
+    return {item.code: item for item in whole if item.code not in (*NETWORK, "CLOCK")}
+
+
+def identify(sandbox: Sandbox, key: str = "image-af3") -> str:
+    """Return a Deployment's id."""
+    return str(sandbox.deployment(key)["id"])
+
+
+def test_all_is_well(talk: Talk, rollback_sandbox: Sandbox) -> None:
+    """Nothing is wrong with a usual Deployment and a usual token."""
+    found = findings_of(talk(), identify(rollback_sandbox))
+    assert {item.status for item in found.values()} <= {Status.OK, Status.UNKNOWN, Status.SKIPPED}
+    for code in ("API", "TOKEN", *OF_A_DEPLOYMENT):
+        assert found[code].status is Status.OK, found[code]
+    assert "Billing" in found["DEPLOYMENT"].what
+    assert "image-based" in found["MECHANISM"].what
+    assert "release-44" in found["HISTORY"].what
+
+
+def test_what_a_platform_tells_is_told(talk: Talk, rollback_sandbox: Sandbox) -> None:
+    """What its capabilities say that it tells is no riddle here."""
+    talking = talk()
+    found = findings_of(talking, identify(rollback_sandbox))
+    capabilities = talking.platform.capabilities
+    for codes, tells in (
+        (("PERMISSION-IMAGE", "PERMISSION-DAGS"), capabilities.tells_access),
+        (("INSTALLATION-FLAG", "DEPLOYMENT-TOGGLE"), capabilities.tells_switches),
+    ):
+        for code in codes:
+            assert found[code].status is (Status.OK if tells else Status.UNKNOWN)
+            assert ("Not told by" in found[code].what) is not tells
+
+
+def test_without_a_deployment_the_rest_is_examined(talk: Talk) -> None:
+    """What only a Deployment has is skipped, with the reason."""
+    found = findings_of(talk())
+    for code in OF_A_DEPLOYMENT:
+        assert found[code].status is Status.SKIPPED
+        assert "no Deployment was named" in found[code].what
+    assert found["TOKEN"].status is Status.OK
+
+
+def test_an_expired_token_is_told(talk: Talk, rollback_sandbox: Sandbox) -> None:
+    """What depends on it is skipped; whatever does not is looked at all the same."""
+    found = findings_of(talk("expired"), identify(rollback_sandbox))
+    assert found["TOKEN"].status is Status.ERROR
+    assert "expired" in found["TOKEN"].what
+    assert "password" in found["TOKEN"].remedy
+    assert found["API"].status is Status.OK
+    for code in OF_A_DEPLOYMENT:
+        assert (found[code].status, "token" in found[code].what) == (Status.SKIPPED, True)
+
+
+def test_a_deployment_that_is_not_there_is_told(talk: Talk) -> None:
+    """What needs it is skipped; the token is not blamed."""
+    found = findings_of(talk(), "c" + "0" * 24)
+    assert found["TOKEN"].status is Status.OK
+    assert found["DEPLOYMENT"].status is Status.ERROR
+    assert found["HISTORY"].status is Status.SKIPPED
+
+
+@pytest.mark.parametrize("name", ["", "  ", "two words", "../x", "ä" * 300])
+def test_a_name_that_is_none_is_told(talk: Talk, name: str) -> None:
+    """Before anything is asked about it, or by the platform."""
+    assert findings_of(talk(), name)["DEPLOYMENT"].status is Status.ERROR
+
+
+def test_a_history_that_may_not_be_read_is_told(talk: Talk, rollback_sandbox: Sandbox) -> None:
+    """With the permission that it takes."""
+    talking = talk("no-history")
+    found = findings_of(talking, identify(rollback_sandbox))
+    assert found["HISTORY"].status is Status.ERROR
+    assert str(talking.platform.capabilities.history_permission) in found["HISTORY"].what
+    assert found["PERMISSION-HISTORY"].status is Status.ERROR
+
+
+def test_a_token_for_elsewhere_does_not_see_the_deployment(talk: Talk, rollback_sandbox: Sandbox) -> None:
+    """It is accepted, and the Deployment is the finding."""
+    found = findings_of(talk("other-workspace"), identify(rollback_sandbox))
+    assert found["TOKEN"].status is Status.OK
+    assert found["DEPLOYMENT"].status is Status.ERROR
+
+
+@pytest.mark.parametrize("kind", ["drop_before", "drop_after", "status", "body", "graphql_error"])
+def test_a_platform_that_is_broken_is_told_in_one_finding(
+    talk: Talk, rollback_sandbox: Sandbox, kind: str
+) -> None:
+    """Nothing can be read; the rest says why it was not looked at."""
+    deployment = identify(rollback_sandbox)
+    rollback_sandbox.fault(kind, count=None)
+    found = findings_of(talk().with_faults(), deployment)
+    assert found["API"].status is Status.ERROR
+    rest = [item for code, item in found.items() if code != "API"]
+    assert {item.status for item in rest} == {Status.SKIPPED}
+
+
+def test_something_else_at_the_address_is_told(talk: Talk, rollback_sandbox: Sandbox) -> None:
+    """A proxy's error page is no platform."""
+    rollback_sandbox.fault("body", count=None, body="html")
+    assert findings_of(talk().with_faults())["API"].status is Status.ERROR
+
+
+def test_nothing_is_changed(talk: Talk, rollback_sandbox: Sandbox) -> None:
+    """Every request only reads, and the world is as it was."""
+    deployment = identify(rollback_sandbox)
+    before = rollback_sandbox.state()
+    talking = talk()
+    conversation = talking.platform.diagnose(deployment)
+    asked = []
+
+    def watched() -> Conversation[tuple[Finding, ...]]:
+        request = next(conversation)
+        try:
+            while True:
+                asked.append(request)
+                request = conversation.send((yield request))
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]
+
+    assert talking.run(watched())
+    assert asked
+    assert all(request.repeatable for request in asked)
+    after = rollback_sandbox.state()
+    assert _world(after) == _world(before)
+
+
+def _world(state: dict[str, object]) -> dict[str, object]:
+    return {name: value for name, value in state.items() if name not in ("requests", "clock", "now")}
+
+
+# The conversations themselves
+
+
+def test_an_attempt_gives_the_error_back(talk: Talk) -> None:
+    """Instead of ending the conversation around it."""
+
+    def fail() -> Conversation[str]:
+        raise PlatformFailed("It failed.")
+        yield
+
+    def succeed() -> Conversation[str]:
+        return "done"
+        yield
+
+    def both() -> Conversation[list[object]]:
+        return [(yield from attempt(fail())), (yield from attempt(succeed()))]
+
+    error, value = talk().run(both())
+    assert isinstance(error, PlatformFailed)
+    assert value == "done"
+
+
+@pytest.mark.parametrize("offset", [-600.0, 0.0, 600.0])
+def test_the_clocks_are_compared(talk: Talk, rollback_sandbox: Sandbox, offset: float) -> None:
+    """By the first answer that has the platform's time."""
+    rollback_sandbox.settings(date_offset=offset)
+    clock, talking = ClockSkew(), talk()
+    talking.run(measure_skew(talking.platform.diagnose(None), clock))
+    assert clock.skew is not None
+    assert abs(clock.skew + timedelta(seconds=offset)) < timedelta(seconds=60)
+
+
+def test_failures_reach_the_conversation_inside(talk: Talk) -> None:
+    """The conversation may know what to do about them; without an answer there is no difference."""
+    talking = talk()
+    lost = PlatformUnreachable("no answer")
+
+    def ask() -> Conversation[object]:
+        return (yield from attempt(talking.platform.check()))
+
+    clock = ClockSkew()
+    conversation = measure_skew(ask(), clock)
+    next(conversation)
+    with pytest.raises(StopIteration) as end:
+        conversation.throw(lost)
+    assert end.value.value is lost
+    assert clock.skew is None
+
+
+def test_the_address_is_where_requests_go(talk: Talk, rollback_sandbox: Sandbox) -> None:
+    """For the network's part of the report."""
+    assert talk().platform.address.startswith(rollback_sandbox.url)

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tests of walking a history across pages."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from itertools import islice
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_rollback_provider.domain.deploys import Deploy, DeployStatus
+from airflow_rollback_provider.platforms.base import Page
+from airflow_rollback_provider.platforms.paging import walk
+
+NOW = datetime(2026, 11, 23, tzinfo=timezone.utc)
+
+
+def page(ids: list[str], cursor: str | None) -> Page:
+    """Return a page with these deploys."""
+    return Page(tuple(Deploy(name, "c1", NOW, DeployStatus.SUCCEEDED) for name in ids), cursor)
+
+
+class Platform:
+    """Serves pages by cursor and counts them."""
+
+    def __init__(self, pages: dict[str, Page]) -> None:
+        self.pages = pages
+        self.fetched: list[str] = []
+
+    def fetch(self, cursor: str) -> Page:
+        """Return the page at a cursor."""
+        self.fetched.append(cursor)
+        assert len(self.fetched) < 1000
+        return self.pages[cursor]
+
+
+def names(first: Page, platform: Platform) -> list[str]:
+    """Walk to the end."""
+    return [deploy.id for deploy in walk(first, platform.fetch)]
+
+
+def test_a_page_is_fetched_when_its_first_deploy_is_wanted() -> None:
+    """Looking at the newest deploys costs no request."""
+    platform = Platform({"b": page(["c", "d"], None)})
+    walking = walk(page(["a", "b"], "b"), platform.fetch)
+    assert [deploy.id for deploy in islice(walking, 2)] == ["a", "b"]
+    assert platform.fetched == []
+    assert [deploy.id for deploy in walking] == ["c", "d"]
+    assert platform.fetched == ["b"]
+
+
+def test_a_deploy_that_two_pages_show_is_yielded_once() -> None:
+    """Deploys that land meanwhile push others onto the next page."""
+    platform = Platform({"b": page(["b", "c"], "c"), "c": page(["b", "c", "d"], None)})
+    assert names(page(["a", "b"], "b"), platform) == ["a", "b", "c", "d"]
+
+
+def test_an_empty_page_in_the_middle_is_passed() -> None:
+    """All rows of a page may have vanished while more follow."""
+    platform = Platform({"b": page([], "x"), "x": page(["c"], None)})
+    assert names(page(["a", "b"], "b"), platform) == ["a", "b", "c"]
+
+
+@given(st.integers(1, 12), st.integers(0, 12))
+def test_a_circle_of_cursors_ends(length: int, tail: int) -> None:
+    """A platform that leads in a circle, however long and late, is not followed for ever."""
+    total = tail + length
+    pages = {
+        f"c{number}": page([f"d{number}"], f"c{number + 1 if number + 1 < total else tail}")
+        for number in range(total)
+    }
+    platform = Platform(pages)
+    assert names(pages["c0"], platform)[:total] == [f"d{number}" for number in range(total)]
+    assert len(platform.fetched) <= 6 * total + 6

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every Deployment of a fleet is counted once, and the paragraph says what a person has to look at."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_rollback_provider.rollback.fleet import OUTCOMES, Member, member, sum_up
+
+RESULT = {"deployment_id": "d1", "rollback_id": "r1", "ending": "done"}
+PLAN = {"deployment": {"id": "d1", "name": "Billing"}, "allowed": True}
+FAILURE = {"deployment_id": "d1", "message": "no disk", "summary": "The rollback of d1 failed: no disk"}
+
+
+@pytest.mark.parametrize(
+    ("state", "result", "failure", "expected"),
+    [
+        ("success", RESULT, None, Member("d1", "done", "r1")),
+        ("success", RESULT, FAILURE, Member("d1", "done", "r1")),
+        ("success", {**RESULT, "ending": "not waited for"}, None, Member("d1", "submitted", "r1")),
+        ("success", PLAN, None, Member("d1", "planned")),
+        ("failed", None, FAILURE, Member("d1", "failed", None, FAILURE["summary"])),
+        ("failed", None, None, Member("map index 7", "failed", None, "The task of map index 7 is failed.")),
+        ("skipped", None, FAILURE, Member("d1", "not begun", None, "no disk")),
+        ("skipped", None, None, Member("map index 7", "not begun")),
+        (
+            None,
+            None,
+            None,
+            Member("map index 7", "failed", None, "The task of map index 7 is without a state."),
+        ),
+        ("success", None, None, Member("map index 7", "failed", None, "The task of map index 7 is success.")),
+    ],
+)
+def test_one_deployment(state: Any, result: Any, failure: Any, expected: Member) -> None:
+    """From what its task left; a task that was killed leaves nothing."""
+    assert member(7, state, result, failure) == expected
+
+
+@given(st.lists(st.sampled_from(OUTCOMES), max_size=40))
+def test_the_numbers_add_up(outcomes: list[str]) -> None:
+    """Whatever happened to how many."""
+    fleet = sum_up(Member(f"d{n}", outcome, message="why") for n, outcome in enumerate(outcomes))
+    assert sum(fleet[one.replace(" ", "_")] for one in OUTCOMES) == fleet["total"] == len(outcomes)
+    assert f"{fleet['done']} of {fleet['total']}" in fleet["summary"]
+    json.dumps(fleet)

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Guard rails and the limit of a fleet on the operator: they stop what was not begun, and nothing else."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from airflow_rollback_provider.compat import AirflowFailException, AirflowSkipException
+from airflow_rollback_provider.domain.errors import GuardsRefused
+from airflow_rollback_provider.domain.guards import GuardRails
+from airflow_rollback_provider.operators import rollback as module
+from airflow_rollback_provider.rollback.failure_report import FAILURE
+from airflow_rollback_provider.sandbox.process import SandboxProcess
+from tests.support.task_run import TaskInstance, run
+
+KEY = "guarded"
+HISTORY = [{"age": 30_000, "tag": "one"}, {"age": 20_000, "tag": "two"}]
+
+
+@pytest.fixture
+def deployment_id(rollback_sandbox: SandboxProcess) -> str:
+    """A Deployment with two deploys and no rollback."""
+    return rollback_sandbox.add_deployment(KEY, deploys=HISTORY)["id"]
+
+
+def rollbacks(sandbox: SandboxProcess) -> int:
+    """How many rollbacks the history has."""
+    return sum(row["rollbackFromId"] is not None for row in sandbox.deployment(KEY)["deploys"])
+
+
+def test_rails_that_hold(operator: Any, deployment_id: str) -> None:
+    """They do not show."""
+    assert run(operator(deployment_id, guards=GuardRails()))["ending"] == "done"
+
+
+def test_rails_refuse_with_every_reason(
+    operator: Any, rollback_sandbox: SandboxProcess, deployment_id: str
+) -> None:
+    """By name, with all codes, without a retry; nothing is submitted, and the reasons are left in XCom."""
+    rollback_sandbox.land_deploy(KEY, rollback_to=0)
+    ti = TaskInstance()
+    with pytest.raises(GuardsRefused, match=r"(?s)RUNS-A-ROLLBACK.*COOL-DOWN") as failure:
+        run(operator(deployment_id, guards=GuardRails(), target="tag:one"), ti)
+    assert isinstance(failure.value, AirflowFailException)
+    assert rollbacks(rollback_sandbox) == 1
+    assert ti.xcom[FAILURE]["error"] == "GuardsRefused"
+
+
+def test_the_platforms_clock_decides(
+    operator: Any, rollback_sandbox: SandboxProcess, deployment_id: str
+) -> None:
+    """A freeze is one of the platform's time: a machine whose clock is off does not slip through."""
+    rollback_sandbox.clock(advance=365 * 86_400)
+    rollback_sandbox.settings(nightly_job=False, retention_days=999)
+    rollback_sandbox.land_deploy(KEY, tag="new")
+    rollback_sandbox.land_deploy(KEY, tag="newer")
+    now = rollback_sandbox.clock()["now"]
+    rollback_sandbox.clock(advance=60)  # its Date header has no fractions of a second
+    frozen = GuardRails(freezes=[f"{now} / 2099-01-01T00:00:00Z"])
+    with pytest.raises(GuardsRefused, match="FREEZE"):
+        run(operator(deployment_id, guards=frozen))
+
+
+def test_a_later_try_is_not_stopped_by_its_own_rollback(
+    operator: Any, rollback_sandbox: SandboxProcess, deployment_id: str
+) -> None:
+    """What the first try submitted is followed to its end, though the cool-down holds by now."""
+    rails = GuardRails(cool_down=timedelta(days=1), most=1)
+    first = run(operator(deployment_id, guards=rails))
+    again = run(operator(deployment_id, guards=rails))
+    assert again["rollback_id"] == first["rollback_id"]
+    assert again["adopted"]
+    assert rollbacks(rollback_sandbox) == 1
+
+
+@pytest.mark.parametrize(("failed", "begins"), [(0, True), (1, True), (2, False), (3, False)])
+def test_others_that_failed(
+    operator: Any,
+    rollback_sandbox: SandboxProcess,
+    deployment_id: str,
+    monkeypatch: pytest.MonkeyPatch,
+    failed: int,
+    begins: bool,
+) -> None:
+    """With enough of them, the rest of a fleet is skipped; this one's own earlier state does not count."""
+    states = {0: "failed", 1: "success", 2: "running", **{3 + n: "failed" for n in range(failed)}}
+    monkeypatch.setattr(module, "states_of", lambda _context, _task_id: states)
+    task, ti = operator(deployment_id, stop_after_failures=2), TaskInstance(map_index=0)
+    if begins:
+        assert run(task, ti)["ending"] == "done"
+        return
+    with pytest.raises(AirflowSkipException, match="Nothing was begun"):
+        run(task, ti)
+    assert rollbacks(rollback_sandbox) == 0
+    assert ti.xcom[FAILURE]["error"] == "FleetStopped"
+
+
+def test_a_fleet_whose_list_comes_in_another_order(
+    operator: Any, rollback_sandbox: SandboxProcess, deployment_id: str
+) -> None:
+    """A run that was cleared finds each Deployment's rollback, whichever place it has in the list now."""
+    first = run(operator(deployment_id), TaskInstance(map_index=0))
+    again = run(operator(deployment_id), TaskInstance(map_index=1))
+    assert (again["adopted"], again["rollback_id"]) == (True, first["rollback_id"])
+    assert rollbacks(rollback_sandbox) == 1

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The platform's log lines: each once, shortened, and bounded in number."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+
+import pytest
+
+from airflow_rollback_provider.platforms.base import LogLine
+from airflow_rollback_provider.rollback.log_feed import LogFeed
+
+BEGAN = datetime(2026, 11, 1, 12, 0, tzinfo=timezone.utc)
+
+
+def line(number: int, message: str = "helm upgrade", second: float | None = None) -> LogLine:
+    """Return a line of the platform."""
+    at = BEGAN + timedelta(seconds=number if second is None else second)
+    return LogLine(str(number), at, message)
+
+
+def test_each_line_once() -> None:
+    """What was shown before is not shown again, though the platform returns it again."""
+    feed = LogFeed(BEGAN)
+    assert list(feed.new([line(1, "a"), line(2, "b")])) == ["a", "b"]
+    assert list(feed.new([line(1, "a"), line(2, "b"), line(3, "c")])) == ["c"]
+
+
+def test_a_line_that_is_indexed_late() -> None:
+    """Lines reach the platform's index out of order: one that is older than the newest shown is shown too."""
+    feed = LogFeed(BEGAN)
+    list(feed.new([line(40)]))
+    late = line(35, "late")
+    assert feed.since < late.at
+    assert list(feed.new([late, line(40)])) == ["late"]
+
+
+def test_nothing_before_the_rollback_is_asked_for() -> None:
+    """Older lines are of something else."""
+    feed = LogFeed(BEGAN)
+    list(feed.new([line(1)]))
+    assert feed.since == BEGAN
+
+
+def test_not_everything_is_asked_for_again() -> None:
+    """A rollback of an hour does not read an hour of lines at each look."""
+    feed = LogFeed(BEGAN)
+    list(feed.new([line(3600)]))
+    assert feed.since >= BEGAN + timedelta(minutes=55)
+
+
+def test_a_clock_that_goes_back() -> None:
+    """A line from the past does not lead back to what was read."""
+    feed = LogFeed(BEGAN)
+    list(feed.new([line(3600)]))
+    since = feed.since
+    list(feed.new([line(3601, second=10)]))
+    assert feed.since == since
+
+
+@pytest.mark.parametrize("length", [1000, 1001, 100_000])
+def test_a_long_line_is_cut(length: int) -> None:
+    """A line of the platform does not fill a task's log."""
+    (shown,) = LogFeed(BEGAN).new([line(1, "x" * length)])
+    assert len(shown) == min(length, 1001)
+    assert shown.endswith("…") is (length > 1000)
+
+
+def test_the_component_is_named() -> None:
+    """Where the platform tells it apart from the message."""
+    (shown,) = LogFeed(BEGAN).new([LogLine("1", BEGAN, "erasing data\n", "airflow-downgrade")])
+    assert shown == "[airflow-downgrade] erasing data"
+
+
+def test_many_lines_are_bounded_and_that_is_said() -> None:
+    """Five hundred lines, then a word, then nothing more and no more requests."""
+    feed = LogFeed(BEGAN)
+    shown = list(feed.new(line(number) for number in range(10_000)))
+    assert len(shown) == 501
+    assert "500 lines" in shown[-1]
+    assert feed.full
+    assert list(feed.new([line(20_000)])) == []
+
+
+def test_many_lines_over_many_looks() -> None:
+    """The bound is for the whole rollback, and its end is told once."""
+    feed = LogFeed(BEGAN)
+    shown = [text for look in range(100) for text in feed.new(line(look * 10 + n) for n in range(10))]
+    assert len(shown) == 501
+    assert sum("500 lines" in text for text in shown) == 1
+
+
+def test_unavailable_logs_are_mentioned_once() -> None:
+    """Not at each look."""
+    feed = LogFeed(BEGAN)
+    assert [feed.complain_once() for _ in range(3)] == [True, False, False]

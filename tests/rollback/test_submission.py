@@ -1,0 +1,332 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tests that a rollback is sent once, whatever becomes of the answer."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from airflow_rollback_provider.domain.deploys import DeployStatus
+from airflow_rollback_provider.domain.errors import (
+    DeployInProgress,
+    InvalidDescription,
+    OutcomeUnknown,
+    PermissionMissing,
+    PlanRefused,
+    PlatformError,
+    PlatformUnreachable,
+    RequestLost,
+    RollbackError,
+    StalePlan,
+    TokenExpired,
+)
+from airflow_rollback_provider.domain.intent import intent_in
+from airflow_rollback_provider.sandbox.process import SandboxProcess
+from tests.hooks.test_deploy_history import INTENT, identify
+from tests.support.connect import Connect, need
+
+Sandbox = SandboxProcess
+
+
+def rollbacks(sandbox: Sandbox, key: str = "image-af3") -> list[dict[str, Any]]:
+    """Return the rows that carry an intent."""
+    return [row for row in sandbox.deployment(key)["deploys"] if intent_in(row["description"] or "")]
+
+
+def test_a_rollback_carries_reason_and_mark(connect_hook: Connect, rollback_sandbox: Sandbox) -> None:
+    """The history shows who wanted it and why."""
+    hook = connect_hook()
+    rollback = hook.submit(hook.plan(identify(rollback_sandbox)), "  too slow ", INTENT)
+    assert rollback.description == f"too slow [rollback-intent:{INTENT}]"
+    assert [row["id"] for row in rollbacks(rollback_sandbox)] == [rollback.id]
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"kind": "drop_after"},
+        {"kind": "status", "status": 502, "after_commit": True},
+        {"kind": "api_error", "after_commit": True},
+        {"kind": "api_error", "after_commit": True, "name": "Odd", "status": 400},
+        {"kind": "body", "body": "truncated"},
+        {"kind": "body", "body": "html"},
+        {"kind": "body", "body": "empty"},
+        {"kind": "body", "body": "wrong_shape"},
+        {"kind": "slow_body", "seconds": 9.0},
+    ],
+    ids=lambda fault: "-".join(str(value) for value in fault.values()),
+)
+def test_a_rollback_whose_answer_was_lost_is_adopted(
+    connect_hook: Connect, rollback_sandbox: Sandbox, fault: dict[str, Any]
+) -> None:
+    """The platform did it and the answer does not tell: one request, one row, and that row is returned."""
+    hook = connect_hook(read_timeout=0.4 if fault["kind"] == "slow_body" else 20)
+    plan = hook.plan(identify(rollback_sandbox))
+    rollback_sandbox.fault(operation=connect_hook.operations["roll_back"], **fault)
+    rollback = hook.submit(plan, "too slow", INTENT)
+    assert [row["id"] for row in rollbacks(rollback_sandbox)] == [rollback.id]
+    assert connect_hook.sent() == 1
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [{"kind": "drop_before"}, {"kind": "status", "status": 503}, {"kind": "api_error"}],
+    ids=lambda fault: str(fault["kind"]),
+)
+def test_a_rollback_that_left_no_trace_is_not_sent_again(
+    connect_hook: Connect, rollback_sandbox: Sandbox, fault: dict[str, Any]
+) -> None:
+    """The history is read until the grace period is over: then it is known not to have been carried out."""
+    hook = connect_hook()
+    paused: list[float] = []
+    hook.transport.sleep = paused.append
+    plan = hook.plan(identify(rollback_sandbox))
+    rollback_sandbox.fault(operation=connect_hook.operations["roll_back"], **fault)
+    with pytest.raises(RequestLost, match="was not carried out") as caught:
+        hook.submit(plan, "too slow", INTENT, grace_period=60)
+    assert f"[rollback-intent:{INTENT}]" in str(caught.value)
+    assert (sum(paused), max(paused), caught.value.retryable) == (60, 15, True)
+    assert rollbacks(rollback_sandbox) == []
+    assert connect_hook.sent() == 1
+
+
+def test_nothing_is_sent_when_the_last_check_fails(connect_hook: Connect, rollback_sandbox: Sandbox) -> None:
+    """What is called right before the request may stop it."""
+    hook = connect_hook()
+
+    def refuse() -> None:
+        raise StalePlan("not now")
+
+    with pytest.raises(StalePlan, match="not now"):
+        hook.submit(hook.plan(identify(rollback_sandbox)), "too slow", INTENT, before_sending=refuse)
+    assert connect_hook.sent() == 0
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"kind": "graphql_error", "message": "4 DEADLINE_EXCEEDED"},
+        {"kind": "graphql_error", "name": "GATEWAY_TIMEOUT"},
+        {"kind": "graphql_error", "name": "DOWNSTREAM_SERVICE_ERROR"},
+        {"kind": "graphql_error", "message": "helm release not found"},
+        {"kind": "status", "status": 404},
+        {"kind": "status", "status": 409},
+    ],
+    ids=lambda fault: str(fault),
+)
+def test_words_that_are_not_known_to_refuse_claim_nothing(
+    connect_hook: Connect, rollback_sandbox: Sandbox, fault: dict[str, Any]
+) -> None:
+    """The platform carries the rollback out some seconds later: it is found, and nobody said "refused"."""
+    if connect_hook.platform == "astro":
+        pytest.skip("these are the words of Houston")
+    hook, other = connect_hook(), connect_hook()
+    plan = hook.plan(identify(rollback_sandbox))
+    rollback_sandbox.fault(operation=connect_hook.operations["roll_back"], count=1, **fault)
+    waits: list[float] = []
+
+    def wait(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 3:
+            other.submit(plan, "too slow", INTENT)
+
+    hook.transport.sleep = wait
+    assert hook.submit(plan, "too slow", INTENT).id == rollbacks(rollback_sandbox)[0]["id"]
+
+
+def test_an_outage_after_the_request_leaves_it_in_doubt(
+    connect_hook: Connect, rollback_sandbox: Sandbox
+) -> None:
+    """When the history cannot be read either, the error says that, and a later look finds the row."""
+    hook = connect_hook()
+    plan = hook.plan(identify(rollback_sandbox))
+    rollback_sandbox.fault("drop_after", connect_hook.operations["roll_back"], count=1)
+    rollback_sandbox.fault("status", connect_hook.operations["look"], count=None, skip=1, status=503)
+    with pytest.raises(OutcomeUnknown, match="could not be read"):
+        hook.submit(plan, "too slow", INTENT)
+    rollback_sandbox.clear_faults()
+    assert hook.submit(plan, "too slow", INTENT).id == rollbacks(rollback_sandbox)[0]["id"]
+    assert connect_hook.sent() == 1
+
+
+def test_a_row_that_appears_late_is_adopted(connect_hook: Connect, rollback_sandbox: Sandbox) -> None:
+    """The search goes on for some seconds: a platform may write the row after it answered."""
+    hook = connect_hook()
+    deployment_id = identify(rollback_sandbox)
+    plan = hook.plan(deployment_id)
+    other = connect_hook()
+    pauses: list[float] = []
+
+    def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 3:
+            other.submit(plan, "too slow", INTENT)
+
+    hook.transport.sleep = pause
+    rollback_sandbox.fault("drop_before", connect_hook.operations["roll_back"], count=1)
+    rollback = hook.submit(plan, "too slow", INTENT)
+    assert rollback.id == rollbacks(rollback_sandbox)[0]["id"]
+    assert pauses == [0.0, 1.0, 2.0]
+
+
+def test_the_same_intent_is_adopted_whatever_the_new_plan_says(
+    connect_hook: Connect, rollback_sandbox: Sandbox
+) -> None:
+    """A later try that planned anew, and would go elsewhere, follows the first one's rollback."""
+    rollback_sandbox.settings(rollback_seconds=0)
+    hook, deployment_id = connect_hook(), identify(rollback_sandbox)
+    first_plan = hook.plan(deployment_id)
+    first = hook.submit(first_plan, "too slow", INTENT)
+    second_plan = hook.plan(deployment_id)
+    assert second_plan.target.id != first_plan.target.id
+    second = hook.submit(second_plan, "too slow", INTENT)
+    assert second.id == first.id
+    assert second.rolled_back_to == first_plan.target.id
+    assert connect_hook.sent() == 1
+
+
+def test_another_intent_is_another_rollback(connect_hook: Connect, rollback_sandbox: Sandbox) -> None:
+    """A deliberate new wish is carried out."""
+    rollback_sandbox.settings(rollback_seconds=0)
+    hook, deployment_id = connect_hook(), identify(rollback_sandbox)
+    first = hook.submit(hook.plan(deployment_id), "too slow", INTENT)
+    second = hook.submit(hook.plan(deployment_id), "still too slow", "f" * 20)
+    assert second.id != first.id
+    assert len(rollbacks(rollback_sandbox)) == 2
+
+
+def test_a_stale_plan_is_not_submitted(connect_hook: Connect, rollback_sandbox: Sandbox) -> None:
+    """A deploy that landed after the plan was made stops it."""
+    hook, deployment_id = connect_hook(), identify(rollback_sandbox)
+    plan = hook.plan(deployment_id)
+    rollback_sandbox.land_deploy("image-af3", tag="hotfix")
+    with pytest.raises(StalePlan, match="moved on since the plan was made"):
+        hook.submit(plan, "too slow", INTENT)
+    assert connect_hook.sent() == 0
+
+
+def test_a_deploy_in_progress_stops_a_rollback(connect_hook: Connect, rollback_sandbox: Sandbox) -> None:
+    """One at a time: nothing is submitted while another deploy goes on."""
+    rollback_sandbox.land_deploy("image-af3", tag="slow", seconds=None)
+    hook, deployment_id = connect_hook(), identify(rollback_sandbox)
+    plan = hook.plan(deployment_id)
+    assert hook.deploys(deployment_id).__next__().status is DeployStatus.IN_PROGRESS
+    with pytest.raises(DeployInProgress, match="has not ended"):
+        hook.submit(plan, "too slow", INTENT)
+    assert connect_hook.sent() == 0
+
+
+@pytest.mark.parametrize("description", ["", "  ", "x" * 500])
+def test_a_description_that_cannot_be_kept_is_refused_first(
+    connect_hook: Connect, rollback_sandbox: Sandbox, description: str
+) -> None:
+    """Before anything is asked."""
+    hook = connect_hook()
+    plan = hook.plan(identify(rollback_sandbox))
+    before = len(rollback_sandbox.requests())
+    with pytest.raises(InvalidDescription):
+        hook.submit(plan, description, INTENT)
+    assert len(rollback_sandbox.requests()) == before
+
+
+def test_a_plan_that_is_refused_is_not_submitted(connect_hook: Connect, rollback_sandbox: Sandbox) -> None:
+    """Failed checks are all told, and nothing is asked."""
+    hook = connect_hook(retention_days=0.01)
+    plan = hook.plan(identify(rollback_sandbox), scope="dags")
+    before = len(rollback_sandbox.requests())
+    with pytest.raises(PlanRefused, match=r"(?s)TARGET-EXPIRED.*SCOPE-DOES-NOT-FIT"):
+        hook.submit(plan, "too slow", INTENT)
+    assert len(rollback_sandbox.requests()) == before
+
+
+def test_what_the_plan_could_not_know_is_refused_by_the_platform(
+    connect_hook: Connect, rollback_sandbox: Sandbox
+) -> None:
+    """Without permissions to read, the platform's own answer decides; nothing changed."""
+    rollback_sandbox.settings(hide_assumed=True)
+    hook = connect_hook("viewer")
+    plan = hook.plan(identify(rollback_sandbox))
+    assert plan.allowed
+    with pytest.raises(PermissionMissing, match=re.escape(hook.capabilities.permissions["image"])):
+        hook.submit(plan, "too slow", INTENT)
+    assert rollbacks(rollback_sandbox) == []
+
+
+def test_the_platforms_own_refusal_keeps_its_words(connect_hook: Connect, rollback_sandbox: Sandbox) -> None:
+    """A rule of the platform that the plan does not know speaks for itself."""
+    hook = connect_hook()
+    plan = hook.plan(identify(rollback_sandbox))
+    refusal = {"name": "RollbackNotAllowedError", "status": 400, "message": "Not on a Friday"}
+    rollback_sandbox.fault("api_error", connect_hook.operations["roll_back"], **refusal)
+    with pytest.raises(PlanRefused, match="Not on a Friday"):
+        hook.submit(plan, "too slow", INTENT)
+    assert rollbacks(rollback_sandbox) == []
+
+
+def test_a_switch_that_is_turned_off_meanwhile_is_told(
+    connect_hook: Connect, rollback_sandbox: Sandbox
+) -> None:
+    """Between plan and request: the platform's own words say which."""
+    hook = connect_hook()
+    need(hook.capabilities.tells_switches, "switches")
+    plan = hook.plan(identify(rollback_sandbox))
+    rollback_sandbox.settings(installation_enabled=False)
+    with pytest.raises(PlanRefused, match="not enabled on this installation"):
+        hook.submit(plan, "too slow", INTENT)
+    assert rollbacks(rollback_sandbox) == []
+
+
+@pytest.mark.parametrize("step", ["Deployment", "history", "last look"])
+@pytest.mark.parametrize("kind", ["drop_before", "drop_after", "status", "body", "api_error"])
+def test_a_fault_before_the_request_leaves_everything_as_it_was(
+    connect_hook: Connect, rollback_sandbox: Sandbox, step: str, kind: str
+) -> None:
+    """Whatever a read ends with, no rollback is sent, and the same call succeeds afterwards."""
+    hook, deployment_id = connect_hook(), identify(rollback_sandbox)
+    first, second = connect_hook.operations["survey"]
+    look = connect_hook.operations["look"]
+    operation = {"Deployment": first, "history": second, "last look": look}[step]
+    rollback_sandbox.fault(kind, operation, count=None, skip=int(step == "last look" and look == second))
+    with pytest.raises(PlatformError):
+        hook.submit(hook.plan(deployment_id), "too slow", INTENT)
+    assert connect_hook.sent() == 0
+    rollback_sandbox.clear_faults()
+    assert (
+        hook.submit(hook.plan(deployment_id), "too slow", INTENT).id == rollbacks(rollback_sandbox)[0]["id"]
+    )
+
+
+def test_a_token_that_expires_meanwhile_changes_nothing(
+    connect_hook: Connect, rollback_sandbox: Sandbox
+) -> None:
+    """Access errors keep their names."""
+    hook = connect_hook()
+    plan = hook.plan(identify(rollback_sandbox))
+    rollback_sandbox.settings(expired_tokens=["editor"])
+    with pytest.raises(TokenExpired):
+        hook.submit(plan, "too slow", INTENT)
+    assert connect_hook.sent() == 0
+
+
+def test_a_server_that_is_gone_is_no_doubt(connect_hook: Connect, rollback_sandbox: Sandbox) -> None:
+    """A refused connection means that nothing was sent: the error may be retried."""
+    hook = connect_hook()
+    plan = hook.plan(identify(rollback_sandbox))
+    from airflow_rollback_provider.rollback.submission import Submission
+
+    submission = Submission(hook.platform, hook.transport)
+    run = hook.transport.run
+
+    def dying(conversation: Any) -> Any:
+        if conversation.__name__ == "roll_back":
+            conversation.close()
+            raise PlatformUnreachable("connection refused")
+        return run(conversation)
+
+    hook.transport.run = dying  # type: ignore[method-assign]
+    with pytest.raises(RollbackError) as caught:
+        submission.submit(plan, "too slow", INTENT)
+    assert type(caught.value) is PlatformUnreachable
+    assert caught.value.retryable

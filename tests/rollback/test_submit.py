@@ -1,0 +1,618 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One try of a task against the sandbox: whatever an earlier try left behind, one wish is one rollback."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+
+from airflow_rollback_provider.domain import errors
+from airflow_rollback_provider.domain.guards import GuardRails
+from airflow_rollback_provider.domain.intent import intent_in, intent_of
+from airflow_rollback_provider.domain.plan import RollbackPlan
+from airflow_rollback_provider.domain.targets import Target
+from airflow_rollback_provider.hooks.deploy_history import DeployHistoryHook
+from airflow_rollback_provider.rollback import submit as attempt
+from airflow_rollback_provider.rollback.guards import Fence
+from airflow_rollback_provider.rollback.pending import PendingStore, PendingSubmission
+from airflow_rollback_provider.rollback.submit import Attempt, Order, Submitted
+from airflow_rollback_provider.sandbox.process import SandboxProcess
+from tests.support.store import DictStore
+
+KEY, TASK = "image-af3", ("remediation", "manual__1", "roll_back")
+LOG = logging.getLogger("tests.attempt")
+
+
+@dataclass
+class Clock:
+    """Stands in for ``time``: sleeping takes no time and may let something happen meanwhile."""
+
+    now: float = field(default_factory=time.time)
+    slept: list[float] = field(default_factory=list)
+    meanwhile: Callable[[], Any] = lambda: None
+
+    def time(self) -> float:
+        """Return the time."""
+        return self.now
+
+    monotonic = time
+
+    def sleep(self, seconds: float) -> None:
+        """Move on."""
+        self.now += seconds
+        self.slept.append(seconds)
+        self.meanwhile()
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The clock that a try goes by."""
+    clock = Clock()
+    monkeypatch.setattr(attempt, "time", clock)
+    return clock
+
+
+@dataclass
+class Bench:
+    """One Deployment, what the tries of one task tell each other, and the means to make a try."""
+
+    sandbox: SandboxProcess
+    store: DictStore
+
+    @property
+    def ids(self) -> list[str]:
+        """Ids of the Deployment's deploys, newest first."""
+        return [row["id"] for row in self.sandbox.deployment(KEY)["deploys"]]
+
+    @property
+    def deployment_id(self) -> str:
+        """The Deployment's id."""
+        return self.sandbox.deployment(KEY)["id"]
+
+    @property
+    def rollbacks(self) -> list[dict[str, Any]]:
+        """Deploys that carry an intent."""
+        rows = self.sandbox.deployment(KEY)["deploys"]
+        return [row for row in rows if intent_in(row["description"] or "")]
+
+    @property
+    def sent(self) -> int:
+        """How many requests for a rollback arrived."""
+        return sum(request["operation"] == "RollBack" for request in self.sandbox.requests())
+
+    def order(self, **kwargs: Any) -> Order:
+        """Return what the task was asked to do."""
+        defaults = {"description": "too slow", "target": Target("previous"), "scope": None, "identity": TASK}
+        return Order(**{"deployment": self.deployment_id, **defaults, **kwargs})
+
+    @property
+    def intent(self) -> str:
+        """The intent of the task."""
+        return intent_of(*TASK, self.deployment_id, "image", target="previous")
+
+    @property
+    def kept(self) -> list[PendingSubmission]:
+        """What is kept of requests that may be under way, and of choices."""
+        values = [*self.store.values("sent"), *self.store.values("choice")]
+        known = {field.name for field in fields(PendingSubmission)}
+        return [
+            PendingSubmission(**{name: value[name] for name in value if name in known}) for value in values
+        ]
+
+    def hook(self, **extra: Any) -> DeployHistoryHook:
+        """Return a hook of a process of its own, as each try has."""
+        hook = DeployHistoryHook()
+        hook.transport.sleep = lambda _seconds: None
+        return hook
+
+    def attempt(self, **kwargs: Any) -> Submitted | RollbackPlan:
+        """Make one try."""
+        return Attempt(self.hook(), self.store, LOG).run(self.order(**kwargs))
+
+    def submit(self, **kwargs: Any) -> Submitted:
+        """Make one try that ends with a rollback."""
+        done = self.attempt(**kwargs)
+        assert isinstance(done, Submitted)
+        return done
+
+    def remember(self, target: str, *, head: str | None = None, sent_at: float | None = None) -> None:
+        """Let an earlier try have chosen; ``sent_at`` if it was killed around the request."""
+        chosen = PendingSubmission(self.deployment_id, target, head or self.ids[0], self.intent)
+        PendingStore(self.store, self.intent).choose(chosen)
+        if sent_at is not None:
+            earlier = PendingStore(self.store, self.intent, lambda: sent_at)
+            earlier.claim()
+            earlier.before_sending(chosen)
+        self.store.written.clear()
+
+
+@pytest.fixture
+def bench(connect: Any, rollback_sandbox: SandboxProcess, store: DictStore) -> Bench:
+    """The means of these tests."""
+    return Bench(rollback_sandbox, store)
+
+
+class Interrupted(BaseException):
+    """A process that ends at this point."""
+
+
+# What is kept, and when
+
+
+def test_the_choice_is_kept_before_the_request_is_sent(bench: Bench) -> None:
+    """A try that is killed in the middle of the request leaves the target and the time behind."""
+    before, began = bench.ids, time.time()
+    seen: list[PendingSubmission] = []
+    hook = bench.hook()
+    run = hook.transport.run
+
+    def watching(conversation: Any) -> Any:
+        if conversation.__name__ == "roll_back":
+            seen.extend(bench.kept)
+        return run(conversation)
+
+    hook.transport.run = watching  # type: ignore[method-assign]
+    Attempt(hook, bench.store, LOG).run(bench.order())
+    assert [(kept.target_id, kept.latest_id) for kept in seen] == [(before[2], before[0])] * 2
+    assert began <= (seen[0].sent_at or 0) <= time.time()
+    assert bench.store.texts == {}
+
+
+def test_a_refused_request_keeps_the_choice_without_a_time(bench: Bench) -> None:
+    """What the platform did not take need not be waited for, and its target stays chosen."""
+    before = bench.ids
+    bench.sandbox.fault("graphql_error", "RollBack", name="RollbackNotAllowedError", message="not today")
+    with pytest.raises(errors.PlanRefused, match="not today"):
+        bench.attempt()
+    assert PendingStore(bench.store, bench.intent).get() == PendingSubmission(
+        bench.deployment_id, before[2], before[0], bench.intent
+    )
+
+
+def test_a_process_that_ends_in_the_request_keeps_the_time(bench: Bench) -> None:
+    """Only an answer that rules the rollback out takes the time back."""
+    hook = bench.hook()
+    run = hook.transport.run
+
+    def dying(conversation: Any) -> Any:
+        if conversation.__name__ == "roll_back":
+            raise Interrupted
+        return run(conversation)
+
+    hook.transport.run = dying  # type: ignore[method-assign]
+    with pytest.raises(Interrupted):
+        Attempt(hook, bench.store, LOG).run(bench.order())
+    assert bench.kept[0].sent_at is not None
+
+
+@pytest.mark.parametrize("verb", ["get", "set"])
+def test_a_store_that_fails_stops_the_rollback(bench: Bench, verb: str) -> None:
+    """Without a note of the choice nothing is sent, and a failed read is no sign that nothing was."""
+    bench.remember(bench.ids[3])
+    bench.store.down.add(verb)
+    with pytest.raises(errors.StateUnavailable, match="away") as caught:
+        bench.attempt()
+    assert (bench.sent, caught.value.retryable) == (0, True)
+    bench.store.down.clear()
+    assert bench.submit().target.id == bench.ids[4]
+
+
+def test_a_store_that_cannot_delete_fails_nothing(bench: Bench) -> None:
+    """The rollback was submitted; what is left in Airflow is found to be done by the next try."""
+    bench.store.down.add("delete")
+    first = bench.submit()
+    assert bench.kept[0].sent_at
+    assert (bench.submit().rollback.id, bench.sent) == (first.rollback.id, 1)
+
+
+# What an earlier try left
+
+
+def test_a_retry_after_an_unknown_outcome_adopts_what_went_through(bench: Bench) -> None:
+    """The answer was lost and the history was away: the next try finds the row and sends nothing."""
+    before = bench.ids
+    bench.sandbox.fault("drop_after", "RollBack")
+    bench.sandbox.fault("graphql_error", "Deploys", count=None, skip=1)
+    with pytest.raises(errors.OutcomeUnknown, match="could not be read") as caught:
+        bench.attempt()
+    assert caught.value.retryable
+    bench.sandbox.clear_faults()
+    done = bench.submit()
+    assert (done.adopted, done.target.id) == (True, before[2])
+    assert [row["id"] for row in bench.rollbacks] == [done.rollback.id]
+    assert (bench.sent, bench.store.texts) == (1, {})
+
+
+def test_a_lost_request_is_sent_again_by_the_next_try(bench: Bench, clock: Clock) -> None:
+    """The history was read to the end of the grace period: the next try sends to the same target at once."""
+    before = bench.ids
+    bench.sandbox.fault("drop_before", "RollBack")
+    with pytest.raises(errors.RequestLost, match="not carried out") as caught:
+        bench.attempt()
+    assert caught.value.retryable
+    done = bench.submit()
+    assert (done.adopted, done.target.id, clock.slept) == (False, before[2], [])
+    assert len(bench.rollbacks) == 1
+
+
+def test_a_killed_try_whose_row_is_there_is_adopted(bench: Bench, clock: Clock) -> None:
+    """At once, without waiting."""
+    first = bench.submit()
+    bench.remember(first.target.id, head="as it was", sent_at=clock.now)
+    again = bench.submit()
+    assert (again.adopted, again.rollback.id, again.target.id) == (True, first.rollback.id, first.target.id)
+    assert (clock.slept, bench.sent, bench.store.texts) == ([], 1, {})
+
+
+def test_a_killed_try_whose_row_shows_late_is_adopted(bench: Bench, clock: Clock) -> None:
+    """A row that appears while the next try waits ends the waiting."""
+    bench.remember(bench.ids[2], sent_at=clock.now)
+    plan = bench.hook().plan(bench.deployment_id)
+    clock.meanwhile = lambda: bench.hook().submit(plan, "too slow", bench.intent)
+    done = bench.submit()
+    assert (done.adopted, done.rollback.id) == (True, bench.rollbacks[0]["id"])
+    assert len(clock.slept) == bench.sent == 1
+
+
+def test_a_killed_try_without_a_row_is_sent_to_the_same_target(bench: Bench, clock: Clock) -> None:
+    """Not to what ``previous`` would mean now: the first try's choice counts."""
+    chosen = bench.ids[3]
+    bench.remember(chosen, sent_at=clock.now)
+    done = bench.submit(settle=120)
+    assert (done.adopted, done.target.id, bench.rollbacks[0]["rollbackFromId"]) == (False, chosen, chosen)
+    assert sum(clock.slept) >= 120
+
+
+@pytest.mark.parametrize("ago", [0, 10, 500, -500])
+def test_a_request_that_may_be_under_way_is_given_its_time(bench: Bench, clock: Clock, ago: float) -> None:
+    """A whole grace period from now on: the kept time is that of another clock, or of a stale try."""
+    began = clock.now
+    bench.remember(bench.ids[2], sent_at=began - ago)
+    sent_at: list[float] = []
+    submit = PendingStore.before_sending
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            PendingStore,
+            "before_sending",
+            lambda *args: (sent_at.append(clock.now), submit(*args))[1],
+        )
+        bench.submit(settle=60)
+    assert 60 <= min(sent_at) - began <= 66
+    assert max(clock.slept) <= 15
+
+
+def test_nothing_is_sent_while_nobody_can_tell(bench: Bench, clock: Clock) -> None:
+    """A history that cannot be read leaves it unknown: a retry may find out, and the error says so."""
+    bench.remember(bench.ids[2], sent_at=clock.now)
+    bench.sandbox.fault("status", "Deploys", count=None)
+    with pytest.raises(errors.OutcomeUnknown, match="clear this task") as caught:
+        bench.attempt()
+    assert f"[rollback-intent:{bench.intent}]" in str(caught.value)
+    assert (bench.sent, bench.kept[0].sent_at, caught.value.retryable) == (0, clock.now, True)
+
+
+def test_an_unknown_outcome_is_final_when_no_retry_finds_out(bench: Bench, clock: Clock) -> None:
+    """A token that may not read the history stays such a token."""
+    bench.remember(bench.ids[2], sent_at=clock.now)
+    bench.sandbox.fault("graphql_error", "Deploys", name="PermissionError", count=None)
+    with pytest.raises(errors.OutcomeUnknown) as caught:
+        bench.attempt()
+    assert not caught.value.retryable
+
+
+def test_an_old_rollback_is_found_behind_many_deploys(bench: Bench) -> None:
+    """A task that is cleared after weeks still finds its rollback, when it is known since when to look."""
+    first = bench.submit(settle=0)
+    for number in range(120):
+        bench.sandbox.land_deploy(KEY, tag=f"later-{number}")
+    since = datetime.now(timezone.utc) - timedelta(days=2)
+    again = bench.submit(first_try=since)
+    assert (again.adopted, again.rollback.id) == (True, first.rollback.id)
+    assert len(bench.rollbacks) <= 1
+
+
+def test_the_target_of_an_adopted_rollback_may_be_gone(bench: Bench) -> None:
+    """The nightly job took the target's row: the rollback itself tells what it brings."""
+    first = bench.submit()
+    bench.sandbox.remove_deploy(KEY, first.target.id)
+    again = bench.submit()
+    assert (again.adopted, again.target.id) == (True, first.target.id)
+    assert again.target.versions == first.rollback.versions
+
+
+def test_a_failed_rollback_is_adopted_too(bench: Bench) -> None:
+    """A wish is spent by its rollback, however that ended; another one takes a new run of the Dag."""
+    bench.sandbox.next_rollbacks({"outcome": "FAILED", "seconds": 0})
+    first = bench.submit()
+    assert bench.submit().rollback.id == first.rollback.id
+    assert bench.sent == 1
+
+
+# What others do meanwhile
+
+
+@pytest.mark.parametrize("sent", [False, True], ids=["refused", "killed"])
+def test_a_deploy_between_two_tries_makes_the_choice_stale(bench: Bench, clock: Clock, sent: bool) -> None:
+    """What landed since may be the repair: nobody is rolled back from it without looking."""
+    chosen, head = bench.ids[2], bench.ids[0]
+    bench.sandbox.land_deploy(KEY, tag="hotfix")
+    bench.remember(chosen, head=head, sent_at=clock.now - 500 if sent else None)
+    with pytest.raises(errors.StalePlan, match=r"(?s)may be the repair.*new run of the Dag"):
+        bench.attempt()
+    assert bench.sent == 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "operation"), [("land_after", "SurveyHistory"), ("land_before", "Deploys")], ids=str
+)
+def test_a_deploy_between_plan_and_request_makes_the_plan_stale(
+    bench: Bench, kind: str, operation: str
+) -> None:
+    """The last look before the request sees it."""
+    bench.sandbox.fault(kind, operation, deployment=KEY, draft={"tag": "hotfix"})
+    with pytest.raises(errors.StalePlan, match="moved on since the plan was made"):
+        bench.attempt()
+    assert bench.sent == 0
+    with pytest.raises(errors.StalePlan, match="may be the repair"):
+        bench.attempt()
+    assert bench.sent == 0
+
+
+def test_the_expected_deploy_runs(bench: Bench) -> None:
+    """A caller who names what must run is served while that runs."""
+    assert bench.submit(expected_current=bench.ids[0]).adopted is False
+
+
+@pytest.mark.parametrize("plan_only", [False, True])
+def test_another_deploy_runs_than_expected(bench: Bench, plan_only: bool) -> None:
+    """Nothing is submitted, and the message names both."""
+    with pytest.raises(errors.StalePlan, match="no-longer-there") as caught:
+        bench.attempt(expected_current="no-longer-there", plan_only=plan_only)
+    assert bench.ids[0] in str(caught.value)
+    assert (bench.sent, bench.kept) == (0, [])
+
+
+def test_a_deploy_in_progress_is_not_waited_for_by_default(bench: Bench, clock: Clock) -> None:
+    """The task's own retries apply."""
+    bench.sandbox.land_deploy(KEY, tag="slow", seconds=None)
+    with pytest.raises(errors.DeployInProgress, match="busy_timeout") as caught:
+        bench.attempt()
+    assert caught.value.retryable
+    assert (clock.slept, bench.sent, bench.kept) == ([], 0, [])
+
+
+def test_a_deploy_in_progress_is_waited_for(bench: Bench, clock: Clock) -> None:
+    """The plan is made from what the history says once it has ended."""
+    slow = bench.sandbox.land_deploy(KEY, tag="slow", seconds=None)
+    before = bench.ids
+
+    def end() -> None:
+        if len(clock.slept) == 3:
+            bench.sandbox.change_deploy(KEY, slow["id"], outcome="DEPLOYED", seconds=0)
+
+    clock.meanwhile = end
+    done = bench.submit(busy_timeout=600)
+    assert done.target.id == before[1]
+    assert clock.slept == [2.0, 3.0, 4.5]
+
+
+def test_another_try_submits_while_a_deploy_is_waited_for(bench: Bench, clock: Clock) -> None:
+    """The rollback is found when the deploy has ended: it is not taken for a newer deploy."""
+    slow = bench.sandbox.land_deploy(KEY, tag="slow", seconds=None)
+    other: list[Any] = []
+
+    def end() -> None:
+        if len(clock.slept) == 2:
+            bench.sandbox.change_deploy(KEY, slow["id"], outcome="DEPLOYED", seconds=0)
+            plan = bench.hook().plan(bench.deployment_id)
+            other.append(bench.hook().submit(plan, "too slow", bench.intent))
+            bench.sandbox.change_deploy(KEY, other[0].id, outcome="DEPLOYED", seconds=0)
+
+    clock.meanwhile = end
+    done = bench.submit(busy_timeout=600)
+    assert (done.adopted, done.rollback.id, bench.sent) == (True, other[0].id, 1)
+
+
+@pytest.mark.parametrize("spoil", ["guard rails", "deploy in progress"])
+def test_a_try_that_is_refused_leaves_nothing(bench: Bench, spoil: str) -> None:
+    """Before anything is chosen, there is nothing for a later try to know."""
+    if spoil == "guard rails":
+        fence = Fence(GuardRails(freezes=["2020-01-01T00:00:00Z / 2099-01-01T00:00:00Z"]))
+        attempt = Attempt(bench.hook(), bench.store, LOG, fence=fence)
+    else:
+        bench.sandbox.land_deploy(KEY, tag="slow", seconds=None)
+        attempt = Attempt(bench.hook(), bench.store, LOG)
+    with pytest.raises(errors.RollbackRefused):
+        attempt.run(bench.order())
+    assert bench.store.texts == {}
+
+
+def test_a_deploy_in_progress_that_does_not_end(bench: Bench, clock: Clock) -> None:
+    """Waiting is bounded, to the second."""
+    bench.sandbox.land_deploy(KEY, tag="slow", seconds=None)
+    with pytest.raises(errors.DeployInProgress):
+        bench.attempt(busy_timeout=100)
+    assert sum(clock.slept) == pytest.approx(100)
+    assert max(clock.slept) <= 15
+    assert bench.sent == 0
+
+
+def test_a_deploy_that_begins_at_the_last_moment(bench: Bench) -> None:
+    """Between plan and request: nothing is submitted."""
+    draft = {"tag": "slow", "seconds": None}
+    bench.sandbox.fault("land_before", "Deploys", deployment=KEY, draft=draft)
+    with pytest.raises(errors.RollbackRefused):
+        bench.attempt()
+    assert bench.sent == 0
+
+
+def test_a_deploy_that_begins_after_the_last_moment_is_refused_by_the_platform(bench: Bench) -> None:
+    """What no look can exclude, the platform refuses; nothing is adopted and nothing is left in doubt."""
+    draft = {"tag": "slow", "seconds": None}
+    bench.sandbox.settings(refuse_concurrent=True)
+    bench.sandbox.fault("land_after", "Deploys", deployment=KEY, draft=draft)
+    with pytest.raises(errors.PlanRefused, match="in progress"):
+        bench.attempt()
+    assert bench.rollbacks == []
+    kept = PendingStore(bench.store, bench.intent).get()
+    assert kept is not None
+    assert kept.sent_at is None
+
+
+def test_a_second_try_sees_what_the_first_keeps(bench: Bench, clock: Clock) -> None:
+    """A successor of a try that is about to send waits for that request's trace."""
+    hook = bench.hook()
+    run = hook.transport.run
+
+    def interrupted(conversation: Any) -> Any:
+        if conversation.__name__ != "roll_back":
+            return run(conversation)
+        clock.meanwhile = lambda: first.append(run(conversation))
+        second = bench.submit()
+        assert (second.adopted, second.rollback.id) == (True, first[0].id)
+        return first[0]
+
+    first: list[Any] = []
+    hook.transport.run = interrupted  # type: ignore[method-assign]
+    done = Attempt(hook, bench.store, LOG).run(bench.order())
+    assert isinstance(done, Submitted)
+    assert (bench.sent, len(clock.slept)) == (1, 1)
+
+
+@pytest.mark.parametrize("seconds", [0, 30], ids=["at-once", "slowly"])
+def test_two_tries_at_once(bench: Bench, seconds: int) -> None:
+    """A try that was taken for dead and its successor send in the same moment: the platform, which carries
+    out one deploy at a time, takes one request, and both tries follow that rollback."""
+    bench.sandbox.settings(rollback_seconds=seconds, refuse_concurrent=True)
+    barrier = threading.Barrier(2, timeout=15)
+    done: list[Submitted] = []
+
+    def race() -> None:
+        hook = bench.hook()
+        run = hook.transport.run
+
+        def together(conversation: Any) -> Any:
+            if conversation.__name__ == "roll_back":
+                barrier.wait()
+            return run(conversation)
+
+        hook.transport.run = together  # type: ignore[method-assign]
+        # Neither has read what the other kept.
+        result = Attempt(hook, DictStore(), LOG).run(bench.order())
+        assert isinstance(result, Submitted)
+        done.append(result)
+
+    threads = [threading.Thread(target=race) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert bench.sent == 2
+    assert [row["id"] for row in bench.rollbacks] == [done[0].rollback.id]
+    assert done[0].rollback.id == done[1].rollback.id
+    assert done[0].target.id == done[1].target.id
+
+
+# The dry run
+
+
+def test_a_dry_run_neither_waits_nor_remembers(bench: Bench, clock: Clock) -> None:
+    """Not for a deploy in progress, not for a request that may be under way."""
+    bench.remember(bench.ids[2], head="as it was", sent_at=clock.now)
+    kept = dict(bench.store.texts)
+    bench.sandbox.land_deploy(KEY, tag="slow", seconds=None)
+    plan = bench.attempt(plan_only=True, busy_timeout=600)
+    assert isinstance(plan, RollbackPlan)
+    assert plan.target.id == bench.ids[3]  # below the one in progress: what previous means now
+    assert (clock.slept, bench.sent, bench.store.texts) == ([], 0, kept)
+
+
+def test_a_dry_run_after_the_rollback_plans_all_the_same(bench: Bench) -> None:
+    """A dry run answers what would be done to the Deployment as it is now."""
+    first = bench.submit()
+    plan = bench.attempt(plan_only=True)
+    assert isinstance(plan, RollbackPlan)
+    assert plan.current.id == first.rollback.id
+    assert bench.sent == 1
+
+
+# Bad input
+
+
+@pytest.mark.parametrize("description", ["", " ", "x" * 500])
+def test_a_bad_description_costs_no_request(bench: Bench, description: str) -> None:
+    """It is read before anything is asked."""
+    bench.deployment_id  # noqa: B018 - the control call is not what is counted
+    bench.sandbox.clear_requests()
+    with pytest.raises(errors.InvalidDescription):
+        bench.attempt(description=description)
+    assert bench.sandbox.requests() == []
+
+
+def test_a_damaged_state_is_not_taken_for_none(bench: Bench) -> None:
+    """A try that cannot tell whether an earlier one sent something must not go on as if none had."""
+    bench.remember(bench.ids[2])
+    for key in bench.store.texts:
+        bench.store.texts[key] = '{"target": 1}'
+    with pytest.raises(errors.BadInput, match="damaged"):
+        bench.attempt()
+    assert bench.sent == 0
+
+
+def test_a_refusal_that_cannot_be_checked_is_no_certainty(bench: Bench, clock: Clock) -> None:
+    """The platform refused in odd words after it had written the row, and its history is away: unknown."""
+    bench.sandbox.fault("graphql_error", "RollBack", name="Odd", message="odd", after_commit=True)
+    bench.sandbox.fault("graphql_error", "Deploys", count=None, skip=1)
+    with pytest.raises(errors.OutcomeUnknown, match=r"(?s)odd.*could not be read"):
+        bench.attempt()
+    assert bench.kept[0].sent_at == clock.now
+    bench.sandbox.clear_faults()
+    assert bench.submit().adopted
+    assert len(bench.rollbacks) == bench.sent == 1
+
+
+# One Deployment by two names, and mapped tasks
+
+
+def test_an_id_and_a_release_name_are_one_wish(bench: Bench, connect: Any) -> None:
+    """The intent comes from the Deployment that was found, so a list may change its spelling."""
+    first = bench.submit(mapped=True)
+    row = bench.sandbox.deployment(KEY)
+    connect(workspace_id=row["workspace"]["id"])
+    release_name = row["releaseName"]
+    again = bench.submit(mapped=True, deployment=release_name)
+    assert (again.adopted, again.rollback.id, bench.sent) == (True, first.rollback.id, 1)
+
+
+def test_the_scope_that_a_deployment_has_by_default_is_the_same_wish(bench: Bench) -> None:
+    """Named or left out, it is the same rollback; another scope is another one."""
+    assert bench.submit(scope="image").rollback.id == bench.submit().rollback.id
+    with pytest.raises(errors.PlanRefused, match="SCOPE-DOES-NOT-FIT"):
+        bench.attempt(scope="dags")
+
+
+@pytest.mark.parametrize("submitted", [True, False], ids=["submitted", "pending"])
+def test_two_mapped_tasks_with_different_targets(bench: Bench, clock: Clock, submitted: bool) -> None:
+    """The second one submits nothing and names both targets; it does not call the first one's its own."""
+    if submitted:
+        target = bench.submit(mapped=True).target.id
+    else:
+        target = bench.ids[2]
+        bench.remember(target, sent_at=clock.now)
+    with pytest.raises(errors.ConflictingTargets, match=rf"{target}.*'tag:v9'"):
+        bench.attempt(mapped=True, target=Target.parse("tag:v9"))
+    assert bench.sent == int(submitted)
+
+
+def test_a_task_that_is_not_mapped_keeps_to_its_rollback(bench: Bench) -> None:
+    """Its tries may render another target, such as a time; they share one intent all the same."""
+    first = bench.submit()
+    again = bench.submit(target=Target("id", first.rollback.id))
+    assert (again.adopted, again.rollback.id) == (True, first.rollback.id)

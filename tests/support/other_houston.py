@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Installations that name things differently: schemas of their own before the embedded platform's answers.
+
+The embedded platform can call single fields otherwise. Here arguments, types and results have another form
+too.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler
+from typing import Any
+
+from graphql import GraphQLError, GraphQLResolveInfo, build_schema, graphql_sync
+
+from airflow_rollback_provider.sandbox.process import SandboxProcess
+from airflow_rollback_provider.sandbox.tokens import BY_VALUE
+from tests.support.servers import reply, serving
+
+Ask = Callable[..., dict[str, Any]]
+Resolver = Callable[..., Any]
+
+_DEPLOYMENT = """
+  id label releaseName runtimeVersion runtimeAirflowVersion clusterId workspace { id } dagDeployment { type }
+  deployInfo { current } deployRollbackEnabled
+"""
+_ROW = """
+  id deploymentUuid createdAt updatedAt status type imageRepository imageTag runtimeVersion airflowVersion
+  dagBundleVersion dagDeploymentType gitCommit description createdBy { username } rollbackFromId scope
+  statusReason
+"""
+
+_COMMON = """
+scalar JSON
+type AppConfig { version: String, baseDomain: String, featureFlags(deploymentUuid: ID): JSON }
+type Self { username: String, permissions(deploymentUuid: ID): [String!]! }
+type Workspace { id: ID }
+type DeployInfo { current: String }
+type DagDeployment { type: String }
+"""
+
+# Arguments under other names and types, rows inside a page, other names of a row's fields, a mutation that
+# takes one object and returns another, other words for what is brought back.
+WRAPPED = (
+    _COMMON
+    + """
+type Query {
+  appConfig: AppConfig!
+  self: Self
+  deployment(where: DeploymentFilter!): Deployment
+  deployRevisions(deploymentId: ID!, first: Int! = 20, after: ID, newestFirst: Boolean = true): DeployPage!
+  deployRevision(revisionId: ID!, deploymentId: ID!): DeployResult
+  logs(deploymentId: ID!, component: String, since: String, timestamp: String): [LogLine!]!
+}
+input DeploymentFilter { deploymentId: ID!, label: String }
+type Deployment {
+  id: ID!, label: String, releaseName: String, runtimeVersion: String, runtimeAirflowVersion: String
+  workspace: Workspace, dagDeploy: DagDeployment, deployInfo: DeployInfo, rollbackEnabled: Boolean
+}
+type DeployPage { total: Int!, revisions: [Revision!]! }
+type DeployResult { revision: Revision }
+type Revision {
+  id: ID!, deploymentId: ID!, deployedAt: String!, state: String, type: String, image: Image, runtime: String
+  airflowVersion: String, dagBundle: String, dagDeploymentType: String, git: Git, reason: String
+  author: Person, rollbackFrom: ID, scope: String, stateReason: String, pinned: Boolean
+  deployment: Deployment, labels: [String!]
+}
+type Image { tag: String, repository: String }
+type Git { commit: String }
+type Person { id: ID, name: String }
+type LogLine { id: ID, timestamp: String, message: String }
+type Mutation {
+  deleteDeployment(deploymentId: ID!): Deployment
+  rollbackDeploy(input: RollbackInput!): RollbackPayload!
+}
+input RollbackInput {
+  deploymentId: ID!, revisionId: ID!, parts: Parts!, reason: String!, force: Boolean! = false
+}
+type RollbackPayload { warnings: [String!]!, revision: Revision! }
+enum Parts { IMAGE_ONLY DAGS_ONLY IMAGE_AND_DAGS }
+"""
+)
+
+
+def _revision(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "id": row["id"],
+        "deploymentId": row["deploymentUuid"],
+        "deployedAt": row["createdAt"],
+        "state": row["status"],
+        "type": row["type"],
+        "image": {"tag": row["imageTag"], "repository": row["imageRepository"]},
+        "runtime": row["runtimeVersion"],
+        "airflowVersion": row["airflowVersion"],
+        "dagBundle": row["dagBundleVersion"],
+        "dagDeploymentType": row["dagDeploymentType"],
+        "git": {"commit": row["gitCommit"]},
+        "reason": row["description"],
+        "author": {"name": (row["createdBy"] or {}).get("username")},
+        "rollbackFrom": row["rollbackFromId"],
+        "scope": row["scope"],
+        "stateReason": row["statusReason"],
+    }
+
+
+def _rows(ask: Ask, _: object, *, deploymentId: str, first: int, after: str | None = None, **__: Any) -> Any:  # noqa: N803 - as the schema has it
+    query = (
+        "query Deploys($d: Uuid!, $take: Int, $after: Uuid) "
+        f"{{ found: paginatedDeployRevisions(deploymentUuid: $d, take: $take, cursor: $after) {{ {_ROW} }} }}"
+    )
+    found = ask(query, d=deploymentId, take=first, after=after)["found"]
+    return {"total": len(found), "revisions": [_revision(row) for row in found]}
+
+
+def _row(ask: Ask, _: object, *, deploymentId: str, revisionId: str) -> Any:  # noqa: N803 - as the schema has it
+    query = (
+        "query Deploy($d: Uuid!, $r: Uuid!) "
+        f"{{ found: deployRevision(deploymentUuid: $d, id: $r) {{ {_ROW} }} }}"
+    )
+    return {"revision": _revision(ask(query, d=deploymentId, r=revisionId)["found"])}
+
+
+def _roll_back(ask: Ask, _: object, *, input: Mapping[str, Any]) -> Any:  # noqa: A002 - as the schema has it
+    words = {"IMAGE_ONLY": "IMAGE", "DAGS_ONLY": "DAGS"}
+    query = (
+        "mutation RollBack($d: Uuid!, $r: Uuid!, $s: RollbackScope!, $why: String!) "
+        "{ found: rollbackDeployment("
+        f"deploymentUuid: $d, deployRevisionUuid: $r, scope: $s, description: $why) {{ {_ROW} }} }}"
+    )
+    row = ask(
+        query,
+        d=input["deploymentId"],
+        r=input["revisionId"],
+        s=words.get(input["parts"], input["parts"]),
+        why=input["reason"],
+    )["found"]
+    return {"warnings": [], "revision": _revision(row)}
+
+
+def _deployment(ask: Ask, _: object, *, where: Mapping[str, Any]) -> Any:
+    query = f"query Deployment($id: String!) {{ found: deployment(where: {{id: $id}}) {{ {_DEPLOYMENT} }} }}"
+    found = ask(query, id=where["deploymentId"])["found"]
+    return {
+        **found,
+        "dagDeploy": found["dagDeployment"],
+        "rollbackEnabled": found["deployRollbackEnabled"],
+    }
+
+
+def _own_permissions(ask: Ask, _: object, *, deploymentUuid: str | None = None) -> Any:  # noqa: N803 - as above
+    query = "query Permissions($d: Uuid) { self { permissions(deploymentUuid: $d) } }"
+    return ask(query, d=deploymentUuid)["self"]["permissions"]
+
+
+RESOLVERS: dict[str, Resolver] = {
+    "Query.appConfig": lambda ask, _: ask("{ appConfig { version baseDomain featureFlags } }")["appConfig"],
+    "Query.self": lambda ask, _: ask("{ self { username } }")["self"],
+    "Self.permissions": _own_permissions,
+    "Query.deployment": _deployment,
+    "Query.deployRevisions": _rows,
+    "Query.deployRevision": _row,
+    "Mutation.rollbackDeploy": _roll_back,
+}
+
+
+@contextmanager
+def other_houston(sandbox: SandboxProcess, sdl: str = WRAPPED) -> Iterator[str]:
+    """Run an installation with a schema of its own; yield its address."""
+    schema = build_schema(sdl)
+
+    def respond(handler: BaseHTTPRequestHandler) -> None:
+        asked = json.loads(handler.body)  # type: ignore[attr-defined]
+        token = BY_VALUE[str(handler.headers["authorization"])].name
+
+        def ask(query: str, **variables: Any) -> dict[str, Any]:
+            body = sandbox.graphql(query, variables, token)
+            if body.get("errors"):
+                raise GraphQLError(body["errors"][0]["message"])
+            return dict(body["data"])
+
+        result = graphql_sync(
+            schema,
+            asked["query"],
+            context_value=ask,
+            variable_values=asked.get("variables"),
+            field_resolver=_resolve,
+        )
+        reply(200, json.dumps(result.formatted).encode())(handler)
+
+    with serving(respond) as (url, _):
+        yield url
+
+
+def _resolve(source: Any, info: GraphQLResolveInfo[Any], **arguments: Any) -> Any:
+    resolver = RESOLVERS.get(f"{info.parent_type.name}.{info.field_name}")
+    if resolver is not None:
+        return resolver(info.context, source, **arguments)
+    return (source or {}).get(info.field_name)
