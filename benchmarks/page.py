@@ -20,7 +20,7 @@ from urllib.parse import urlencode
 
 from airflow_rollback_provider.sandbox.process import SandboxProcess
 from airflow_rollback_provider.ui.bundle import DIST
-from airflow_rollback_provider.ui.reading import SECONDS_SHARED
+from airflow_rollback_provider.ui.snapshot import SECONDS_SHARED
 from tests.ui.browser.airflow import ANA, BrowsedAirflow
 
 if TYPE_CHECKING:

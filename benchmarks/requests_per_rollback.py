@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow_rollback_provider.domain.intent import intent_of
+from airflow_rollback_provider.domain.idempotency import make_idempotency_key
 from benchmarks.sandbox import sandbox_and_hook
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ def run() -> Iterator[str]:
         sandbox.clear_requests()
         plan = hook.plan(deployment["id"])
         planned = len(sandbox.requests())
-        hook.submit(plan, "benchmark", intent_of("benchmark"))
+        hook.submit(plan, "benchmark", make_idempotency_key("benchmark"))
         submitted = len(sandbox.requests()) - planned
         yield f"requests for a plan:              {planned}"
         yield f"requests from plan to submission: {submitted}"

@@ -25,7 +25,7 @@ import psutil
 
 from airflow_rollback_provider.domain.deploys import Deploy, DeployStatus, Scope
 from airflow_rollback_provider.hooks.deploy_history import DeployHistoryHook
-from airflow_rollback_provider.rollback.waiter import Watch
+from airflow_rollback_provider.rollback.poller import Tracking
 from airflow_rollback_provider.triggers.rollback import RollbackTrigger
 from benchmarks.sandbox import CONNECTION, sandbox_and_hook
 
@@ -47,8 +47,10 @@ def run() -> Iterator[str]:
     with sandbox_and_hook() as (sandbox, _hook):
         watches = list(_watches(sandbox))
         ends_at = time.time() + LASTS
-        for watch in watches[:DEPLOYMENTS]:
-            sandbox.change_deploy(watch["deployment_id"], watch["rollback_id"], seconds=ends_at - time.time())
+        for tracking in watches[:DEPLOYMENTS]:
+            sandbox.change_deploy(
+                tracking["deployment_id"], tracking["rollback_id"], seconds=ends_at - time.time()
+            )
         sandbox.clear_requests()
         airflow_alone = _set_aside()
         with _quiet():
@@ -71,7 +73,7 @@ def _watches(sandbox: SandboxProcess) -> Iterator[dict[str, Any]]:
     for number in range(WAITS):
         deployment_id, row = started[number % DEPLOYMENTS]
         target = Deploy(row, deployment_id, _EPOCH, DeployStatus.SUCCEEDED, image_tag="two")
-        yield Watch(
+        yield Tracking(
             deployment_id, row, target, Scope.IMAGE, now, now + 600, POLL_INTERVAL, "the history", {}, now
         ).to_dict()
 
@@ -118,7 +120,7 @@ async def _follow_all(watches: list[dict[str, Any]], ends_at: float) -> dict[str
     before, start = process.memory_info().rss, time.time()
     stop = asyncio.Event()
     metronome = asyncio.create_task(_longest_gap(stop))
-    delays = [asyncio.create_task(_delay(watch, ends_at)) for watch in watches]
+    delays = [asyncio.create_task(_delay(tracking, ends_at)) for tracking in watches]
     await asyncio.sleep(LASTS * 0.8)
     memory = (process.memory_info().rss - before) / len(watches)
     late = await asyncio.gather(*delays)
@@ -132,9 +134,9 @@ async def _follow_all(watches: list[dict[str, Any]], ends_at: float) -> dict[str
     }
 
 
-async def _delay(watch: dict[str, Any], ends_at: float) -> float:
-    async for event in RollbackTrigger(CONNECTION, watch).run():
-        if event.payload["outcome"]["ending"] != "done":
+async def _delay(tracking: dict[str, Any], ends_at: float) -> float:
+    async for event in RollbackTrigger(CONNECTION, tracking).run():
+        if event.payload["outcome"]["status"] != "done":
             raise RuntimeError(event.payload["outcome"]["message"])
     return time.time() - ends_at
 

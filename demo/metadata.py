@@ -47,7 +47,7 @@ class Metadata:
         self._is_sqlite = address.get_backend_name() == "sqlite"
         options = {"timeout": _SECONDS_FOR_A_LOCK} if self._is_sqlite else {}
         self._engine = create_engine(address, poolclass=NullPool, connect_args=options)
-        self._mark = "?" if self._is_sqlite else "%s"
+        self._tag = "?" if self._is_sqlite else "%s"
         self._patience = patience
 
     def allow_readers_beside_writers(self) -> None:
@@ -99,7 +99,7 @@ class Metadata:
         while True:
             try:
                 with self.connected() as connection:
-                    result = connection.exec_driver_sql(query.replace("?", self._mark), values)
+                    result = connection.exec_driver_sql(query.replace("?", self._tag), values)
                     return [tuple(row) for row in result]
             except (OperationalError, InterfaceError):  # what SQLAlchemy makes of a database that is away
                 if time.monotonic() >= deadline:

@@ -40,7 +40,7 @@ if ApprovalOperator is not None:
             deployment_id="{{ params.deployment_id }}",
             target="{{ params.target }}",
             description="{{ params.description }}",
-            dry_run=True,
+            plan_only=True,
             **AGAIN,
         )
         approve = ApprovalOperator(
@@ -54,7 +54,7 @@ if ApprovalOperator is not None:
             deployment_id="{{ params.deployment_id }}",
             # The deploy that was approved, and only as long as the one runs that it was planned from.
             target="{{ ti.xcom_pull('plan')['target']['id'] }}",
-            expected_current="{{ ti.xcom_pull('plan')['current']['id'] }}",
+            expected_current_deploy_id="{{ ti.xcom_pull('plan')['current']['id'] }}",
             description="{{ params.description }}",
             deferrable=True,
             **AGAIN,

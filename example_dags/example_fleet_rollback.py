@@ -55,4 +55,6 @@ with DAG(
         retries=2,
         retry_delay=timedelta(seconds=30),
     ).expand(deployment_id=deployments())
-    roll_back >> FleetSummaryOperator(task_id="sum_up", rollbacks="roll_back", on_summary=tell)
+    roll_back >> FleetSummaryOperator(
+        task_id="sum_up", rollback_task_id="roll_back", on_summary_callback=tell
+    )

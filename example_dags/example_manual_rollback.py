@@ -46,7 +46,7 @@ with DAG(
             title="Reason",
             description="Why the Deployment is rolled back. It is written to the deploy history.",
         ),
-        "dry_run": Param(
+        "plan_only": Param(
             False,
             type="boolean",
             title="Plan only",
@@ -65,13 +65,13 @@ with DAG(
             title="Scope",
             description="The part to bring back; empty takes all that the Deployment's deploys carry.",
         ),
-        "expected_current": Param(
+        "expected_current_deploy_id": Param(
             None,
             type=["null", "string"],
             title="Runs now",
             description="Id of the deploy that must be running still; empty is not checked.",
         ),
-        "rollback_conn_id": Param(
+        "astro_conn_id": Param(
             "astro_private_cloud_default",
             type="string",
             minLength=1,
@@ -85,11 +85,11 @@ with DAG(
         deployment_id="{{ params.deployment_id }}",
         target="{{ params.target }}",
         description="{{ params.description }}",
-        dry_run="{{ params.dry_run }}",
+        plan_only="{{ params.plan_only }}",
         acknowledge_airflow_3_to_2="{{ params.acknowledge_airflow_3_to_2 }}",
         scope="{{ params.scope }}",
-        expected_current="{{ params.expected_current }}",
-        rollback_conn_id="{{ params.rollback_conn_id }}",
+        expected_current_deploy_id="{{ params.expected_current_deploy_id }}",
+        astro_conn_id="{{ params.astro_conn_id }}",
         deferrable=True,
         poll_interval=10,
         # A retry finds the rollback that was submitted and goes on waiting for it.

@@ -16,7 +16,7 @@ except ImportError:  # Airflow 2
     from airflow import DAG
     from airflow.models.param import Param
 
-from airflow_rollback_provider.operators.prepare import PrepareDeploymentOperator, RestoreDeploymentOperator
+from airflow_rollback_provider.operators.drain import DrainDeploymentOperator, ResumeDeploymentOperator
 from airflow_rollback_provider.operators.rollback import RollbackOperator
 
 ITS_AIRFLOW = "airflow_api_default"
@@ -40,7 +40,7 @@ with DAG(
         ),
     },
 ):
-    prepare = PrepareDeploymentOperator(
+    prepare = DrainDeploymentOperator(
         task_id="prepare",
         airflow_conn_id=ITS_AIRFLOW,
         timeout=timedelta(hours=1),
@@ -58,5 +58,5 @@ with DAG(
         **AGAIN,
     )
     # A teardown: it runs whatever became of the others, and lets exactly those Dags run that were paused.
-    restore = RestoreDeploymentOperator(task_id="restore", airflow_conn_id=ITS_AIRFLOW, retries=3)
+    restore = ResumeDeploymentOperator(task_id="restore", airflow_conn_id=ITS_AIRFLOW, retries=3)
     prepare >> roll_back >> restore

@@ -16,7 +16,7 @@ except ImportError:  # Airflow 2
     from airflow.models.param import Param
 
 from airflow_rollback_provider.health.rule import HealthRule
-from airflow_rollback_provider.operators.judge_deploy import JudgeDeployOperator
+from airflow_rollback_provider.operators.deploy_health import DeployHealthOperator
 from airflow_rollback_provider.operators.rollback import RollbackOperator
 from airflow_rollback_provider.operators.verify import VerifyPodsOperator
 
@@ -50,12 +50,12 @@ with DAG(
     verify = VerifyPodsOperator(
         task_id="verify_pods",
         rollback=roll_back.output,
-        steady=STEADY,
+        min_ready_seconds=STEADY,
         timeout=timedelta(minutes=15),
         deferrable=True,
         **AGAIN,
     )
-    judge = JudgeDeployOperator(
+    judge = DeployHealthOperator(
         task_id="judge_again",
         deployment_id="{{ params.deployment_id }}",
         airflow_conn_id="airflow_api_default",

@@ -20,10 +20,10 @@ except ImportError:  # Airflow 2
 
     Asset = None
 
-from airflow_rollback_provider.domain.guards import GuardRails
+from airflow_rollback_provider.domain.guard_rails import GuardRails
 from airflow_rollback_provider.health.rule import HealthRule
 from airflow_rollback_provider.operators.decide import RollbackDecisionOperator
-from airflow_rollback_provider.operators.judge_deploy import JudgeDeployOperator
+from airflow_rollback_provider.operators.deploy_health import DeployHealthOperator
 from airflow_rollback_provider.operators.rollback import RollbackOperator
 from airflow_rollback_provider.sensors.deploys import DeploySensor
 from airflow_rollback_provider.triggers.deploys import DeployLandedTrigger
@@ -35,8 +35,8 @@ RULE = HealthRule()
 AGAIN = {"retries": 2, "retry_delay": timedelta(minutes=1)}
 RAILS = GuardRails(
     cool_down=timedelta(hours=2),
-    most=2,
-    within=timedelta(days=1),
+    max_rollbacks=2,
+    period=timedelta(days=1),
     freezes=["fri 18:00 - mon 06:00 Europe/Berlin"],
 )
 
@@ -64,7 +64,7 @@ with DAG(
     is_paused_upon_creation=True,
     tags=["rollback", "example"],
 ):
-    judge = JudgeDeployOperator(
+    judge = DeployHealthOperator(
         task_id="judge",
         deployment_id=DEPLOYMENT,
         airflow_conn_id="airflow_api_default",
@@ -79,10 +79,10 @@ with DAG(
     roll_back = RollbackOperator(
         task_id="roll_back",
         deployment_id=DEPLOYMENT,
-        expected_current="{{ ti.xcom_pull('decide')['deploy_id'] }}",
+        expected_current_deploy_id="{{ ti.xcom_pull('decide')['deploy_id'] }}",
         description="{{ ti.xcom_pull('judge')['summary'] | truncate(400) }}",
         guards=RAILS,  # an approval, a queue or an outage may have taken its time
-        on_submitted=tell,
+        on_submitted_callback=tell,
         on_done=tell,
         on_failed=tell,
         deferrable=True,
@@ -95,7 +95,7 @@ with DAG(
             task_id="wait_for_deploy",
             deployment_id=DEPLOYMENT,
             # Goes on where the run before this one left off.
-            after="{{ ti.xcom_pull('wait_for_deploy', key='bookmark', include_prior_dates=True) }}",
+            after="{{ ti.xcom_pull('wait_for_deploy', key='cursor', include_prior_dates=True) }}",
             poke_interval=LOOK_EVERY,
             timeout=timedelta(days=7),
             soft_fail=True,

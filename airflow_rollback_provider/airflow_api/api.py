@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from airflow_rollback_provider.airflow_api.settings import ApiSettings
 
 Params = Iterable[tuple[str, Any]]
-Asking = Generator[Request, Response, Any]
+PlatformApi = Generator[Request, Response, Any]
 
 PAGE = 100
 """Rows of a page; Airflow serves no more by default ([api] maximum_page_limit)."""
@@ -62,14 +62,14 @@ class Api:
             self._version = yield from self._find_version()
         return self._version
 
-    def get(self, operation: str, path: str, params: Params = ()) -> Asking:
+    def get(self, operation: str, path: str, params: Params = ()) -> PlatformApi:
         """Read something.
 
         :param path: what follows ``/api/v…``.
         """
         return (yield from self._ask(operation, "GET", path, params, None))
 
-    def send(self, operation: str, method: str, path: str, body: Any, params: Params = ()) -> Asking:
+    def send(self, operation: str, method: str, path: str, body: Any, params: Params = ()) -> PlatformApi:
         """Send something that may be sent twice."""
         return (yield from self._ask(operation, method, path, params, body))
 
@@ -115,7 +115,7 @@ class Api:
             raise malformed(operation, self._settings, f"has no list {key!r}")
         return rows, total if isinstance(total, int) else len(rows)
 
-    def _ask(self, operation: str, method: str, path: str, params: Params, body: Any) -> Asking:
+    def _ask(self, operation: str, method: str, path: str, params: Params, body: Any) -> PlatformApi:
         version = yield from self.version()
         url = f"{self._settings.base}/api/{version.api}{path}"
         query = urlencode([(name, value) for name, value in params if value is not None])

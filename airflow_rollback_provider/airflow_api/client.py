@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an Airflow can be asked, on either line, as conversations."""
+"""What an Airflow can be asked, on either line, as flows."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from airflow_rollback_provider.airflow_api.settings import ApiSettings
-    from airflow_rollback_provider.http.messages import Conversation
+    from airflow_rollback_provider.http.messages import Flow
 
 T = TypeVar("T")
 
@@ -41,18 +41,18 @@ class AirflowApi:
         """Where it is."""
         return self._settings.base
 
-    def version(self) -> Conversation[ApiVersion]:
+    def version(self) -> Flow[ApiVersion]:
         """Tell which API and which Airflow answer."""
         return (yield from self._api.version())
 
-    def check(self) -> Conversation[str]:
+    def check(self) -> Flow[str]:
         """Check that Airflow answers and accepts who asks; return a sentence that says so."""
         version = yield from self._api.version()
         yield from self._api.get("import errors", "/importErrors", [("limit", 1)])
         yield from self._api.get("Dag runs", "/dags/~/dagRuns", [("limit", 1)])
         return f"Airflow {version.airflow} answers at {self.address} (REST API {version.api})."
 
-    def components(self) -> Conversation[dict[str, str]]:
+    def components(self) -> Flow[dict[str, str]]:
         """Read the health of Airflow's components in its own words; what it does not run is left out."""
         version = yield from self._api.version()
         path = "/health" if version.api == "v1" else "/monitor/health"
@@ -62,7 +62,7 @@ class AirflowApi:
         statuses = {name: part.get("status") for name, part in answer.items() if isinstance(part, dict)}
         return {name: str(status) for name, status in statuses.items() if status}
 
-    def runs(self, since: datetime, until: datetime) -> Conversation[tuple[DagRun, ...]]:
+    def runs(self, since: datetime, until: datetime) -> Flow[tuple[DagRun, ...]]:
         """Read the Dag runs that started between two times, oldest first, of all types and in all states."""
         params = [
             ("start_date_gte", since.isoformat()),
@@ -73,7 +73,7 @@ class AirflowApi:
         reader = Reader("Dag runs", self._settings)
         return tuple({(run.dag_id, run.run_id): run for run in map(reader.run, rows)}.values())
 
-    def failed_tasks(self, runs: Sequence[DagRun]) -> Conversation[tuple[TaskRow, ...]]:
+    def failed_tasks(self, runs: Sequence[DagRun]) -> Flow[tuple[TaskRow, ...]]:
         """Read which tasks failed in some runs, those that failed with another one before them included."""
         found: list[TaskRow] = []
         for some in _in_groups(runs, _RUNS_OF_ONE_QUESTION):
@@ -89,21 +89,21 @@ class AirflowApi:
             found += [task for task in tasks if (task.dag_id, task.run_id) in wanted]
         return tuple(found)
 
-    def tasks(self, states: Iterable[str]) -> Conversation[tuple[TaskRow, ...]]:
+    def tasks(self, states: Iterable[str]) -> Flow[tuple[TaskRow, ...]]:
         """Read the task instances that are in one of some states now."""
         params = [("state", state) for state in states]
         path = "/dags/~/dagRuns/~/taskInstances"
         rows = yield from self._api.rows("task instances", path, "task_instances", params)
         return tuple(map(Reader("task instances", self._settings).task, rows))
 
-    def dags(self) -> Conversation[tuple[DagRow, ...]]:
+    def dags(self) -> Flow[tuple[DagRow, ...]]:
         """Read all Dags, those that are stale included."""
         version = yield from self._api.version()
         stale = ("only_active", "false") if version.api == "v1" else ("exclude_stale", "false")
         rows = yield from self._api.rows("Dags", "/dags", "dags", [stale, ("order_by", "dag_id")])
         return tuple(map(Reader("Dags", self._settings).dag, rows))
 
-    def import_errors(self) -> Conversation[tuple[ImportProblem, ...]]:
+    def import_errors(self) -> Flow[tuple[ImportProblem, ...]]:
         """Read which Dag files cannot be read. When their Dags last ran is not looked up."""
         rows = yield from self._api.rows("import errors", "/importErrors", "import_errors")
         return tuple(
@@ -113,12 +113,12 @@ class AirflowApi:
             for row in rows
         )
 
-    def source(self, dag_id: str) -> Conversation[str]:
+    def source(self, dag_id: str) -> Flow[str]:
         """Read the file that a Dag is in (Airflow 3 only)."""
         answer = yield from self._api.get("source", f"/dagSources/{_quoted(dag_id)}")
         return str(answer.get("content") or "") if isinstance(answer, dict) else ""
 
-    def set_paused(self, dag_id: str, paused: bool) -> Conversation[None]:
+    def set_paused(self, dag_id: str, paused: bool) -> Flow[None]:
         """Pause a Dag, or let it run again; doing so twice does no harm."""
         operation = "pause" if paused else "unpause"
         path = f"/dags/{_quoted(dag_id)}"

@@ -12,9 +12,9 @@ DEFAULT_CONN_ID = "astro_private_cloud_default"
 
 TARGET_HELP = """\
 the deploy to go back to (--to):
-  previous         the newest one that is older than what runs now, succeeded and differs
+  previous         the latest one that is older than what runs now, succeeded and differs
   ID               exactly this one
-  tag:TAG          the newest one that fits, with this image tag
+  tag:TAG          the latest one that fits, with this image tag
   commit:DIGITS    the same by git commit, 7 hex digits or more
   runtime:VERSION  the same by Runtime: 12.1.0, or a series: 12, 3.1
   airflow:SERIES   the same by Airflow: 2.11

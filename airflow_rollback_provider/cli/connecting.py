@@ -8,7 +8,7 @@ import os
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
-from airflow_rollback_provider.cli.console import hushed
+from airflow_rollback_provider.cli.console import quiet
 from airflow_rollback_provider.cli.exits import CommandUnavailable
 from airflow_rollback_provider.domain.errors import InvalidConnection, RollbackError
 
@@ -28,7 +28,7 @@ def connected(conn_id: str, *, debug: bool, usable: bool = True) -> Iterator[Dep
     :raises CommandUnavailable: when Airflow itself does not start here.
     :raises InvalidConnection: when there is no such connection or it cannot be used.
     """
-    with hushed(debug), _without_tracebacks(), closing(_hook(conn_id, usable)) as hook:
+    with quiet(debug), _without_tracebacks(), closing(_hook(conn_id, usable)) as hook:
         yield hook
 
 

@@ -97,7 +97,7 @@ class Console:
 
 
 @contextmanager
-def hushed(debug: bool) -> Iterator[None]:
+def quiet(debug: bool) -> Iterator[None]:
     """Keep what Airflow and its libraries print and log off the streams.
 
     Airflow logs to stdout, which belongs to the command's result, and to stderr when it makes a configuration

@@ -8,7 +8,7 @@ from enum import IntEnum
 from airflow_rollback_provider.domain.errors import (
     AccessDenied,
     BadInput,
-    DeploymentNotAtRest,
+    DeploymentNotDrained,
     DeploymentNotHealthy,
     InvalidConnection,
     PlatformError,
@@ -30,7 +30,7 @@ class Exit(IntEnum):
     DONE = 0
     REFUSED = 1
     BAD_INPUT = 2
-    TROUBLE = 3
+    UNAVAILABLE = 3
     NOT_DONE = 4
     BUG = 70
     INTERRUPTED = 130
@@ -41,7 +41,7 @@ MEANINGS: dict[Exit, str] = {
     Exit.REFUSED: "refused by a rule or a check, out of date, or not confirmed; nothing was submitted; "
     "the doctor found an error",
     Exit.BAD_INPUT: "an argument cannot be used; nothing was submitted",
-    Exit.TROUBLE: "the connection or the platform cannot be used; nothing was submitted",
+    Exit.UNAVAILABLE: "the connection or the platform cannot be used; nothing was submitted",
     Exit.NOT_DONE: "a rollback was, or may have been, submitted and is not known to have ended well",
     Exit.BUG: "an error in this package; please report it",
     Exit.INTERRUPTED: "interrupted; nothing was submitted",
@@ -51,14 +51,14 @@ MEANINGS: dict[Exit, str] = {
 _EXITS: tuple[tuple[type[RollbackError], Exit, str], ...] = (
     (RollbackNotDone, Exit.NOT_DONE, "not done"),
     (RollbackRefused, Exit.REFUSED, "refused"),
-    (DeploymentNotAtRest, Exit.REFUSED, "not at rest"),
+    (DeploymentNotDrained, Exit.REFUSED, "not at rest"),
     (DeploymentNotHealthy, Exit.REFUSED, "not healthy"),
     (WaitFailed, Exit.REFUSED, "waited in vain"),
-    (InvalidConnection, Exit.TROUBLE, "the connection cannot be used"),
-    (CommandUnavailable, Exit.TROUBLE, "not available here"),
-    (AccessDenied, Exit.TROUBLE, "access denied"),
-    (PlatformError, Exit.TROUBLE, "the platform cannot be used"),
-    (StateUnavailable, Exit.TROUBLE, "Airflow's state cannot be used"),
+    (InvalidConnection, Exit.UNAVAILABLE, "the connection cannot be used"),
+    (CommandUnavailable, Exit.UNAVAILABLE, "not available here"),
+    (AccessDenied, Exit.UNAVAILABLE, "access denied"),
+    (PlatformError, Exit.UNAVAILABLE, "the platform cannot be used"),
+    (StateUnavailable, Exit.UNAVAILABLE, "Airflow's state cannot be used"),
     (BadInput, Exit.BAD_INPUT, "bad input"),
 )
 

@@ -6,13 +6,13 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from airflow_rollback_provider.rollback.tracking import Follower
+from airflow_rollback_provider.rollback.tracking import RollbackTracker
 
 if TYPE_CHECKING:
     from airflow_rollback_provider.cli.console import Console
     from airflow_rollback_provider.hooks.deploy_history import DeployHistoryHook
     from airflow_rollback_provider.rollback.outcome import Outcome
-    from airflow_rollback_provider.rollback.waiter import Watch
+    from airflow_rollback_provider.rollback.poller import Tracking
 
 POLL_INTERVAL = 5.0
 _BETWEEN_LINES = 10.0
@@ -31,16 +31,16 @@ class ConsoleLog:
     warning = info
 
 
-class TerminalFollower(Follower):
+class TerminalFollower(RollbackTracker):
     """Follows a rollback in this process and says that it goes on.
 
     :param hook: the platform.
-    :param watch: what is waited for.
+    :param tracking: what is waited for.
     :param console: where to say it.
     """
 
-    def __init__(self, hook: DeployHistoryHook, watch: Watch, console: Console) -> None:
-        super().__init__(hook, watch, ConsoleLog(console))
+    def __init__(self, hook: DeployHistoryHook, tracking: Tracking, console: Console) -> None:
+        super().__init__(hook, tracking, ConsoleLog(console))
         self._console = console
         self._began = time.monotonic()
         self._next_line = self._began

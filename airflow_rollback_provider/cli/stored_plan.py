@@ -41,10 +41,10 @@ def plan_again(hook: DeployHistoryHook, reading: Reading, stored: RollbackPlan) 
     """
     _require_same_deployment(reading.deployment, stored)
     plan = hook.plan(reading.deployment.id, f"id:{stored.target.id}", stored.scope.value, reading=reading)
-    if (plan.head_id, plan.current.id) != (stored.head_id, stored.current.id):
+    if (plan.latest_id, plan.current.id) != (stored.latest_id, stored.current.id):
         raise StalePlan(
-            f"The plan was made when deploy {stored.head_id} was the newest of {stored.deployment} and "
-            f"{stored.current.id} ran; now the newest is {plan.head_id} and {plan.current.id} runs. "
+            f"The plan was made when deploy {stored.latest_id} was the latest of {stored.deployment} and "
+            f"{stored.current.id} ran; now the latest is {plan.latest_id} and {plan.current.id} runs. "
             "Nothing was submitted. Look at the history and make the plan anew."
         )
     return plan

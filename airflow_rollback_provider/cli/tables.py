@@ -9,7 +9,7 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from airflow_rollback_provider.cli.text import clean, cut, pad, width_of
-from airflow_rollback_provider.domain.intent import without_mark
+from airflow_rollback_provider.domain.idempotency import without_tag
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -40,7 +40,7 @@ def _when(deploy: Deploy) -> str:
 
 def _description(deploy: Deploy) -> str:
     """The reason that was given; in front of it, for a rollback, the deploy that it went back to."""
-    reason = without_mark(deploy.description)
+    reason = without_tag(deploy.description)
     return f"→ {deploy.rolled_back_to} {reason}" if deploy.is_rollback else reason
 
 
@@ -96,7 +96,7 @@ class HistoryTable:
 def history_table(deploys: Iterable[Deploy], width: int | None = None) -> str:
     """Write a deploy history as a table.
 
-    :param deploys: deploys from the newest on; the first one that succeeded is taken for what runs now.
+    :param deploys: deploys from the latest on; the first one that succeeded is taken for what runs now.
     :param width: columns of the terminal; None, the default, cuts nothing.
     """
     return "\n".join(history_lines(deploys, width))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Looking out for deploys: one conversation for tasks and the triggerer, on every platform."""
+"""Looking out for deploys: one flow for tasks and the triggerer, on every platform."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, cast
 
 from airflow_rollback_provider.deploy_events.subscription import (
-    Arrival,
-    Bookmark,
-    Ending,
-    Sighting,
-    Wanted,
-    arrival_of,
+    Cursor,
+    DeployFilter,
+    PollResult,
+    WaitResult,
+    WaitStatus,
     baseline,
     on_their_way,
     sort_out,
     time_in,
     unread,
+    wait_result_of,
 )
 from airflow_rollback_provider.domain.errors import DeployNotFound
 from airflow_rollback_provider.domain.jsonable import decode, encode
 
 if TYPE_CHECKING:
     from airflow_rollback_provider.domain.deploys import Deploy
-    from airflow_rollback_provider.http.messages import Conversation
+    from airflow_rollback_provider.http.messages import Flow
     from airflow_rollback_provider.platforms.base import Platform
 
 # More deploys than this rarely land between two looks.
@@ -36,11 +36,11 @@ _ASKED_FOR_UNTIL = timedelta(days=1)
 
 
 @dataclass(frozen=True)
-class Lookout:
+class Subscription:
     """What to look out for.
 
     :param deployment: id or release name of the Deployment.
-    :param wanted: which deploys count.
+    :param deploy_filter: which deploys count.
     :param after: id of a deploy, or a time with its zone: what came later is news. None begins with the first
         look.
     :param deploy_id: the one deploy to wait for, whatever its type; None waits for the next that counts.
@@ -49,115 +49,113 @@ class Lookout:
     """
 
     deployment: str
-    wanted: Wanted
+    deploy_filter: DeployFilter
     after: str | None = None
     deploy_id: str | None = None
-    left_off: Bookmark | None = None
+    left_off: Cursor | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON-ready values; :meth:`from_dict` reads them back."""
         return cast("dict[str, Any]", encode(self))
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Lookout:
+    def from_dict(cls, values: dict[str, Any]) -> Subscription:
         """Read what :meth:`to_dict` wrote."""
         return decode(cls, values)
 
 
-def look_out(
-    platform: Platform, lookout: Lookout, bookmark: Bookmark | None = None, *, only_first: bool = False
-) -> Conversation[Sighting]:
-    """Look once. As a rule it takes one request, and one or two more without a bookmark.
+def poll_deploys(
+    platform: Platform, subscription: Subscription, cursor: Cursor | None = None, *, only_first: bool = False
+) -> Flow[PollResult]:
+    """Look once. As a rule it takes one request, and one or two more without a cursor.
 
-    :param bookmark: where the look before this one stopped; None begins where ``lookout`` says.
+    :param cursor: where the look before this one stopped; None begins where ``subscription`` says.
     :param only_first: stop behind the first deploy that counts.
     :raises DeploymentNotFound: when there is no such Deployment.
     :raises DeployNotFound: when the history does not hold the deploy that is named to begin with.
     """
-    begins = bookmark is None
-    if bookmark is None:
-        bookmark = yield from _begin(platform, lookout)
-        if lookout.after is None and lookout.left_off is None:
-            return Sighting((), bookmark)
-    seen, newer = yield from _read_up_to(platform, bookmark)
-    if begins and bookmark.head is not None and bookmark != lookout.left_off:
-        below = [deploy for deploy in list(seen.values())[len(newer) :] if deploy.id != bookmark.head]
-        bookmark = replace(bookmark, open=on_their_way(below, lookout.wanted))
-    reread, waiting = yield from _reread(platform, bookmark, seen)
-    return sort_out(bookmark, newer, reread, lookout.wanted, waiting=waiting, only_first=only_first)
+    begins = cursor is None
+    if cursor is None:
+        cursor = yield from _begin(platform, subscription)
+        if subscription.after is None and subscription.left_off is None:
+            return PollResult((), cursor)
+    seen, newer = yield from _read_up_to(platform, cursor)
+    if begins and cursor.latest is not None and cursor != subscription.left_off:
+        below = [deploy for deploy in list(seen.values())[len(newer) :] if deploy.id != cursor.latest]
+        cursor = replace(cursor, open=on_their_way(below, subscription.deploy_filter))
+    reread, waiting = yield from _reread(platform, cursor, seen)
+    return sort_out(cursor, newer, reread, subscription.deploy_filter, waiting=waiting, only_first=only_first)
 
 
 def wait_for_deploy(
-    platform: Platform, lookout: Lookout, bookmark: Bookmark | None = None
-) -> Conversation[tuple[Arrival | None, Bookmark]]:
-    """Look once for the next deploy that counts, or for the one that ``lookout`` names.
+    platform: Platform, subscription: Subscription, cursor: Cursor | None = None
+) -> Flow[tuple[WaitResult | None, Cursor]]:
+    """Look once for the next deploy that counts, or for the one that ``subscription`` names.
 
     :return: how waiting ended, None while it goes on, and where the next look goes on.
     """
-    if lookout.deploy_id is None:
-        sighting = yield from look_out(platform, lookout, bookmark, only_first=True)
-        return _first_of(sighting), sighting.bookmark
-    if bookmark is None:
-        bookmark = Bookmark((yield from platform.deployment(lookout.deployment)).id)
-    deploy = yield from platform.deploy(bookmark.deployment_id, lookout.deploy_id)
-    return arrival_of(deploy, lookout.wanted.statuses), bookmark
+    if subscription.deploy_id is None:
+        poll_result = yield from poll_deploys(platform, subscription, cursor, only_first=True)
+        return _first_of(poll_result), poll_result.cursor
+    if cursor is None:
+        cursor = Cursor((yield from platform.deployment(subscription.deployment)).id)
+    deploy = yield from platform.deploy(cursor.deployment_id, subscription.deploy_id)
+    return wait_result_of(deploy, subscription.deploy_filter.statuses), cursor
 
 
-def _first_of(sighting: Sighting) -> Arrival | None:
-    if not sighting.news:
+def _first_of(poll_result: PollResult) -> WaitResult | None:
+    if not poll_result.news:
         return None
-    found = sighting.news[0]
-    return Arrival(Ending.ARRIVED, f"Deploy {found.id} has come.", found, sighting.bookmark)
+    found = poll_result.news[0]
+    return WaitResult(WaitStatus.ARRIVED, f"Deploy {found.id} has come.", found, poll_result.cursor)
 
 
-def _begin(platform: Platform, lookout: Lookout) -> Conversation[Bookmark]:
-    found = yield from platform.deployment(lookout.deployment)
-    if lookout.left_off is not None and lookout.left_off.deployment_id == found.id:
-        return lookout.left_off
-    if lookout.after is None:
+def _begin(platform: Platform, subscription: Subscription) -> Flow[Cursor]:
+    found = yield from platform.deployment(subscription.deployment)
+    if subscription.left_off is not None and subscription.left_off.deployment_id == found.id:
+        return subscription.left_off
+    if subscription.after is None:
         page = yield from platform.deploys(found.id, limit=_ROWS)
-        return baseline(found.id, page.deploys, lookout.wanted)
-    moment = time_in(lookout.after)
+        return baseline(found.id, page.deploys, subscription.deploy_filter)
+    moment = time_in(subscription.after)
     if moment is not None:
-        return Bookmark(found.id, None, moment)
+        return Cursor(found.id, None, moment)
     try:
-        first = yield from platform.deploy(found.id, lookout.after)
+        first = yield from platform.deploy(found.id, subscription.after)
     except DeployNotFound as error:
         raise DeployNotFound(
             f"{error} Where the platform has deleted it by now, begin after a time instead."
         ) from error
-    return Bookmark(found.id, first.id, first.created_at)
+    return Cursor(found.id, first.id, first.created_at)
 
 
-def _read_up_to(
-    platform: Platform, bookmark: Bookmark
-) -> Conversation[tuple[dict[str, Deploy], tuple[Deploy, ...]]]:
-    """Read pages down to the bookmark; return everything that was on them, and what is newer."""
+def _read_up_to(platform: Platform, cursor: Cursor) -> Flow[tuple[dict[str, Deploy], tuple[Deploy, ...]]]:
+    """Read pages down to the cursor; return everything that was on them, and what is newer."""
     seen: dict[str, Deploy] = {}
-    page = yield from platform.deploys(bookmark.deployment_id, limit=_ROWS)
+    page = yield from platform.deploys(cursor.deployment_id, limit=_ROWS)
     while True:
         before = len(seen)
         seen.update({deploy.id: deploy for deploy in page.deploys if deploy.id not in seen})
-        newer = tuple(unread(seen.values(), bookmark))
+        newer = tuple(unread(seen.values(), cursor))
         complete = len(newer) < len(seen) or page.next_cursor is None or len(seen) == before
         if complete:
             return seen, newer
-        page = yield from platform.deploys(bookmark.deployment_id, page.next_cursor)
+        page = yield from platform.deploys(cursor.deployment_id, page.next_cursor)
 
 
 def _reread(
-    platform: Platform, bookmark: Bookmark, seen: dict[str, Deploy]
-) -> Conversation[tuple[tuple[Deploy, ...], tuple[str, ...]]]:
+    platform: Platform, cursor: Cursor, seen: dict[str, Deploy]
+) -> Flow[tuple[tuple[Deploy, ...], tuple[str, ...]]]:
     """Read what may still come to count, as it is now; return that, and what has to wait for its turn.
 
     What the history no longer holds is forgotten, and so is what is not on the pages read and has not ended
     within a day.
     """
-    found = [seen[deploy_id] for deploy_id in bookmark.open if deploy_id in seen]
-    away = [deploy_id for deploy_id in bookmark.open if deploy_id not in seen]
+    found = [seen[deploy_id] for deploy_id in cursor.open if deploy_id in seen]
+    away = [deploy_id for deploy_id in cursor.open if deploy_id not in seen]
     for deploy_id in away[-_MOST_ASKED_FOR:]:
         try:
-            deploy = yield from platform.deploy(bookmark.deployment_id, deploy_id)
+            deploy = yield from platform.deploy(cursor.deployment_id, deploy_id)
         except DeployNotFound:
             continue
         age = datetime.now(timezone.utc) - deploy.created_at

@@ -27,7 +27,7 @@ _BEGINS_LIKE_A_TIME = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 @dataclass(frozen=True)
-class Wanted:
+class DeployFilter:
     """Which deploys count.
 
     :param statuses: a deploy counts as soon as it has one of these.
@@ -42,7 +42,7 @@ class Wanted:
     @classmethod
     def parse(
         cls, statuses: Iterable[str] = ("succeeded",), types: Iterable[str] = (), *, rollbacks: bool = False
-    ) -> Wanted:
+    ) -> DeployFilter:
         """Read what a person wrote; the order of names makes no difference.
 
         :raises BadInput: for a status that does not exist, or none at all.
@@ -70,17 +70,17 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Bookmark:
+class Cursor:
     """How far a history was read. It is all that has to be remembered from look to look.
 
     :param deployment_id: the Deployment.
-    :param head: the newest deploy that was read; None where only a time is known, or nothing.
+    :param head: the latest deploy that was read; None where only a time is known, or nothing.
     :param since: when that was made: where the head has vanished from the history, what is older is not read.
     :param open: deploys that were read and are not told yet, oldest first: they may still come to count.
     """
 
     deployment_id: str
-    head: str | None = None
+    latest: str | None = None
     since: datetime | None = None
     open: tuple[str, ...] = ()
 
@@ -89,7 +89,7 @@ class Bookmark:
         return cast("dict[str, Any]", encode(self))
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Bookmark:
+    def from_dict(cls, values: dict[str, Any]) -> Cursor:
         """Read what :meth:`to_dict` wrote. What a newer version adds is left out.
 
         :raises ValueError: when it is something else.
@@ -104,7 +104,7 @@ class Bookmark:
         return json.dumps(self.to_dict())
 
     @classmethod
-    def from_text(cls, text: str) -> Bookmark:
+    def from_text(cls, text: str) -> Cursor:
         """Read what :meth:`to_text` wrote.
 
         :raises ValueError: when it is something else.
@@ -113,82 +113,86 @@ class Bookmark:
 
 
 @dataclass(frozen=True)
-class Sighting:
+class PollResult:
     """What one look showed.
 
     :param news: the deploys that count and were not seen to count before, oldest first.
-    :param bookmark: where the next look goes on.
+    :param cursor: where the next look goes on.
     """
 
     news: tuple[Deploy, ...]
-    bookmark: Bookmark
+    cursor: Cursor
 
 
-def baseline(deployment_id: str, newest: Iterable[Deploy], wanted: Wanted) -> Bookmark:
+def baseline(deployment_id: str, latest: Iterable[Deploy], deploy_filter: DeployFilter) -> Cursor:
     """Begin to look: what has landed already is no news, what is on its way will be.
 
-    :param newest: the newest deploys, newest first.
+    :param latest: the latest deploys, newest first.
     """
-    rows = tuple(newest)
+    rows = tuple(latest)
     if not rows:
-        return Bookmark(deployment_id)
-    return Bookmark(deployment_id, rows[0].id, rows[0].created_at, on_their_way(rows, wanted))
+        return Cursor(deployment_id)
+    return Cursor(deployment_id, rows[0].id, rows[0].created_at, on_their_way(rows, deploy_filter))
 
 
-def on_their_way(newest_first: Iterable[Deploy], wanted: Wanted) -> tuple[str, ...]:
+def on_their_way(latest_first: Iterable[Deploy], deploy_filter: DeployFilter) -> tuple[str, ...]:
     """Return the deploys that do not count yet and may come to it, oldest first.
 
     One that is older than a deploy which has succeeded is among them: an image takes longer than Dags.
     """
-    names = [deploy.id for deploy in newest_first if wanted.may_fit(deploy) and not wanted.fits(deploy)]
+    names = [
+        deploy.id
+        for deploy in latest_first
+        if deploy_filter.may_fit(deploy) and not deploy_filter.fits(deploy)
+    ]
     return tuple(reversed(names[:_MOST_OPEN]))
 
 
-def unread(newest_first: Iterable[Deploy], bookmark: Bookmark) -> Iterator[Deploy]:
-    """Yield the deploys that are newer than the bookmark, newest first, reading no further than needed."""
-    for deploy in newest_first:
-        if deploy.id == bookmark.head or _is_before(deploy, bookmark):
+def unread(latest_first: Iterable[Deploy], cursor: Cursor) -> Iterator[Deploy]:
+    """Yield the deploys that are newer than the cursor, newest first, reading no further than needed."""
+    for deploy in latest_first:
+        if deploy.id == cursor.latest or _is_before(deploy, cursor):
             return
         yield deploy
 
 
 def sort_out(
-    bookmark: Bookmark,
+    cursor: Cursor,
     newer: Iterable[Deploy],
     reread: Iterable[Deploy],
-    wanted: Wanted,
+    deploy_filter: DeployFilter,
     *,
     waiting: tuple[str, ...] = (),
     only_first: bool = False,
-) -> Sighting:
+) -> PollResult:
     """Say what is news.
 
-    :param newer: the deploys that are newer than the bookmark, newest first.
-    :param reread: the bookmark's open deploys as they are now, as far as the history still holds them.
+    :param newer: the deploys that are newer than the cursor, newest first.
+    :param reread: the cursor's open deploys as they are now, as far as the history still holds them.
     :param waiting: the oldest of them, which were not read this time and stay open.
     :param only_first: stop behind the first one that counts: what comes later is news to the next look.
     """
     fresh = tuple(reversed(tuple(newer)))
     met = {deploy.id for deploy in fresh}
-    places = {name: place for place, name in enumerate(bookmark.open) if name not in met}
+    places = {name: place for place, name in enumerate(cursor.open) if name not in met}
     older = sorted((deploy for deploy in reread if deploy.id in places), key=lambda one: places[one.id])
     candidates = (*older, *fresh)
-    stop = _behind_the_first(candidates, wanted) if only_first else len(candidates)
+    stop = _behind_the_first(candidates, deploy_filter) if only_first else len(candidates)
     read = candidates[:stop]
-    still_open = on_their_way(reversed(read), wanted) + tuple(deploy.id for deploy in older[stop:])
+    still_open = on_their_way(reversed(read), deploy_filter) + tuple(deploy.id for deploy in older[stop:])
     last = read[-1] if stop > len(older) else None
-    head, since = (last.id, last.created_at) if last is not None else (bookmark.head, bookmark.since)
-    news = tuple(deploy for deploy in read if wanted.fits(deploy))
+    latest, since = (last.id, last.created_at) if last is not None else (cursor.latest, cursor.since)
+    news = tuple(deploy for deploy in read if deploy_filter.fits(deploy))
     still_open = (*waiting, *still_open)[-_MOST_OPEN:]
-    return Sighting(news, Bookmark(bookmark.deployment_id, head, since, still_open))
+    return PollResult(news, Cursor(cursor.deployment_id, latest, since, still_open))
 
 
-def _behind_the_first(candidates: Sequence[Deploy], wanted: Wanted) -> int:
-    places = (place for place, deploy in enumerate(candidates, 1) if wanted.fits(deploy))
+def _behind_the_first(candidates: Sequence[Deploy], deploy_filter: DeployFilter) -> int:
+    places = (place for place, deploy in enumerate(candidates, 1) if deploy_filter.fits(deploy))
     return next(places, len(candidates))
 
 
-class Ending(str, Enum):
+class WaitStatus(str, Enum):
     """How waiting for a deploy ended."""
 
     ARRIVED = "arrived"
@@ -198,20 +202,20 @@ class Ending(str, Enum):
 
 
 @dataclass(frozen=True)
-class Arrival:
+class WaitResult:
     """The end of waiting for a deploy, small enough for an event of a trigger.
 
-    :param ending: how it ended.
+    :param status: how it ended.
     :param message: one sentence for a person.
     :param deploy: the deploy that was waited for, where it arrived.
-    :param bookmark: where to go on behind it, where the next one that counts was waited for.
+    :param cursor: where to go on behind it, where the next one that counts was waited for.
     :param refusal: name of the error that broke the wait off, where no retry helps.
     """
 
-    ending: Ending
+    status: WaitStatus
     message: str
     deploy: Deploy | None = None
-    bookmark: Bookmark | None = None
+    cursor: Cursor | None = None
     refusal: str | None = None
 
     def require(self) -> Deploy:
@@ -225,24 +229,24 @@ class Arrival:
             return self.deploy
         if self.refusal is not None:
             raise _refusal(self.refusal)(self.message)
-        raise (DeployEndedOtherwise if self.ending is Ending.OTHERWISE else WaitBrokenOff)(self.message)
+        raise (DeployEndedOtherwise if self.status is WaitStatus.OTHERWISE else WaitBrokenOff)(self.message)
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON-ready values; :meth:`from_dict` reads them back."""
         return cast("dict[str, Any]", encode(self))
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Arrival:
+    def from_dict(cls, values: dict[str, Any]) -> WaitResult:
         """Read what :meth:`to_dict` wrote."""
         return decode(cls, values)
 
 
-def broken_off(deployment: str, error: Exception) -> Arrival:
+def broken_off(deployment: str, error: Exception) -> WaitResult:
     """Describe a wait that an error has ended. Errors of this package know whether a retry may help."""
     if isinstance(error, RollbackError) and not error.retryable:
-        return Arrival(Ending.BROKEN_OFF, str(error), refusal=type(error).__name__)
-    return Arrival(
-        Ending.BROKEN_OFF,
+        return WaitResult(WaitStatus.BROKEN_OFF, str(error), refusal=type(error).__name__)
+    return WaitResult(
+        WaitStatus.BROKEN_OFF,
         f"Waiting for a deploy of Deployment {deployment} broke off ({type(error).__name__}: {error}). "
         "Nothing was changed; the task's next try waits on.",
     )
@@ -254,18 +258,19 @@ def _refusal(name: str) -> type[RollbackError]:
     return kind if isinstance(kind, type) and issubclass(kind, RollbackError) else WaitFailed
 
 
-def arrival_of(deploy: Deploy, statuses: Iterable[DeployStatus]) -> Arrival | None:
+def wait_result_of(deploy: Deploy, statuses: Iterable[DeployStatus]) -> WaitResult | None:
     """Tell whether a deploy has come to one of some states; None while it still may."""
-    wanted = tuple(statuses)
-    if deploy.status in wanted:
-        return Arrival(Ending.ARRIVED, f"Deploy {deploy.id}: {deploy.status}.", deploy)
+    deploy_filter = tuple(statuses)
+    if deploy.status in deploy_filter:
+        return WaitResult(WaitStatus.ARRIVED, f"Deploy {deploy.id}: {deploy.status}.", deploy)
     if not deploy.status.settled:
         return None
     reason = f": {deploy.status_reason.rstrip('. ')}" if deploy.status_reason else ""
-    return Arrival(
-        Ending.OTHERWISE,
+    return WaitResult(
+        WaitStatus.OTHERWISE,
         f"Deploy {deploy.id} of Deployment {deploy.deployment_id} was waited for until it were "
-        f"{' or '.join(map(str, wanted))}, and it ended as {deploy.status}{reason}. It stays so: look at the "
+        f"{' or '.join(map(str, deploy_filter))}, and it ended as {deploy.status}{reason}. It stays so: "
+        "look at the "
         "history.",
     )
 
@@ -289,20 +294,20 @@ def time_in(after: str) -> datetime | None:
     return moment
 
 
-def bookmark_in(after: str | Mapping[str, Any] | None) -> Bookmark | None:
-    """Read a bookmark from what stands behind *after*; None where it is an id, a time or nothing.
+def cursor_in(after: str | Mapping[str, Any] | None) -> Cursor | None:
+    """Read a cursor from what stands behind *after*; None where it is an id, a time or nothing.
 
     :param after: a text, or values where a template returns such.
-    :raises BadInput: for a bookmark that cannot be read.
+    :raises BadInput: for a cursor that cannot be read.
     """
     text = json.dumps(after) if isinstance(after, Mapping) else (after or "").strip()
     if not text.startswith("{"):
         return None
     try:
-        return Bookmark.from_text(text)
+        return Cursor.from_text(text)
     except ValueError as error:
         raise BadInput(
-            f"{text[:80]!r} is no bookmark of an earlier run ({error}). Hand its text over as it was left, "
+            f"{text[:80]!r} is no cursor of an earlier run ({error}). Hand its text over as it was left, "
             "or give the id of a deploy or a time."
         ) from None
 
@@ -328,13 +333,11 @@ def _deploys_in(event: Any) -> list[dict[str, Any]]:
     return deploys if isinstance(deploys, list) else []
 
 
-def _is_before(deploy: Deploy, bookmark: Bookmark) -> bool:
-    if bookmark.since is None:
+def _is_before(deploy: Deploy, cursor: Cursor) -> bool:
+    if cursor.since is None:
         return False
     # A head that was read is met by its id; only where it has vanished its time decides.
-    return deploy.created_at < bookmark.since or (
-        bookmark.head is None and deploy.created_at == bookmark.since
-    )
+    return deploy.created_at < cursor.since or (cursor.latest is None and deploy.created_at == cursor.since)
 
 
 def _listed(names: Iterable[str]) -> Iterable[str]:

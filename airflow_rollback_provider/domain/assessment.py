@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from airflow_rollback_provider.domain.checks import FailedCheck, Situation, failed_checks
+from airflow_rollback_provider.domain.checks import CheckContext, FailedCheck, failed_checks
+from airflow_rollback_provider.domain.compatibility import Verdict, check, crosses_airflow_major
 from airflow_rollback_provider.domain.errors import DeployNotFound
-from airflow_rollback_provider.domain.rulebook import Verdict, crosses_airflow_major, judge
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 class Assessment:
     """What the table and the checks say about going back to one deploy.
 
-    :param situation: all that the checks looked at.
+    :param context: all that the checks looked at.
     :param source: the versions that run now.
     :param goal: the versions that would run.
     :param verdict: what the compatibility table says.
     :param failed_checks: every reason against it, the verdict's first.
     """
 
-    situation: Situation
+    context: CheckContext
     source: Versions
     goal: Versions
     verdict: Verdict
@@ -68,20 +68,20 @@ def assess(
     :param now: the time, by the platform's clock where it is known.
     :raises DeployNotFound: when nothing runs.
     """
-    current, head = history.running, history.head
-    if current is None or head is None:
+    current, latest = history.running, history.latest
+    if current is None or latest is None:
         raise DeployNotFound(
             f"No deploy of {deployment} has succeeded, so there is nothing to roll back from. Deploy a "
             "working version."
         )
     source, goal = _versions(deployment, current, wanted, scope)
-    verdict = judge(source, goal)
+    verdict = check(source, goal)
     same_origin = bool(history.lineage(current, scope) & history.lineage(wanted, scope))
-    situation = Situation(
-        deployment, current, wanted, head, scope, access, capabilities, now, same_origin=same_origin
+    context = CheckContext(
+        deployment, current, wanted, latest, scope, access, capabilities, now, same_origin=same_origin
     )
-    reasons = (*_verdict_check(verdict), *failed_checks(situation))
-    return Assessment(situation, source, goal, verdict, reasons)
+    reasons = (*_verdict_check(verdict), *failed_checks(context))
+    return Assessment(context, source, goal, verdict, reasons)
 
 
 def _versions(

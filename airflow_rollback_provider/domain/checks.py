@@ -41,11 +41,11 @@ class FailedCheck:
 
 
 @dataclass(frozen=True)
-class Situation:
+class CheckContext:
     """All that the checks look at.
 
     :param current: the deploy whose content runs now.
-    :param latest: the newest deploy of the history.
+    :param latest: the latest deploy of the history.
     :param now: the platform's time where it is known, so that a wrong local clock does not matter.
     :param same_origin: whether target and current deploy lead back to the same deploy through rollbacks.
     """
@@ -86,15 +86,15 @@ class Check:
 
     code: str
     summary: str
-    violations: Callable[[Situation], Iterator[ReasonAndRemedy]]
+    violations: Callable[[CheckContext], Iterator[ReasonAndRemedy]]
 
 
-def failed_checks(situation: Situation) -> tuple[FailedCheck, ...]:
+def failed_checks(context: CheckContext) -> tuple[FailedCheck, ...]:
     """Run every check and return all failures."""
     return tuple(
         FailedCheck(check.code, reason, remedy)
         for check in CHECKS
-        for reason, remedy in check.violations(situation)
+        for reason, remedy in check.violations(context)
     )
 
 
@@ -110,8 +110,8 @@ def default_scope(mechanism: Mechanism) -> Scope:
     return Scope.IMAGE_AND_DAGS if mechanism in (Mechanism.DAG_DEPLOY, Mechanism.UNKNOWN) else Scope.IMAGE
 
 
-def _belongs(situation: Situation) -> Iterator[ReasonAndRemedy]:
-    target, deployment = situation.target, situation.deployment
+def _belongs(context: CheckContext) -> Iterator[ReasonAndRemedy]:
+    target, deployment = context.target, context.deployment
     if target.deployment_id != deployment.id:
         yield (
             f"Deploy {target.id} belongs to Deployment {target.deployment_id}, not to {deployment.id}.",
@@ -119,8 +119,8 @@ def _belongs(situation: Situation) -> Iterator[ReasonAndRemedy]:
         )
 
 
-def _succeeded(situation: Situation) -> Iterator[ReasonAndRemedy]:
-    target = situation.target
+def _succeeded(context: CheckContext) -> Iterator[ReasonAndRemedy]:
+    target = context.target
     if not target.succeeded:
         yield (
             f"Deploy {target.id} is not known to have succeeded (status: {target.status}).",
@@ -128,67 +128,67 @@ def _succeeded(situation: Situation) -> Iterator[ReasonAndRemedy]:
         )
 
 
-def _within_retention(situation: Situation) -> Iterator[ReasonAndRemedy]:
-    target, days = situation.target, situation.capabilities.retention_days
-    excused = situation.capabilities.latest_always_allowed and target.id == situation.latest.id
-    if situation.now - target.created_at > timedelta(days=days) and not excused:
+def _within_retention(context: CheckContext) -> Iterator[ReasonAndRemedy]:
+    target, days = context.target, context.capabilities.retention_days
+    excused = context.capabilities.latest_always_allowed and target.id == context.latest.id
+    if context.now - target.created_at > timedelta(days=days) and not excused:
         yield (
             f"Deploy {target.id} was made on {target.created_at:%Y-%m-%d}, more than {days:g} days ago.",
             "Choose a younger deploy, or deploy that version anew.",
         )
 
 
-def _differs(situation: Situation) -> Iterator[ReasonAndRemedy]:
-    target, current, scope = situation.target, situation.current, situation.scope
+def _differs(context: CheckContext) -> Iterator[ReasonAndRemedy]:
+    target, current, scope = context.target, context.current, context.scope
     known = all(target.part(name) and current.part(name) for name in scope.parts)
-    if situation.same_origin or target.id == current.id or (known and target.same_content(current, scope)):
+    if context.same_origin or target.id == current.id or (known and target.same_content(current, scope)):
         yield (
             f"What deploy {target.id} would bring back ({scope}) is what runs now.",
             "Nothing needs to be rolled back; if what runs now is the bad version, choose an older deploy.",
         )
 
 
-def _scope_is_offered(situation: Situation) -> Iterator[ReasonAndRemedy]:
-    natural = default_scope(situation.mechanism)
-    if not situation.capabilities.scopes and situation.scope is not natural:
+def _scope_is_offered(context: CheckContext) -> Iterator[ReasonAndRemedy]:
+    natural = default_scope(context.mechanism)
+    if not context.capabilities.scopes and context.scope is not natural:
         yield (
-            f"{situation.capabilities.name} has no scopes: a rollback always brings back {natural}.",
+            f"{context.capabilities.name} has no scopes: a rollback always brings back {natural}.",
             "Leave the scope out.",
         )
 
 
-def _not_on_a_volume(situation: Situation) -> Iterator[ReasonAndRemedy]:
-    if situation.mechanism is Mechanism.VOLUME:
+def _not_on_a_volume(context: CheckContext) -> Iterator[ReasonAndRemedy]:
+    if context.mechanism is Mechanism.VOLUME:
         yield (
             "Deployments whose Dags come from an NFS volume cannot be rolled back.",
             "Deploy the wanted version anew, or change the Deployment's Dag deploy mechanism.",
         )
-    elif situation.target.mechanism is Mechanism.VOLUME:
+    elif context.target.mechanism is Mechanism.VOLUME:
         yield (
-            f"Deploy {situation.target.id} was made while the Dags came from an NFS volume.",
+            f"Deploy {context.target.id} was made while the Dags came from an NFS volume.",
             "Choose a deploy of another Dag deploy mechanism.",
         )
 
 
-def _scope_fits_mechanism(situation: Situation) -> Iterator[ReasonAndRemedy]:
-    if situation.scope is Scope.IMAGE:
+def _scope_fits_mechanism(context: CheckContext) -> Iterator[ReasonAndRemedy]:
+    if context.scope is Scope.IMAGE:
         return
-    if situation.mechanism is Mechanism.IMAGE:
+    if context.mechanism is Mechanism.IMAGE:
         yield (
-            f"The Deployment is image-based: its Dags are part of the image (asked for: {situation.scope}).",
+            f"The Deployment is image-based: its Dags are part of the image (asked for: {context.scope}).",
             "Use the scope image: it brings the Dags back too.",
         )
-    elif situation.mechanism is Mechanism.GIT_SYNC:
+    elif context.mechanism is Mechanism.GIT_SYNC:
         yield (
             f"The Deployment takes its Dags from git: a rollback cannot bring them back (asked for: "
-            f"{situation.scope}).",
+            f"{context.scope}).",
             "Use the scope image, and revert the Dags in the git repository.",
         )
 
 
-def _target_has_dags(situation: Situation) -> Iterator[ReasonAndRemedy]:
-    target = situation.target
-    if situation.scope is Scope.DAGS and target.mechanism is Mechanism.IMAGE:
+def _target_has_dags(context: CheckContext) -> Iterator[ReasonAndRemedy]:
+    target = context.target
+    if context.scope is Scope.DAGS and target.mechanism is Mechanism.IMAGE:
         yield (
             f"Deploy {target.id} was image-based: its Dags are in its image and cannot be brought back "
             "alone.",
@@ -196,9 +196,9 @@ def _target_has_dags(situation: Situation) -> Iterator[ReasonAndRemedy]:
         )
 
 
-def _git_sync_on_both_sides(situation: Situation) -> Iterator[ReasonAndRemedy]:
-    here, there = situation.mechanism, situation.target.mechanism
-    if situation.mechanism_changes and Mechanism.GIT_SYNC in (here, there):
+def _git_sync_on_both_sides(context: CheckContext) -> Iterator[ReasonAndRemedy]:
+    here, there = context.mechanism, context.target.mechanism
+    if context.mechanism_changes and Mechanism.GIT_SYNC in (here, there):
         yield (
             f"A git-sync revision can be rolled back to another one only; the Deployment uses {here}, the "
             f"target used {there}.",
@@ -206,30 +206,30 @@ def _git_sync_on_both_sides(situation: Situation) -> Iterator[ReasonAndRemedy]:
         )
 
 
-def _permitted(situation: Situation) -> Iterator[ReasonAndRemedy]:
-    granted = situation.access.permissions
+def _permitted(context: CheckContext) -> Iterator[ReasonAndRemedy]:
+    granted = context.access.permissions
     if granted is None:
         return
-    for permission in required_permissions(situation.scope, situation.capabilities):
+    for permission in required_permissions(context.scope, context.capabilities):
         if not granted & {permission, f"system.{permission}"}:
             yield (
-                f"The token lacks the permission {permission} on {situation.deployment}.",
+                f"The token lacks the permission {permission} on {context.deployment}.",
                 "Use a token with the role DEPLOYMENT_EDITOR or above, or one with this permission.",
             )
 
 
-def _enabled_on_installation(situation: Situation) -> Iterator[ReasonAndRemedy]:
-    if situation.access.enabled_on_installation is False:
+def _enabled_on_installation(context: CheckContext) -> Iterator[ReasonAndRemedy]:
+    if context.access.enabled_on_installation is False:
         yield (
             "Rollbacks are switched off on this installation.",
-            f"Ask an administrator to set {situation.access.installation_flag} to true.",
+            f"Ask an administrator to set {context.access.installation_flag} to true.",
         )
 
 
-def _enabled_on_deployment(situation: Situation) -> Iterator[ReasonAndRemedy]:
-    if situation.access.enabled_on_deployment is False:
+def _enabled_on_deployment(context: CheckContext) -> Iterator[ReasonAndRemedy]:
+    if context.access.enabled_on_deployment is False:
         yield (
-            f"Rollbacks are switched off on {situation.deployment}.",
+            f"Rollbacks are switched off on {context.deployment}.",
             "Switch on the toggle Rollback Deploy in the Deployment's settings.",
         )
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from airflow_rollback_provider.domain.checks import Situation, default_scope
+from airflow_rollback_provider.domain.checks import CheckContext, default_scope
+from airflow_rollback_provider.domain.compatibility import PlanWarning, check
 from airflow_rollback_provider.domain.deploys import Deploy, Mechanism
-from airflow_rollback_provider.domain.rulebook import PlanWarning, judge
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,32 +33,32 @@ class Change:
     after: str
 
 
-def changes(situation: Situation, source: Versions, goal: Versions) -> Iterator[Change]:
+def changes(context: CheckContext, source: Versions, goal: Versions) -> Iterator[Change]:
     """List what differs afterwards, or may differ where a side is not known."""
-    current, target = situation.current, situation.target
-    if "image" in situation.scope.parts:
+    current, target = context.current, context.target
+    if "image" in context.scope.parts:
         yield Change("image", current.image_tag or "not known", target.image_tag or "not known")
         yield Change("Runtime", str(source).removeprefix("Runtime "), str(goal).removeprefix("Runtime "))
-    if _brings_dags(situation):
-        in_image = situation.mechanism is Mechanism.IMAGE
+    if _brings_dags(context):
+        in_image = context.mechanism is Mechanism.IMAGE
         yield Change("Dags", _dags(current, in_image), _dags(target, in_image))
 
 
-def rolled_back(situation: Situation) -> Iterator[str]:
+def rolled_back(context: CheckContext) -> Iterator[str]:
     """List what is brought back."""
-    if "image" in situation.scope.parts:
+    if "image" in context.scope.parts:
         yield "the image with the Astro Runtime version and the project's code"
-    if _brings_dags(situation):
+    if _brings_dags(context):
         yield "the Dags"
-    if _whole(situation):
+    if _whole(context):
         yield "the Deployment's Dag deploy setting"
 
 
-def not_rolled_back(situation: Situation) -> Iterator[str]:
+def not_rolled_back(context: CheckContext) -> Iterator[str]:
     """List what stays as it is."""
-    if not _brings_dags(situation):
+    if not _brings_dags(context):
         yield "the Dags"
-    if "image" not in situation.scope.parts:
+    if "image" not in context.scope.parts:
         yield "the image and the Astro Runtime version"
     yield from _NEVER_ROLLED_BACK
 
@@ -77,54 +77,54 @@ def platform_limits(capabilities: Capabilities) -> Iterator[str]:
         yield "If the rollback fails, the platform does not tell why."
 
 
-def undo(situation: Situation, source: Versions, goal: Versions) -> str:
+def undo(context: CheckContext, source: Versions, goal: Versions) -> str:
     """Say how to go back on it: going forward again must pass the same table, and erased data is gone."""
     lost = " Erased data does not come back." if goal.is_older_than(source) else ""
-    back = judge(goal, source)
+    back = check(goal, source)
     if not back.allowed:
         return (
             f"A rollback cannot undo this one ({back.code}). To return, deploy the current version anew."
             f"{lost}"
         )
-    current, days = situation.current, situation.capabilities.retention_days
-    if situation.now - current.created_at > timedelta(days=days):
+    current, days = context.current, context.capabilities.retention_days
+    if context.now - current.created_at > timedelta(days=days):
         return (
             f"A rollback cannot undo this one: deploy {current.id}, which runs now, is more than {days:g} "
             f"days old. To return, deploy the current version anew.{lost}"
         )
     return (
-        f"Roll back to deploy {current.id} (the one that runs now), scope {situation.scope.value}, before it "
+        f"Roll back to deploy {current.id} (the one that runs now), scope {context.scope.value}, before it "
         f"is {days:g} days old.{lost}"
     )
 
 
-def warnings(situation: Situation, source: Versions) -> Iterator[PlanWarning]:
+def warnings(context: CheckContext, source: Versions) -> Iterator[PlanWarning]:
     """List what to know besides what the versions say."""
-    yield from _about_the_history(situation, source)
-    yield from _about_dags(situation, source)
-    yield from _about_what_is_not_known(situation)
+    yield from _about_the_history(context, source)
+    yield from _about_dags(context, source)
+    yield from _about_what_is_not_known(context)
 
 
-def _about_the_history(situation: Situation, source: Versions) -> Iterator[PlanWarning]:
-    current, latest = situation.current, situation.latest
-    if situation.deployment.versions.contradicts(current.versions):
+def _about_the_history(context: CheckContext, source: Versions) -> Iterator[PlanWarning]:
+    current, latest = context.current, context.latest
+    if context.deployment.versions.contradicts(current.versions):
         yield PlanWarning(
             "RUNS-ANOTHER-VERSION",
-            f"The Deployment runs {source}, but deploy {current.id}, the newest that succeeded, brought "
+            f"The Deployment runs {source}, but deploy {current.id}, the latest that succeeded, brought "
             f"{current.versions}. The history may not tell what runs.",
         )
     if latest.status.settled or latest.id == current.id:
         return
     yield PlanWarning(
         "NEWEST-DEPLOY-NOT-SETTLED",
-        f"The newest deploy {latest.id} has neither succeeded nor failed (status: {latest.status}); it may "
+        f"The latest deploy {latest.id} has neither succeeded nor failed (status: {latest.status}); it may "
         "change what runs.",
     )
 
 
-def _about_dags(situation: Situation, source: Versions) -> Iterator[PlanWarning]:
-    parts, target = situation.scope.parts, situation.target
-    if "dags" not in parts and situation.mechanism is Mechanism.DAG_DEPLOY:
+def _about_dags(context: CheckContext, source: Versions) -> Iterator[PlanWarning]:
+    parts, target = context.scope.parts, context.target
+    if "dags" not in parts and context.mechanism is Mechanism.DAG_DEPLOY:
         yield PlanWarning(
             "DAGS-STAY",
             "Only the image is rolled back: the Dags that run now must work with the target's image.",
@@ -136,16 +136,16 @@ def _about_dags(situation: Situation, source: Versions) -> Iterator[PlanWarning]
             "The Dags come from a deploy with another major version of Airflow.",
             severe=True,
         )
-    if situation.mechanism_changes:
+    if context.mechanism_changes:
         yield PlanWarning(
             "MECHANISM-CHANGES",
-            f"The Deployment's Dag deploy mechanism {'goes' if _whole(situation) else 'may go'} back as "
-            f"well: from {situation.mechanism} to {target.mechanism}.",
+            f"The Deployment's Dag deploy mechanism {'goes' if _whole(context) else 'may go'} back as "
+            f"well: from {context.mechanism} to {target.mechanism}.",
         )
 
 
-def _about_what_is_not_known(situation: Situation) -> Iterator[PlanWarning]:
-    access, capabilities = situation.access, situation.capabilities
+def _about_what_is_not_known(context: CheckContext) -> Iterator[PlanWarning]:
+    access, capabilities = context.access, context.capabilities
     if capabilities.tells_access and access.permissions is None:
         yield PlanWarning(
             "PERMISSIONS-NOT-KNOWN",
@@ -158,13 +158,13 @@ def _about_what_is_not_known(situation: Situation) -> Iterator[PlanWarning]:
         )
 
 
-def _whole(situation: Situation) -> bool:
+def _whole(context: CheckContext) -> bool:
     """Whether all that deploys of this mechanism carry is brought back, so the setting itself too."""
-    return situation.scope is default_scope(situation.mechanism)
+    return context.scope is default_scope(context.mechanism)
 
 
-def _brings_dags(situation: Situation) -> bool:
-    return "dags" in situation.scope.parts or situation.mechanism is Mechanism.IMAGE
+def _brings_dags(context: CheckContext) -> bool:
+    return "dags" in context.scope.parts or context.mechanism is Mechanism.IMAGE
 
 
 def _dags(deploy: Deploy, in_image: bool) -> str:

@@ -149,7 +149,7 @@ def of_toggle(enabled: bool | None, deployment: Deployment) -> Finding:
 
 
 def of_history(deploys: Sequence[Deploy]) -> Finding:
-    """Return the finding on a deploy history that was read, from its newest deploys."""
+    """Return the finding on a deploy history that was read, from its latest deploys."""
     running = next((deploy for deploy in deploys if deploy.succeeded), None)
     read = f"The deploy history can be read: {len(deploys)} deploy(s) on its first page."
     if running is None:

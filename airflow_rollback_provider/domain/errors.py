@@ -194,7 +194,7 @@ class RollbackFailed(RollbackNotDone):
     """The platform says that the rollback failed."""
 
 
-class RollbackOvertaken(RollbackNotDone):
+class RollbackSuperseded(RollbackNotDone):
     """Another deploy landed on the Deployment after the rollback."""
 
 
@@ -222,7 +222,7 @@ class StateUnavailable(RollbackError):
     retryable = True
 
 
-class DeploymentNotAtRest(RollbackError):
+class DeploymentNotDrained(RollbackError):
     """Something still ran or waited in a Deployment when the time for it to come to rest was up."""
 
     retryable = True

@@ -6,15 +6,15 @@ from __future__ import annotations
 from datetime import timezone
 from typing import TYPE_CHECKING
 
-from airflow_rollback_provider.domain.intent import without_mark
+from airflow_rollback_provider.domain.idempotency import without_tag
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from airflow_rollback_provider.domain.compatibility import PlanWarning
     from airflow_rollback_provider.domain.consequences import Change
     from airflow_rollback_provider.domain.deploys import Deploy
     from airflow_rollback_provider.domain.plan import RollbackPlan
-    from airflow_rollback_provider.domain.rulebook import PlanWarning
 
 
 def explain(plan: RollbackPlan) -> str:
@@ -25,7 +25,7 @@ def explain(plan: RollbackPlan) -> str:
 def describe_deploy(deploy: Deploy) -> str:
     """Write a deploy in one line."""
     author = f" by {deploy.created_by}" if deploy.created_by else ""
-    reason = " ".join(without_mark(deploy.description).split())
+    reason = " ".join(without_tag(deploy.description).split())
     quoted = f", “{reason}”" if reason else ""
     made = deploy.created_at.astimezone(timezone.utc)
     return f"{deploy.id}, {made:%Y-%m-%d %H:%M} UTC{author}, {deploy.versions}{quoted}"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A deploy history, read from its newest deploy and only as far as a question needs it."""
+"""A deploy history, read from its latest deploy and only as far as a question needs it."""
 
 from __future__ import annotations
 
@@ -44,18 +44,18 @@ class History:
         return False
 
     @property
-    def head(self) -> Deploy | None:
-        """The newest deploy, whatever its status; None for an empty history."""
+    def latest(self) -> Deploy | None:
+        """The latest deploy, whatever its status; None for an empty history."""
         return next(iter(self), None)
 
     @property
     def running(self) -> Deploy | None:
-        """The newest deploy that succeeded: what the Deployment runs now."""
+        """The latest deploy that succeeded: what the Deployment runs now."""
         return next((deploy for deploy in self if deploy.succeeded), None)
 
     @property
     def unfinished(self) -> Deploy | None:
-        """The newest deploy in progress that is younger than what runs now.
+        """The latest deploy in progress that is younger than what runs now.
 
         One that is older was abandoned: something succeeded after it.
         """

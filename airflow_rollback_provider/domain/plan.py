@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_rollback_provider.domain.assessment import assess
 from airflow_rollback_provider.domain.checks import FailedCheck, default_scope, required_permissions
+from airflow_rollback_provider.domain.compatibility import PlanWarning, Verdict, restricted_runtime
 from airflow_rollback_provider.domain.consequences import (
     Change,
     changes,
@@ -25,8 +26,7 @@ from airflow_rollback_provider.domain.consequences import (
 from airflow_rollback_provider.domain.deploys import Deploy, Deployment, Scope  # noqa: TC001 - decode() reads them
 from airflow_rollback_provider.domain.errors import BadInput, PlanRefused
 from airflow_rollback_provider.domain.jsonable import decode, encode
-from airflow_rollback_provider.domain.rulebook import PlanWarning, Verdict, restricted_runtime
-from airflow_rollback_provider.domain.targets import Target, choose
+from airflow_rollback_provider.domain.selector import DeploySelector, choose
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -46,7 +46,8 @@ class RollbackPlan:
     :param deployment: the Deployment as it was read.
     :param current: the deploy whose content runs now.
     :param target: the deploy to go back to.
-    :param head_id: the newest deploy of the history when the plan was made; a newer one makes the plan stale.
+    :param latest_id: the latest deploy of the history when the plan was made; a newer one makes the plan
+        stale.
     :param scope: the part that is brought back.
     :param requested: the target in the words of whoever asked.
     :param exact: whether that names one deploy for good.
@@ -69,7 +70,7 @@ class RollbackPlan:
     deployment: Deployment
     current: Deploy
     target: Deploy
-    head_id: str
+    latest_id: str
     scope: Scope
     requested: str
     exact: bool
@@ -143,7 +144,7 @@ def make_plan(
     deployment: Deployment,
     history: History,
     *,
-    target: Target,
+    target: DeploySelector,
     scope: Scope | None,
     access: Access,
     capabilities: Capabilities,
@@ -172,18 +173,18 @@ def make_plan(
     found = assess(
         deployment, history, wanted, scope=scope, access=access, capabilities=capabilities, now=now
     )
-    situation, source, goal = found.situation, found.source, found.goal
+    context, source, goal = found.context, found.source, found.goal
     told = (
         *found.verdict.warnings,
         *_restricted(scope, goal, restricted),
-        *warnings(situation, source),
+        *warnings(context, source),
         *notes,
     )
     return RollbackPlan(
         deployment=deployment,
-        current=situation.current,
+        current=context.current,
         target=wanted,
-        head_id=situation.latest.id,
+        latest_id=context.latest.id,
         scope=scope,
         requested=str(target),
         exact=target.exact,
@@ -191,10 +192,10 @@ def make_plan(
         failed_checks=found.failed_checks,
         warnings=tuple(sorted(told, key=lambda warning: not warning.severe)),
         permissions=required_permissions(scope, capabilities),
-        changes=tuple(changes(situation, source, goal)),
-        rolled_back=tuple(rolled_back(situation)),
-        not_rolled_back=tuple(not_rolled_back(situation)),
-        undo=undo(situation, source, goal),
+        changes=tuple(changes(context, source, goal)),
+        rolled_back=tuple(rolled_back(context)),
+        not_rolled_back=tuple(not_rolled_back(context)),
+        undo=undo(context, source, goal),
         needs_acknowledgement=found.needs_acknowledgement,
         downgrade=found.downgrade,
         planned_at=now,

@@ -17,11 +17,11 @@ _LONGEST_DELAY_IN_OUTAGE = 60.0
 _REFUSALS_BEFORE_GIVING_UP = 3
 
 
-class Pace:
+class PollBackoff:
     """Looks become rarer up to an interval, in an outage up to a longer one.
 
     :param interval: longest time between two looks while they succeed, in seconds.
-    :param dice: returns random numbers from 0 to 1; many who look at once drift apart.
+    :param rng: returns random numbers from 0 to 1; many who look at once drift apart.
     :param first: time between the first two looks, in seconds; None takes ``FIRST_DELAY``.
     :param outage: longest time between two looks while they fail, in seconds; never less than the interval.
     """
@@ -29,13 +29,13 @@ class Pace:
     def __init__(
         self,
         interval: float,
-        dice: Callable[[], float],
+        rng: Callable[[], float],
         *,
         first: float | None = None,
         outage: float = _LONGEST_DELAY_IN_OUTAGE,
     ) -> None:
         self._interval = interval
-        self._dice = dice
+        self._rng = rng
         self._first = FIRST_DELAY if first is None else first
         self._outage = max(interval, outage)
         self._looks = 0
@@ -64,4 +64,4 @@ class Pace:
             base = min(FIRST_DELAY * 2.0 ** min(self._failures - 1, 10), self._outage)
         else:
             base = min(self._first * _GROWTH ** min(max(self._looks - 1, 0), 30), self._interval)
-        return base * (1 - _JITTER * self._dice())
+        return base * (1 - _JITTER * self._rng())

@@ -7,8 +7,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from airflow_rollback_provider.domain.compatibility import PlanWarning
 from airflow_rollback_provider.domain.deploys import Mechanism
-from airflow_rollback_provider.domain.rulebook import PlanWarning
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -34,7 +34,7 @@ def states_to_ask_for(airflow: tuple[int, ...]) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True)
-class Work:
+class ActiveWork:
     """What goes on in a Deployment at one moment.
 
     :param airflow: the version that it runs, in its own words.
@@ -88,7 +88,7 @@ def sort_tasks(tasks: Sequence[TaskRow]) -> tuple[tuple[TaskRow, ...], tuple[Tas
     return running, waiting
 
 
-def work_warnings(work: Work, plan: RollbackPlan) -> Iterator[PlanWarning]:
+def work_warnings(work: ActiveWork, plan: RollbackPlan) -> Iterator[PlanWarning]:
     """List what a rollback would do to the work that goes on.
 
     :param work: what goes on.
@@ -108,7 +108,7 @@ def not_read(error: Exception) -> PlanWarning:
     return PlanWarning("WORK-NOT-READ", f"What goes on in the Deployment could not be read: {error}")
 
 
-def _of_waiting(work: Work, plan: RollbackPlan) -> PlanWarning:
+def _of_waiting(work: ActiveWork, plan: RollbackPlan) -> PlanWarning:
     what = f"{len(work.waiting)} task(s) wait deferred or for a person: {_dags(work.waiting)}."
     target = plan.target.versions.airflow_series
     if _series(work.airflow) >= _NEW_FORM_SINCE and (target is None or target < _NEW_FORM_SINCE):
@@ -121,7 +121,7 @@ def _of_waiting(work: Work, plan: RollbackPlan) -> PlanWarning:
     return PlanWarning("DEFERRED-TASKS", f"{what} The older Airflow has to take them over.")
 
 
-def _of_files(work: Work, plan: RollbackPlan) -> Iterator[PlanWarning]:
+def _of_files(work: ActiveWork, plan: RollbackPlan) -> Iterator[PlanWarning]:
     if not plan.needs_acknowledgement or work.files_of_airflow_3 is None:
         return
     # Where Dags are part of the image they go back with it.

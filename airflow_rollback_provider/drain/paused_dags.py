@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from airflow_rollback_provider.compat import run_goes_on
-from airflow_rollback_provider.drain.draining import Held, paused_key
+from airflow_rollback_provider.drain.drain import PausedDags, paused_key
 from airflow_rollback_provider.state import StateStore, VariableStore
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _DESCRIPTION = "Dags that were paused before a rollback; deleted when they run again."
 
 
-class PausedDags:
+class PausedDagsStore:
     """The Dags of one Airflow that are paused, or about to be, and the run that holds them.
 
     Several tasks and runs share it, so it is a Variable on each Airflow line.
@@ -33,23 +33,23 @@ class PausedDags:
         self._key = paused_key(airflow_conn_id)
         self._store = store or VariableStore(_DESCRIPTION)
 
-    def get(self) -> Held | None:
+    def get(self) -> PausedDags | None:
         """Return them, or None.
 
         :raises StateUnavailable: when they cannot be read.
         """
         return _read(self._store.get(self._key))
 
-    async def aget(self) -> Held | None:
+    async def aget(self) -> PausedDags | None:
         """Do what :meth:`get` does, inside an event loop."""
         return _read(await self._store.aget(self._key))
 
-    def set(self, held: Held) -> None:
+    def set(self, paused_dags: PausedDags) -> None:
         """Keep them, in the place of what was kept.
 
         :raises StateUnavailable: when they cannot be written.
         """
-        self._store.set(self._key, held.to_dict())
+        self._store.set(self._key, paused_dags.to_dict())
 
     def delete(self) -> None:
         """Keep nothing any more.
@@ -59,8 +59,8 @@ class PausedDags:
         self._store.delete(self._key)
 
 
-def _read(kept: object) -> Held | None:
-    return Held.from_dict(kept) if isinstance(kept, dict) else None
+def _read(kept: object) -> PausedDags | None:
+    return PausedDags.from_dict(kept) if isinstance(kept, dict) else None
 
 
 def run_of(context: Context) -> tuple[str, str]:
@@ -69,6 +69,6 @@ def run_of(context: Context) -> tuple[str, str]:
     return ti.dag_id, ti.run_id
 
 
-def is_of_others(held: Held, context: Context) -> bool:
+def is_of_others(paused_dags: PausedDags, context: Context) -> bool:
     """Tell whether another run holds Dags that has not ended. One that was deleted has."""
-    return held.run != run_of(context) and run_goes_on(context, *held.run)
+    return paused_dags.run != run_of(context) and run_goes_on(context, *paused_dags.run)

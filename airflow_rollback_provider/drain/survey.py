@@ -6,17 +6,17 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from airflow_rollback_provider.domain.errors import DeploymentNotAtRest, PermissionMissing
-from airflow_rollback_provider.drain.active_work import Work, sort_tasks, states_to_ask_for
+from airflow_rollback_provider.domain.errors import DeploymentNotDrained, PermissionMissing
+from airflow_rollback_provider.drain.active_work import ActiveWork, sort_tasks, states_to_ask_for
 from airflow_rollback_provider.drain.dag_source import needs_airflow_3
-from airflow_rollback_provider.drain.draining import DrainOrder, Held, Steps, next_steps
+from airflow_rollback_provider.drain.drain import DrainRequest, PausedDags, Steps, next_steps
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
     from airflow_rollback_provider.airflow_api.client import AirflowApi
     from airflow_rollback_provider.domain.runs import DagRow
-    from airflow_rollback_provider.http.messages import Conversation
+    from airflow_rollback_provider.http.messages import Flow
 
 _MOST_FILES = 200
 
@@ -24,7 +24,7 @@ TaskKey = tuple[str, str, str]
 """A task instance, however it is mapped: its Dag, run and task."""
 
 
-def read_work(api: AirflowApi, own: TaskKey | None = None) -> Conversation[Work]:
+def read_active_work(api: AirflowApi, own: TaskKey | None = None) -> Flow[ActiveWork]:
     """Read what goes on.
 
     :param own: the task that asks, which does not count where it runs in the same Airflow.
@@ -33,10 +33,10 @@ def read_work(api: AirflowApi, own: TaskKey | None = None) -> Conversation[Work]
     tasks = yield from api.tasks(states_to_ask_for(version.airflow_series))
     others = [task for task in tasks if (task.dag_id, task.run_id, task.task_id) != own]
     running, waiting = sort_tasks(others)
-    return Work(version.airflow, running, waiting)
+    return ActiveWork(version.airflow, running, waiting)
 
 
-def read_files_of_airflow_3(api: AirflowApi) -> Conversation[tuple[tuple[tuple[str, str], ...], int]]:
+def read_files_of_airflow_3(api: AirflowApi) -> Flow[tuple[tuple[tuple[str, str], ...], int]]:
     """Read the Dag files, as far as that is allowed.
 
     :return: the files that Airflow 3 alone can read with what they import, and how many were not read.
@@ -57,28 +57,30 @@ def read_files_of_airflow_3(api: AirflowApi) -> Conversation[tuple[tuple[tuple[s
     return tuple(found), 0
 
 
-def inspect_work(api: AirflowApi, *, sources: bool) -> Conversation[Work]:
+def inspect_work(api: AirflowApi, *, sources: bool) -> Flow[ActiveWork]:
     """Read what goes on, and the Dag files too.
 
     :param sources: whether to read the Dag files, which takes a request for each.
     """
-    work = yield from read_work(api)
+    work = yield from read_active_work(api)
     if not sources:
         return work
     found, left = yield from read_files_of_airflow_3(api)
     return replace(work, files_of_airflow_3=found, files_not_read=left)
 
 
-def quieten(api: AirflowApi, order: DrainOrder, held: Held | None) -> Conversation[tuple[Work, Steps]]:
+def pause_idle_dags(
+    api: AirflowApi, request: DrainRequest, paused_dags: PausedDags | None
+) -> Flow[tuple[ActiveWork, Steps]]:
     """Look once, and pause what can be paused by now.
 
-    :param order: the Dags that may be paused, and the task that asks.
-    :param held: what is remembered a moment before.
+    :param request: the Dags that may be paused, and the task that asks.
+    :param paused_dags: what is remembered a moment before.
     :return: what goes on, and what was done.
-    :raises DeploymentNotAtRest: as :func:`still_ours`.
+    :raises DeploymentNotDrained: as :func:`still_ours`.
     """
-    ours = yield from still_ours(api, order, held)
-    work = yield from read_work(api, order.own)
+    ours = yield from still_ours(api, request, paused_dags)
+    work = yield from read_active_work(api, request.own)
     dags = (yield from api.dags()) if ours else ()
     steps = next_steps(dags, work, ours)
     for dag_id in steps.unpause:
@@ -88,7 +90,7 @@ def quieten(api: AirflowApi, order: DrainOrder, held: Held | None) -> Conversati
     return work, steps
 
 
-def pausable(api: AirflowApi, spared: Collection[str]) -> Conversation[tuple[str, ...]]:
+def pausable(api: AirflowApi, spared: Collection[str]) -> Flow[tuple[str, ...]]:
     """Read which Dags Airflow starts runs of by itself.
 
     :param spared: Dags that are to run on.
@@ -97,39 +99,43 @@ def pausable(api: AirflowApi, spared: Collection[str]) -> Conversation[tuple[str
     return tuple(dag.dag_id for dag in dags if _starts_by_itself(dag) and dag.dag_id not in spared)
 
 
-def pause_all(api: AirflowApi, order: DrainOrder, held: Held | None) -> Conversation[None]:
+def pause_all(api: AirflowApi, request: DrainRequest, paused_dags: PausedDags | None) -> Flow[None]:
     """Pause Dags at once, whatever goes on in them.
 
-    :raises DeploymentNotAtRest: as :func:`still_ours`.
+    :raises DeploymentNotDrained: as :func:`still_ours`.
     """
-    ours = yield from still_ours(api, order, held)
+    ours = yield from still_ours(api, request, paused_dags)
     dags = (yield from api.dags()) if ours else ()
     for dag in dags:
         if dag.dag_id in ours and not dag.paused:
             yield from api.set_paused(dag.dag_id, True)
 
 
-def still_ours(api: AirflowApi, order: DrainOrder, held: Held | None) -> Conversation[tuple[str, ...]]:
+def still_ours(
+    api: AirflowApi, request: DrainRequest, paused_dags: PausedDags | None
+) -> Flow[tuple[str, ...]]:
     """Read which Dags of an order may still be paused: those that are remembered for its run.
 
     A run that holds none any more may have paused some just now, too late for whoever let them run again.
     So those run again that nobody else holds.
 
-    :param held: what is remembered now.
-    :raises DeploymentNotAtRest: when the run holds none any more.
+    :param paused_dags: what is remembered now.
+    :raises DeploymentNotDrained: when the run holds none any more.
     """
-    if order.may_pause(held):
-        return tuple(dag_id for dag_id in order.ours if held is not None and dag_id in held.dags)
-    kept = held.dags if held is not None and not held.restoring else ()
-    yield from restore(api, [dag_id for dag_id in order.ours if dag_id not in kept])
-    now = f"{held} has taken them over" if kept else "they were let run again meanwhile"
-    raise DeploymentNotAtRest(
+    if request.may_pause(paused_dags):
+        return tuple(
+            dag_id for dag_id in request.ours if paused_dags is not None and dag_id in paused_dags.dags
+        )
+    kept = paused_dags.dags if paused_dags is not None and not paused_dags.restoring else ()
+    yield from restore(api, [dag_id for dag_id in request.ours if dag_id not in kept])
+    now = f"{paused_dags} has taken them over" if kept else "they were let run again meanwhile"
+    raise DeploymentNotDrained(
         f"The Dags of the Airflow at {api.address} are not this run's to pause any more: {now}. Nothing more "
         "is paused. Clear this task to prepare the Deployment anew."
     )
 
 
-def restore(api: AirflowApi, ours: Iterable[str]) -> Conversation[tuple[list[str], list[str]]]:
+def restore(api: AirflowApi, ours: Iterable[str]) -> Flow[tuple[list[str], list[str]]]:
     """Let Dags run again that were paused.
 
     :param ours: the Dags.

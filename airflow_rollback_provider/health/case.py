@@ -29,7 +29,7 @@ class HealthCase:
     :param rule: the numbers.
     :param trusted_from: since when what ran before the deploy was there: a Dag that ran after that could be
         read. None takes the beginning of the comparison.
-    :param overtaken_at: when the next deploy began; None while this one runs.
+    :param superseded_at: when the next deploy began; None while this one runs.
     :param critical: Dags whose failure counts by itself.
     :param ignored: Dags that do not count.
     :param known_import_errors: files that could not be read before the deploy; None when that is not known.
@@ -41,7 +41,7 @@ class HealthCase:
     before_until: datetime
     rule: HealthRule = field(default_factory=HealthRule)
     trusted_from: datetime | None = None
-    overtaken_at: datetime | None = None
+    superseded_at: datetime | None = None
     critical: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
     known_import_errors: tuple[str, ...] | None = None
@@ -65,7 +65,7 @@ class HealthCase:
     @property
     def verdict_at(self) -> datetime:
         """When all is there that a verdict needs."""
-        return self.windows[-1].end + self.rule.settle
+        return self.windows[-1].end + self.rule.settling_time
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON-ready values; :meth:`from_dict` reads them back."""
@@ -75,7 +75,7 @@ class HealthCase:
     def from_dict(cls, values: Mapping[str, Any]) -> HealthCase:
         """Read what :meth:`to_dict` wrote."""
         read = dict(values)
-        for name in ("landed_at", "before_until", "trusted_from", "overtaken_at"):
+        for name in ("landed_at", "before_until", "trusted_from", "superseded_at"):
             read[name] = read[name] and datetime.fromisoformat(read[name])
         for name in ("critical", "ignored", "known_import_errors"):
             read[name] = None if read[name] is None else tuple(read[name])
@@ -102,7 +102,7 @@ def case_of(deploy: Deploy, history: History, rule: HealthRule) -> HealthCase:
         before_until=deploy.created_at,
         rule=rule,
         trusted_from=_landed(older[0]) if older else None,
-        overtaken_at=newer[-1].created_at if newer else None,
+        superseded_at=newer[-1].created_at if newer else None,
         deployment_id=deploy.deployment_id,
         deploy_id=deploy.id,
     )

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from airflow_rollback_provider.health.evidence import Evidence, Observation, broken_in_all, count_before
-from airflow_rollback_provider.health.verdict import MOST_FILES, MOST_NAMES, Health, Judgement, Reason
+from airflow_rollback_provider.health.verdict import MOST_FILES, MOST_NAMES, Evaluation, Health, Reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from airflow_rollback_provider.health.case import HealthCase
     from airflow_rollback_provider.health.verdict import WindowEvidence
 
-__all__ = ["Observation", "count_before", "judge", "without_evidence"]
+__all__ = ["Observation", "count_before", "evaluate", "without_evidence"]
 
 _WELL = "healthy"
 _MOST_NAMES = 5
 
 
-def judge(case: HealthCase, before: Tally, seen: Observation) -> Judgement:
+def evaluate(case: HealthCase, before: Tally, seen: Observation) -> Evaluation:
     """Judge a deploy by what can be seen of it now.
 
     :param case: what is judged.
@@ -42,9 +42,9 @@ def judge(case: HealthCase, before: Tally, seen: Observation) -> Judgement:
     return _written(evidence, Health.HEALTHY, (_no_worse(evidence),))
 
 
-def without_evidence(case: HealthCase, code: str, message: str, now: datetime) -> Judgement:
+def without_evidence(case: HealthCase, code: str, message: str, now: datetime) -> Evaluation:
     """Return the judgement of a deploy of which nothing could be seen: inconclusive."""
-    return Judgement(
+    return Evaluation(
         Health.INCONCLUSIVE,
         (Reason(code, message),),
         case.landed_at,
@@ -54,9 +54,9 @@ def without_evidence(case: HealthCase, code: str, message: str, now: datetime) -
     )
 
 
-def _written(evidence: Evidence, verdict: Health, reasons: tuple[Reason, ...]) -> Judgement:
+def _written(evidence: Evidence, verdict: Health, reasons: tuple[Reason, ...]) -> Evaluation:
     files = sorted(evidence.files, key=lambda file: (not file.new, file.file))
-    return Judgement(
+    return Evaluation(
         verdict,
         reasons,
         evidence.case.landed_at,
@@ -90,8 +90,8 @@ def _regressions(evidence: Evidence) -> Iterator[Reason]:
 
 def _failing_runs(evidence: Evidence) -> Iterator[Reason]:
     rule = evidence.case.rule
-    for first in range(len(evidence.windows) - rule.in_a_row + 1):
-        row = evidence.windows[first : first + rule.in_a_row]
+    for first in range(len(evidence.windows) - rule.consecutive_windows + 1):
+        row = evidence.windows[first : first + rule.consecutive_windows]
         broken = broken_in_all(row)
         if all(window.complete and window.significant for window in row) and len(broken) >= rule.broken_dags:
             yield Reason(
@@ -139,10 +139,10 @@ def _incomplete(evidence: Evidence) -> Iterator[Reason]:
     case = evidence.case
     if evidence.complete:
         return
-    if case.overtaken_at is not None:
+    if case.superseded_at is not None:
         yield Reason(
             "ANOTHER-DEPLOY",
-            f"Another deploy followed at {case.overtaken_at:%Y-%m-%d %H:%M} UTC, before the windows of this "
+            f"Another deploy followed at {case.superseded_at:%Y-%m-%d %H:%M} UTC, before the windows of this "
             "one were over.",
         )
     else:
@@ -196,7 +196,8 @@ def _worse_but_not_enough(evidence: Evidence) -> Iterator[Reason]:
     if evidence.windows[-1].complete and last.significant:
         yield Reason(
             "WORSE-BUT-NOT-ENOUGH",
-            f"More runs failed than before ({_figures([last])}), but not in {rule.in_a_row} windows in a row "
+            f"More runs failed than before ({_figures([last])}), but not in {rule.consecutive_windows} "
+            "windows in a row "
             f"with {rule.broken_dags} Dags that failed every run.",
         )
     elif broken and evidence.complete:

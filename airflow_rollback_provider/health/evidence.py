@@ -66,7 +66,7 @@ class Evidence:
         self.windows = tuple(map(self._compare, case.windows, self.tallies))
         ended = (replace(counted, unfinished={}, undecided=frozenset()) for counted in self.tallies)
         self.windows_of_ended_runs = tuple(map(self._compare, case.windows, ended))
-        present = case.overtaken_at is None
+        present = case.superseded_at is None
         self.knows_files = present and seen.at >= case.windows[0].begin
         self.files = tuple(map(self._file, seen.import_errors)) if self.knows_files else ()
         self.components = dict(seen.components) if present else {}
@@ -174,7 +174,7 @@ class Evidence:
             period,
             run_types=self.case.rule.run_types,
             ignored=self.case.ignored,
-            ended_before=self.case.overtaken_at,
+            ended_before=self.case.superseded_at,
         )
 
     def _compare(self, period: Period, after: Tally) -> WindowEvidence:
@@ -196,10 +196,10 @@ class Evidence:
         )
 
     def _is_complete(self, period: Period, after: Tally) -> bool:
-        overtaken_at = self.case.overtaken_at
-        if self.seen.at < period.end or (overtaken_at is not None and overtaken_at < period.end):
+        superseded_at = self.case.superseded_at
+        if self.seen.at < period.end or (superseded_at is not None and superseded_at < period.end):
             return False
-        return not after.unfinished or self.seen.at >= period.end + self.case.rule.settle
+        return not after.unfinished or self.seen.at >= period.end + self.case.rule.settling_time
 
     def _file(self, problem: ImportProblem) -> FileEvidence:
         return FileEvidence(problem.file, problem.error, self._is_new(problem))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Looking at a judged Deployment through its Airflow: one conversation for tasks and the triggerer."""
+"""Looking at a judged Deployment through its Airflow: one flow for tasks and the triggerer."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from airflow_rollback_provider.domain.runs import last_starts
-from airflow_rollback_provider.health.evaluate import Observation, count_before, judge
+from airflow_rollback_provider.health.evaluate import Observation, count_before, evaluate
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from airflow_rollback_provider.domain.runs import DagRun, ImportProblem, Tally, TaskRow
     from airflow_rollback_provider.health.case import HealthCase
     from airflow_rollback_provider.health.rule import HealthRule
-    from airflow_rollback_provider.health.verdict import Judgement
-    from airflow_rollback_provider.http.messages import Conversation
+    from airflow_rollback_provider.health.verdict import Evaluation
+    from airflow_rollback_provider.http.messages import Flow
 
 
 class Observer:
@@ -37,7 +37,7 @@ class Observer:
         # Failed run, as it ended that time → whether it failed because of something before it.
         self._causes: dict[tuple[str, str, datetime | None], bool] = {}
 
-    def look(self, now: datetime) -> Conversation[Judgement]:
+    def look(self, now: datetime) -> Flow[Evaluation]:
         """Look once and judge by that.
 
         :param now: the time.
@@ -48,17 +48,17 @@ class Observer:
             self._before = count_before(self._case, runs)
             self._last_runs = last_starts(run for run in runs if period.has(run.started_at))
         seen = yield from self._observe(now)
-        return judge(self._case, self._before, seen)
+        return evaluate(self._case, self._before, seen)
 
-    def _observe(self, now: datetime) -> Conversation[Observation]:
+    def _observe(self, now: datetime) -> Flow[Observation]:
         runs = yield from self._runs(self._case.landed_at, min(now, self._case.windows[-1].end))
-        if self._case.overtaken_at is not None:  # the present is another deploy's doing
+        if self._case.superseded_at is not None:  # the present is another deploy's doing
             return Observation(now, runs)
         problems = yield from self._import_errors()
         components = yield from self._api.components()
         return Observation(now, runs, problems, components)
 
-    def _runs(self, since: datetime, until: datetime) -> Conversation[tuple[DagRun, ...]]:
+    def _runs(self, since: datetime, until: datetime) -> Flow[tuple[DagRun, ...]]:
         runs = yield from self._api.runs(since, until)
         rule = self._case.rule
         unclear = [
@@ -71,7 +71,7 @@ class Observer:
     def _known(self, run: DagRun) -> bool:
         return _key(run) in self._causes
 
-    def _import_errors(self) -> Conversation[tuple[ImportProblem, ...]]:
+    def _import_errors(self) -> Flow[tuple[ImportProblem, ...]]:
         problems = yield from self._api.import_errors()
         if not problems or self._case.known_import_errors is not None:
             return problems

@@ -22,8 +22,8 @@ class HealthRule:
     :param window: length of a window after the deploy. One that holds two runs of the usual Dag finds what a
         shorter one misses.
     :param windows: how many windows are looked at.
-    :param settle: from the end of the last window to the verdict, for runs that started in it to end.
-    :param in_a_row: windows in a row that must be significant.
+    :param settling_time: from the end of the last window to the verdict, for runs that started in it to end.
+    :param consecutive_windows: windows in a row that must be significant.
     :param significance: largest p-value of Fisher's exact test, one-sided, that is significant.
     :param broken_dags: least number of Dags that worked before and now fail every run in those windows.
     :param worked_before: least share of a Dag's runs before the deploy that must have succeeded for the Dag
@@ -39,8 +39,8 @@ class HealthRule:
     grace: timedelta = timedelta(minutes=5)
     window: timedelta = timedelta(hours=1)
     windows: int = 2
-    settle: timedelta = timedelta(minutes=10)
-    in_a_row: int = 2
+    settling_time: timedelta = timedelta(minutes=10)
+    consecutive_windows: int = 2
     significance: float = 0.01
     broken_dags: int = 2
     worked_before: float = 0.5
@@ -52,11 +52,13 @@ class HealthRule:
     def __post_init__(self) -> None:
         for name in ("before", "window"):
             self._require(name, getattr(self, name) > timedelta(0), "must be longer than nothing")
-        for name in ("grace", "settle"):
+        for name in ("grace", "settling_time"):
             self._require(name, getattr(self, name) >= timedelta(0), "must not be negative")
-        for name in ("in_a_row", "broken_dags", "min_runs", "critical_failures"):
+        for name in ("consecutive_windows", "broken_dags", "min_runs", "critical_failures"):
             self._require(name, getattr(self, name) >= 1, "must be at least 1")
-        self._require("windows", self.windows >= self.in_a_row, "must be no less than in_a_row")
+        self._require(
+            "windows", self.windows >= self.consecutive_windows, "must be no less than consecutive_windows"
+        )
         self._require("significance", 0 < self.significance < 1, "must lie between 0 and 1")
         self._require("worked_before", 0 < self.worked_before <= 1, "must be over 0 and at most 1")
 

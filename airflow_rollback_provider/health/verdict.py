@@ -136,13 +136,13 @@ class FileEvidence:
 
 
 @dataclass(frozen=True)
-class Judgement:
+class Evaluation:
     """What the judge says, and on what grounds.
 
     :param verdict: the verdict.
     :param reasons: why, gravest first.
     :param since: when the deploy had landed.
-    :param judged_at: when this was said.
+    :param evaluated_at: when this was said.
     :param windows: the windows.
     :param dags: the Dags that matter most, at most :data:`MOST_DAGS`.
     :param silent: Dags that ran often before and did not run after.
@@ -156,7 +156,7 @@ class Judgement:
     verdict: Health
     reasons: tuple[Reason, ...]
     since: datetime
-    judged_at: datetime
+    evaluated_at: datetime
     deployment_id: str | None = None
     deploy_id: str | None = None
     windows: tuple[WindowEvidence, ...] = ()
@@ -179,7 +179,7 @@ class Judgement:
             "deployment_id": self.deployment_id,
             "deploy_id": self.deploy_id,
             "since": self.since.isoformat(),
-            "judged_at": self.judged_at.isoformat(),
+            "evaluated_at": self.evaluated_at.isoformat(),
             "summary": self.summary,
             "reasons": [dict(vars(reason)) for reason in self.reasons],
             "windows": [window.to_dict() for window in self.windows],
@@ -193,7 +193,7 @@ class Judgement:
 
 
 def overruled(result: Mapping[str, Any], verdict: Health, reason: Reason) -> dict[str, Any]:
-    """Return what :meth:`Judgement.to_dict` wrote with another verdict on the same evidence.
+    """Return what :meth:`Evaluation.to_dict` wrote with another verdict on the same evidence.
 
     Whose files cannot be read is not known any more: they must not pass for what was before a deploy.
     """
@@ -219,15 +219,15 @@ def _summary(
     return paragraph(f"{what}{of} is judged {verdict}: {' '.join(map(str, reasons))}")
 
 
-def explain(judgement: Judgement) -> str:
+def explain(evaluation: Evaluation) -> str:
     """Write a judgement in words, for a log."""
-    lines = [judgement.summary]
-    lines += [f"  window  {window}" for window in judgement.windows]
-    lines += [f"  Dag     {dag}" for dag in judgement.dags]
-    lines += [f"  silent  {dag_id}" for dag_id in judgement.silent]
-    lines += [f"  file    {file}" for file in judgement.import_errors]
-    lines += [f"  health  {name}: {status}" for name, status in judgement.components.items()]
-    if judgement.left_out:
-        told = ", ".join(f"{number} {why}" for why, number in sorted(judgement.left_out.items()))
+    lines = [evaluation.summary]
+    lines += [f"  window  {window}" for window in evaluation.windows]
+    lines += [f"  Dag     {dag}" for dag in evaluation.dags]
+    lines += [f"  silent  {dag_id}" for dag_id in evaluation.silent]
+    lines += [f"  file    {file}" for file in evaluation.import_errors]
+    lines += [f"  health  {name}: {status}" for name, status in evaluation.components.items()]
+    if evaluation.left_out:
+        told = ", ".join(f"{number} {why}" for why, number in sorted(evaluation.left_out.items()))
         lines.append(f"  runs that do not count: {told}")
     return "\n".join(lines)

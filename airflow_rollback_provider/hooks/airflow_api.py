@@ -16,7 +16,7 @@ from airflow_rollback_provider.http.transports import HttpxTransport, RequestsTr
 
 if TYPE_CHECKING:
     from airflow_rollback_provider.http.connection_fields import ConnectionLike
-    from airflow_rollback_provider.http.messages import Conversation
+    from airflow_rollback_provider.http.messages import Flow
 
 T = TypeVar("T")
 
@@ -68,11 +68,11 @@ class AirflowApiHook(BaseHook):
         """Return what that Airflow can be asked."""
         return self.api
 
-    def run(self, conversation: Conversation[T]) -> T:
-        """Hold a conversation to its end and return its value."""
+    def run(self, flow: Flow[T]) -> T:
+        """Hold a flow to its end and return its value."""
         if self._transport is None:
             self._transport = RequestsTransport(self._connect().policy)
-        return self._transport.run(conversation)
+        return self._transport.run(flow)
 
     def test_connection(self) -> tuple[bool, str]:
         """Check the connection, for the button *Test* of its form; say in words what is wrong."""
@@ -86,10 +86,10 @@ class AirflowApiHook(BaseHook):
         if self._transport is not None:
             self._transport.close()
 
-    async def arun(self, conversation: Conversation[T]) -> T:
-        """Hold a conversation to its end inside an event loop and return its value."""
+    async def arun(self, flow: Flow[T]) -> T:
+        """Hold a flow to its end inside an event loop and return its value."""
         connected = await self._aconnect()
-        return await HttpxTransport(connected.policy).run(conversation)
+        return await HttpxTransport(connected.policy).run(flow)
 
     async def __aenter__(self) -> AirflowApiHook:
         connected = await self._aconnect()

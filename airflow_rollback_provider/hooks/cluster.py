@@ -28,13 +28,13 @@ from airflow_rollback_provider.domain.errors import (
     TokenRefused,
 )
 from airflow_rollback_provider.domain.redaction import redact
-from airflow_rollback_provider.http.flow import ahold, hold
+from airflow_rollback_provider.http.flow import arun_flow, run_flow
 from airflow_rollback_provider.pods.cluster import Pause
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from airflow_rollback_provider.pods.cluster import ClusterConversation, ClusterRequest
+    from airflow_rollback_provider.pods.cluster import ClusterFlow, ClusterRequest
 
 T = TypeVar("T")
 
@@ -105,12 +105,12 @@ class Cluster(_Access):
         """Return what leads to it."""
         return Surroundings(bool(self._connected().is_in_cluster), self._by_chance)
 
-    def run(self, conversation: ClusterConversation[T]) -> T:
-        """Hold a conversation to its end and return its value.
+    def run(self, flow: ClusterFlow[T]) -> T:
+        """Hold a flow to its end and return its value.
 
-        :raises RollbackError: what the conversation raises, or why the cluster did not answer.
+        :raises RollbackError: what the flow raises, or why the cluster did not answer.
         """
-        return hold(conversation, self._ask)
+        return run_flow(flow, self._ask)
 
     def _ask(self, request: ClusterRequest | Pause) -> Any:
         if isinstance(request, Pause):
@@ -118,7 +118,7 @@ class Cluster(_Access):
             return None
         self._connected()
         try:
-            told = hold(_asking(request), self._send)
+            told = run_flow(_asking(request), self._send)
         except _expected("kubernetes.client.ApiException", "urllib3.exceptions.HTTPError") as error:
             raise self._failed(error, request) from None
         self._answered = True
@@ -172,15 +172,15 @@ class AsyncCluster(_Access):
     async def __aexit__(self, *_: object) -> None:
         await self._exits.aclose()
 
-    async def run(self, conversation: ClusterConversation[T]) -> T:
+    async def run(self, flow: ClusterFlow[T]) -> T:
         """Do what :meth:`Cluster.run` does, inside an event loop."""
-        return await ahold(conversation, self._ask)
+        return await arun_flow(flow, self._ask)
 
     async def _ask(self, request: ClusterRequest | Pause) -> Any:
         if isinstance(request, Pause):
             return await asyncio.sleep(request.seconds)
         try:
-            told = await ahold(_asking(request), self._send)
+            told = await arun_flow(_asking(request), self._send)
         except _expected("kubernetes_asyncio.client.ApiException", "aiohttp.ClientError") as error:
             raise self._failed(error, request) from None
         self._answered = True

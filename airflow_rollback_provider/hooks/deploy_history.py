@@ -11,10 +11,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_rollback_provider.compat import BaseHook, amask_secret, get_async_connection, mask_secret
-from airflow_rollback_provider.deploy_events.poll import look_out, wait_for_deploy
+from airflow_rollback_provider.deploy_events.poll import poll_deploys, wait_for_deploy
 from airflow_rollback_provider.domain.errors import InvalidConnection
 from airflow_rollback_provider.hooks import form
-from airflow_rollback_provider.hooks.verbs import TOLERATED_SKEW, Reading, Verbs
+from airflow_rollback_provider.hooks.client import TOLERATED_SKEW, DeployHistoryClient, Reading
 from airflow_rollback_provider.http.client_pool import POOL
 from airflow_rollback_provider.http.transports import HttpxTransport, RequestsTransport
 from airflow_rollback_provider.platforms.connection_types import ASTRO, PRIVATE_CLOUD
@@ -22,15 +22,15 @@ from airflow_rollback_provider.platforms.registry import IMPORTED_LATE, Connecte
 from airflow_rollback_provider.rollback.observe import observe
 
 if TYPE_CHECKING:
-    from airflow_rollback_provider.deploy_events.poll import Lookout
-    from airflow_rollback_provider.deploy_events.subscription import Arrival, Bookmark, Sighting
+    from airflow_rollback_provider.deploy_events.poll import Subscription
+    from airflow_rollback_provider.deploy_events.subscription import Cursor, PollResult, WaitResult
     from airflow_rollback_provider.domain.deploys import Deployment
     from airflow_rollback_provider.domain.findings import Report
     from airflow_rollback_provider.http.connection_fields import ConnectionLike
-    from airflow_rollback_provider.http.messages import Conversation
+    from airflow_rollback_provider.http.messages import Flow
     from airflow_rollback_provider.platforms.base import LogLine, Platform
     from airflow_rollback_provider.rollback.outcome import Outcome
-    from airflow_rollback_provider.rollback.waiter import Watch
+    from airflow_rollback_provider.rollback.poller import Tracking
 
 T = TypeVar("T")
 
@@ -39,32 +39,32 @@ _ASYNC_CONNECTIONS = "airflow.providers.common.compat.connection"
 __all__ = ["AstroDeployHistoryHook", "DeployHistoryHook", "Reading"]
 
 
-class DeployHistoryHook(Verbs, BaseHook):
+class DeployHistoryHook(DeployHistoryClient, BaseHook):
     """Reads deploy histories and starts rollbacks, on the platform that an Airflow connection leads to.
 
     The methods without ``a`` are for tasks and shells, those with it for an event loop. In a triggerer, use
     it as ``async with DeployHistoryHook(conn_id) as hook``: all that do so at a time share one HTTP client.
     The connection's own type says which platform that is.
 
-    :param rollback_conn_id: Airflow connection to the platform. It is read when it is first needed.
+    :param astro_conn_id: Airflow connection to the platform. It is read when it is first needed.
     :param connection: the connection itself, where it does not come from Airflow.
     :raises InvalidConnection: on first use, for a field that is missing or cannot be used.
     """
 
-    conn_name_attr = "rollback_conn_id"
+    conn_name_attr = "astro_conn_id"
     default_conn_name = PRIVATE_CLOUD.default_conn_id
     conn_type = PRIVATE_CLOUD.name
     hook_name = PRIVATE_CLOUD.label
 
     def __init__(
         self,
-        rollback_conn_id: str = default_conn_name,
+        astro_conn_id: str = default_conn_name,
         *,
         connection: ConnectionLike | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.rollback_conn_id = rollback_conn_id
+        self.astro_conn_id = astro_conn_id
         self._connected = connect(connection) if connection is not None else None
         self._transport: RequestsTransport | None = None
         self._leases = AsyncExitStack()
@@ -106,8 +106,8 @@ class DeployHistoryHook(Verbs, BaseHook):
         try:
             connected = self._connect()
         except InvalidConnection as error:
-            return unusable(error, self.rollback_conn_id, deployment)
-        return diagnose(connected, self.rollback_conn_id, deployment, TOLERATED_SKEW)
+            return unusable(error, self.astro_conn_id, deployment)
+        return diagnose(connected, self.astro_conn_id, deployment, TOLERATED_SKEW)
 
     def test_connection(self) -> tuple[bool, str]:
         """Check the connection, for the button *Test* of its form; say in words what is wrong."""
@@ -119,27 +119,29 @@ class DeployHistoryHook(Verbs, BaseHook):
         if self._transport is not None:
             self._transport.close()
 
-    async def aobserve(self, watch: Watch) -> Outcome | None:
+    async def async_observe(self, tracking: Tracking) -> Outcome | None:
         """Look once at a rollback that goes on, inside an event loop; None while it does."""
         connected = await self._aconnect()
-        return await self._arun(observe(connected.platform, watch))
+        return await self._arun(observe(connected.platform, tracking))
 
-    async def alook_out(self, lookout: Lookout, bookmark: Bookmark | None = None) -> Sighting:
+    async def async_poll_deploys(
+        self, subscription: Subscription, cursor: Cursor | None = None
+    ) -> PollResult:
         """Look once for deploys that are news, inside an event loop.
 
-        :param bookmark: where the look before this one stopped, if there was one.
+        :param cursor: where the look before this one stopped, if there was one.
         """
         connected = await self._aconnect()
-        return await self._arun(look_out(connected.platform, lookout, bookmark))
+        return await self._arun(poll_deploys(connected.platform, subscription, cursor))
 
-    async def await_for_deploy(
-        self, lookout: Lookout, bookmark: Bookmark | None = None
-    ) -> tuple[Arrival | None, Bookmark]:
+    async def async_wait_for_deploy(
+        self, subscription: Subscription, cursor: Cursor | None = None
+    ) -> tuple[WaitResult | None, Cursor]:
         """Do what :meth:`wait_for_deploy` does, inside an event loop."""
         connected = await self._aconnect()
-        return await self._arun(wait_for_deploy(connected.platform, lookout, bookmark))
+        return await self._arun(wait_for_deploy(connected.platform, subscription, cursor))
 
-    async def alogs(self, deployment: Deployment | str, since: datetime) -> tuple[LogLine, ...]:
+    async def async_logs(self, deployment: Deployment | str, since: datetime) -> tuple[LogLine, ...]:
         """Read what the platform logged about a Deployment's deploys since a time, inside an event loop."""
         connected = await self._aconnect()
         return await self._arun(connected.platform.logs(self._known(deployment), since))
@@ -167,7 +169,7 @@ class DeployHistoryHook(Verbs, BaseHook):
     def _connect(self) -> Connected:
         if self._connected is None:
             try:
-                self._connected = connect(self.get_connection(self.rollback_conn_id))
+                self._connected = connect(self.get_connection(self.astro_conn_id))
             except InvalidConnection as error:
                 raise _without_variables(error) from None
             for secret in self._connected.secrets:
@@ -176,9 +178,9 @@ class DeployHistoryHook(Verbs, BaseHook):
 
     async def _aconnect(self) -> Connected:
         if self._connected is None:
-            await _load_what_conversations_need()
+            await _load_what_flows_need()
             try:
-                connected = connect(await get_async_connection(self.rollback_conn_id))
+                connected = connect(await get_async_connection(self.astro_conn_id))
             except InvalidConnection as error:
                 raise _without_variables(error) from None
             for secret in connected.secrets:
@@ -186,9 +188,9 @@ class DeployHistoryHook(Verbs, BaseHook):
             self._connected = connected
         return self._connected
 
-    async def _arun(self, conversation: Conversation[T]) -> T:
+    async def _arun(self, flow: Flow[T]) -> T:
         connected = await self._aconnect()
-        return await HttpxTransport(connected.policy).run(conversation)
+        return await HttpxTransport(connected.policy).run(flow)
 
 
 class AstroDeployHistoryHook(DeployHistoryHook):
@@ -201,8 +203,8 @@ class AstroDeployHistoryHook(DeployHistoryHook):
     conn_type = ASTRO.name
     hook_name = ASTRO.label
 
-    def __init__(self, rollback_conn_id: str = default_conn_name, **kwargs: Any) -> None:
-        super().__init__(rollback_conn_id, **kwargs)
+    def __init__(self, astro_conn_id: str = default_conn_name, **kwargs: Any) -> None:
+        super().__init__(astro_conn_id, **kwargs)
 
     @classmethod
     def get_connection_form_widgets(cls) -> dict[str, Any]:
@@ -221,7 +223,7 @@ def _without_variables(error: InvalidConnection) -> InvalidConnection:
     return error.with_traceback(None)
 
 
-async def _load_what_conversations_need() -> None:
+async def _load_what_flows_need() -> None:
     """Import in a thread what would otherwise be imported, and hold the event loop up, at the first look."""
     missing = [name for name in (*IMPORTED_LATE, _ASYNC_CONNECTIONS) if name not in sys.modules]
     if missing:

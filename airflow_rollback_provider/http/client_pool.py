@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One ``httpx`` client for all conversations of an event loop that use the network alike.
+"""One ``httpx`` client for all flows of an event loop that use the network alike.
 
 A triggerer follows a thousand rollbacks at once. A client each would mean a thousand TLS contexts, each of
 which takes tens of milliseconds to make, and as many idle connections.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Holds a conversation: hands each of its requests to whom it is for, and the answer or the error back."""
+"""Runs a flow: sends each of its requests, and hands the answer or the error back."""
 
 from __future__ import annotations
 
@@ -10,46 +10,49 @@ from airflow_rollback_provider.domain.errors import RollbackError
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator
 
-Asked = TypeVar("Asked")
-Told = TypeVar("Told")
+RequestT = TypeVar("RequestT")
+AnswerT = TypeVar("AnswerT")
 T = TypeVar("T")
 
 
-def hold(conversation: Generator[Asked, Told, T], answer: Callable[[Asked], Told]) -> T:
-    """Hold a conversation to its end and return its value. It is closed in any case.
+def run_flow(flow: Generator[RequestT, AnswerT, T], send: Callable[[RequestT], AnswerT]) -> T:
+    """Run a flow to its end and return its value. The flow is closed in any case.
 
-    :param answer: answers one request. An error of this package goes to the conversation, which may go on.
-    :raises RollbackError: what the conversation raises, or does not catch.
+    :param send: answers one request. An error of this package goes to the flow, which may go on.
+    :raises RollbackError: what the flow raises, or does not catch.
     """
     try:
-        asked = next(conversation)
+        request = next(flow)
         while True:
             try:
-                told = answer(asked)
+                answer = send(request)
             except RollbackError as error:
-                asked = conversation.throw(error)
+                request = flow.throw(error)
             else:
-                asked = conversation.send(told)
+                request = flow.send(answer)
     except StopIteration as end:
         value: T = end.value
         return value
     finally:
-        conversation.close()
+        flow.close()
 
 
-async def ahold(conversation: Generator[Asked, Told, T], answer: Callable[[Asked], Awaitable[Told]]) -> T:
-    """Do what :func:`hold` does, inside an event loop."""
+async def arun_flow(
+    flow: Generator[RequestT, AnswerT, T],
+    send: Callable[[RequestT], Awaitable[AnswerT]],
+) -> T:
+    """Do what :func:`run_flow` does, inside an event loop."""
     try:
-        asked = next(conversation)
+        request = next(flow)
         while True:
             try:
-                told = await answer(asked)
+                answer = await send(request)
             except RollbackError as error:
-                asked = conversation.throw(error)
+                request = flow.throw(error)
             else:
-                asked = conversation.send(told)
+                request = flow.send(answer)
     except StopIteration as end:
         value: T = end.value
         return value
     finally:
-        conversation.close()
+        flow.close()

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Requests, responses, and the flow that connects them.
 
-A *conversation* is a generator that yields requests, is sent the answers and returns a domain value. It does
+A *flow* is a generator that yields requests, is sent the answers and returns a domain value. It does
 no I/O of its own, so that one implementation serves tasks (``requests``) and the triggerer (``httpx``) alike.
 """
 
@@ -81,4 +81,4 @@ class Response:
             ) from None
 
 
-Conversation = Generator[Request, Response, T]
+Flow = Generator[Request, Response, T]

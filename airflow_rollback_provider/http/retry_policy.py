@@ -81,18 +81,18 @@ class Policy:
         return (name, os.environ[name]) if name else ("certifi", None)
 
 
-class Patience:
+class RetryState:
     """Decides for one request whether to send it again, and when.
 
     :param policy: how the network is used.
     :param request: what is sent. One that is not repeatable is never sent again.
-    :param dice: returns random numbers from 0 to 1.
+    :param rng: returns random numbers from 0 to 1.
     """
 
-    def __init__(self, policy: Policy, request: Request, dice: Callable[[], float]) -> None:
+    def __init__(self, policy: Policy, request: Request, rng: Callable[[], float]) -> None:
         self._policy = policy
         self._tries = policy.tries if request.repeatable else 1
-        self._dice = dice
+        self._rng = rng
         self._sent = 0
         self._waited = 0.0
 
@@ -104,19 +104,19 @@ class Patience:
     def after_answer(self, response: Response) -> float | None:
         """Return how long to wait before the next try, or None to take this answer."""
         self._sent += 1
-        return self._pause(asked_pause(response)) if response.status in _MAY_PASS else None
+        return self._pause(retry_after(response)) if response.status in _MAY_PASS else None
 
     def _pause(self, asked: float | None) -> float | None:
         if self._sent >= self._tries:
             return None
         usual = min(self._policy.first_pause * 2.0 ** (self._sent - 1), self._policy.longest_pause)
         # Many tasks fail at the same moment: jitter keeps them from coming back at the same moment.
-        pause = max(usual * (0.5 + 0.5 * self._dice()), asked or 0.0)
+        pause = max(usual * (0.5 + 0.5 * self._rng()), asked or 0.0)
         self._waited += pause
         return pause if self._waited <= self._policy.longest_wait else None
 
 
-def asked_pause(response: Response) -> float | None:
+def retry_after(response: Response) -> float | None:
     """Return how long the platform asks to wait (``Retry-After``: seconds or a date), or None."""
     text = response.headers.get("retry-after", "").strip()
     if text.isascii() and text.isdigit():

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Two thin transports under one policy: ``requests`` for tasks and shells, ``httpx`` for the triggerer.
 
-Both send what a conversation asks for, retry what may be sent twice, and throw a failure into the
-conversation, which may know what to do about it. Neither follows redirects: the token belongs to one address.
+Both send what a flow asks for, retry what may be sent twice, and throw a failure into the
+flow, which may know what to do about it. Neither follows redirects: the token belongs to one address.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from urllib.parse import urlsplit
 
 from airflow_rollback_provider.domain.errors import RollbackError
 from airflow_rollback_provider.http.client_pool import POOL, ClientPool, Lease, new_client
-from airflow_rollback_provider.http.flow import ahold, hold
-from airflow_rollback_provider.http.messages import Conversation, Request, Response
+from airflow_rollback_provider.http.flow import arun_flow, run_flow
+from airflow_rollback_provider.http.messages import Flow, Request, Response
 from airflow_rollback_provider.http.network_errors import Cause, cause_of_httpx, cause_of_requests, failure
-from airflow_rollback_provider.http.retry_policy import Patience, Policy
+from airflow_rollback_provider.http.retry_policy import Policy, RetryState
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -32,11 +32,11 @@ T = TypeVar("T")
 
 
 class RequestsTransport:
-    """Holds conversations over ``requests``. For one thread at a time.
+    """Holds flows over ``requests``. For one thread at a time.
 
     :param policy: how the network is used.
     :param sleep: waits so many seconds.
-    :param dice: returns random numbers from 0 to 1.
+    :param rng: returns random numbers from 0 to 1.
     """
 
     def __init__(
@@ -44,19 +44,19 @@ class RequestsTransport:
         policy: Policy,
         *,
         sleep: Callable[[float], None] = time.sleep,
-        dice: Callable[[], float] = random.random,  # noqa: S311 - jitter
+        rng: Callable[[], float] = random.random,  # noqa: S311 - jitter
     ) -> None:
         self._policy = policy
         self.sleep = sleep
-        self._dice = dice
+        self._rng = rng
         self._session: requests.Session | None = None
 
-    def run(self, conversation: Conversation[T]) -> T:
-        """Hold a conversation to its end and return its value.
+    def run(self, flow: Flow[T]) -> T:
+        """Hold a flow to its end and return its value.
 
-        :raises RollbackError: what the conversation raises, or why the network failed.
+        :raises RollbackError: what the flow raises, or why the network failed.
         """
-        return hold(conversation, self.send)
+        return run_flow(flow, self.send)
 
     def close(self) -> None:
         """Close connections that are kept open."""
@@ -69,16 +69,16 @@ class RequestsTransport:
 
         :raises RollbackError: why the network failed.
         """
-        patience = Patience(self._policy, request, self._dice)
+        retry_state = RetryState(self._policy, request, self._rng)
         while True:
             try:
                 response = self._send_once(request)
             except RollbackError as error:
-                pause = patience.after_error(error)
+                pause = retry_state.after_error(error)
                 if pause is None:
                     raise
             else:
-                pause = patience.after_answer(response)
+                pause = retry_state.after_answer(response)
                 if pause is None:
                     return response
             self.sleep(pause)
@@ -109,20 +109,20 @@ class RequestsTransport:
                 stream=True,
                 auth=_leave_as_it_is,
             ) as answer:
-                reading = _Reading(request, policy, answer.status_code, answer.headers)
-                return reading.read(_pieces(answer))
+                reading = _BodyReader(request, policy, answer.status_code, answer.headers)
+                return reading.read(_chunks(answer))
         except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError) as error:
             cause, detail = cause_of_requests(error)
             raise failure(cause, request, policy, detail) from None
 
 
 class HttpxTransport:
-    """Holds conversations over ``httpx`` inside an event loop. Many of them may share one client.
+    """Holds flows over ``httpx`` inside an event loop. Many of them may share one client.
 
     :param policy: how the network is used.
     :param pool: keeps the clients.
     :param sleep: waits so many seconds.
-    :param dice: returns random numbers from 0 to 1.
+    :param rng: returns random numbers from 0 to 1.
     """
 
     def __init__(
@@ -131,35 +131,35 @@ class HttpxTransport:
         *,
         pool: ClientPool = POOL,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-        dice: Callable[[], float] = random.random,  # noqa: S311 - jitter
+        rng: Callable[[], float] = random.random,  # noqa: S311 - jitter
     ) -> None:
         self._policy = policy
         self._pool = pool
         self.sleep = sleep
-        self._dice = dice
+        self._rng = rng
 
-    async def run(self, conversation: Conversation[T]) -> T:
-        """Hold a conversation to its end and return its value.
+    async def run(self, flow: Flow[T]) -> T:
+        """Hold a flow to its end and return its value.
 
-        :raises RollbackError: what the conversation raises, or why the network failed.
+        :raises RollbackError: what the flow raises, or why the network failed.
         """
         try:
             async with self._pool.lease(self._policy) as lease:
-                return await ahold(conversation, partial(self._send, lease))
+                return await arun_flow(flow, partial(self._send, lease))
         finally:
-            conversation.close()
+            flow.close()
 
     async def _send(self, lease: Lease, request: Request) -> Response:
-        patience = Patience(self._policy, request, self._dice)
+        retry_state = RetryState(self._policy, request, self._rng)
         while True:
             try:
                 response = await self._send_once(lease, request)
             except RollbackError as error:
-                pause = patience.after_error(error)
+                pause = retry_state.after_error(error)
                 if pause is None:
                     raise
             else:
-                pause = patience.after_answer(response)
+                pause = retry_state.after_answer(response)
                 if pause is None:
                     return response
             await self.sleep(pause)
@@ -178,14 +178,14 @@ class HttpxTransport:
             async with client.stream(
                 request.method, request.url, json=request.body, headers=dict(request.headers)
             ) as answer:
-                reading = _Reading(request, self._policy, answer.status_code, answer.headers)
+                reading = _BodyReader(request, self._policy, answer.status_code, answer.headers)
                 return await reading.aread(answer.aiter_bytes())
         except httpx.HTTPError as error:
             cause, detail = cause_of_httpx(error)
             raise failure(cause, request, self._policy, detail) from None
 
 
-class _Reading:
+class _BodyReader:
     """Takes an answer in, bounded in length and time."""
 
     def __init__(self, request: Request, policy: Policy, status: int, headers: Any) -> None:
@@ -196,15 +196,15 @@ class _Reading:
         self._body = bytearray()
         self._until = time.monotonic() + policy.longest_answer
 
-    def read(self, pieces: Iterator[bytes]) -> Response:
+    def read(self, chunks: Iterator[bytes]) -> Response:
         self._refuse_redirect()
-        for piece in pieces:
+        for piece in chunks:
             self._take(piece)
         return self._response()
 
-    async def aread(self, pieces: AsyncIterator[bytes]) -> Response:
+    async def aread(self, chunks: AsyncIterator[bytes]) -> Response:
         self._refuse_redirect()
-        async for piece in pieces:
+        async for piece in chunks:
             self._take(piece)
         return self._response()
 
@@ -225,7 +225,7 @@ class _Reading:
         return Response(self._status, self._headers, bytes(self._body), datetime.now(timezone.utc))
 
 
-def _pieces(answer: requests.Response) -> Iterator[bytes]:
+def _chunks(answer: requests.Response) -> Iterator[bytes]:
     """Yield the decoded body as it arrives; ``iter_content`` would wait until a piece is full."""
     read = getattr(answer.raw, "read1", None)
     if read is None:  # urllib3 1.x

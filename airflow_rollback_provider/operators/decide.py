@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_rollback_provider.compat import AirflowSkipException, BaseOperator
 from airflow_rollback_provider.domain.arguments import optional, text
 from airflow_rollback_provider.domain.errors import BadInput, GuardsRefused
-from airflow_rollback_provider.domain.guards import GuardRails, decide
+from airflow_rollback_provider.domain.guard_rails import GuardRails, decide
 from airflow_rollback_provider.domain.summary import paragraph
 from airflow_rollback_provider.hooks.deploy_history import DeployHistoryHook
 from airflow_rollback_provider.hooks.failures import task_failures
@@ -17,7 +17,7 @@ from airflow_rollback_provider.hooks.failures import task_failures
 if TYPE_CHECKING:
     from airflow_rollback_provider.compat import Context
     from airflow_rollback_provider.domain.deploys import Deployment
-    from airflow_rollback_provider.domain.guards import Decision
+    from airflow_rollback_provider.domain.guard_rails import Decision
 
 RESULT = "return_value"
 
@@ -26,23 +26,24 @@ class RollbackDecisionOperator(BaseOperator):
     """Go on to a rollback when a judge found a regression and all guard rails hold; else skip what follows.
 
     Only the verdict ``regressed`` goes on. The result tells the deploy that runs: give it to
-    ``RollbackOperator(expected_current=…)``, so that nothing else is rolled back when time passes between.
+    ``RollbackOperator(expected_current_deploy_id=…)``, so that nothing else is rolled back when time passes
+    between.
 
-    Templated: ``rollback_conn_id``, ``deployment_id``, ``verdict``, ``deploy_id``.
+    Templated: ``astro_conn_id``, ``deployment_id``, ``verdict``, ``deploy_id``.
 
     :param deployment_id: id or release name of the Deployment.
-    :param verdict: how it was judged: the result of ``JudgeDeployOperator``, or the word alone.
+    :param verdict: how it was judged: the result of ``DeployHealthOperator``, or the word alone.
     :param deploy_id: the deploy that was judged; it must still be what runs. Default: the one that the
         verdict names.
     :param guards: the guard rails.
     :param fail_if_refused: fail instead of skipping. Default False.
-    :param rollback_conn_id: Airflow connection to the platform.
+    :param astro_conn_id: Airflow connection to the platform.
     :raises GuardsRefused: with ``fail_if_refused``; no retry.
     :raises BadInput: when an argument cannot be used; no retry.
     :raises PlatformError: when the history cannot be read; the task's retries apply.
     """
 
-    template_fields: Sequence[str] = ("rollback_conn_id", "deployment_id", "verdict", "deploy_id")
+    template_fields: Sequence[str] = ("astro_conn_id", "deployment_id", "verdict", "deploy_id")
     ui_color = "#f4e3c1"
 
     def __init__(
@@ -53,7 +54,7 @@ class RollbackDecisionOperator(BaseOperator):
         deploy_id: str | None = None,
         guards: GuardRails = GuardRails(),  # noqa: B008 - it is frozen
         fail_if_refused: bool = False,
-        rollback_conn_id: str = DeployHistoryHook.default_conn_name,
+        astro_conn_id: str = DeployHistoryHook.default_conn_name,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -62,12 +63,12 @@ class RollbackDecisionOperator(BaseOperator):
         self.deploy_id = deploy_id
         self.guards = guards
         self.fail_if_refused = fail_if_refused
-        self.rollback_conn_id = rollback_conn_id
+        self.astro_conn_id = astro_conn_id
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the decision, or skip what follows; the decision is in XCom either way."""
         with task_failures():
-            reading = DeployHistoryHook(self.rollback_conn_id).read(text(self.deployment_id, "deployment_id"))
+            reading = DeployHistoryHook(self.astro_conn_id).read(text(self.deployment_id, "deployment_id"))
             decision = decide(
                 reading.history,
                 reading.survey.now,
@@ -96,7 +97,7 @@ def _word(verdict: object) -> str:
     word = verdict.get("verdict") if isinstance(verdict, Mapping) else verdict
     if not isinstance(word, str) or word.strip() in ("", "None"):
         raise BadInput(
-            f"verdict is {verdict!r}. Give the result of JudgeDeployOperator as judge.output, or its word: "
+            f"verdict is {verdict!r}. Give the result of DeployHealthOperator as judge.output, or its word: "
             "healthy, regressed or inconclusive."
         )
     return word.strip()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_rollback_provider.compat import BaseOperator, states_of
 from airflow_rollback_provider.domain.errors import FleetIncomplete
 from airflow_rollback_provider.hooks.failures import task_failures
-from airflow_rollback_provider.rollback.callbacks import Tellers, Telling
+from airflow_rollback_provider.rollback.callbacks import CallbackArgument, Callbacks
 from airflow_rollback_provider.rollback.failure_report import FAILURE
 from airflow_rollback_provider.rollback.fleet import Member, member, sum_up
 
@@ -26,14 +26,14 @@ class FleetSummaryOperator(BaseOperator):
     ::
 
         rollbacks = RollbackOperator.partial(task_id="roll_back", …).expand(deployment_id=[…])
-        rollbacks >> FleetSummaryOperator(task_id="sum_up", rollbacks="roll_back")
+        rollbacks >> FleetSummaryOperator(task_id="sum_up", rollback_task_id="roll_back")
 
     Its trigger rule is ``all_done``, so that it runs when some have failed; it fails then itself, because
     Airflow would call the run a success otherwise.
 
-    :param rollbacks: task id of the rollbacks.
+    :param rollback_task_id: task id of the rollbacks.
     :param fail_on_failures: fail when a rollback failed or was not begun. Default True.
-    :param on_summary: a notifier, a function of the context, or several; they find the result in
+    :param on_summary_callback: a notifier, a function of the context, or several; they find the result in
         ``context["rollback"]``.
     :raises FleetIncomplete: when a rollback failed or was not begun; no retry.
     """
@@ -43,21 +43,21 @@ class FleetSummaryOperator(BaseOperator):
     def __init__(
         self,
         *,
-        rollbacks: str = "roll_back",
+        rollback_task_id: str = "roll_back",
         fail_on_failures: bool = True,
-        on_summary: Tellers = None,
+        on_summary_callback: CallbackArgument = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**{"trigger_rule": "all_done", **kwargs})
-        self.rollbacks = rollbacks
+        self.rollback_task_id = rollback_task_id
         self.fail_on_failures = fail_on_failures
-        self.on_summary = on_summary
+        self.on_summary_callback = on_summary_callback
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the sum, or leave it in XCom and fail."""
         result = sum_up(self._members(context))
         self.log.info("%s", result["summary"])
-        Telling({"summed up": self.on_summary}, context, self.log).summed_up(result)
+        Callbacks({"summed up": self.on_summary_callback}, context, self.log).summed_up(result)
         if not self.fail_on_failures or not (result["failed"] or result["not_begun"]):
             return result
         context["ti"].xcom_push(key=RESULT, value=result)
@@ -65,11 +65,11 @@ class FleetSummaryOperator(BaseOperator):
             raise FleetIncomplete(result["summary"])
 
     def _members(self, context: Context) -> Iterator[Member]:
-        for index, state in sorted(states_of(context, self.rollbacks).items()):
+        for index, state in sorted(states_of(context, self.rollback_task_id).items()):
             result, failure = self._left(context, index, RESULT), self._left(context, index, FAILURE)
             nothing_to_map = index < 0 and state == "skipped" and not failure
             if state != "removed" and not nothing_to_map:
                 yield member(index, state, result, failure)
 
     def _left(self, context: Context, index: int, key: str) -> Any:
-        return context["ti"].xcom_pull(task_ids=self.rollbacks, key=key, map_indexes=index)
+        return context["ti"].xcom_pull(task_ids=self.rollback_task_id, key=key, map_indexes=index)

@@ -12,8 +12,8 @@ from airflow_rollback_provider.drain.survey import inspect_work
 from airflow_rollback_provider.hooks.airflow_api import AirflowApiHook
 
 if TYPE_CHECKING:
+    from airflow_rollback_provider.domain.compatibility import PlanWarning
     from airflow_rollback_provider.domain.plan import RollbackPlan
-    from airflow_rollback_provider.domain.rulebook import PlanWarning
 
 
 def inspect(airflow_conn_id: str, plan: RollbackPlan) -> tuple[PlanWarning, ...]:

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from airflow_rollback_provider.domain.arguments import flag, optional, seconds, text
-from airflow_rollback_provider.domain.targets import Target
-from airflow_rollback_provider.rollback.submit import Order
+from airflow_rollback_provider.domain.selector import DeploySelector
+from airflow_rollback_provider.rollback.submit import RollbackRequest
 
 # With no time to show, a request that is under way would be taken for lost, and sent again.
 _SHORTEST_GRACE_PERIOD = 0.1
@@ -30,25 +30,27 @@ def first_try(context: Context) -> datetime | None:
     return min(times) - timedelta(days=1) if times else None
 
 
-def order_of(task: RollbackOperator, context: Context) -> Order:
+def request_of(task: RollbackOperator, context: Context) -> RollbackRequest:
     """Read a task's rendered arguments.
 
     :raises BadInput: when one of them cannot be used.
     """
     ti = context["ti"]
-    return Order(
+    return RollbackRequest(
         deployment=text(task.deployment_id, "deployment_id"),
         description=task.description,
-        target=Target.parse(task.target),
+        target=DeploySelector.parse(task.target),
         scope=optional(task.scope),
         # Mapped instances are told apart by their Deployments, not by their places in a list that may change.
         identity=(ti.dag_id, ti.run_id, ti.task_id),
         mapped=getattr(ti, "map_index", -1) >= 0,
         first_try=first_try(context),
-        expected_current=optional(task.expected_current),
+        expected_current_deploy_id=optional(task.expected_current_deploy_id),
         acknowledged=flag(task.acknowledge_airflow_3_to_2, "acknowledge_airflow_3_to_2"),
-        plan_only=flag(task.plan_only, "dry_run"),
+        plan_only=flag(task.plan_only, "plan_only"),
         waits=task.wait_for_completion,
-        busy_timeout=seconds(task.busy_timeout, "busy_timeout"),
-        settle=seconds(task.settle, "settle", least=_SHORTEST_GRACE_PERIOD),
+        in_progress_timeout=seconds(task.in_progress_timeout, "in_progress_timeout"),
+        submission_grace_period=seconds(
+            task.submission_grace_period, "submission_grace_period", least=_SHORTEST_GRACE_PERIOD
+        ),
     )

@@ -15,15 +15,15 @@ from airflow_rollback_provider.domain.plan import RollbackPlan
 from airflow_rollback_provider.hooks.deploy_history import DeployHistoryHook
 from airflow_rollback_provider.hooks.failures import task_failures
 from airflow_rollback_provider.links.deploy_history import DeployHistoryLink
-from airflow_rollback_provider.operators.rendered import order_of
-from airflow_rollback_provider.rollback.callbacks import Tellers, Telling
-from airflow_rollback_provider.rollback.failure_report import leaving_word
-from airflow_rollback_provider.rollback.guards import Fence
-from airflow_rollback_provider.rollback.outcome import Ending, Outcome
+from airflow_rollback_provider.operators.rendered import request_of
+from airflow_rollback_provider.rollback.callbacks import CallbackArgument, Callbacks
+from airflow_rollback_provider.rollback.failure_report import report_failure
+from airflow_rollback_provider.rollback.guards import PreSubmitGuards
+from airflow_rollback_provider.rollback.outcome import Outcome, RollbackStatus
 from airflow_rollback_provider.rollback.pending import DESCRIPTION
-from airflow_rollback_provider.rollback.submit import Attempt, Submitted
-from airflow_rollback_provider.rollback.tracking import Follower, new_watch, result_of
-from airflow_rollback_provider.rollback.waiter import Watch
+from airflow_rollback_provider.rollback.poller import Tracking
+from airflow_rollback_provider.rollback.submit import RollbackAttempt, Submitted
+from airflow_rollback_provider.rollback.tracking import RollbackTracker, new_tracking, result_of
 from airflow_rollback_provider.state import StateStore, task_store
 
 if TYPE_CHECKING:
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from airflow_rollback_provider.compat import Context
-    from airflow_rollback_provider.domain.guards import GuardRails
-    from airflow_rollback_provider.domain.rulebook import PlanWarning
+    from airflow_rollback_provider.domain.compatibility import PlanWarning
+    from airflow_rollback_provider.domain.guard_rails import GuardRails
 
 # The framework's own time-out of a deferral bypasses this operator: the trigger's deadline has to come first.
 _DEFERRAL_MARGIN = timedelta(minutes=5)
@@ -46,8 +46,8 @@ class RollbackOperator(BaseOperator):
     a mark at the end of the description, and follows that instead of submitting another. A new run of the Dag
     is a new wish.
 
-    Templated: ``rollback_conn_id``, ``deployment_id``, ``target``, ``scope``, ``description``, ``dry_run``,
-    ``acknowledge_airflow_3_to_2``, ``expected_current``, ``airflow_conn_id``.
+    Templated: ``astro_conn_id``, ``deployment_id``, ``target``, ``scope``, ``description``, ``plan_only``,
+    ``acknowledge_airflow_3_to_2``, ``expected_current_deploy_id``, ``airflow_conn_id``.
 
     :param deployment_id: id or release name of the Deployment to roll back.
     :param description: why; required, written to the deploy history.
@@ -56,15 +56,18 @@ class RollbackOperator(BaseOperator):
         ``before:2026-11-01T00:00:00+00:00``.
     :param scope: ``image``, ``dags`` or ``image_and_dags``; by default what the Deployment's Dag deploy
         mechanism carries.
-    :param rollback_conn_id: Airflow connection to the platform.
-    :param dry_run: stop at the plan and return it; nothing is changed. Default False.
+    :param astro_conn_id: Airflow connection to the platform.
+    :param plan_only: stop at the plan and return it; nothing is changed. Default False.
     :param acknowledge_airflow_3_to_2: accept what is lost when a rollback goes from Airflow 3 to 2. Default
         False.
-    :param expected_current: id of the deploy that must be running; with another one running the task fails
+    :param expected_current_deploy_id: id of the deploy that must be running; with another one running the
+        task fails
         and submits nothing. Default None: not checked.
-    :param busy_timeout: how long to wait for another deploy of the Deployment to end before the plan is made,
+    :param in_progress_timeout: how long to wait for another deploy of the Deployment to end before the plan
+        is made,
         in seconds or as a timedelta. Default 0: a deploy in progress fails the task, and its retries apply.
-    :param settle: how long a request whose answer was lost may take to show in the deploy history, in
+    :param submission_grace_period: how long a request whose answer was lost may take to show in the deploy
+        history, in
         seconds or as a timedelta. A later try waits that long before it takes the request for lost. Default
         120.
     :param wait_for_completion: follow the rollback to its end; False submits and leaves. Default True.
@@ -80,10 +83,11 @@ class RollbackOperator(BaseOperator):
         task has decided.
     :param stop_after_failures: of a mapped task: once so many others of the same run have failed, begin
         nothing; the task is skipped. Default None.
-    :param on_planned: a notifier, a function of the context, or several, called when the plan is about to be
+    :param on_planned_callback: a notifier, a function of the context, or several, called when the plan is
+        about to be
         carried out (or made, in a dry run). They find ``context["rollback"]`` with ``stage``, ``summary`` and
         ``plan``. One that fails is logged and changes nothing.
-    :param on_submitted: the same, when this try submitted the rollback; with ``result``.
+    :param on_submitted_callback: the same, when this try submitted the rollback; with ``result``.
     :param on_done: the same, when the Deployment runs the target; with ``result``.
     :param on_failed: the same, when the task fails and no retry is left; with ``failure``.
     :raises RollbackRefused: when a rule, a guard rail, a check or a missing acknowledgement
@@ -96,14 +100,14 @@ class RollbackOperator(BaseOperator):
     """
 
     template_fields: Sequence[str] = (
-        "rollback_conn_id",
+        "astro_conn_id",
         "deployment_id",
         "target",
         "scope",
         "description",
         "plan_only",
         "acknowledge_airflow_3_to_2",
-        "expected_current",
+        "expected_current_deploy_id",
         "airflow_conn_id",
     )
     operator_extra_links = (DeployHistoryLink(),)
@@ -116,12 +120,12 @@ class RollbackOperator(BaseOperator):
         description: str,
         target: str = "previous",
         scope: str | None = None,
-        rollback_conn_id: str = DeployHistoryHook.default_conn_name,
-        dry_run: bool | str = False,
+        astro_conn_id: str = DeployHistoryHook.default_conn_name,
+        plan_only: bool | str = False,
         acknowledge_airflow_3_to_2: bool | str = False,
-        expected_current: str | None = None,
-        busy_timeout: float | timedelta = 0.0,
-        settle: float | timedelta = 120.0,
+        expected_current_deploy_id: str | None = None,
+        in_progress_timeout: float | timedelta = 0.0,
+        submission_grace_period: float | timedelta = 120.0,
         wait_for_completion: bool = True,
         poll_interval: float = 15.0,
         timeout: float | timedelta | None = None,
@@ -129,10 +133,10 @@ class RollbackOperator(BaseOperator):
         airflow_conn_id: str | None = None,
         guards: GuardRails | None = None,
         stop_after_failures: int | None = None,
-        on_planned: Tellers = None,
-        on_submitted: Tellers = None,
-        on_done: Tellers = None,
-        on_failed: Tellers = None,
+        on_planned_callback: CallbackArgument = None,
+        on_submitted_callback: CallbackArgument = None,
+        on_done: CallbackArgument = None,
+        on_failed: CallbackArgument = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -140,13 +144,13 @@ class RollbackOperator(BaseOperator):
         self.description = description
         self.target = target
         self.scope = scope
-        self.rollback_conn_id = rollback_conn_id
-        # Airflow's operators have a method named dry_run, which must stay callable.
-        self.plan_only = dry_run
+        self.astro_conn_id = astro_conn_id
+        # Airflow's operators have a method named plan_only, which must stay callable.
+        self.plan_only = plan_only
         self.acknowledge_airflow_3_to_2 = acknowledge_airflow_3_to_2
-        self.expected_current = expected_current
-        self.busy_timeout = busy_timeout
-        self.settle = settle
+        self.expected_current_deploy_id = expected_current_deploy_id
+        self.in_progress_timeout = in_progress_timeout
+        self.submission_grace_period = submission_grace_period
         self.wait_for_completion = wait_for_completion
         self.poll_interval = poll_interval
         self.timeout = timeout
@@ -154,8 +158,8 @@ class RollbackOperator(BaseOperator):
         self.airflow_conn_id = airflow_conn_id
         self.guards = guards
         self.stop_after_failures = stop_after_failures
-        self.on_planned = on_planned
-        self.on_submitted = on_submitted
+        self.on_planned_callback = on_planned_callback
+        self.on_submitted_callback = on_submitted_callback
         self.on_done = on_done
         self.on_failed = on_failed
         self._submitted: str | None = None
@@ -164,42 +168,42 @@ class RollbackOperator(BaseOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Plan, submit once and wait; return the result, or the plan of a dry run."""
         with self._failing(context), task_failures():
-            hook = DeployHistoryHook(self.rollback_conn_id)
+            hook = DeployHistoryHook(self.astro_conn_id)
             # Stored before anything can fail: a task that failed is the one whose link people need.
             DeployHistoryLink.store(context, hook.history_url(self.deployment_id))
-            order = order_of(self, context)
-            telling = self._telling(context)
-            attempt = Attempt(
+            request = request_of(self, context)
+            callbacks = self._callbacks(context)
+            attempt = RollbackAttempt(
                 hook,
                 self._store(context),
                 self.log,
-                fence=self._fence(context),
-                planned=telling.planned,
+                pre_submit_guards=self._pre_submit_guards(context),
+                planned=callbacks.planned,
                 inspect=self._inspect,
                 killed=lambda: self._killed,
             )
             try:
-                done = attempt.run(order)
+                done = attempt.run(request)
             except RollbackError:
                 # What was read by now may tell the address where the id alone did not.
                 DeployHistoryLink.store(context, hook.history_url(self.deployment_id))
                 raise
             if isinstance(done, RollbackPlan):
-                telling.planned(done)
+                callbacks.planned(done)
                 return {**done.to_dict(), "summary": summary.of_plan(done)}
             return self._wait(context, hook, done)
 
     def resume(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
         """Take over from the triggerer: return the result or raise what the rollback ended with."""
         with self._failing(context), task_failures():
-            watch, outcome = Watch.from_dict(event["watch"]), Outcome.from_dict(event["outcome"])
-            self._submitted = watch.rollback_id
-            if outcome.ending is Ending.DONE and time.time() - event["at"] > watch.poll_interval:
+            tracking, outcome = Tracking.from_dict(event["tracking"]), Outcome.from_dict(event["outcome"])
+            self._submitted = tracking.rollback_id
+            if outcome.status is RollbackStatus.DONE and time.time() - event["at"] > tracking.poll_interval:
                 # The event waited for a worker: another deploy may have landed since. An outage now does not
                 # change what the platform said before.
-                looked = Follower(DeployHistoryHook(self.rollback_conn_id), watch, self.log).look()
+                looked = RollbackTracker(DeployHistoryHook(self.astro_conn_id), tracking, self.log).look()
                 outcome = looked if looked is not None else outcome
-            return self._finish(context, watch, outcome)
+            return self._finish(context, tracking, outcome)
 
     def on_kill(self) -> None:
         """Say what a killed task leaves behind. Nothing is cancelled: no platform can recall a rollback.
@@ -230,31 +234,33 @@ class RollbackOperator(BaseOperator):
         url = hook.history_url(submitted.reading.deployment)
         DeployHistoryLink.store(context, url)
         where = url or f"the deploy history of {submitted.reading.deployment}"
-        watch = new_watch(submitted, timeout=self.timeout, poll_interval=self.poll_interval, where=where)
-        if not submitted.adopted:
-            self._telling(context).submitted(result_of(watch, None))
+        tracking = new_tracking(
+            submitted, timeout=self.timeout, poll_interval=self.poll_interval, where=where
+        )
+        if not submitted.resumed:
+            self._callbacks(context).submitted(result_of(tracking, None))
         if not self.wait_for_completion:
-            return result_of(watch, None)
-        follower = Follower(hook, watch, self.log)
+            return result_of(tracking, None)
+        follower = RollbackTracker(hook, tracking, self.log)
         # What has ended already must not be deferred (apache/airflow#46424).
         outcome = follower.look() if self.deferrable else follower.follow()
-        return self._finish(context, watch, outcome) if outcome is not None else self._defer(watch)
+        return self._finish(context, tracking, outcome) if outcome is not None else self._defer(tracking)
 
-    def _defer(self, watch: Watch) -> dict[str, Any]:
+    def _defer(self, tracking: Tracking) -> dict[str, Any]:
         from airflow_rollback_provider.triggers.rollback import RollbackTrigger
 
-        remaining = timedelta(seconds=max(0.0, watch.deadline - time.time()))
+        remaining = timedelta(seconds=max(0.0, tracking.deadline - time.time()))
         self.defer(
-            trigger=RollbackTrigger(rollback_conn_id=self.rollback_conn_id, watch=watch.to_dict()),
+            trigger=RollbackTrigger(astro_conn_id=self.astro_conn_id, tracking=tracking.to_dict()),
             method_name="resume",
             timeout=remaining + _DEFERRAL_MARGIN,
         )
 
-    def _finish(self, context: Context, watch: Watch, outcome: Outcome) -> dict[str, Any]:
+    def _finish(self, context: Context, tracking: Tracking, outcome: Outcome) -> dict[str, Any]:
         self.log.info("%s", outcome.message)
         outcome.require_done()
-        result = result_of(watch, outcome)
-        self._telling(context).done(result)
+        result = result_of(tracking, outcome)
+        self._callbacks(context).done(result)
         return result
 
     def _inspect(self, plan: RollbackPlan) -> tuple[PlanWarning, ...]:
@@ -265,22 +271,22 @@ class RollbackOperator(BaseOperator):
 
         return inspect(airflow_conn_id, plan)
 
-    def _fence(self, context: Context) -> Fence:
+    def _pre_submit_guards(self, context: Context) -> PreSubmitGuards:
         def failures() -> int:
             states = states_of(context, self.task_id)
             own = getattr(context["ti"], "map_index", -1)
             return sum(state == "failed" for index, state in states.items() if index != own)
 
-        return Fence(self.guards, self.stop_after_failures, failures)
+        return PreSubmitGuards(self.guards, self.stop_after_failures, failures)
 
     def _failing(self, context: Context) -> AbstractContextManager[None]:
-        return leaving_word(context, str(self.deployment_id), self._telling(context), self.log)
+        return report_failure(context, str(self.deployment_id), self._callbacks(context), self.log)
 
-    def _telling(self, context: Context) -> Telling:
+    def _callbacks(self, context: Context) -> Callbacks:
         stages = {
-            "planned": self.on_planned,
-            "submitted": self.on_submitted,
+            "planned": self.on_planned_callback,
+            "submitted": self.on_submitted_callback,
             "done": self.on_done,
             "failed": self.on_failed,
         }
-        return Telling(stages, context, self.log)
+        return Callbacks(stages, context, self.log)

@@ -18,7 +18,7 @@ from airflow_rollback_provider.hooks.cluster import DEFAULT_CONN_ID, Cluster, Su
 from airflow_rollback_provider.hooks.failures import task_failures
 from airflow_rollback_provider.pods.cluster import Release, problems, wait_until_ready
 from airflow_rollback_provider.pods.report import PodsOutcome
-from airflow_rollback_provider.pods.stability import Steadiness
+from airflow_rollback_provider.pods.stability import StabilityWindow
 
 if TYPE_CHECKING:
     from airflow_rollback_provider.compat import Context
@@ -49,7 +49,8 @@ class VerifyPodsOperator(BaseOperator):
     :param label_selector: labels that choose pods and workloads, where they are not those of Airflow's chart;
         ``{release_name}`` is filled in.
     :param kubernetes_conn_id: Airflow connection to the cluster. Default ``kubernetes_default``.
-    :param steady: how long everything must have been ready without a restart, in seconds. Default 30.
+    :param min_ready_seconds: how long everything must have been ready without a restart, in seconds. Default
+        30.
     :param poll_interval: longest time between two looks, in seconds. Default 10.
     :param timeout: how long to wait, in seconds or as a timedelta. Default 10 minutes.
     :param skip_without_access: skip where there is no way to a cluster; False fails. Default True.
@@ -79,7 +80,7 @@ class VerifyPodsOperator(BaseOperator):
         components: Sequence[str] = (),
         label_selector: str | None = None,
         kubernetes_conn_id: str = DEFAULT_CONN_ID,
-        steady: float = 30.0,
+        min_ready_seconds: float = 30.0,
         poll_interval: float = 10.0,
         timeout: float | timedelta = 600.0,
         skip_without_access: bool = True,
@@ -94,7 +95,7 @@ class VerifyPodsOperator(BaseOperator):
         self.components = components
         self.label_selector = label_selector
         self.kubernetes_conn_id = kubernetes_conn_id
-        self.steady = steady
+        self.min_ready_seconds = min_ready_seconds
         self.poll_interval = poll_interval
         self.timeout = timeout
         self.skip_without_access = skip_without_access
@@ -147,7 +148,7 @@ class VerifyPodsOperator(BaseOperator):
         )
 
     def _wait(self, cluster: Cluster, release: Release, deadline: float) -> PodsOutcome:
-        waits = Steadiness(deadline, self.steady, self.poll_interval, random.random)  # noqa: S311 - jitter
+        waits = StabilityWindow(deadline, self.min_ready_seconds, self.poll_interval, random.random)  # noqa: S311
         return cluster.run(wait_until_ready(release, waits, time.time, self.log.info))
 
     def _defer(self, release: Release, deadline: float, surroundings: Surroundings) -> None:
@@ -159,7 +160,7 @@ class VerifyPodsOperator(BaseOperator):
                 inside=surroundings.inside,
                 by_chance=surroundings.by_chance,
                 release=release.to_dict(),
-                steady=self.steady,
+                min_ready_seconds=self.min_ready_seconds,
                 poll_interval=self.poll_interval,
                 deadline=deadline,
             ),

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, TypeVar
 from airflow_rollback_provider.domain.errors import RollbackError
 
 if TYPE_CHECKING:
-    from airflow_rollback_provider.http.messages import Conversation, Response
+    from airflow_rollback_provider.http.messages import Flow, Response
 
 T = TypeVar("T")
 
 
-def attempt(conversation: Conversation[T]) -> Conversation[T | RollbackError]:
-    """Run a conversation and return its value, or the error that ended it."""
+def attempt(flow: Flow[T]) -> Flow[T | RollbackError]:
+    """Run a flow and return its value, or the error that ended it."""
     try:
-        return (yield from conversation)
+        return (yield from flow)
     except RollbackError as error:
         return error.with_traceback(None)
 
@@ -39,18 +39,18 @@ class ClockSkew:
             self.skew = response.received_at - moment
 
 
-def measure_skew(conversation: Conversation[T], clock: ClockSkew) -> Conversation[T]:
-    """Run a conversation and take the platform's time from its answers."""
+def measure_skew(flow: Flow[T], clock: ClockSkew) -> Flow[T]:
+    """Run a flow and take the platform's time from its answers."""
     try:
-        request = next(conversation)
+        request = next(flow)
         while True:
             try:
                 response = yield request
             except RollbackError as error:
-                request = conversation.throw(error)
+                request = flow.throw(error)
             else:
                 clock.note(response)
-                request = conversation.send(response)
+                request = flow.send(response)
     except StopIteration as end:
         value: T = end.value
         return value

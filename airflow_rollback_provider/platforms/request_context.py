@@ -27,7 +27,7 @@ _PURPOSES = {
 
 
 @dataclass(frozen=True)
-class Asked:
+class RequestContext:
     """What was asked, for the words of an error.
 
     :param operation: name of the operation.
@@ -61,10 +61,10 @@ class Asked:
         return f"the permission {names}" if len(self.needed) == 1 else f"the permissions {names}"
 
 
-def rate_limited(response: Response, asked: Asked) -> RateLimited:
+def rate_limited(response: Response, context: RequestContext) -> RateLimited:
     """Return the error of an answer with HTTP 429."""
     wait = response.headers.get("retry-after")
     after = f" It asks to wait: Retry-After {wait[:40]!r}." if wait else ""
     return RateLimited(
-        f"The platform has had too many requests to {asked.purpose} (HTTP 429).{after} Try again later."
+        f"The platform has had too many requests to {context.purpose} (HTTP 429).{after} Try again later."
     )

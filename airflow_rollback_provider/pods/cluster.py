@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Looking at a release in Kubernetes: one conversation for tasks and the triggerer.
+"""Looking at a release in Kubernetes: one flow for tasks and the triggerer.
 
-It yields what it wants to know and is sent plain values, like the conversations with a platform; who asks the
+It yields what it wants to know and is sent plain values, like the flows with a platform; who asks the
 cluster, and how, is the business of :mod:`airflow_rollback_provider.hooks.cluster`.
 """
 
@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_rollback_provider.domain.errors import PermissionMissing, RollbackError
 from airflow_rollback_provider.domain.redaction import redact
-from airflow_rollback_provider.pods.pods import COMPONENTS, MIGRATIONS, judge_migrations, judge_release
+from airflow_rollback_provider.pods.pods import COMPONENTS, MIGRATIONS, check_migrations, check_release
 from airflow_rollback_provider.pods.report import Finding, PodsOutcome, PodsReport
 
 if TYPE_CHECKING:
-    from airflow_rollback_provider.pods.stability import Steadiness
+    from airflow_rollback_provider.pods.stability import StabilityWindow
 
 T = TypeVar("T")
 
@@ -61,7 +61,7 @@ class Pause:
     seconds: float
 
 
-ClusterConversation = Generator["ClusterRequest | Pause", Any, T]
+ClusterFlow = Generator["ClusterRequest | Pause", Any, T]
 
 
 @dataclass(frozen=True)
@@ -102,14 +102,14 @@ class Release:
         return cls(**{**values, "required": tuple(values["required"])})
 
 
-def look_at(release: Release) -> ClusterConversation[PodsReport]:
+def look_at(release: Release) -> ClusterFlow[PodsReport]:
     """Look once, in three requests."""
     pods = yield ClusterRequest("pods", release.namespace, release.labels)
     workloads = yield from _workloads(release)
-    return judge_release(release.image, pods, workloads, release.required)
+    return check_release(release.image, pods, workloads, release.required)
 
 
-def examine(release: Release, report: PodsReport) -> ClusterConversation[PodsReport]:
+def examine(release: Release, report: PodsReport) -> ClusterFlow[PodsReport]:
     """Add events and the tail of the log to what is found about pods; what cannot be read is said so.
 
     Where containers do not run as they should, the migration of the database is looked at too.
@@ -132,8 +132,8 @@ def examine(release: Release, report: PodsReport) -> ClusterConversation[PodsRep
 
 
 def wait_until_ready(
-    release: Release, waits: Steadiness, now: Callable[[], float], show: Callable[[str], object]
-) -> ClusterConversation[PodsOutcome]:
+    release: Release, waits: StabilityWindow, now: Callable[[], float], show: Callable[[str], object]
+) -> ClusterFlow[PodsOutcome]:
     """Look until the release is ready and stays so, or the time is up; then with what events and logs say.
 
     :param waits: decides when to look again and when to give up.
@@ -147,7 +147,7 @@ def wait_until_ready(
         problem = None
         try:
             report = yield from look_at(release)
-            ready = waits.saw(report, now())
+            ready = waits.on_result(report, now())
         except RollbackError as error:
             ready, problem = waits.failed(error, now()), str(error)
             show(f"Could not look at release {release.name}: {error}")
@@ -162,7 +162,7 @@ def wait_until_ready(
         return PodsOutcome(ready, report, problem)
 
 
-def _workloads(release: Release) -> ClusterConversation[list[Any] | None]:
+def _workloads(release: Release) -> ClusterFlow[list[Any] | None]:
     found: list[Any] = []
     for what, kind in (("deployments", "Deployment"), ("stateful_sets", "StatefulSet")):
         try:
@@ -173,28 +173,28 @@ def _workloads(release: Release) -> ClusterConversation[list[Any] | None]:
     return found
 
 
-def _migrations(release: Release) -> ClusterConversation[tuple[Finding, ...]]:
+def _migrations(release: Release) -> ClusterFlow[tuple[Finding, ...]]:
     if release.migrations is None:
         return ()
     try:
         pods = yield ClusterRequest("pods", release.namespace, release.migrations)
     except RollbackError:  # evidence besides
         return ()
-    found = judge_migrations(pods)
+    found = check_migrations(pods)
     return (found,) if found is not None else ()
 
 
-def _events(release: Release, pod: str) -> ClusterConversation[tuple[str, ...]]:
+def _events(release: Release, pod: str) -> ClusterFlow[tuple[str, ...]]:
     selector = f"involvedObject.name={pod},involvedObject.kind=Pod"
     try:
         events = yield ClusterRequest("events", release.namespace, selector)
     except RollbackError as error:
         return (f"cannot be read: {error}",)
-    newest = sorted(events, key=_event_time)[-_MOST_EVENTS:]
-    return tuple(f"{event.get('reason') or '?'}: {_line(event.get('message'))}" for event in newest)
+    latest = sorted(events, key=_event_time)[-_MOST_EVENTS:]
+    return tuple(f"{event.get('reason') or '?'}: {_line(event.get('message'))}" for event in latest)
 
 
-def _log(release: Release, finding: Finding) -> ClusterConversation[tuple[str, ...]]:
+def _log(release: Release, finding: Finding) -> ClusterFlow[tuple[str, ...]]:
     if finding.container is None or finding.code not in _WITH_LOG:
         return ()
     asked = ClusterRequest(

@@ -31,7 +31,7 @@ _FAILED = ("IMAGE-PULL", "CRASH-LOOP", "CANNOT-START", "CRASHED")
 _GRAVEST_FIRST = (*_FAILED, "INIT-RUNNING", "STARTING")
 
 
-def judge_release(
+def check_release(
     image: str | None,
     pods: Iterable[Json],
     workloads: Iterable[Json] | None,
@@ -57,7 +57,7 @@ def judge_release(
         own = [pod for pod in live if _component(pod) == name]
         sizes = [one for one in known if _component(one) == name]
         size = max(sum(map(_replicas, sizes)), int(name in needed))
-        found = tuple(_judge_component(name, wanted, own, sizes, size))
+        found = tuple(_check_component(name, wanted, own, sizes, size))
         troubled = {finding.pod for finding in found}
         good = sum(_name(pod) not in troubled for pod in own)
         components.append((name, f"{good}/{max(len(own), size)}"))
@@ -65,24 +65,24 @@ def judge_release(
     return PodsReport(tuple(components), tuple(findings), tuple(_restarts(live)))
 
 
-def judge_migrations(pods: Iterable[Json]) -> Finding | None:
+def check_migrations(pods: Iterable[Json]) -> Finding | None:
     """Say why the migration of Airflow's database failed.
 
     :param pods: the pods of its Job.
-    :return: what is wrong with the newest of them; None where it does not fail.
+    :return: what is wrong with the latest of them; None where it does not fail.
     """
-    newest = max(pods, key=lambda pod: pod["metadata"].get("creationTimestamp") or "", default=None)
-    trouble = _trouble(MIGRATIONS, newest) if newest is not None else None
+    latest = max(pods, key=lambda pod: pod["metadata"].get("creationTimestamp") or "", default=None)
+    trouble = _trouble(MIGRATIONS, latest) if latest is not None else None
     return trouble if trouble is not None and trouble.code in _FAILED else None
 
 
-def _judge_component(
+def _check_component(
     name: str, wanted: ImageReference | None, pods: Sequence[Json], workloads: Sequence[Json], size: int
 ) -> Iterator[Finding]:
     if not pods and not workloads:
         yield Finding("NO-COMPONENT", name, "there is none: no pod and nothing that would make one")
         return
-    found = [finding for pod in pods if (finding := _judge_pod(name, wanted, pod)) is not None]
+    found = [finding for pod in pods if (finding := _check_pod(name, wanted, pod)) is not None]
     good = len(pods) - len(found)
     for workload in workloads:
         image = _image(workload)
@@ -94,7 +94,7 @@ def _judge_component(
         yield Finding("TOO-FEW-PODS", name, f"{good} of {size} pods are there. {why}".rstrip())
 
 
-def _judge_pod(name: str, wanted: ImageReference | None, pod: Json) -> Finding | None:
+def _check_pod(name: str, wanted: ImageReference | None, pod: Json) -> Finding | None:
     trouble = _trouble(name, pod)
     image, pulled = _image(pod), _pulled(pod)
     if wanted is None or wanted.is_met_by(image, pulled):
@@ -131,7 +131,7 @@ def _trouble(name: str, pod: Json) -> Finding | None:
 def _container_troubles(pod: Json) -> Iterator[tuple[str, str, str]]:
     """Yield container, code and message."""
     for status in _statuses(pod):
-        found = _judge_container(status)
+        found = _check_container(status)
         if found is not None:
             yield status["name"], *found
     for status in _unfinished(pod):
@@ -149,7 +149,7 @@ def _unfinished(pod: Json) -> Iterator[Json]:
             yield status
 
 
-def _judge_container(status: Json) -> tuple[str, str] | None:
+def _check_container(status: Json) -> tuple[str, str] | None:
     waiting = status.get("state", {}).get("waiting") or {}
     ended = status.get("state", {}).get("terminated") or {}
     reason = waiting.get("reason", "")

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from airflow_rollback_provider.domain.poll_backoff import Pace
+from airflow_rollback_provider.domain.poll_backoff import PollBackoff
 from airflow_rollback_provider.pods.report import Finding
 
 if TYPE_CHECKING:
@@ -15,28 +15,28 @@ if TYPE_CHECKING:
     from airflow_rollback_provider.pods.report import PodsReport, Restarts
 
 
-class Steadiness:
+class StabilityWindow:
     """Decides, look by look, whether to go on waiting.
 
     :param deadline: when to give up, in seconds since the epoch.
-    :param steady: how long the release must have been ready, without a restart, in seconds.
+    :param min_ready_seconds: how long the release must have been ready, without a restart, in seconds.
     :param poll_interval: longest time between two looks, in seconds.
-    :param dice: returns random numbers from 0 to 1.
+    :param rng: returns random numbers from 0 to 1.
     """
 
     def __init__(
-        self, deadline: float, steady: float, poll_interval: float, dice: Callable[[], float]
+        self, deadline: float, min_ready_seconds: float, poll_interval: float, rng: Callable[[], float]
     ) -> None:
         self._deadline = deadline
-        self._steady = steady
-        self._pace = Pace(poll_interval, dice)
+        self._min_ready_seconds = min_ready_seconds
+        self._backoff = PollBackoff(poll_interval, rng)
         self._since: float | None = None
         self._restarts = 0
         self._at_first: dict[tuple[str, str], int] | None = None
 
-    def saw(self, report: PodsReport, now: float) -> bool | None:
+    def on_result(self, report: PodsReport, now: float) -> bool | None:
         """Take what a look showed; return True when the release is ready, False when the time is up."""
-        self._pace.answered()
+        self._backoff.answered()
         if self._at_first is None:
             self._at_first = {(one.pod, one.container): one.count for one in report.restarted}
         if not report.ready:
@@ -44,7 +44,7 @@ class Steadiness:
         elif self._since is None or report.restarts != self._restarts:
             self._since = now
         self._restarts = report.restarts
-        if self._since is not None and now - self._since >= self._steady:
+        if self._since is not None and now - self._since >= self._min_ready_seconds:
             return True
         return False if now >= self._deadline else None
 
@@ -54,7 +54,7 @@ class Steadiness:
         :raises Exception: the error itself when waiting cannot cure it.
         """
         self._since = None
-        if not self._pace.failed(error):
+        if not self._backoff.failed(error):
             raise error
         return False if now >= self._deadline else None
 
@@ -63,9 +63,9 @@ class Steadiness:
 
         When the release is ready that is until it has been so for long enough; never past the deadline.
         """
-        wait = self._pace.delay()
+        wait = self._backoff.delay()
         if self._since is not None:
-            wait = min(wait, self._since + self._steady - now)
+            wait = min(wait, self._since + self._min_ready_seconds - now)
         return max(0.0, min(wait, self._deadline - now))
 
     def explain(self, report: PodsReport, now: float) -> PodsReport:
@@ -77,7 +77,7 @@ class Steadiness:
         """
         if not report.ready or self._since is None:
             return report
-        lasted = f"ready for {now - self._since:.0f} s, which has to be {self._steady:.0f} s"
+        lasted = f"ready for {now - self._since:.0f} s, which has to be {self._min_ready_seconds:.0f} s"
         again = [one for one in report.restarted if self._grown(one)] or report.restarted
         findings = [Finding("NOT-STEADY", "all components", lasted), *map(self._restarted, again)]
         return replace(report, findings=tuple(findings))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Telling people how a rollback goes: Airflow notifiers, or any callable that takes a task's context.
+"""Callbacks while a rollback goes on: Airflow notifiers, or any callable that takes a task's context.
 
 A message that cannot be sent is logged and changes nothing about the rollback.
 """
@@ -17,48 +17,48 @@ if TYPE_CHECKING:
     from airflow_rollback_provider.domain.plan import RollbackPlan
     from airflow_rollback_provider.rollback.log import Log
 
-Told = Callable[[Any], Any]
+Callback = Callable[[Any], Any]
 """An Airflow notifier, or a function of the task's context."""
 
-Tellers = Told | Sequence[Told] | None
+CallbackArgument = Callback | Sequence[Callback] | None
 
 
-class Telling:
+class Callbacks:
     """Calls what a person asked to be called, with ``context["rollback"]`` filled in.
 
-    :param tellers: what to call at each stage: ``planned``, ``submitted``, ``done``, ``failed``; for a fleet
-        ``summed up``.
+    :param callbacks: what to call at each stage: ``planned``, ``submitted``, ``done``, ``failed``; for a
+        fleet ``summed up``.
     :param context: the task's context.
     :param log: the task's log.
     """
 
-    def __init__(self, tellers: Mapping[str, Tellers], context: Context, log: Log) -> None:
-        self._tellers = {stage: _listed(some) for stage, some in tellers.items()}
+    def __init__(self, callbacks: Mapping[str, CallbackArgument], context: Context, log: Log) -> None:
+        self._callbacks = {stage: _listed(some) for stage, some in callbacks.items()}
         self._context: Any = context
         self._log = log
 
     def planned(self, plan: RollbackPlan) -> None:
         """Tell of a plan that is about to be carried out, or of a dry run."""
-        self._tell("planned", {"summary": summary.of_plan(plan), "plan": plan.to_dict()})
+        self._call("planned", {"summary": summary.of_plan(plan), "plan": plan.to_dict()})
 
     def submitted(self, result: Mapping[str, Any]) -> None:
         """Tell of a rollback that the platform has taken on."""
-        self._tell("submitted", {"summary": summary.of_submitted(result), "result": dict(result)})
+        self._call("submitted", {"summary": summary.of_submitted(result), "result": dict(result)})
 
     def done(self, result: Mapping[str, Any]) -> None:
         """Tell of a rollback that the Deployment runs."""
-        self._tell("done", {"summary": result["summary"], "result": dict(result)})
+        self._call("done", {"summary": result["summary"], "result": dict(result)})
 
     def failed(self, failure: Mapping[str, Any]) -> None:
         """Tell of a task that has failed for good."""
-        self._tell("failed", {"summary": failure["summary"], "failure": dict(failure)})
+        self._call("failed", {"summary": failure["summary"], "failure": dict(failure)})
 
     def summed_up(self, result: Mapping[str, Any]) -> None:
         """Tell how it went with a whole fleet."""
-        self._tell("summed up", {"summary": result["summary"], "result": dict(result)})
+        self._call("summed up", {"summary": result["summary"], "result": dict(result)})
 
-    def _tell(self, stage: str, values: dict[str, Any]) -> None:
-        for teller in self._tellers.get(stage, ()):
+    def _call(self, stage: str, values: dict[str, Any]) -> None:
+        for teller in self._callbacks.get(stage, ()):
             self._context["rollback"] = {"stage": stage, **values}
             try:
                 # A notifier renders its own templates in place: the next stage needs them as they were.
@@ -72,7 +72,7 @@ class Telling:
                 )
 
 
-def _listed(tellers: Tellers) -> tuple[Told, ...]:
-    if tellers is None:
+def _listed(callbacks: CallbackArgument) -> tuple[Callback, ...]:
+    if callbacks is None:
         return ()
-    return (tellers,) if callable(tellers) else tuple(tellers)
+    return (callbacks,) if callable(callbacks) else tuple(callbacks)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from airflow_rollback_provider.compat import Context
-    from airflow_rollback_provider.rollback.callbacks import Telling
+    from airflow_rollback_provider.rollback.callbacks import Callbacks
     from airflow_rollback_provider.rollback.log import Log
 
 FAILURE = "rollback_failure"
@@ -22,7 +22,7 @@ FAILURE = "rollback_failure"
 
 
 @contextmanager
-def leaving_word(context: Context, deployment: str, telling: Telling, log: Log) -> Iterator[None]:
+def report_failure(context: Context, deployment: str, callbacks: Callbacks, log: Log) -> Iterator[None]:
     """Let a task fail as it does, but say why in XCom, and tell people once it will not be tried again.
 
     A task with which a fleet does not begin is skipped.
@@ -39,7 +39,7 @@ def leaving_word(context: Context, deployment: str, telling: Telling, log: Log) 
         failure = failure_of(deployment, error)
         _leave(context, failure, log)
         if not _is_retried(context["ti"], error):
-            telling.failed(failure)
+            callbacks.failed(failure)
         raise
 
 

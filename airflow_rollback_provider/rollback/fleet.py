@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from airflow_rollback_provider.domain import summary
-from airflow_rollback_provider.rollback.outcome import Ending
+from airflow_rollback_provider.rollback.outcome import RollbackStatus
 
 DONE, SUBMITTED, PLANNED, FAILED, NOT_BEGUN = "done", "submitted", "planned", "failed", "not begun"
 OUTCOMES = (DONE, SUBMITTED, PLANNED, FAILED, NOT_BEGUN)
@@ -80,4 +80,4 @@ def _name(left: Mapping[str, Any]) -> str:
 def _success(result: Mapping[str, Any]) -> str:
     if "rollback_id" not in result:
         return PLANNED
-    return DONE if result.get("ending") == Ending.DONE.value else SUBMITTED
+    return DONE if result.get("status") == RollbackStatus.DONE.value else SUBMITTED

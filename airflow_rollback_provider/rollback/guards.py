@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_rollback_provider.domain.errors import FleetStopped, GuardsRefused
-from airflow_rollback_provider.domain.guards import GuardRails, decide
+from airflow_rollback_provider.domain.guard_rails import GuardRails, decide
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Fence:
+class PreSubmitGuards:
     """Lets a rollback through, or says why not. One that was submitted already does not come here.
 
     :param rails: the guard rails, None for none.

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from airflow_rollback_provider.platforms.base import LogLine
-    from airflow_rollback_provider.rollback.waiter import Watch
+    from airflow_rollback_provider.rollback.poller import Tracking
 
 _MOST_LINES = 500
 _LONGEST_LINE = 1000
@@ -53,9 +53,9 @@ class LogFeed:
         return first
 
 
-def feed_for(watch: Watch) -> LogFeed:
+def feed_for(tracking: Tracking) -> LogFeed:
     """Return the feed of a rollback that is followed."""
-    return LogFeed(datetime.fromtimestamp(watch.submitted_at or watch.started_at, timezone.utc))
+    return LogFeed(datetime.fromtimestamp(tracking.submitted_at or tracking.started_at, timezone.utc))
 
 
 def _shown(line: LogLine) -> str:

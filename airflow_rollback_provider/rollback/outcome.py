@@ -13,7 +13,7 @@ from airflow_rollback_provider.domain.errors import (
     RollbackError,
     RollbackFailed,
     RollbackMismatch,
-    RollbackOvertaken,
+    RollbackSuperseded,
     RollbackTimedOut,
 )
 
@@ -21,27 +21,27 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-class Ending(str, Enum):
+class RollbackStatus(str, Enum):
     """How a rollback ended."""
 
     DONE = "done"
     FAILED = "failed"
-    OVERTAKEN = "overtaken"
+    SUPERSEDED = "superseded"
     MISMATCH = "mismatch"
     TIMED_OUT = "timed_out"
-    OUT_OF_SIGHT = "out_of_sight"
+    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True)
 class Outcome:
     """The end of a rollback, small enough for an event of a trigger.
 
-    :param ending: how it ended.
+    :param status: how it ended.
     :param deploy_id: the rollback's own entry in the history.
     :param message: one sentence for a person.
     """
 
-    ending: Ending
+    status: RollbackStatus
     deploy_id: str
     message: str
 
@@ -50,72 +50,73 @@ class Outcome:
 
         :raises RollbackNotDone: the named error of every other ending.
         """
-        if self.ending is not Ending.DONE:
-            raise _ERRORS[self.ending](self.message)
+        if self.status is not RollbackStatus.DONE:
+            raise _ERRORS[self.status](self.message)
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON-ready values; :meth:`from_dict` reads them back."""
-        return {**asdict(self), "ending": self.ending.value}
+        return {**asdict(self), "status": self.status.value}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Outcome:
         """Read what :meth:`to_dict` wrote."""
-        return cls(**{**values, "ending": Ending(values["ending"])})
+        return cls(**{**values, "status": RollbackStatus(values["status"])})
 
 
-_ERRORS: dict[Ending, type[RollbackError]] = {
-    Ending.FAILED: RollbackFailed,
-    Ending.OVERTAKEN: RollbackOvertaken,
-    Ending.MISMATCH: RollbackMismatch,
-    Ending.TIMED_OUT: RollbackTimedOut,
-    Ending.OUT_OF_SIGHT: OutcomeUnknown,
+_ERRORS: dict[RollbackStatus, type[RollbackError]] = {
+    RollbackStatus.FAILED: RollbackFailed,
+    RollbackStatus.SUPERSEDED: RollbackSuperseded,
+    RollbackStatus.MISMATCH: RollbackMismatch,
+    RollbackStatus.TIMED_OUT: RollbackTimedOut,
+    RollbackStatus.UNKNOWN: OutcomeUnknown,
 }
 
 
-def judge_progress(rollback: Deploy, newer: Sequence[Deploy]) -> Outcome | None:
+def progress_outcome(rollback: Deploy, newer: Sequence[Deploy]) -> Outcome | None:
     """Decide from the history whether a rollback has ended.
 
     :param rollback: the rollback's entry as it reads now.
     :param newer: the deploys that are newer than it.
-    :return: how it ended, or None while it goes on. ``DONE`` still needs :func:`judge_deployment`.
+    :return: how it ended, or None while it goes on. ``DONE`` still needs :func:`deployment_outcome`.
     """
-    overtaker = next((deploy for deploy in newer if deploy.succeeded), None)
+    superseding = next((deploy for deploy in newer if deploy.succeeded), None)
     if rollback.status is DeployStatus.FAILED:
-        return _failed(rollback, overtaker)
-    if overtaker is None and rollback.succeeded:
+        return _failed(rollback, superseding)
+    if superseding is None and rollback.succeeded:
         # One that is still going on, or of which nothing is known, takes the Deployment away all the same.
-        overtaker = next((deploy for deploy in newer if deploy.status is not DeployStatus.FAILED), None)
-    if overtaker is not None:
-        return _overtaken(rollback, overtaker)
+        superseding = next((deploy for deploy in newer if deploy.status is not DeployStatus.FAILED), None)
+    if superseding is not None:
+        return _superseded(rollback, superseding)
     if rollback.succeeded:
-        return Outcome(Ending.DONE, rollback.id, f"The rollback {rollback.id} is done.")
+        return Outcome(RollbackStatus.DONE, rollback.id, f"The rollback {rollback.id} is done.")
     return None
 
 
-def _failed(rollback: Deploy, overtaker: Deploy | None) -> Outcome:
+def _failed(rollback: Deploy, superseding: Deploy | None) -> Outcome:
     reason = (rollback.status_reason or "the platform gives no reason").rstrip(". ")
     runs = "what ran before, unless the failure came halfway"
-    if overtaker is not None:
-        runs = f"what the newer deploy {overtaker.id} brought"
+    if superseding is not None:
+        runs = f"what the newer deploy {superseding.id} brought"
     return Outcome(
-        Ending.FAILED,
+        RollbackStatus.FAILED,
         rollback.id,
         f"The platform says that the rollback {rollback.id} failed: {reason}. What runs now is {runs}: look "
         "at the Deployment before trying again.",
     )
 
 
-def _overtaken(rollback: Deploy, overtaker: Deploy) -> Outcome:
-    author = f" by {overtaker.created_by}" if overtaker.created_by else ""
+def _superseded(rollback: Deploy, superseding: Deploy) -> Outcome:
+    author = f" by {superseding.created_by}" if superseding.created_by else ""
     return Outcome(
-        Ending.OVERTAKEN,
+        RollbackStatus.SUPERSEDED,
         rollback.id,
-        f"The rollback {rollback.id} was overtaken by deploy {overtaker.id}{author} ({overtaker.status}), "
+        f"The rollback {rollback.id} was overtaken by deploy {superseding.id}{author} "
+        f"({superseding.status}), "
         "which decides what the Deployment runs. Look at the history and decide anew.",
     )
 
 
-def judge_deployment(
+def deployment_outcome(
     rollback_id: str, deployment: Deployment, target: Deploy, scope: Scope
 ) -> Outcome | None:
     """Check that a Deployment runs what the target brought: its versions, and its image where both are told.
@@ -130,7 +131,7 @@ def judge_deployment(
         return None
     runs, wanted = differing
     return Outcome(
-        Ending.MISMATCH,
+        RollbackStatus.MISMATCH,
         rollback_id,
         f"The platform says that the rollback {rollback_id} is done, but {deployment} runs {runs} and the "
         f"target brought {wanted}. Look at the Deployment before trying again.",
@@ -154,7 +155,7 @@ def timed_out(rollback_id: str, waited: float, where: str) -> Outcome:
     :param where: where a person can look.
     """
     return Outcome(
-        Ending.TIMED_OUT,
+        RollbackStatus.TIMED_OUT,
         rollback_id,
         f"The rollback {rollback_id} had not ended after {waited:,.0f} s. It cannot be recalled and may "
         f"still be going on: look at {where}. The next try of this task finds it in the history and waits "

@@ -6,7 +6,7 @@ Four values are kept, so that no late write can take away what another try relie
 * ``owner``: the try that began last. A try may send only while it is the owner.
 * ``sent``: written before a request is sent. A later try gives that request time to show in the history.
 * ``refused``: the try whose request is known not to have been carried out.
-* ``choice``: the target that was chosen, and the newest deploy at that time.
+* ``choice``: the target that was chosen, and the latest deploy at that time.
 
 A try writes ``owner`` and then reads ``sent``; before it sends, it writes ``sent`` and then reads ``owner``.
 Of two tries, at least one therefore finds the other, whatever the delays (``docs/decisions/0006``).
@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from airflow_rollback_provider.domain.errors import BadInput, TrySuperseded
-from airflow_rollback_provider.domain.intent import without_target
+from airflow_rollback_provider.domain.idempotency import without_target
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,8 +36,8 @@ class PendingSubmission:
 
     :param deployment_id: the Deployment.
     :param target_id: the deploy to go back to.
-    :param latest_id: the newest deploy of the history when it was chosen.
-    :param intent: the intent with the target as the task names it.
+    :param latest_id: the latest deploy of the history when it was chosen.
+    :param idempotency_key: the intent with the target as the task names it.
     :param sent_at: when the request was about to be sent, in seconds since the epoch, for people; None when
         no request can be under way.
     """
@@ -45,7 +45,7 @@ class PendingSubmission:
     deployment_id: str
     target_id: str
     latest_id: str
-    intent: str
+    idempotency_key: str
     sent_at: float | None = None
 
 
@@ -63,16 +63,18 @@ class PendingStore:
     """What the tries of one idempotency key share, as one try sees it.
 
     :param store: what outlives a try.
-    :param intent: the intent.
+    :param idempotency_key: the intent.
     :param clock: returns the time in seconds since the epoch.
     """
 
-    def __init__(self, store: StateStore, intent: str, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, store: StateStore, idempotency_key: str, clock: Callable[[], float] = time.time
+    ) -> None:
         self._store = store
         self._owner = uuid.uuid4().hex
         self._clock = clock
         names = ("owner", "sent", "refused", "choice")
-        self._keys = {name: f"rollback_{name}_{without_target(intent)}" for name in names}
+        self._keys = {name: f"rollback_{name}_{without_target(idempotency_key)}" for name in names}
 
     def get(self) -> PendingSubmission | None:
         """Return what an earlier try sent or chose.

@@ -16,7 +16,7 @@ from airflow_rollback_provider.domain.errors import (
     StalePlan,
 )
 from airflow_rollback_provider.domain.history import History
-from airflow_rollback_provider.domain.intent import describe, find_intent
+from airflow_rollback_provider.domain.idempotency import describe, find_by_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -52,25 +52,25 @@ class Submission:
         self._before_sending = before_sending
         self._grace_period = grace_period
 
-    def submit(self, plan: RollbackPlan, description: str, intent: str) -> Deploy:
-        """Carry a plan out; see :meth:`Verbs.submit`."""
+    def submit(self, plan: RollbackPlan, description: str, idempotency_key: str) -> Deploy:
+        """Carry a plan out; see :meth:`DeployHistoryClient.submit`."""
         plan.require_allowed()
-        text = describe(description, intent, self._platform.capabilities.description_limit)
-        return self._last_look(plan, intent) or self._send(plan, text, intent)
+        text = describe(description, idempotency_key, self._platform.capabilities.description_limit)
+        return self._last_look(plan, idempotency_key) or self._send(plan, text, idempotency_key)
 
-    def _last_look(self, plan: RollbackPlan, intent: str) -> Deploy | None:
+    def _last_look(self, plan: RollbackPlan, idempotency_key: str) -> Deploy | None:
         """Return the rollback if it was submitted already.
 
         :raises StalePlan: when the history has moved on since the plan was made.
         :raises DeployInProgress: when another deploy has not ended.
         """
-        page = self._newest(plan)
-        adopted = find_intent(page.deploys, intent)
-        if adopted is not None:
-            return adopted
-        head = page.deploys[0] if page.deploys else None
-        if head is None or head.id != plan.head_id:
-            raise StalePlan(_stale(plan, head))
+        page = self._latest(plan)
+        resumed = find_by_key(page.deploys, idempotency_key)
+        if resumed is not None:
+            return resumed
+        latest = page.deploys[0] if page.deploys else None
+        if latest is None or latest.id != plan.latest_id:
+            raise StalePlan(_stale(plan, latest))
         unfinished = History(page.deploys).unfinished
         if unfinished is not None:
             raise DeployInProgress(
@@ -79,32 +79,34 @@ class Submission:
             )
         return None
 
-    def _send(self, plan: RollbackPlan, text: str, intent: str) -> Deploy:
-        conversation = self._platform.roll_back(plan.deployment, plan.target, plan.scope, text)
+    def _send(self, plan: RollbackPlan, text: str, idempotency_key: str) -> Deploy:
+        flow = self._platform.roll_back(plan.deployment, plan.target, plan.scope, text)
         self._before_sending()
         try:
-            return self._transport.run(conversation)
+            return self._transport.run(flow)
         except OutcomeUnknown as error:
-            return self._search(plan, intent, error)
+            return self._search(plan, idempotency_key, error)
         except (RollbackRefused, NotFound) as refusal:
-            adopted = self._check_refusal(plan, intent, refusal)
-            if adopted is None:
+            resumed = self._check_refusal(plan, idempotency_key, refusal)
+            if resumed is None:
                 raise
-            return adopted
+            return resumed
 
-    def _check_refusal(self, plan: RollbackPlan, intent: str, refusal: RollbackError) -> Deploy | None:
+    def _check_refusal(
+        self, plan: RollbackPlan, idempotency_key: str, refusal: RollbackError
+    ) -> Deploy | None:
         """Return the rollback all the same if there is one: a refusal may be misread.
 
         :raises OutcomeUnknown: when the history cannot be read.
         """
         try:
-            return find_intent(self._newest(plan).deploys, intent)
+            return find_by_key(self._latest(plan).deploys, idempotency_key)
         except RollbackError as problem:
             raise OutcomeUnknown(
-                _unknown(plan, intent, refusal, problem), retryable=problem.retryable
+                _unknown(plan, idempotency_key, refusal, problem), retryable=problem.retryable
             ) from None
 
-    def _search(self, plan: RollbackPlan, intent: str, lost: OutcomeUnknown) -> Deploy:
+    def _search(self, plan: RollbackPlan, idempotency_key: str, lost: OutcomeUnknown) -> Deploy:
         """Search the history until the grace period is over.
 
         :raises RequestLost: when the history was read at its end and shows no trace.
@@ -114,7 +116,7 @@ class Submission:
         for pause in pauses(self._grace_period):
             self._transport.sleep(pause)
             try:
-                found = find_intent(self._newest(plan).deploys, intent)
+                found = find_by_key(self._latest(plan).deploys, idempotency_key)
             except PlatformError as error:
                 problem = error
                 continue
@@ -125,10 +127,12 @@ class Submission:
                 return found
             problem = None
         if problem is None:
-            raise RequestLost(_lost(plan, intent, lost, self._grace_period)) from None
-        raise OutcomeUnknown(_unknown(plan, intent, lost, problem), retryable=problem.retryable) from None
+            raise RequestLost(_lost(plan, idempotency_key, lost, self._grace_period)) from None
+        raise OutcomeUnknown(
+            _unknown(plan, idempotency_key, lost, problem), retryable=problem.retryable
+        ) from None
 
-    def _newest(self, plan: RollbackPlan) -> Page:
+    def _latest(self, plan: RollbackPlan) -> Page:
         return self._transport.run(self._platform.deploys(plan.deployment.id))
 
 
@@ -142,28 +146,30 @@ def pauses(total: float) -> Iterator[float]:
         pause = min(2 * pause, _LONGEST_PAUSE)
 
 
-def _stale(plan: RollbackPlan, head: Deploy | None) -> str:
-    now = f"deploy {head.id} ({head.status})" if head else "nothing"
-    by = f" by {head.created_by}" if head and head.created_by else ""
+def _stale(plan: RollbackPlan, latest: Deploy | None) -> str:
+    now = f"deploy {latest.id} ({latest.status})" if latest else "nothing"
+    by = f" by {latest.created_by}" if latest and latest.created_by else ""
     return (
-        f"The deploy history of {plan.deployment} has moved on since the plan was made: the newest entry "
-        f"was {plan.head_id} and "
+        f"The deploy history of {plan.deployment} has moved on since the plan was made: the latest entry "
+        f"was {plan.latest_id} and "
         f"is {now}{by}. Nothing was submitted. Plan anew."
     )
 
 
-def _lost(plan: RollbackPlan, intent: str, lost: RollbackError, grace_period: float) -> str:
+def _lost(plan: RollbackPlan, idempotency_key: str, lost: RollbackError, grace_period: float) -> str:
     return (
         f"The request to roll {plan.deployment} back to deploy {plan.target.id} was not carried out. "
         f"{lost} The deploy history was read for {grace_period:g} s and shows no entry with "
-        f"[rollback-intent:{intent}]. It was not sent again. Try again when the platform answers as usual."
+        f"[idempotency-key:{idempotency_key}]. It was not sent again. Try again when the platform answers "
+        "as usual."
     )
 
 
-def _unknown(plan: RollbackPlan, intent: str, lost: RollbackError, problem: RollbackError) -> str:
+def _unknown(plan: RollbackPlan, idempotency_key: str, lost: RollbackError, problem: RollbackError) -> str:
     return (
         f"Whether {plan.deployment} is being rolled back to deploy {plan.target.id} is not known. {lost} "
         f"The deploy history could not be read: {problem} It was not sent again. Look at the deploy "
-        f"history for an entry with [rollback-intent:{intent}]: if it is there, wait for it; if it is not "
+        f"history for an entry with [idempotency-key:{idempotency_key}]: if it is there, wait for it; if "
+        "it is not "
         "there after some minutes, start anew. A later try looks for it too."
     )

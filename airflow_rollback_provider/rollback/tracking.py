@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_rollback_provider.domain import summary
 from airflow_rollback_provider.domain.checks import default_scope
+from airflow_rollback_provider.domain.compatibility import crosses_airflow_major
 from airflow_rollback_provider.domain.errors import RollbackError
-from airflow_rollback_provider.domain.intent import without_mark
-from airflow_rollback_provider.domain.rulebook import crosses_airflow_major
+from airflow_rollback_provider.domain.idempotency import without_tag
 from airflow_rollback_provider.rollback.log_feed import feed_for
-from airflow_rollback_provider.rollback.waiter import Waiter, Watch, broken_off
+from airflow_rollback_provider.rollback.poller import RollbackPoller, Tracking, broken_off
 
 if TYPE_CHECKING:
     from airflow_rollback_provider.hooks.deploy_history import DeployHistoryHook
@@ -26,9 +26,9 @@ _PATIENCE = 30 * 60.0
 _PATIENCE_ACROSS_MAJORS = 2 * 60 * 60.0
 
 
-def new_watch(
+def new_tracking(
     submitted: Submitted, *, timeout: float | timedelta | None, poll_interval: float, where: str
-) -> Watch:
+) -> Tracking:
     """Say what to wait for.
 
     :param timeout: how long, in seconds or as a timedelta; None takes 30 minutes, from Airflow 3 to 2 two
@@ -39,7 +39,7 @@ def new_watch(
     deployment, rollback = submitted.reading.deployment, submitted.rollback
     now = time.time()
     across = crosses_airflow_major(deployment.versions, submitted.target.versions)
-    return Watch(
+    return Tracking(
         deployment_id=deployment.id,
         rollback_id=rollback.id,
         target=submitted.target,
@@ -53,20 +53,20 @@ def new_watch(
     )
 
 
-class Follower:
+class RollbackTracker:
     """Follows a rollback in this process, showing the platform's log lines on the way.
 
     :param hook: the platform.
-    :param watch: what is waited for.
+    :param tracking: what is waited for.
     :param log: the task's log.
     """
 
-    def __init__(self, hook: DeployHistoryHook, watch: Watch, log: Log) -> None:
+    def __init__(self, hook: DeployHistoryHook, tracking: Tracking, log: Log) -> None:
         self._hook = hook
-        self._watch = watch
+        self._tracking = tracking
         self._log = log
-        self._waiter = Waiter(watch, random.random)  # noqa: S311 - spreads load, hides nothing
-        self._feed = feed_for(watch)
+        self._waiter = RollbackPoller(tracking, random.random)  # noqa: S311 - spreads load, hides nothing
+        self._feed = feed_for(tracking)
 
     def follow(self) -> Outcome:
         """Look at the platform until the rollback has ended."""
@@ -80,23 +80,23 @@ class Follower:
     def look(self) -> Outcome | None:
         """Look once; an outage of the platform is logged and waited out."""
         try:
-            seen = self._hook.observe(self._watch)
+            seen = self._hook.observe(self._tracking)
         except RollbackError as error:
-            self._log.warning("Could not look at the rollback %s: %s", self._watch.rollback_id, error)
+            self._log.warning("Could not look at the rollback %s: %s", self._tracking.rollback_id, error)
             return self._failed(error)
-        return self._waiter.saw(seen, time.time())
+        return self._waiter.on_result(seen, time.time())
 
     def _failed(self, error: RollbackError) -> Outcome | None:
         try:
             return self._waiter.failed(error, time.time())
         except RollbackError:  # it cannot be waited out; the triggerer ends in the same way
-            return broken_off(self._watch, error)
+            return broken_off(self._tracking, error)
 
     def _show_logs(self) -> None:
         if not self._hook.capabilities.logs or self._feed.full:
             return
         try:
-            lines = self._hook.logs(self._watch.deployment_id, self._feed.since)
+            lines = self._hook.logs(self._tracking.deployment_id, self._feed.since)
         except RollbackError as error:
             if self._feed.complain_once():
                 self._log.warning("The platform's log of the rollback is not available: %s", error)
@@ -105,19 +105,19 @@ class Follower:
             self._log.info("platform: %s", line)
 
 
-def result_of(watch: Watch, outcome: Outcome | None) -> dict[str, Any]:
+def result_of(tracking: Tracking, outcome: Outcome | None) -> dict[str, Any]:
     """Return what a task leaves in XCom: small and JSON.
 
     :param outcome: how it ended; None when nobody waited.
     """
     result = {
-        "deployment_id": watch.deployment_id,
-        "rollback_id": watch.rollback_id,
-        "target_id": watch.target.id,
-        "scope": watch.scope.value,
-        "ending": outcome.ending.value if outcome is not None else "not waited for",
-        "history": watch.where,
-        **watch.facts,
+        "deployment_id": tracking.deployment_id,
+        "rollback_id": tracking.rollback_id,
+        "target_id": tracking.target.id,
+        "scope": tracking.scope.value,
+        "status": outcome.status.value if outcome is not None else "not waited for",
+        "history": tracking.where,
+        **tracking.facts,
     }
     done = outcome is not None
     return {**result, "summary": summary.of_done(result) if done else summary.of_submitted(result)}
@@ -131,9 +131,9 @@ def _facts(submitted: Submitted) -> dict[str, Any]:
         "release_name": deployment.release_name or None,
         "namespace": deployment.namespace,
         "image": _image_of(submitted),
-        "adopted": submitted.adopted,
+        "resumed": submitted.resumed,
         "to": str(submitted.target.versions),
-        "description": without_mark(submitted.rollback.description) or None,
+        "description": without_tag(submitted.rollback.description) or None,
     }
     return {name: value for name, value in facts.items() if value is not None}
 

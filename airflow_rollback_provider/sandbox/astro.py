@@ -9,7 +9,7 @@ from starlette.routing import Route
 
 from airflow_rollback_provider.sandbox.answer import Answer
 from airflow_rollback_provider.sandbox.astro_api import OPERATIONS, Operation, error_view, handle
-from airflow_rollback_provider.sandbox.astro_parameters import Asked
+from airflow_rollback_provider.sandbox.astro_parameters import RequestContext
 from airflow_rollback_provider.sandbox.delivery import Call, deliver
 from airflow_rollback_provider.sandbox.sessions import HostedSession
 
@@ -49,9 +49,9 @@ def _endpoint(operation: Operation | None) -> Callable[[Request], Awaitable[ASGI
     return endpoint
 
 
-async def _read(request: Request) -> Asked:
+async def _read(request: Request) -> RequestContext:
     query = request.query_params
-    return Asked(
+    return RequestContext(
         path=request.path_params,
         query={name: query.getlist(name) for name in query},
         content_type=request.headers.get("content-type", ""),
@@ -63,7 +63,9 @@ def _path(request: Request) -> str:
     return f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
 
 
-def _handle(operation: Operation | None, session: HostedSession, asked: Asked, entry: Entry) -> Answer:
+def _handle(
+    operation: Operation | None, session: HostedSession, asked: RequestContext, entry: Entry
+) -> Answer:
     if operation is None:
         return Answer(error_view("There is no such operation here", 404, entry.id), 404, ("NoSuchOperation",))
     return handle(operation, session, asked, entry.id)

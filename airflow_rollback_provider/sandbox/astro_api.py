@@ -13,7 +13,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from airflow_rollback_provider.sandbox.answer import Answer
-from airflow_rollback_provider.sandbox.astro_parameters import MAX_LIMIT, Asked, Reader, Unbindable
+from airflow_rollback_provider.sandbox.astro_parameters import MAX_LIMIT, Reader, RequestContext, Unbindable
 from airflow_rollback_provider.sandbox.astro_views import deploy_view, deployment_view
 from airflow_rollback_provider.sandbox.errors import Refused, not_permitted
 from airflow_rollback_provider.sandbox.rules import HOSTED
@@ -41,10 +41,10 @@ class Operation:
     name: str
     method: str
     path: str
-    perform: Callable[[HostedSession, Asked], dict[str, Any]]
+    perform: Callable[[HostedSession, RequestContext], dict[str, Any]]
 
 
-def handle(operation: Operation, session: HostedSession, asked: Asked, request_id: str) -> Answer:
+def handle(operation: Operation, session: HostedSession, asked: RequestContext, request_id: str) -> Answer:
     """Perform an operation for whoever asks, or say why not."""
     try:
         session.token()
@@ -70,7 +70,7 @@ def error_view(
     return body | {"fieldErrors": field_errors} if field_errors else body
 
 
-def _list_deployments(session: HostedSession, asked: Asked) -> dict[str, Any]:
+def _list_deployments(session: HostedSession, asked: RequestContext) -> dict[str, Any]:
     reader = Reader(asked)
     offset, limit = reader.page()
     wanted = {name: reader.list(name) for name in ("deploymentIds", "names", "workspaceIds")}
@@ -97,26 +97,26 @@ def _is_wanted(deployment: Deployment, wanted: dict[str, list[str]]) -> bool:
     return all(not values or own[name] in values for name, values in wanted.items())
 
 
-def _get_deployment(session: HostedSession, asked: Asked) -> dict[str, Any]:
+def _get_deployment(session: HostedSession, asked: RequestContext) -> dict[str, Any]:
     return deployment_view(session.world, session.deployment(asked.path["deploymentId"], READ))
 
 
-def _list_deploys(session: HostedSession, asked: Asked) -> dict[str, Any]:
+def _list_deploys(session: HostedSession, asked: RequestContext) -> dict[str, Any]:
     reader = Reader(asked)
     offset, limit = reader.page(MAX_LIMIT)
     reader.done()
     deployment = session.deployment(asked.path["deploymentId"], HISTORY)
-    rows = list(session.world.listed(deployment, rulebook=HOSTED))
+    rows = list(session.world.listed(deployment, compatibility=HOSTED))
     page = [deploy_view(session.world, row) for row in islice(rows, offset, offset + limit)]
     return {"deploys": page, "limit": limit, "offset": offset, "totalCount": len(rows)}
 
 
-def _get_deploy(session: HostedSession, asked: Asked) -> dict[str, Any]:
+def _get_deploy(session: HostedSession, asked: RequestContext) -> dict[str, Any]:
     deployment = session.deployment(asked.path["deploymentId"], HISTORY)
     return deploy_view(session.world, session.world.deploy(deployment, asked.path["deployId"], HOSTED))
 
 
-def _roll_back(session: HostedSession, asked: Asked) -> dict[str, Any]:
+def _roll_back(session: HostedSession, asked: RequestContext) -> dict[str, Any]:
     reader = Reader(asked)
     description = reader.description()
     reader.done()

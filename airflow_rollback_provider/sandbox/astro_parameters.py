@@ -31,7 +31,7 @@ class Unbindable(Refused):
 
 
 @dataclass(frozen=True)
-class Asked:
+class RequestContext:
     """A request as it came: values from the path, the query by name, the body."""
 
     path: Mapping[str, str]
@@ -44,7 +44,7 @@ class Asked:
 class Reader:
     """Reads the fields of one request and collects what is wrong with them; ``done`` tells all of it."""
 
-    asked: Asked
+    asked: RequestContext
     field_errors: list[dict[str, str]] = field(default_factory=list)
 
     def done(self) -> None:
@@ -101,7 +101,7 @@ class Reader:
         self.field_errors.append({"field": name, "code": code, "message": message})
 
 
-def _json_object(asked: Asked) -> dict[str, Any]:
+def _json_object(asked: RequestContext) -> dict[str, Any]:
     if asked.content_type.split(";")[0].strip().lower() != "application/json":
         raise Unbindable("The request body must be application/json")
     try:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from airflow_rollback_provider.sandbox.building import AUTHORS
+from airflow_rollback_provider.sandbox.factories import AUTHORS
 
 if TYPE_CHECKING:
     from airflow_rollback_provider.sandbox.model import Author, Deploy, Deployment, Git

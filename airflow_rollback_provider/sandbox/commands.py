@@ -7,9 +7,9 @@ from datetime import timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from airflow_rollback_provider.sandbox.building import draft_from, from_drafts, make_deployment, make_row
 from airflow_rollback_provider.sandbox.clock import from_iso, iso
 from airflow_rollback_provider.sandbox.errors import invalid, not_found
+from airflow_rollback_provider.sandbox.factories import draft_from, from_drafts, make_deployment, make_row
 from airflow_rollback_provider.sandbox.houston_views import deploy_view, deployment_view
 from airflow_rollback_provider.sandbox.settings import check_script
 
@@ -39,8 +39,8 @@ def get_state(sandbox: Sandbox, parameters: dict[str, str], _: Any) -> dict[str,
 
 def _whole(world: World, deployment: Deployment, rows: int) -> dict[str, Any]:
     listed = world.listed(deployment)
-    newest = [deploy_view(world, row) for row in islice(listed, rows)]
-    return deployment_view(world, deployment) | {"key": deployment.key, "deploys": newest}
+    latest = [deploy_view(world, row) for row in islice(listed, rows)]
+    return deployment_view(world, deployment) | {"key": deployment.key, "deploys": latest}
 
 
 def get_requests(sandbox: Sandbox, _: dict[str, str], __: Any) -> list[dict[str, Any]]:

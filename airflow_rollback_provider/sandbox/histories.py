@@ -11,7 +11,7 @@ import hashlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from airflow_rollback_provider.sandbox.building import Draft, RowMaker, from_drafts
+from airflow_rollback_provider.sandbox.factories import Draft, RowMaker, from_drafts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -82,7 +82,7 @@ def _with_oddities(drafts: list[Draft], mechanism: str) -> list[Draft]:
 
 
 def _ending(key: str, mechanism: str, runtime: str, target: str | None = None) -> list[Draft]:
-    """Return the four newest deploys: good, good, failed, and the good one that runs now."""
+    """Return the four latest deploys: good, good, failed, and the good one that runs now."""
     kind = "IMAGE_ONLY" if mechanism in ("git_sync", "volume") else "IMAGE_AND_DAG"
     before = target or runtime
 

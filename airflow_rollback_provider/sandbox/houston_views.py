@@ -20,7 +20,7 @@ def deployment_view(world: World, deployment: Deployment) -> dict[str, Any]:
     """Return a Deployment as GraphQL fields."""
     now = world.clock.now()
     running = deployment.running(now)
-    newest = next(deployment.history.newest_first(), None)
+    latest = next(deployment.history.latest_first(), None)
     return {
         "id": deployment.id,
         "type": "airflow",
@@ -37,7 +37,7 @@ def deployment_view(world: World, deployment: Deployment) -> dict[str, Any]:
         "clusterId": deployment.cluster_id,
         "version": _CHART_OF_AIRFLOW,
         "createdAt": iso(deployment.created_at),
-        "updatedAt": iso(newest.updated_at(now) if newest else deployment.created_at),
+        "updatedAt": iso(latest.updated_at(now) if latest else deployment.created_at),
         "deployInfo": {"current": running.image_tag, "nextCli": f"deploy-{len(deployment.history) + 1}"},
         "deployRollbackEnabled": deployment.rollback_enabled,
         "status": world.status(deployment),

@@ -160,7 +160,7 @@ class History:
         position = self._positions.get(deploy_id)
         return None if position is None else rows[position]
 
-    def newest_first(self, after: str | None = None) -> Iterator[Deploy]:
+    def latest_first(self, after: str | None = None) -> Iterator[Deploy]:
         """Yield deploys, newest first, beginning behind the one with id ``after``.
 
         :raises KeyError: if no deploy ever had that id.
@@ -202,22 +202,22 @@ class Deployment:
 
     @property
     def latest(self) -> Deploy | None:
-        """The newest deploy that is still there, however it ended."""
-        return next((row for row in self.history.newest_first() if not row.purged), None)
+        """The latest deploy that is still there, however it ended."""
+        return next((row for row in self.history.latest_first() if not row.purged), None)
 
     def running(self, now: datetime) -> Content:
-        """Return what runs at that time: the content of the newest deploy that succeeded, or the base image.
+        """Return what runs at that time: the content of the latest deploy that succeeded, or the base image.
 
         A newer deploy wins over an older one that ends later: the older one was overtaken.
         """
-        done = (row for row in self.history.newest_first() if row.applies and row.status(now) == DEPLOYED)
-        newest = next(done, None)
-        return self.base if newest is None else newest.content
+        done = (row for row in self.history.latest_first() if row.applies and row.status(now) == DEPLOYED)
+        latest = next(done, None)
+        return self.base if latest is None else latest.content
 
     def in_progress(self, now: datetime) -> Deploy | None:
-        """Return the newest deploy that has not ended at that time.
+        """Return the latest deploy that has not ended at that time.
 
-        Only the newest hundred rows are looked at: older ones have ended long ago.
+        Only the latest hundred rows are looked at: older ones have ended long ago.
         """
-        newest = islice(self.history.newest_first(), 100)
-        return next((row for row in newest if row.status(now) == INITIALIZED), None)
+        latest = islice(self.history.latest_first(), 100)
+        return next((row for row in latest if row.status(now) == INITIALIZED), None)

@@ -27,7 +27,7 @@ _NEEDS = {"IMAGE": (IMAGES,), "DAGS": (DAGS,), "IMAGE_AND_DAGS": (IMAGES, DAGS)}
 
 
 @dataclass(frozen=True)
-class Attempt:
+class RollbackAttempt:
     """Everything that decides whether a rollback may start."""
 
     settings: Settings
@@ -46,28 +46,28 @@ class Attempt:
 
 
 @dataclass(frozen=True)
-class Rulebook:
+class RollbackRules:
     """The rules of one platform, in the order in which it looks at them.
 
     ``keeps_latest``: whether a Deployment's latest deploy stays, however old it is.
     """
 
-    before_the_target: tuple[Callable[[Attempt], None], ...]
-    about_the_target: tuple[Callable[[Attempt, Deploy], None], ...]
+    before_the_target: tuple[Callable[[RollbackAttempt], None], ...]
+    about_the_target: tuple[Callable[[RollbackAttempt, Deploy], None], ...]
     keeps_latest: bool = False
 
 
-def check(attempt: Attempt, rulebook: Rulebook) -> Deploy:
+def check(attempt: RollbackAttempt, compatibility: RollbackRules) -> Deploy:
     """Return the target if the rollback may start.
 
     :raises Refused: for the first rule that forbids it.
     """
-    for rule in rulebook.before_the_target:
+    for rule in compatibility.before_the_target:
         rule(attempt)
     target = attempt.target
     if target is None or target.purged:
         raise not_found("Deploy revision", attempt.target_id)
-    for about_target in rulebook.about_the_target:
+    for about_target in compatibility.about_the_target:
         about_target(attempt, target)
     return target
 
@@ -111,35 +111,35 @@ def _forbidden_majors(before: Runtime, after: Runtime, target: str) -> str | Non
     return f"there is no rollback from Airflow {majors[0]} to Airflow {majors[1]}"
 
 
-def _described(attempt: Attempt) -> None:
+def _described(attempt: RollbackAttempt) -> None:
     if not (attempt.description or "").strip():
         raise invalid("A description is required for a rollback")
 
 
-def _brief(attempt: Attempt) -> None:
+def _brief(attempt: RollbackAttempt) -> None:
     if len(attempt.description or "") > MAX_DESCRIPTION:
         raise invalid(f"The description is longer than {MAX_DESCRIPTION} characters")
 
 
-def _scope(attempt: Attempt) -> None:
+def _scope(attempt: RollbackAttempt) -> None:
     if attempt.scope not in SCOPES:
         raise invalid(f"Unknown scope {attempt.scope!r}")
 
 
-def _permissions(attempt: Attempt) -> None:
+def _permissions(attempt: RollbackAttempt) -> None:
     workspace = attempt.deployment.workspace.key
     if not all(attempt.token.may(needed, workspace) for needed in _NEEDS[attempt.scope]):
         raise not_permitted()
 
 
-def _enabled(attempt: Attempt) -> None:
+def _enabled(attempt: RollbackAttempt) -> None:
     if not attempt.settings.installation_enabled:
         raise refused_rollback("Deploy rollbacks are not enabled on this installation")
     if not attempt.deployment.rollback_enabled:
         raise refused_rollback(f"Rollback Deploy is not enabled for {attempt.deployment.release_name}")
 
 
-def _mechanism(attempt: Attempt) -> None:
+def _mechanism(attempt: RollbackAttempt) -> None:
     mechanism = attempt.running.mechanism
     if mechanism == "volume":
         raise refused_rollback("Deployments with NFS (volume) Dag deploys cannot be rolled back")
@@ -149,12 +149,12 @@ def _mechanism(attempt: Attempt) -> None:
         raise refused_rollback("Dags of a git-sync Deployment come from git; roll back its image alone")
 
 
-def _idle(attempt: Attempt) -> None:
+def _idle(attempt: RollbackAttempt) -> None:
     if attempt.settings.refuse_concurrent and (other := attempt.deployment.in_progress(attempt.now)):
         raise refused_rollback(f"Deploy {other.id} of {attempt.deployment.release_name} is in progress")
 
 
-def _succeeded(attempt: Attempt, target: Deploy) -> None:
+def _succeeded(attempt: RollbackAttempt, target: Deploy) -> None:
     status = target.status(attempt.now)
     if status != DEPLOYED:
         raise refused_rollback(
@@ -162,18 +162,18 @@ def _succeeded(attempt: Attempt, target: Deploy) -> None:
         )
 
 
-def _retained(attempt: Attempt, target: Deploy) -> None:
+def _retained(attempt: RollbackAttempt, target: Deploy) -> None:
     days = attempt.settings.retention_days
     if attempt.now - target.created_at > timedelta(days=days):
         raise refused_rollback(f"Deploy {target.id} is older than {days:g} days")
 
 
-def _retained_or_latest(attempt: Attempt, target: Deploy) -> None:
+def _retained_or_latest(attempt: RollbackAttempt, target: Deploy) -> None:
     if target is not attempt.deployment.latest:
         _retained(attempt, target)
 
 
-def _target_fits(attempt: Attempt, target: Deploy) -> None:
+def _target_fits(attempt: RollbackAttempt, target: Deploy) -> None:
     mechanism = attempt.running.mechanism
     if "git_sync" in (mechanism, target.content.mechanism) and mechanism != target.content.mechanism:
         raise refused_rollback("A git-sync Deployment can only go back to one of its git-sync deploys")
@@ -183,26 +183,26 @@ def _target_fits(attempt: Attempt, target: Deploy) -> None:
         raise refused_rollback(f"Deploy {target.id} has no Dag bundle")
 
 
-def _path(attempt: Attempt, target: Deploy) -> None:
+def _path(attempt: RollbackAttempt, target: Deploy) -> None:
     if attempt.scope == "DAGS":
         return
     if reason := forbidden_path(attempt.running.runtime, target.content.runtime):
         raise refused_rollback(f"Rollback not supported: {reason}")
 
 
-def _changes_something(attempt: Attempt, target: Deploy) -> None:
+def _changes_something(attempt: RollbackAttempt, target: Deploy) -> None:
     if result(attempt.running, target.content, attempt.scope) == attempt.running:
         raise refused_rollback(f"The Deployment already runs the content of deploy {target.id}")
 
 
-PRIVATE_CLOUD = Rulebook(
+PRIVATE_CLOUD = RollbackRules(
     before_the_target=(_scope, _permissions, _described, _brief, _enabled, _mechanism, _idle),
     about_the_target=(_succeeded, _retained, _target_fits, _path, _changes_something),
 )
 
 # No scopes to choose from, no flag and no toggle; and a Deployment whose latest deploy is too old may go back
 # to that one, which is what it runs: so the target need not change anything.
-HOSTED = Rulebook(
+HOSTED = RollbackRules(
     before_the_target=(_permissions, _brief, _idle),
     about_the_target=(_succeeded, _retained_or_latest, _target_fits, _path),
     keeps_latest=True,

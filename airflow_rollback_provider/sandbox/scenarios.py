@@ -6,8 +6,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from airflow_rollback_provider.sandbox.building import RUNTIMES, make_deployment
 from airflow_rollback_provider.sandbox.clock import Clock
+from airflow_rollback_provider.sandbox.factories import RUNTIMES, make_deployment
 from airflow_rollback_provider.sandbox.seeds import CASES, Case
 from airflow_rollback_provider.sandbox.world import RuntimeRelease, World
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from airflow_rollback_provider.sandbox import histories
-from airflow_rollback_provider.sandbox.building import RowMaker, from_drafts, many_rows
+from airflow_rollback_provider.sandbox.factories import RowMaker, from_drafts, many_rows
 
 
 @dataclass(frozen=True)

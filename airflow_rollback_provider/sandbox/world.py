@@ -2,7 +2,7 @@
 """The embedded platform: one state machine under an injected clock, without HTTP, GraphQL or threads.
 
 Faces (Houston's GraphQL, hosted Astro's REST) ask it and write down its answers in their own words. What
-differs between the two platforms themselves is a ``rules.Rulebook``.
+differs between the two platforms themselves is a ``rules.RollbackRules``.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from airflow_rollback_provider.sandbox.model import (
     Workspace,
     make_id,
 )
-from airflow_rollback_provider.sandbox.rules import PRIVATE_CLOUD, Rulebook
+from airflow_rollback_provider.sandbox.rules import PRIVATE_CLOUD, RollbackRules
 from airflow_rollback_provider.sandbox.settings import Settings
 from airflow_rollback_provider.sandbox.tokens import BY_VALUE, Token
 from airflow_rollback_provider.sandbox.versions import crosses_down
@@ -109,7 +109,7 @@ class World:
         raise no_release(release_name)
 
     def listed(
-        self, deployment: Deployment, after: str | None = None, rulebook: Rulebook = PRIVATE_CLOUD
+        self, deployment: Deployment, after: str | None = None, compatibility: RollbackRules = PRIVATE_CLOUD
     ) -> Iterator[Deploy]:
         """Yield the deploys that a client can see, newest first, beginning behind ``after``.
 
@@ -119,8 +119,8 @@ class World:
         """
         if after is not None and deployment.history.get(after) is None:
             raise not_found("Deploy revision", after)
-        gone = self._gone(deployment, rulebook)
-        return (row for row in deployment.history.newest_first(after) if not gone(row))
+        gone = self._gone(deployment, compatibility)
+        return (row for row in deployment.history.latest_first(after) if not gone(row))
 
     def page(
         self, deployment: Deployment, take: int | None, cursor: str | None, page_number: int | None
@@ -131,53 +131,57 @@ class World:
         skipped = 0 if cursor is not None or page_number is None else max(0, page_number - 1) * size
         return list(islice(self.listed(deployment, cursor), skipped, skipped + size))
 
-    def deploy(self, deployment: Deployment, deploy_id: str, rulebook: Rulebook = PRIVATE_CLOUD) -> Deploy:
+    def deploy(
+        self, deployment: Deployment, deploy_id: str, compatibility: RollbackRules = PRIVATE_CLOUD
+    ) -> Deploy:
         """Return a deploy that a client can see.
 
         :raises Refused: if the Deployment has no such deploy, or no longer.
         """
-        row = self._find(deployment, deploy_id, rulebook)
+        row = self._find(deployment, deploy_id, compatibility)
         if row is None:
             raise not_found("Deploy revision", deploy_id)
         return row
 
-    def _find(self, deployment: Deployment, deploy_id: str, rulebook: Rulebook) -> Deploy | None:
+    def _find(self, deployment: Deployment, deploy_id: str, compatibility: RollbackRules) -> Deploy | None:
         row = deployment.history.get(deploy_id)
-        return None if row is None or self._gone(deployment, rulebook)(row) else row
+        return None if row is None or self._gone(deployment, compatibility)(row) else row
 
-    def _gone(self, deployment: Deployment, rulebook: Rulebook) -> Callable[[Deploy], bool]:
+    def _gone(self, deployment: Deployment, compatibility: RollbackRules) -> Callable[[Deploy], bool]:
         """Return what tells whether clients no longer see a row of that Deployment now."""
         settings = self.settings
         oldest = self.clock.now() - timedelta(days=settings.retention_days)
-        kept = deployment.latest if rulebook.keeps_latest else None
+        kept = deployment.latest if compatibility.keeps_latest else None
         cleans = settings.nightly_job
         return lambda row: row.purged or (cleans and row.created_at < oldest and row is not kept)
 
-    def roll_back(self, token: Token, request: RollbackRequest, rulebook: Rulebook = PRIVATE_CLOUD) -> Deploy:
+    def roll_back(
+        self, token: Token, request: RollbackRequest, compatibility: RollbackRules = PRIVATE_CLOUD
+    ) -> Deploy:
         """Start a rollback: check everything, append one row, leave the rest to the clock.
 
         :raises Refused: if the platform does not allow it; nothing has changed then.
         """
         deployment = self.deployment(request.deployment_id)
-        target = self._target(token, deployment, request, rulebook)
+        target = self._target(token, deployment, request, compatibility)
         row = self._rollback_row(token, deployment, target, request)
         deployment.history.add(row)
         return row
 
     def _target(
-        self, token: Token, deployment: Deployment, request: RollbackRequest, rulebook: Rulebook
+        self, token: Token, deployment: Deployment, request: RollbackRequest, compatibility: RollbackRules
     ) -> Deploy:
-        attempt = rules.Attempt(
+        attempt = rules.RollbackAttempt(
             settings=self.settings,
             token=token,
             deployment=deployment,
-            target=self._find(deployment, request.deploy_id, rulebook),
+            target=self._find(deployment, request.deploy_id, compatibility),
             target_id=request.deploy_id,
             scope=request.scope,
             description=request.description,
             now=self.clock.now(),
         )
-        return rules.check(attempt, rulebook)
+        return rules.check(attempt, compatibility)
 
     def _rollback_row(
         self, token: Token, deployment: Deployment, target: Deploy, request: RollbackRequest
@@ -236,8 +240,8 @@ class World:
         now = self.clock.now()
         if deployment.in_progress(now):
             return "DEPLOYING"
-        newest = next(deployment.history.newest_first(), None)
-        failed = newest is not None and newest.status(now) not in (DEPLOYED, INITIALIZED)
+        latest = next(deployment.history.latest_first(), None)
+        failed = latest is not None and latest.status(now) not in (DEPLOYED, INITIALIZED)
         return "UNHEALTHY" if failed else "HEALTHY"
 
     def log_lines(
@@ -249,7 +253,7 @@ class World:
     ) -> list[progress.LogLine]:
         """Return log lines later than ``since``, oldest first, at most 500."""
         now = self.clock.now()
-        rows = deployment.history.newest_first()
+        rows = deployment.history.latest_first()
         recent = takewhile(lambda row: now - row.created_at <= _LOGS_KEPT, rows)
         found = [line for row in islice(recent, 50) for line in progress.lines(deployment, row, now)]
         wanted = [

@@ -9,17 +9,17 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 from airflow_rollback_provider.compat import AirflowSensorTimeout, BaseSensorOperator, PokeReturnValue, conf
-from airflow_rollback_provider.deploy_events.poll import Lookout
+from airflow_rollback_provider.deploy_events.poll import Subscription
 from airflow_rollback_provider.deploy_events.subscription import (
-    Arrival,
-    Bookmark,
-    Ending,
-    Wanted,
-    bookmark_in,
+    Cursor,
+    DeployFilter,
+    WaitResult,
+    WaitStatus,
+    cursor_in,
 )
 from airflow_rollback_provider.domain.arguments import optional, text
 from airflow_rollback_provider.domain.errors import AccessDenied, RollbackError
-from airflow_rollback_provider.domain.poll_backoff import Pace
+from airflow_rollback_provider.domain.poll_backoff import PollBackoff
 from airflow_rollback_provider.hooks.deploy_history import DeployHistoryHook
 from airflow_rollback_provider.hooks.failures import task_failures
 
@@ -35,23 +35,23 @@ _DEFERRAL_MARGIN = timedelta(minutes=5)
 class DeploySensor(BaseSensorOperator):
     """Wait until a new deploy has landed, or until a named deploy has come to a state. Return it as JSON.
 
-    Of several new deploys the oldest is returned. Where it left off is in XCom under the key ``bookmark``, a
+    Of several new deploys the oldest is returned. Where it left off is in XCom under the key ``cursor``, a
     text; a later sensor goes on there with that text as ``after``, and each deploy is found once, in whatever
     order they land and also when the platform has deleted them. An outage of the platform is waited out until
     the sensor's own ``timeout``.
 
-    Templated: ``rollback_conn_id``, ``deployment_id``, ``deploy_id``, ``after``.
+    Templated: ``astro_conn_id``, ``deployment_id``, ``deploy_id``, ``after``.
 
     :param deployment_id: id or release name of the Deployment.
     :param deploy_id: wait for this deploy alone, whatever its type. Default: the next that counts.
     :param after: id of a deploy, or a time with its zone: only what was deployed later counts, and below that
-        deploy what is on its way when the sensor begins. Or the bookmark of an earlier sensor; that of
+        deploy what is on its way when the sensor begins. Or the cursor of an earlier sensor; that of
         another Deployment counts for nothing. Default: the time at which the Dag run was started.
     :param statuses: a deploy counts as soon as it has one of these: ``succeeded`` (default), ``failed``,
         ``in progress``.
     :param types: the platform's words for the types that count, such as ``DAG_ONLY``; by default all.
     :param rollbacks: whether rollbacks count. Default False.
-    :param rollback_conn_id: Airflow connection to the platform.
+    :param astro_conn_id: Airflow connection to the platform.
     :param poke_interval: time between two looks, in seconds. Default 30.
     :param deferrable: wait in the triggerer. Default: ``[operators] default_deferrable``.
     :raises DeployEndedOtherwise: when the named deploy ended in another state; no retry.
@@ -59,7 +59,7 @@ class DeploySensor(BaseSensorOperator):
     :raises AccessDenied: when the token stays refused; no retry.
     """
 
-    template_fields: Sequence[str] = ("rollback_conn_id", "deployment_id", "deploy_id", "after")
+    template_fields: Sequence[str] = ("astro_conn_id", "deployment_id", "deploy_id", "after")
     ui_color = "#e8eef7"
 
     def __init__(
@@ -71,7 +71,7 @@ class DeploySensor(BaseSensorOperator):
         statuses: Sequence[str] = ("succeeded",),
         types: Sequence[str] = (),
         rollbacks: bool = False,
-        rollback_conn_id: str = DeployHistoryHook.default_conn_name,
+        astro_conn_id: str = DeployHistoryHook.default_conn_name,
         poke_interval: float | timedelta = 30.0,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         **kwargs: Any,
@@ -83,11 +83,11 @@ class DeploySensor(BaseSensorOperator):
         self.statuses = statuses
         self.types = types
         self.rollbacks = rollbacks
-        self.rollback_conn_id = rollback_conn_id
+        self.astro_conn_id = astro_conn_id
         self.deferrable = deferrable
         self._hook: DeployHistoryHook | None = None
-        self._bookmark: Bookmark | None = None
-        self._pace = Pace(60.0, random.random)  # noqa: S311 - it only counts refusals here
+        self._cursor: Cursor | None = None
+        self._backoff = PollBackoff(60.0, random.random)  # noqa: S311 - it only counts refusals here
 
     def execute(self, context: Context) -> Any:
         """Wait, here or in the triggerer; return the deploy."""
@@ -95,58 +95,60 @@ class DeploySensor(BaseSensorOperator):
             return super().execute(context)
         deadline = time.time() + self.timeout
         # What has come already must not be deferred (apache/airflow#46424).
-        arrival = self._look(context)
-        return self._arrived(context, arrival) if arrival is not None else self._defer(context, deadline)
+        wait_result = self._look(context)
+        return (
+            self._arrived(context, wait_result) if wait_result is not None else self._defer(context, deadline)
+        )
 
     def poke(self, context: Context) -> PokeReturnValue:
         """Look once."""
-        arrival = self._look(context)
-        if arrival is None:
+        wait_result = self._look(context)
+        if wait_result is None:
             return PokeReturnValue(is_done=False)
-        return PokeReturnValue(is_done=True, xcom_value=self._arrived(context, arrival))
+        return PokeReturnValue(is_done=True, xcom_value=self._arrived(context, wait_result))
 
     def resume(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
         """Take over from the triggerer: return the deploy, or raise why there is none."""
-        return self._arrived(context, Arrival.from_dict(event))
+        return self._arrived(context, WaitResult.from_dict(event))
 
-    def _look(self, context: Context) -> Arrival | None:
+    def _look(self, context: Context) -> WaitResult | None:
         with task_failures():
-            lookout = self._lookout(context)
-            self._hook = self._hook or DeployHistoryHook(self.rollback_conn_id)
+            subscription = self._subscription(context)
+            self._hook = self._hook or DeployHistoryHook(self.astro_conn_id)
             try:
-                arrival, self._bookmark = self._hook.wait_for_deploy(lookout, self._bookmark)
+                wait_result, self._cursor = self._hook.wait_for_deploy(subscription, self._cursor)
             except RollbackError as error:
                 self._bear(error)
                 return None
-            self._pace.answered()
-            return arrival
+            self._backoff.answered()
+            return wait_result
 
     def _bear(self, error: RollbackError) -> None:
         """Wait an outage out. Between reschedules nobody counts refusals, so one is enough there."""
-        if not self._pace.failed(error) or (self.reschedule and isinstance(error, AccessDenied)):
+        if not self._backoff.failed(error) or (self.reschedule and isinstance(error, AccessDenied)):
             raise error
         self.log.warning("Could not look for a deploy of %s: %s", self.deployment_id, error)
 
-    def _lookout(self, context: Context) -> Lookout:
-        left_off = bookmark_in(self.after)
+    def _subscription(self, context: Context) -> Subscription:
+        left_off = cursor_in(self.after)
         after = optional(self.after) if left_off is None and isinstance(self.after, str) else None
-        return Lookout(
+        return Subscription(
             deployment=text(self.deployment_id, "deployment_id"),
-            wanted=Wanted.parse(self.statuses, self.types, rollbacks=self.rollbacks),
+            deploy_filter=DeployFilter.parse(self.statuses, self.types, rollbacks=self.rollbacks),
             after=after or _began(context),
             deploy_id=optional(self.deploy_id),
             left_off=left_off,
         )
 
-    def _arrived(self, context: Context, arrival: Arrival) -> dict[str, Any]:
-        if arrival.bookmark is not None:
+    def _arrived(self, context: Context, wait_result: WaitResult) -> dict[str, Any]:
+        if wait_result.cursor is not None:
             ti: Any = context["ti"]
-            ti.xcom_push(key="bookmark", value=arrival.bookmark.to_text())
-        if arrival.ending is Ending.TIMED_OUT:
-            raise AirflowSensorTimeout(arrival.message)
+            ti.xcom_push(key="cursor", value=wait_result.cursor.to_text())
+        if wait_result.status is WaitStatus.TIMED_OUT:
+            raise AirflowSensorTimeout(wait_result.message)
         with task_failures():
-            deploy = arrival.require()
-        self.log.info("%s", arrival.message)
+            deploy = wait_result.require()
+        self.log.info("%s", wait_result.message)
         return deploy.to_dict()
 
     def _defer(self, context: Context, deadline: float) -> Any:
@@ -154,9 +156,9 @@ class DeploySensor(BaseSensorOperator):
 
         self.defer(
             trigger=DeployTrigger(
-                rollback_conn_id=self.rollback_conn_id,
-                lookout=self._lookout(context).to_dict(),
-                bookmark=self._bookmark.to_dict() if self._bookmark is not None else None,
+                astro_conn_id=self.astro_conn_id,
+                subscription=self._subscription(context).to_dict(),
+                cursor=self._cursor.to_dict() if self._cursor is not None else None,
                 poll_interval=float(self.poke_interval),
                 deadline=deadline,
             ),

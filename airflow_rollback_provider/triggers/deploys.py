@@ -13,24 +13,24 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_rollback_provider.compat import BaseEventTrigger, BaseTrigger, TriggerEvent
-from airflow_rollback_provider.deploy_events.poll import Lookout
+from airflow_rollback_provider.deploy_events.poll import Subscription
 from airflow_rollback_provider.deploy_events.subscription import (
-    Arrival,
-    Bookmark,
-    Ending,
-    Wanted,
+    Cursor,
+    DeployFilter,
+    WaitResult,
+    WaitStatus,
     broken_off,
     landed_deploys,
 )
 from airflow_rollback_provider.domain.errors import BadInput, RollbackError
-from airflow_rollback_provider.domain.poll_backoff import Pace
+from airflow_rollback_provider.domain.poll_backoff import PollBackoff
 from airflow_rollback_provider.hooks.deploy_history import DeployHistoryHook
 from airflow_rollback_provider.state import StateStore, trigger_store
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
-    from airflow_rollback_provider.deploy_events.subscription import Sighting
+    from airflow_rollback_provider.deploy_events.subscription import PollResult
 
 __all__ = ["DeployLandedTrigger", "DeployTrigger", "landed_deploys"]
 
@@ -66,7 +66,7 @@ class DeployLandedTrigger(BaseEventTrigger):
     :param after: id of a deploy, or a time with its zone, to begin after. What is on its way below that
         deploy is news too, once it lands. In a Dag that stays a time is better: the platform deletes deploys.
     :param poll_interval: time between two looks, in seconds. Default 60.
-    :param rollback_conn_id: Airflow connection to the platform.
+    :param astro_conn_id: Airflow connection to the platform.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class DeployLandedTrigger(BaseEventTrigger):
         rollbacks: bool = False,
         after: str | None = None,
         poll_interval: float = 60.0,
-        rollback_conn_id: str = DeployHistoryHook.default_conn_name,
+        astro_conn_id: str = DeployHistoryHook.default_conn_name,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow's
         self.deployment_id = deployment_id
@@ -86,9 +86,9 @@ class DeployLandedTrigger(BaseEventTrigger):
         self.rollbacks = rollbacks
         self.after = after
         self.poll_interval = poll_interval
-        self.rollback_conn_id = rollback_conn_id
-        self._bookmark: Bookmark | None = None
-        self._kept: Bookmark | None = None
+        self.astro_conn_id = astro_conn_id
+        self._cursor: Cursor | None = None
+        self._kept: Cursor | None = None
         self._hooks = AsyncExitStack()
         self._hook: DeployHistoryHook | None = None
 
@@ -97,20 +97,20 @@ class DeployLandedTrigger(BaseEventTrigger):
 
         :raises BadInput: for arguments that cannot be used, when the Dag is parsed.
         """
-        wanted = self._wanted()
+        deploy_filter = self._deploy_filter()
         return f"{_PATH}.DeployLandedTrigger", {
             "deployment_id": self.deployment_id,
-            "statuses": [status.value for status in wanted.statuses],
-            "types": list(wanted.types),
+            "statuses": [status.value for status in deploy_filter.statuses],
+            "types": list(deploy_filter.types),
             "rollbacks": self.rollbacks,
             "after": self.after,
             "poll_interval": float(self.poll_interval),
-            "rollback_conn_id": self.rollback_conn_id,
+            "astro_conn_id": self.astro_conn_id,
         }
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield one event for each look that shows something new, for ever."""
-        pace = Pace(
+        pace = PollBackoff(
             self.poll_interval,
             random.random,  # noqa: S311 - spreads load, hides nothing
             first=self.poll_interval,
@@ -119,19 +119,19 @@ class DeployLandedTrigger(BaseEventTrigger):
         # All watchers of a triggerer start at once.
         await asyncio.sleep(min(2.0, self.poll_interval) * random.random())  # noqa: S311 - the same
         while True:
-            sighting = await self._look(pace)
-            if sighting is not None and sighting.news:
-                yield TriggerEvent(_payload(sighting))  # type: ignore[no-untyped-call]  # Airflow's
-            if sighting is not None:
-                await self._remember(sighting)
+            poll_result = await self._look(pace)
+            if poll_result is not None and poll_result.news:
+                yield TriggerEvent(_payload(poll_result))  # type: ignore[no-untyped-call]  # Airflow's
+            if poll_result is not None:
+                await self._remember(poll_result)
             await asyncio.sleep(pace.delay())
 
     async def cleanup(self) -> None:
         """Give the connections back."""
         await self._hang_up()
 
-    def _wanted(self) -> Wanted:
-        return Wanted.parse(self.statuses, self.types, rollbacks=self.rollbacks)
+    def _deploy_filter(self) -> DeployFilter:
+        return DeployFilter.parse(self.statuses, self.types, rollbacks=self.rollbacks)
 
     def _store(self) -> StateStore:
         return trigger_store(self, _DESCRIPTION)
@@ -143,7 +143,7 @@ class DeployLandedTrigger(BaseEventTrigger):
         digest = hashlib.sha256(json.dumps(self.serialize()[1], sort_keys=True).encode()).hexdigest()
         return f"rollback_watch_{digest[:20]}"
 
-    async def _read_cursor(self) -> Bookmark | None:
+    async def _read_cursor(self) -> Cursor | None:
         """Return how far the history was read, or None at the first start.
 
         :raises StateUnavailable: when that cannot be read.
@@ -151,7 +151,7 @@ class DeployLandedTrigger(BaseEventTrigger):
         """
         kept = await self._store().aget(self._key)
         try:
-            return Bookmark.from_dict(kept) if kept is not None else None
+            return Cursor.from_dict(kept) if kept is not None else None
         except ValueError as error:
             raise BadInput(
                 f"What is kept in Airflow under {self._key}, how far the history was read, cannot be read "
@@ -159,10 +159,10 @@ class DeployLandedTrigger(BaseEventTrigger):
                 "argument after names."
             ) from error
 
-    async def _look(self, pace: Pace) -> Sighting | None:
+    async def _look(self, pace: PollBackoff) -> PollResult | None:
         """Look once; whatever goes wrong is logged, and the next look comes later."""
         try:
-            sighting = await self._look_out()
+            poll_result = await self._poll_deploys()
         except RollbackError as error:
             self.log.warning("Could not look for deploys of Deployment %s: %s", self.deployment_id, error)
             failure: Exception = error
@@ -171,33 +171,33 @@ class DeployLandedTrigger(BaseEventTrigger):
             failure = error
         else:
             pace.answered()
-            self._bookmark = sighting.bookmark
-            return sighting
+            self._cursor = poll_result.cursor
+            return poll_result
         pace.failed(failure)
         await self._hang_up()
         return None
 
-    async def _look_out(self) -> Sighting:
-        if self._bookmark is None:
-            self._bookmark = self._kept = await self._read_cursor()
+    async def _poll_deploys(self) -> PollResult:
+        if self._cursor is None:
+            self._cursor = self._kept = await self._read_cursor()
         if self._hook is None:
-            hook = DeployHistoryHook(self.rollback_conn_id)
+            hook = DeployHistoryHook(self.astro_conn_id)
             self._hook = await self._hooks.enter_async_context(hook)
-        lookout = Lookout(self.deployment_id, self._wanted(), self.after)
-        return await self._hook.alook_out(lookout, self._bookmark)
+        subscription = Subscription(self.deployment_id, self._deploy_filter(), self.after)
+        return await self._hook.async_poll_deploys(subscription, self._cursor)
 
-    async def _remember(self, sighting: Sighting) -> None:
-        if sighting.bookmark == self._kept:
+    async def _remember(self, poll_result: PollResult) -> None:
+        if poll_result.cursor == self._kept:
             return
-        if sighting.news:
-            self.log.info("Told of: %s", ", ".join(deploy.id for deploy in sighting.news))
+        if poll_result.news:
+            self.log.info("Told of: %s", ", ".join(deploy.id for deploy in poll_result.news))
             await asyncio.sleep(_SECONDS_UNTIL_TOLD)
         try:
-            await self._store().aset(self._key, sighting.bookmark.to_dict())
+            await self._store().aset(self._key, poll_result.cursor.to_dict())
         except Exception:
             self.log.exception("Could not remember what was told. It is tried again after the next look.")
         else:
-            self._kept = sighting.bookmark
+            self._kept = poll_result.cursor
 
     async def _hang_up(self) -> None:
         """The next look reads the connection anew: a person may have mended it."""
@@ -208,34 +208,34 @@ class DeployLandedTrigger(BaseEventTrigger):
 class DeployTrigger(BaseTrigger):
     """Wait for one deploy. It only reads, so that any number of restarts does no harm.
 
-    :param rollback_conn_id: Airflow connection to the platform.
-    :param lookout: arguments of :class:`Wanted.parse` and :class:`Lookout` in plain values.
-    :param bookmark: where the task's own look stopped, as :meth:`Bookmark.to_dict` writes it.
+    :param astro_conn_id: Airflow connection to the platform.
+    :param subscription: arguments of :class:`DeployFilter.parse` and :class:`Subscription` in plain values.
+    :param cursor: where the task's own look stopped, as :meth:`Cursor.to_dict` writes it.
     :param poll_interval: longest time between two looks, in seconds.
     :param deadline: when to stop waiting, in seconds since the epoch.
     """
 
     def __init__(
         self,
-        rollback_conn_id: str,
-        lookout: dict[str, Any],
-        bookmark: dict[str, Any] | None,
+        astro_conn_id: str,
+        subscription: dict[str, Any],
+        cursor: dict[str, Any] | None,
         poll_interval: float,
         deadline: float,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow's
-        self.rollback_conn_id = rollback_conn_id
-        self.lookout = lookout
-        self.bookmark = bookmark
+        self.astro_conn_id = astro_conn_id
+        self.subscription = subscription
+        self.cursor = cursor
         self.poll_interval = poll_interval
         self.deadline = deadline
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return what the database keeps, in plain text."""
         return f"{_PATH}.DeployTrigger", {
-            "rollback_conn_id": self.rollback_conn_id,
-            "lookout": self.lookout,
-            "bookmark": self.bookmark,
+            "astro_conn_id": self.astro_conn_id,
+            "subscription": self.subscription,
+            "cursor": self.cursor,
             "poll_interval": self.poll_interval,
             "deadline": self.deadline,
         }
@@ -243,47 +243,48 @@ class DeployTrigger(BaseTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield one event: how waiting ended. A trigger that raised would bypass the sensor."""
         try:
-            arrival = await self._wait()
+            wait_result = await self._wait()
         except Exception as error:
-            self.log.exception("Waiting for a deploy of %s broke off.", self.lookout["deployment"])
-            arrival = broken_off(self.lookout["deployment"], error)
-        yield TriggerEvent(arrival.to_dict())  # type: ignore[no-untyped-call]  # Airflow's
+            self.log.exception("Waiting for a deploy of %s broke off.", self.subscription["deployment"])
+            wait_result = broken_off(self.subscription["deployment"], error)
+        yield TriggerEvent(wait_result.to_dict())  # type: ignore[no-untyped-call]  # Airflow's
 
-    async def _wait(self) -> Arrival:
-        lookout = Lookout.from_dict(self.lookout)
-        bookmark = Bookmark.from_dict(self.bookmark) if self.bookmark is not None else None
-        pace = Pace(self.poll_interval, random.random)  # noqa: S311 - spreads load, hides nothing
-        async with DeployHistoryHook(self.rollback_conn_id) as hook:
+    async def _wait(self) -> WaitResult:
+        subscription = Subscription.from_dict(self.subscription)
+        cursor = Cursor.from_dict(self.cursor) if self.cursor is not None else None
+        pace = PollBackoff(self.poll_interval, random.random)  # noqa: S311 - spreads load, hides nothing
+        async with DeployHistoryHook(self.astro_conn_id) as hook:
             while True:
                 try:
-                    arrival, bookmark = await hook.await_for_deploy(lookout, bookmark)
+                    wait_result, cursor = await hook.async_wait_for_deploy(subscription, cursor)
                     pace.answered()
                 except Exception as error:
                     if not pace.failed(error):
                         raise
-                    self.log.warning("Could not look for a deploy of %s: %s", lookout.deployment, error)
-                    arrival = None
-                if arrival is not None:
-                    return arrival
+                    self.log.warning("Could not look for a deploy of %s: %s", subscription.deployment, error)
+                    wait_result = None
+                if wait_result is not None:
+                    return wait_result
                 left = self.deadline - time.time()
                 if left <= 0:
-                    return replace(timed_out(lookout), bookmark=bookmark)
+                    return replace(timed_out(subscription), cursor=cursor)
                 await asyncio.sleep(min(pace.delay(), left))
 
 
-def _payload(sighting: Sighting) -> dict[str, Any]:
+def _payload(poll_result: PollResult) -> dict[str, Any]:
     return {
-        "deployment_id": sighting.bookmark.deployment_id,
-        "deploys": [deploy.to_dict() for deploy in sighting.news],
+        "deployment_id": poll_result.cursor.deployment_id,
+        "deploys": [deploy.to_dict() for deploy in poll_result.news],
     }
 
 
-def timed_out(lookout: Lookout) -> Arrival:
+def timed_out(subscription: Subscription) -> WaitResult:
     """Describe a deploy that had not come when the deadline passed."""
-    what = f"deploy {lookout.deploy_id}" if lookout.deploy_id else "a deploy"
-    states = " or ".join(map(str, lookout.wanted.statuses))
-    return Arrival(
-        Ending.TIMED_OUT,
-        f"Waited in vain for {what} of Deployment {lookout.deployment} to be {states}. Look at its history, "
+    what = f"deploy {subscription.deploy_id}" if subscription.deploy_id else "a deploy"
+    states = " or ".join(map(str, subscription.deploy_filter.statuses))
+    return WaitResult(
+        WaitStatus.TIMED_OUT,
+        f"Waited in vain for {what} of Deployment {subscription.deployment} to be {states}. Look at its "
+        "history, "
         "or wait longer (timeout).",
     )

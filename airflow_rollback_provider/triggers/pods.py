@@ -11,7 +11,7 @@ from airflow_rollback_provider.compat import BaseTrigger, TriggerEvent
 from airflow_rollback_provider.hooks.cluster import AsyncCluster, Surroundings
 from airflow_rollback_provider.pods.cluster import Release, wait_until_ready
 from airflow_rollback_provider.pods.report import PodsOutcome, broken_off
-from airflow_rollback_provider.pods.stability import Steadiness
+from airflow_rollback_provider.pods.stability import StabilityWindow
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -24,7 +24,7 @@ class PodsTrigger(BaseTrigger):
     :param inside: whether that is the cluster which Airflow runs in.
     :param by_chance: whether nobody made that connection.
     :param release: what to look at, as :meth:`Release.to_dict` writes it.
-    :param steady: how long it must have been ready, in seconds.
+    :param min_ready_seconds: how long it must have been ready, in seconds.
     :param poll_interval: longest time between two looks, in seconds.
     :param deadline: when to stop waiting, in seconds since the epoch.
     """
@@ -34,7 +34,7 @@ class PodsTrigger(BaseTrigger):
         kubernetes_conn_id: str,
         inside: bool,
         release: dict[str, Any],
-        steady: float,
+        min_ready_seconds: float,
         poll_interval: float,
         deadline: float,
         by_chance: bool = False,
@@ -43,7 +43,7 @@ class PodsTrigger(BaseTrigger):
         self.kubernetes_conn_id = kubernetes_conn_id
         self.inside = inside
         self.release = release
-        self.steady = steady
+        self.min_ready_seconds = min_ready_seconds
         self.poll_interval = poll_interval
         self.deadline = deadline
         self.by_chance = by_chance
@@ -54,7 +54,7 @@ class PodsTrigger(BaseTrigger):
             "kubernetes_conn_id": self.kubernetes_conn_id,
             "inside": self.inside,
             "release": self.release,
-            "steady": self.steady,
+            "min_ready_seconds": self.min_ready_seconds,
             "poll_interval": self.poll_interval,
             "deadline": self.deadline,
             "by_chance": self.by_chance,
@@ -71,7 +71,7 @@ class PodsTrigger(BaseTrigger):
         yield TriggerEvent(outcome.to_dict())  # type: ignore[no-untyped-call]  # Airflow's
 
     async def _wait(self) -> PodsOutcome:
-        waits = Steadiness(self.deadline, self.steady, self.poll_interval, random.random)  # noqa: S311 - jitter
+        waits = StabilityWindow(self.deadline, self.min_ready_seconds, self.poll_interval, random.random)  # noqa: S311 - jitter
         release = Release.from_dict(self.release)
         surroundings = Surroundings(self.inside, self.by_chance)
         async with AsyncCluster(self.kubernetes_conn_id, surroundings) as cluster:

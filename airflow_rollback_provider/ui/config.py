@@ -36,7 +36,7 @@ class InvalidOffer(BadInput):
 
 
 @dataclass(frozen=True)
-class Place:
+class DeploymentOption:
     """One Deployment that the page offers.
 
     :param connection: Airflow connection that leads to its platform.
@@ -51,17 +51,17 @@ class Place:
     dag_id: str
 
 
-def read_places() -> tuple[Place, ...]:
+def read_options() -> tuple[DeploymentOption, ...]:
     """Read what the page offers from Airflow's configuration.
 
     :raises InvalidOffer: when the setting cannot be read.
     """
     from airflow.configuration import conf
 
-    return parse_places(conf.get(SECTION, OPTION, fallback=""))
+    return parse_options(conf.get(SECTION, OPTION, fallback=""))
 
 
-def parse_places(text: str) -> tuple[Place, ...]:
+def parse_options(text: str) -> tuple[DeploymentOption, ...]:
     """Read the setting's text; an empty one offers nothing.
 
     :raises InvalidOffer: when it is not what the documentation says.
@@ -72,10 +72,10 @@ def parse_places(text: str) -> tuple[Place, ...]:
         offered = json.loads(text)
     except ValueError as error:
         raise _invalid(f"it is not JSON ({error})") from None
-    return tuple(_places(_mapping(offered, "the setting")))
+    return tuple(_options(_mapping(offered, "the setting")))
 
 
-def _places(offered: Mapping[str, Any]) -> Iterator[Place]:
+def _options(offered: Mapping[str, Any]) -> Iterator[DeploymentOption]:
     for connection, told in offered.items():
         fields = told if isinstance(told, Mapping) else {"deployments": told}
         unknown = sorted(set(fields) - set(_FIELDS))
@@ -84,7 +84,7 @@ def _places(offered: Mapping[str, Any]) -> Iterator[Place]:
             raise _invalid(f"{connection!r} has the unknown field {unknown[0]!r}; known are {known}")
         dag_id = _text(fields.get("rollback_dag", DEFAULT_DAG), f"rollback_dag of {connection!r}")
         for deployment, label in _labelled(fields.get("deployments"), connection):
-            yield Place(_text(connection, "a connection's name"), deployment, label, dag_id)
+            yield DeploymentOption(_text(connection, "a connection's name"), deployment, label, dag_id)
 
 
 def _labelled(deployments: Any, connection: str) -> Iterator[tuple[str, str]]:

@@ -25,6 +25,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from airflow_rollback_provider.domain.errors import RollbackError
 from airflow_rollback_provider.ui import dags
 from airflow_rollback_provider.ui.bundle import read_file
+from airflow_rollback_provider.ui.history_query import HistoryQuery
 from airflow_rollback_provider.ui.problems import (
     Problem,
     bad_request,
@@ -37,7 +38,6 @@ from airflow_rollback_provider.ui.problems import (
 from airflow_rollback_provider.ui.same_origin import require_same_origin
 from airflow_rollback_provider.ui.service import Addresses, Answer
 from airflow_rollback_provider.ui.shared import service
-from airflow_rollback_provider.ui.wanted import Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,7 +54,7 @@ _NO_STORE = {"Cache-Control": "no-store"}
 # these threads wait, for a platform or for an answer that somebody else has asked for.
 _threads = ThreadPoolExecutor(max_workers=32, thread_name_prefix="deploy-history")
 # What asks no platform does not queue behind it.
-_at_once = ThreadPoolExecutor(max_workers=2, thread_name_prefix="deploy-history-places")
+_at_once = ThreadPoolExecutor(max_workers=2, thread_name_prefix="deploy-history-options")
 
 
 def from_this_airflow(request: Request) -> None:
@@ -71,20 +71,20 @@ def may_see_the_page(user: GetUserDep) -> None:
 router = APIRouter(dependencies=[Depends(from_this_airflow), Depends(may_see_the_page)])
 
 
-@router.get("/api/places")
-async def places(request: Request, user: GetUserDep) -> Response:
+@router.get("/api/options")
+async def options(request: Request, user: GetUserDep) -> Response:
     """Tell what can be chosen."""
     why_not = _why_not(request, user)
-    return await _answer(lambda: service().places(3, user.get_name(), why_not), _at_once)
+    return await _answer(lambda: service().options(3, user.get_name(), why_not), _at_once)
 
 
 @router.get("/api/history")
 async def history(
     connection: str, deployment: str, cursor: str = "", searching: str = "", fresh: str = ""
 ) -> Response:
-    """Tell a Deployment's head and a part of its history."""
-    wanted = Wanted.read(cursor, searching, fresh)
-    return await _answer(lambda: service().history(connection, deployment, wanted))
+    """Tell a Deployment's summary and a part of its history."""
+    query = HistoryQuery.read(cursor, searching, fresh)
+    return await _answer(lambda: service().history(connection, deployment, query))
 
 
 @router.get("/api/plan")
@@ -95,7 +95,7 @@ async def plan(
     deployment: str,
     target: str,
     scope: str = "",
-    expected_current: str = "",
+    expected_current_deploy_id: str = "",
 ) -> Response:
     """Tell what a rollback would do."""
     why_not = _why_not(request, user)
@@ -105,7 +105,7 @@ async def plan(
             deployment,
             target,
             scope=scope,
-            expected_current=expected_current,
+            expected_current_deploy_id=expected_current_deploy_id,
             why_not=why_not,
             addresses=addresses(),
         )

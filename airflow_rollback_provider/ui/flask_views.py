@@ -25,6 +25,7 @@ from airflow_rollback_provider.compat import AirflowException
 from airflow_rollback_provider.domain.errors import RollbackError
 from airflow_rollback_provider.ui import dags
 from airflow_rollback_provider.ui.bundle import read_file
+from airflow_rollback_provider.ui.history_query import HistoryQuery
 from airflow_rollback_provider.ui.problems import (
     Problem,
     already_started,
@@ -39,7 +40,6 @@ from airflow_rollback_provider.ui.problems import (
 from airflow_rollback_provider.ui.same_origin import require_same_origin
 from airflow_rollback_provider.ui.service import Addresses
 from airflow_rollback_provider.ui.shared import service
-from airflow_rollback_provider.ui.wanted import Wanted
 
 View = Callable[..., Any]
 
@@ -95,19 +95,19 @@ class DeployHistoryView(BaseView):
             return _sent_away(problem)
         return self.render_template(_TEMPLATE, base=_base(), bundle=_BUNDLE)
 
-    @expose("/api/places")
+    @expose("/api/options")
     @guarded
-    def places(self) -> Any:
+    def options(self) -> Any:
         """Tell what can be chosen."""
         user = get_auth_manager().get_user_display_name() if get_auth_manager().is_logged_in() else None
-        return _answered(service().places(2, user, _why_not))
+        return _answered(service().options(2, user, _why_not))
 
     @expose("/api/history")
     @guarded
     def history(self) -> Any:
-        """Tell a Deployment's head and a part of its history."""
-        wanted = Wanted.read(_asked("cursor", ""), _asked("searching", ""), _asked("fresh", ""))
-        return _answered(service().history(_asked("connection"), _asked("deployment"), wanted))
+        """Tell a Deployment's summary and a part of its history."""
+        query = HistoryQuery.read(_asked("cursor", ""), _asked("searching", ""), _asked("fresh", ""))
+        return _answered(service().history(_asked("connection"), _asked("deployment"), query))
 
     @expose("/api/plan")
     @guarded
@@ -119,7 +119,7 @@ class DeployHistoryView(BaseView):
                 _asked("deployment"),
                 _asked("target"),
                 scope=_asked("scope", ""),
-                expected_current=_asked("expected_current", ""),
+                expected_current_deploy_id=_asked("expected_current_deploy_id", ""),
                 why_not=_why_not,
                 addresses=_addresses(),
             )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_rollback_provider.domain.assessment import assess
 from airflow_rollback_provider.domain.checks import FailedCheck, default_scope
 from airflow_rollback_provider.domain.history import History
-from airflow_rollback_provider.domain.intent import without_mark
+from airflow_rollback_provider.domain.idempotency import without_tag
 from airflow_rollback_provider.domain.jsonable import encode
 
 if TYPE_CHECKING:
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 
 
-class Judge:
+class RowChecks:
     """Makes rows of one Deployment's deploys. It asks nobody.
 
     :param survey: what the platform told of the Deployment.
     :param capabilities: what the platform can do.
-    :param newest: its newest deploys, newest first, as far back as it takes to find what runs.
+    :param latest: its latest deploys, newest first, as far back as it takes to find what runs.
     :param older: deploys further back that rows are made of. What runs is not looked for there: other readers
         would not find it.
     """
@@ -35,14 +35,14 @@ class Judge:
         self,
         survey: Survey,
         capabilities: Capabilities,
-        newest: Sequence[Deploy],
+        latest: Sequence[Deploy],
         older: Iterable[Deploy] = (),
     ) -> None:
         self._survey = survey
         self._capabilities = capabilities
-        self.history = History((*newest, *older)).read_out()
+        self.history = History((*latest, *older)).read_out()
         self.scope = default_scope(survey.deployment.mechanism)
-        self._running = History(newest).running
+        self._running = History(latest).running
 
     def row(self, deploy: Deploy, left_by: str | None) -> Row:
         """Return one deploy as a row.
@@ -100,7 +100,7 @@ def told(deploy: Deploy) -> Row:
         "id": deploy.id,
         "created_at": encode(deploy.created_at),
         "created_by": deploy.created_by,
-        "description": without_mark(deploy.description),
+        "description": without_tag(deploy.description),
         "type": deploy.type,
         "status": deploy.status.value,
         "status_reason": deploy.status_reason,
@@ -123,7 +123,7 @@ def _rollback(deploy: Deploy) -> Row | None:
     return {"target": deploy.rolled_back_to, "scope": deploy.scope.value if deploy.scope else None}
 
 
-class Leaving:
+class SupersededTracker:
     """Tells, walking from new to old, which rollback left a deploy.
 
     What a rollback left is what ran before it: the next older deploy that succeeded.

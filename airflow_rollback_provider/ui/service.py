@@ -9,25 +9,25 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from airflow_rollback_provider.domain.compatibility import PlanWarning
 from airflow_rollback_provider.domain.errors import DeploymentNotFound, RollbackError, StalePlan
 from airflow_rollback_provider.domain.history import History
-from airflow_rollback_provider.domain.intent import MARK_LENGTH, without_mark
-from airflow_rollback_provider.domain.rulebook import PlanWarning
-from airflow_rollback_provider.domain.targets import Target
-from airflow_rollback_provider.hooks.verbs import Reading
+from airflow_rollback_provider.domain.idempotency import TAG_LENGTH, without_tag
+from airflow_rollback_provider.domain.selector import DeploySelector
+from airflow_rollback_provider.hooks.client import Reading
 from airflow_rollback_provider.rollback.self_target import runs_inside
-from airflow_rollback_provider.ui.config import read_places
-from airflow_rollback_provider.ui.head import going_on, head_of
+from airflow_rollback_provider.ui.config import read_options
+from airflow_rollback_provider.ui.history_query import Cursor, HistoryQuery
 from airflow_rollback_provider.ui.problems import not_offered, nothing_offered, problem_of
-from airflow_rollback_provider.ui.reading import SECONDS_SHARED_WHEN_FOLLOWING
-from airflow_rollback_provider.ui.rows import Judge, Leaving, Row
-from airflow_rollback_provider.ui.wanted import Cursor, Wanted
+from airflow_rollback_provider.ui.rows import Row, RowChecks, SupersededTracker
+from airflow_rollback_provider.ui.snapshot import SECONDS_SHARED_WHEN_FOLLOWING
+from airflow_rollback_provider.ui.summary import going_on, summary_of
 
 if TYPE_CHECKING:
     from airflow_rollback_provider.domain.plan import RollbackPlan
     from airflow_rollback_provider.platforms.base import Page
-    from airflow_rollback_provider.ui.config import Place
-    from airflow_rollback_provider.ui.reading import Reader, Seen
+    from airflow_rollback_provider.ui.config import DeploymentOption
+    from airflow_rollback_provider.ui.snapshot import Reader, Snapshot
 
 Answer = dict[str, Any]
 WhyNot = Callable[[str], "str | None"]
@@ -65,14 +65,14 @@ class Service:
     def __init__(
         self,
         reader: Reader,
-        offered: Callable[[], tuple[Place, ...]] = read_places,
+        offered: Callable[[], tuple[DeploymentOption, ...]] = read_options,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._reader = reader
         self._offered = offered
         self._clock = clock
 
-    def places(self, airflow: int, user: str | None, why_not: WhyNot) -> Answer:
+    def options(self, airflow: int, user: str | None, why_not: WhyNot) -> Answer:
         """Tell what can be chosen. It asks no platform.
 
         :param airflow: major version of this Airflow.
@@ -86,24 +86,24 @@ class Service:
             offered, notice = (), problem_of(error)
         if not offered:
             notice = notice or nothing_offered()
-        reasons = {dag_id: why_not(dag_id) for dag_id in {place.dag_id for place in offered}}
+        reasons = {dag_id: why_not(dag_id) for dag_id in {option.dag_id for option in offered}}
         return {
             "airflow": airflow,
             "user": {"name": user},
-            "places": [_choice(place, reasons[place.dag_id]) for place in offered],
+            "options": [_option(option, reasons[option.dag_id]) for option in offered],
             "notice": notice and notice.told,
         }
 
-    def history(self, connection: str, deployment: str, wanted: Wanted) -> Answer:
-        """Tell a Deployment's head and a part of its history.
+    def history(self, connection: str, deployment: str, query: HistoryQuery) -> Answer:
+        """Tell a Deployment's summary and a part of its history.
 
         :raises Problem: when it is not offered.
         :raises RollbackError: when the platform cannot be asked.
         """
-        place = self._place(connection, deployment)
-        seen = self._reader.see(place, wanted.max_age)
-        rows, cursor = self._rows(place, seen, wanted)
-        return {"head": head_of(place, seen), "rows": rows, "next_cursor": cursor and str(cursor)}
+        option = self._option(connection, deployment)
+        snapshot = self._reader.see(option, query.max_age)
+        rows, cursor = self._rows(option, snapshot, query)
+        return {"summary": summary_of(option, snapshot), "rows": rows, "next_cursor": cursor and str(cursor)}
 
     def plan(
         self,
@@ -112,7 +112,7 @@ class Service:
         target: str,
         *,
         scope: str = "",
-        expected_current: str = "",
+        expected_current_deploy_id: str = "",
         why_not: WhyNot,
         addresses: Addresses,
     ) -> Answer:
@@ -120,30 +120,34 @@ class Service:
 
         :param target: id of the deploy to go back to.
         :param scope: the part to bring back; empty takes what the Deployment's Dag deploy mechanism carries.
-        :param expected_current: id of the deploy that the person saw as the current one; empty: not checked.
+        :param expected_current_deploy_id: id of the deploy that the person saw as the current one; empty:
+            not checked.
         :param why_not: tells why the person cannot start a Dag.
         :param addresses: where runs are started and shown.
         :raises Problem: when the Deployment is not offered.
         :raises RollbackError: when the platform cannot be asked, or another deploy is the current one.
         """
-        place = self._place(connection, deployment)
-        seen = self._reader.see(place, SECONDS_SHARED_WHEN_FOLLOWING)
-        plan = self._plan(place, seen, target, scope)
+        option = self._option(connection, deployment)
+        snapshot = self._reader.see(option, SECONDS_SHARED_WHEN_FOLLOWING)
+        plan = self._plan(option, snapshot, target, scope)
         plan = plan.with_warnings(_about_itself(plan))
-        if expected_current not in ("", plan.current.id):
+        if expected_current_deploy_id not in ("", plan.current.id):
             raise StalePlan(
-                f"Deploy {expected_current} was the one that ran on {plan.deployment} when you looked; now "
+                f"Deploy {expected_current_deploy_id} was the one that ran on {plan.deployment} when you "
+                "looked; now "
                 f"{plan.current.id} runs. Nothing was changed."
             )
-        reason = why_not(place.dag_id)
+        reason = why_not(option.dag_id)
         return {
             "plan": _without_marks(plan.to_dict()),
             "confirm_name": plan.deployment.name if plan.needs_acknowledgement else None,
-            "description_limit": min(LONGEST_DESCRIPTION, seen.capabilities.description_limit - MARK_LENGTH),
-            "going_on": going_on(History(seen.deploys)),
+            "description_limit": min(
+                LONGEST_DESCRIPTION, snapshot.capabilities.description_limit - TAG_LENGTH
+            ),
+            "going_on": going_on(History(snapshot.deploys)),
             "may_roll_back": reason is None,
             "reason": reason,
-            "start": None if reason else _start(place, plan, addresses),
+            "start": None if reason else _start(option, plan, addresses),
         }
 
     def require_offered(self, dag_id: str, conf: Answer) -> None:
@@ -154,17 +158,17 @@ class Service:
         :raises Problem: for another connection, Deployment or Dag.
         :raises RollbackError: when the platform cannot be asked which Deployment is meant.
         """
-        wanted, deployment = (dag_id, conf.get("rollback_conn_id")), conf.get("deployment_id")
-        places = [place for place in self._offered() if wanted == (place.dag_id, place.connection)]
-        if not any(deployment == place.deployment for place in places):
-            self._require_id(places, deployment)
+        query, deployment = (dag_id, conf.get("astro_conn_id")), conf.get("deployment_id")
+        options = [option for option in self._offered() if query == (option.dag_id, option.connection)]
+        if not any(deployment == option.deployment for option in options):
+            self._require_id(options, deployment)
 
-    def _require_id(self, places: Iterable[Place], deployment_id: object) -> None:
+    def _require_id(self, options: Iterable[DeploymentOption], deployment_id: object) -> None:
         """Do nothing for the id of one of these; one that cannot be read does not hide the others."""
         unread: RollbackError | None = None
-        for place in places:
+        for option in options:
             try:
-                if deployment_id == self._reader.id_of(place):
+                if deployment_id == self._reader.id_of(option):
                     return
             except DeploymentNotFound:  # deleted, and named by the setting still
                 continue
@@ -172,59 +176,61 @@ class Service:
                 unread = error
         raise unread or not_offered()
 
-    def _place(self, connection: str, deployment: str) -> Place:
-        for place in self._offered():
-            if (place.connection, place.deployment) == (connection, deployment):
-                return place
+    def _option(self, connection: str, deployment: str) -> DeploymentOption:
+        for option in self._offered():
+            if (option.connection, option.deployment) == (connection, deployment):
+                return option
         raise not_offered()
 
-    def _plan(self, place: Place, seen: Seen, target: str, scope: str) -> RollbackPlan:
-        reading = Reading(seen.survey, History(seen.deploys).read_out())
-        deployment_id = seen.survey.deployment.id
+    def _plan(self, option: DeploymentOption, snapshot: Snapshot, target: str, scope: str) -> RollbackPlan:
+        reading = Reading(snapshot.survey, History(snapshot.deploys).read_out())
+        deployment_id = snapshot.survey.deployment.id
         return self._reader.ask(
-            place,
-            lambda upstream: upstream.plan(
-                deployment_id, Target("id", target), scope or None, reading=reading
+            option,
+            lambda client: client.plan(
+                deployment_id, DeploySelector("id", target), scope or None, reading=reading
             ),
         )
 
-    def _rows(self, place: Place, seen: Seen, wanted: Wanted) -> tuple[list[Row], Cursor | None]:
+    def _rows(
+        self, option: DeploymentOption, snapshot: Snapshot, query: HistoryQuery
+    ) -> tuple[list[Row], Cursor | None]:
         """Return the rows that follow, and where the history goes on.
 
         For a search those of several pages, within bounds: somebody waits for it.
         """
-        rows, cursor = _made(seen, self._page(place, seen, wanted.cursor), wanted.cursor)
+        rows, cursor = _made(snapshot, self._page(option, snapshot, query.cursor), query.cursor)
         until = self._clock() + _SECONDS_OF_A_SEARCH
-        while wanted.searching and cursor and len(rows) < _ENOUGH_FOR_A_SEARCH and self._clock() < until:
-            more, cursor = _made(seen, self._page(place, seen, cursor), cursor)
+        while query.searching and cursor and len(rows) < _ENOUGH_FOR_A_SEARCH and self._clock() < until:
+            more, cursor = _made(snapshot, self._page(option, snapshot, cursor), cursor)
             rows += more
         return rows, cursor
 
-    def _page(self, place: Place, seen: Seen, cursor: Cursor | None) -> Page:
+    def _page(self, option: DeploymentOption, snapshot: Snapshot, cursor: Cursor | None) -> Page:
         if cursor is None:
-            return seen.survey.page
-        return self._reader.older(place, seen.survey.deployment.id, cursor.after)
+            return snapshot.survey.page
+        return self._reader.older(option, snapshot.survey.deployment.id, cursor.after)
 
 
-def _choice(place: Place, reason: str | None) -> Answer:
+def _option(option: DeploymentOption, reason: str | None) -> Answer:
     return {
-        "connection": place.connection,
-        "deployment": place.deployment,
-        "label": place.label,
-        "dag_id": place.dag_id,
+        "connection": option.connection,
+        "deployment": option.deployment,
+        "label": option.label,
+        "dag_id": option.dag_id,
         "may_roll_back": reason is None,
         "reason": reason,
     }
 
 
-def _made(seen: Seen, page: Page, cursor: Cursor | None) -> tuple[list[Row], Cursor | None]:
+def _made(snapshot: Snapshot, page: Page, cursor: Cursor | None) -> tuple[list[Row], Cursor | None]:
     """Return a page's rows, and where the history goes on."""
-    judge = Judge(seen.survey, seen.capabilities, seen.deploys, page.deploys)
-    leaving = Leaving(cursor.rollback if cursor else None)
-    rows = [judge.row(deploy, leaving.pass_by(deploy)) for deploy in page.deploys]
+    row_checks = RowChecks(snapshot.survey, snapshot.capabilities, snapshot.deploys, page.deploys)
+    superseded_tracker = SupersededTracker(cursor.rollback if cursor else None)
+    rows = [row_checks.row(deploy, superseded_tracker.pass_by(deploy)) for deploy in page.deploys]
     if not rows or page.next_cursor is None:
         return rows, None
-    return rows, Cursor(page.next_cursor, leaving.rollback)
+    return rows, Cursor(page.next_cursor, superseded_tracker.rollback)
 
 
 def _about_itself(plan: RollbackPlan) -> Iterator[PlanWarning]:
@@ -243,27 +249,27 @@ def _about_itself(plan: RollbackPlan) -> Iterator[PlanWarning]:
 def _without_marks(plan: Answer) -> Answer:
     """Return the plan with its descriptions as people wrote them."""
     shown = {
-        name: {**plan[name], "description": without_mark(plan[name]["description"])}
+        name: {**plan[name], "description": without_tag(plan[name]["description"])}
         for name in ("current", "target")
     }
     return {**plan, **shown}
 
 
-def _start(place: Place, plan: RollbackPlan, addresses: Addresses) -> Answer:
+def _start(option: DeploymentOption, plan: RollbackPlan, addresses: Addresses) -> Answer:
     """Return how the browser starts the run, with its person's own rights."""
 
     def filled(template: str) -> str:
-        return template.replace("{dag_id}", quote(place.dag_id, safe=""))
+        return template.replace("{dag_id}", quote(option.dag_id, safe=""))
 
     conf = {
         "deployment_id": plan.deployment.id,
         "target": plan.target.id,
-        "expected_current": plan.current.id,
-        "rollback_conn_id": place.connection,
+        "expected_current_deploy_id": plan.current.id,
+        "astro_conn_id": option.connection,
         "scope": plan.scope.value,
         "description": "",
         "acknowledge_airflow_3_to_2": False,
-        "dry_run": False,
+        "plan_only": False,
     }
     return {
         "url": filled(addresses.start),

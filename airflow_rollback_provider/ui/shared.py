@@ -6,9 +6,9 @@ from __future__ import annotations
 from functools import cache
 
 from airflow_rollback_provider.ui.cache import Cache
-from airflow_rollback_provider.ui.reading import Reader
+from airflow_rollback_provider.ui.page_client import Platforms
 from airflow_rollback_provider.ui.service import Service
-from airflow_rollback_provider.ui.upstream import Platforms
+from airflow_rollback_provider.ui.snapshot import Reader
 
 
 @cache

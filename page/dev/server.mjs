@@ -23,7 +23,7 @@ const PAGE = `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>
 
 function answer(request, url, body) {
   const query = url.searchParams;
-  if (url.pathname === "/rollback/api/places") return world.places();
+  if (url.pathname === "/rollback/api/options") return world.options();
   if (url.pathname === "/rollback/api/history") return world.history(query);
   if (url.pathname === "/rollback/api/plan") return world.plan(query);
   if (url.pathname.endsWith("/dagRuns") && request.method === "POST") return world.start(body);

@@ -31,8 +31,8 @@ export class World {
     this.histories = new Map(ids.map((id) => [id, id === "empty" ? [] : make(id, { big: 10000, orders: 40 }[id] ?? 130)]));
   }
 
-  places() {
-    const places = ids.map((id) => ({
+  options() {
+    const options = ids.map((id) => ({
       connection: id === "expired" || id === "down" ? "private_cloud_staging" : "astro_private_cloud_default",
       deployment: `${id}-4821`,
       label: id.charAt(0).toUpperCase() + id.slice(1),
@@ -43,7 +43,7 @@ export class World {
           ? "Rolling back needs the right to trigger the Dag example_manual_rollback, which you do not have. Ask an Airflow administrator."
           : null,
     }));
-    return [200, { airflow: 2, user: { name: "dev" }, places, notice: null }];
+    return [200, { airflow: 2, user: { name: "dev" }, options, notice: null }];
   }
 
   history(query) {
@@ -55,10 +55,10 @@ export class World {
     const from = Number(query.get("cursor") ?? 0);
     const rows = all.slice(from, from + PAGE);
     const next = from + PAGE < all.length ? String(from + PAGE) : null;
-    return [200, { head: this.head(id), rows: rows.map((row) => judged(row, all)), next_cursor: next }];
+    return [200, { summary: this.summary(id), rows: rows.map((row) => judged(row, all)), next_cursor: next }];
   }
 
-  head(id) {
+  summary(id) {
     const rows = this.histories.get(id);
     const running = rows.find((row) => row.status === "succeeded");
     const open = rows[0]?.status === "in progress" ? rows[0] : null;
@@ -76,7 +76,7 @@ export class World {
       scope: "image_and_dags",
       scopes: ["image_and_dags", "image", "dags"],
       running: running ? { ...running, since: running.created_at } : null,
-      newest_id: rows[0]?.id ?? null,
+      latest_id: rows[0]?.id ?? null,
       going_on: open && { id: open.id, since: open.created_at, rollback: Boolean(open.rollback), target: open.rollback?.target ?? null, description: open.description, created_by: open.created_by },
       obstacles: id === "readonly" ? [{ code: "ROLLBACK-OFF-ON-DEPLOYMENT", reason: "Rollbacks are switched off on Deployment 'Readonly'.", remedy: "Switch on the toggle Rollback Deploy in the Deployment's settings." }] : [],
       read_at: new Date().toISOString(),
@@ -101,7 +101,7 @@ export class World {
     ];
     const plan = {
       allowed: target.can_roll_back,
-      head_id: all[0].id,
+      latest_id: all[0].id,
       scope,
       verdict: { allowed: true, code: "AIRFLOW-3-TO-3", reason: `Rollbacks within Airflow 3 are supported from Runtime 3.1-2 on: Runtime ${current.runtime} → Runtime ${target.runtime}.`, source: "Astronomer documentation" },
       failed_checks: target.reasons,
@@ -121,11 +121,11 @@ export class World {
     };
     const start = {
       url: "/api/dags/example_manual_rollback/dagRuns",
-      body: { logical_date: null, conf: { deployment_id: id, target: target.id, expected_current: current.id, description: "" } },
+      body: { logical_date: null, conf: { deployment_id: id, target: target.id, expected_current_deploy_id: current.id, description: "" } },
       run_url: "/api/dags/example_manual_rollback/dagRuns/{run_id}",
       run_page: "/dags/example_manual_rollback/runs/{run_id}",
     };
-    return [200, { plan, confirm_name: target.crosses_major ? this.head(id).name : null, description_limit: 464, going_on: null, may_roll_back: id !== "readonly", reason: null, start }];
+    return [200, { plan, confirm_name: target.crosses_major ? this.summary(id).name : null, description_limit: 464, going_on: null, may_roll_back: id !== "readonly", reason: null, start }];
   }
 
   start(body) {

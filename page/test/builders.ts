@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Deploys and answers for tests: plausible, and different only where a test says so.
 
-import type { Deploy, Head, HistoryPage, PlanAnswer } from "../src/api/contract";
+import type { Deploy, Summary, HistoryPage, PlanAnswer } from "../src/api/contract";
 
 export const deploy = (id: string, change: Partial<Deploy> = {}): Deploy => ({
   id,
@@ -29,13 +29,13 @@ export const deploy = (id: string, change: Partial<Deploy> = {}): Deploy => ({
   ...change,
 });
 
-/** A history from the newest to the oldest, a day apart. */
+/** A history from the latest to the oldest, a day apart. */
 export const daily = (...changes: (Partial<Deploy> & { id: string })[]): Deploy[] =>
   changes.map(({ id, ...change }, age) =>
     deploy(id, { created_at: new Date(Date.UTC(2026, 10, 28 - age, 10)).toISOString(), ...change }),
   );
 
-export const head = (running: string | null, newest: string | null, change: Partial<Head> = {}): Head => ({
+export const summary = (running: string | null, latest: string | null, change: Partial<Summary> = {}): Summary => ({
   id: "cm",
   name: "Billing",
   release_name: "stellar-orbit-4821",
@@ -56,7 +56,7 @@ export const head = (running: string | null, newest: string | null, change: Part
     created_by: "ana.silva",
     description: "Release",
   },
-  newest_id: newest,
+  latest_id: latest,
   going_on: null,
   obstacles: [],
   read_at: "2026-11-28T12:00:00+00:00",
@@ -64,7 +64,7 @@ export const head = (running: string | null, newest: string | null, change: Part
 });
 
 export const page = (rows: Deploy[], cursor: string | null = null): HistoryPage => ({
-  head: head(rows.find((row) => row.status === "succeeded")?.id ?? null, rows[0]?.id ?? null),
+  summary: summary(rows.find((row) => row.status === "succeeded")?.id ?? null, rows[0]?.id ?? null),
   rows,
   next_cursor: cursor,
 });
@@ -72,7 +72,7 @@ export const page = (rows: Deploy[], cursor: string | null = null): HistoryPage 
 export const answer = (change: Partial<PlanAnswer> = {}, allowed = true): PlanAnswer => ({
   plan: {
     allowed,
-    head_id: "d3",
+    latest_id: "d3",
     scope: "image",
     verdict: { allowed, code: "AIRFLOW-3-TO-3", reason: "Within Airflow 3.", source: "docs" },
     failed_checks: [],
@@ -100,4 +100,4 @@ export const answer = (change: Partial<PlanAnswer> = {}, allowed = true): PlanAn
   ...change,
 });
 
-export const conf = { target: "d1", expected_current: "d3", description: "", acknowledge_airflow_3_to_2: false };
+export const conf = { target: "d1", expected_current_deploy_id: "d3", description: "", acknowledge_airflow_3_to_2: false };

@@ -5,7 +5,7 @@ import { makeClient } from "../src/api/client";
 import { Problem, problemOf } from "../src/api/problem";
 import { answer, conf } from "./builders";
 
-const place = {
+const option = {
   connection: "cloud",
   deployment: "stellar orbit&4821",
   label: "Billing",
@@ -40,7 +40,7 @@ const airflow3 = makeClient("https://airflow/base/", null);
 
 test("reading is a GET to Airflow itself that says what is meant, and nothing that is not", async () => {
   answering([200, "{}"]);
-  await airflow2.history(place, { cursor: null });
+  await airflow2.history(option, { cursor: null });
   const { url, init } = sent[0]!;
   assert.equal(url, "https://airflow/base/rollback/api/history?connection=cloud&deployment=stellar+orbit%264821");
   assert.equal(init.method, "GET");
@@ -50,12 +50,12 @@ test("reading is a GET to Airflow itself that says what is meant, and nothing th
 
 test("a fresh reading, the next page and a plan say so in the query", async () => {
   answering([200, "{}"]);
-  await airflow3.history(place, { fresh: "now" });
-  await airflow3.history(place, { cursor: "c/2", searching: true });
-  await airflow3.plan(place, "d1", "image", "d3");
+  await airflow3.history(option, { fresh: "now" });
+  await airflow3.history(option, { cursor: "c/2", searching: true });
+  await airflow3.plan(option, "d1", "image", "d3");
   assert.match(sent[0]!.url, /&fresh=now$/);
   assert.match(sent[1]!.url, /&cursor=c%2F2&searching=1$/);
-  assert.match(sent[2]!.url, /&target=d1&scope=image&expected_current=d3$/);
+  assert.match(sent[2]!.url, /&target=d1&scope=image&expected_current_deploy_id=d3$/);
 });
 
 test("the start is JSON under the run's own name, on Airflow 2 with its token against forgery", async () => {
@@ -93,7 +93,7 @@ test("another refusal of the start is not taken for a start", async () => {
 
 test("a log-in page instead of data means that the session is over", async () => {
   answering([200, "<!doctype html>"]);
-  await assert.rejects(airflow3.places(), { code: "NOT-LOGGED-IN" });
+  await assert.rejects(airflow3.options(), { code: "NOT-LOGGED-IN" });
 });
 
 const ERRORS: [status: number, body: unknown, code: string, words: RegExp][] = [

@@ -38,7 +38,7 @@ test("without filters the list is the very same, so that nothing is drawn anew",
   assert.equal(isFiltered({ ...NO_FILTERS, search: " " }), false);
 });
 
-test("the filters offer what occurs, the newest Runtime first", () => {
+test("the filters offer what occurs, the latest Runtime first", () => {
   assert.deepEqual(choicesIn([...rows, deploy("d", { runtime: "12.7.1" })]), {
     statuses: ["failed", "succeeded"],
     types: ["DAG_ONLY", "IMAGE_AND_DAG"],

@@ -30,20 +30,20 @@ test("a first page of new deploys alone leaves no gap behind it", () => {
   assert.equal(fresh.cursor, "2");
 });
 
-test("a history has moved when another deploy is the newest or runs", () => {
+test("a history has moved when another deploy is the latest or runs", () => {
   assert.equal(hasMoved(known, page(daily({ id: "d" }, { id: "c" }))), false);
   assert.equal(hasMoved(known, page(daily({ id: "e", status: "in progress" }, { id: "d" }))), true);
   assert.equal(hasMoved(known, page(daily({ id: "d", status: "failed" }, { id: "c" }))), true);
 });
 
-test("an older page does not change the head: what was read of the newest deploys is as old as before", () => {
+test("an older page does not change the summary: what was read of the latest deploys is as old as before", () => {
   const newer = page([deploy("a"), deploy("z")]);
-  const other = { ...newer.head, newest_id: "e", read_at: "2026-11-28T12:05:00+00:00" };
-  assert.deepEqual(extend(known, { ...newer, head: other }).head, known.head);
+  const other = { ...newer.summary, latest_id: "e", read_at: "2026-11-28T12:05:00+00:00" };
+  assert.deepEqual(extend(known, { ...newer, summary: other }).summary, known.summary);
 });
 
 test("a history has moved when other things speak against every deploy", () => {
   const first = page(daily({ id: "d" }, { id: "c" }));
   const off = { code: "ROLLBACK-OFF", reason: "It is off.", remedy: "Switch it on." };
-  assert.equal(hasMoved(known, { ...first, head: { ...first.head, obstacles: [off] } }), true);
+  assert.equal(hasMoved(known, { ...first, summary: { ...first.summary, obstacles: [off] } }), true);
 });

@@ -35,7 +35,7 @@ test("the loss is acknowledged only where it was typed, and the stale guard is k
   assert.deepEqual(confOf(entry, answer(), conf), { ...conf, description: "Invoices doubled" });
   const cross = confOf(entry, answer({ confirm_name: "Billing" }), conf);
   assert.equal(cross.acknowledge_airflow_3_to_2, true);
-  assert.equal(cross.expected_current, "d3");
+  assert.equal(cross.expected_current_deploy_id, "d3");
 });
 
 test("nothing can be started against the rules or without the right", () => {

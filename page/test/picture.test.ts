@@ -28,7 +28,7 @@ test("deploys at the same moment still lie side by side", () => {
   assert.ok(b!.x - a!.x >= 12);
 });
 
-test("the newest Runtime is the top lane", () => {
+test("the latest Runtime is the top lane", () => {
   assert.deepEqual(lanesOf("3.1-12", "12.7.1", "3.1-2"), ["3.1-12", "3.1-2", "12.7.1"]);
 });
 

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import type { Deploy } from "../src/api/contract";
 import { type Known } from "../src/model/history";
 import { progressOf, type Started, stateToShow } from "../src/model/progress";
-import { daily, head } from "./builders";
+import { daily, summary } from "./builders";
 
 const started: Started = {
   runId: "run",
@@ -12,16 +12,16 @@ const started: Started = {
   runPage: "",
   target: "d1",
   targetName: "release-1",
-  headId: "d3",
-  expectedCurrent: "d3",
+  latestId: "d3",
+  expectedCurrentDeployId: "d3",
 };
 
 const before = daily({ id: "d3" }, { id: "d2" }, { id: "d1" });
 
-/** The history with more deploys on top; the newest that succeeded runs. */
+/** The history with more deploys on top; the latest that succeeded runs. */
 function after(...newer: (Partial<Deploy> & { id: string })[]): Known {
   const rows = [...daily(...newer), ...before];
-  return { head: head(rows.find((row) => row.status === "succeeded")!.id, rows[0]!.id), rows, cursor: null };
+  return { summary: summary(rows.find((row) => row.status === "succeeded")!.id, rows[0]!.id), rows, cursor: null };
 }
 
 const back = (change: Partial<Deploy>) => ({ id: "d4", rollback: { target: "d1", scope: null }, ...change });
@@ -50,13 +50,13 @@ for (const [what, state, known, step, ending, words] of CASES) {
 
 test("an older rollback to the same deploy is not taken for this one", () => {
   const rows = daily({ id: "d3", rollback: { target: "d1", scope: null } }, { id: "d2" }, { id: "d1" });
-  const progress = progressOf(started, "running", { head: head("d3", "d3"), rows, cursor: null });
+  const progress = progressOf(started, "running", { summary: summary("d3", "d3"), rows, cursor: null });
   assert.equal(progress.step, "submit");
 });
 
-test("an older rollback is not taken for this one either while the newest deploy of the plan was not read yet", () => {
+test("an older rollback is not taken for this one either while the latest deploy of the plan was not read yet", () => {
   const rows = daily({ id: "d2", rollback: { target: "d1", scope: null }, status: "failed" }, { id: "d1" });
-  const progress = progressOf(started, "running", { head: head("d1", "d2"), rows, cursor: null });
+  const progress = progressOf(started, "running", { summary: summary("d1", "d2"), rows, cursor: null });
   assert.deepEqual([progress.step, progress.ending], ["submit", null]);
 });
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Place } from "../src/api/contract";
+import type { DeploymentOption } from "../src/api/contract";
 import { chosenIn, linkTo, namesAnother } from "../src/host/choice";
 import { goingOnWords, healthTone, nameOf, typeWords } from "../src/model/words";
 
@@ -27,7 +27,7 @@ test("unhealthy is not taken for healthy", () => {
   assert.deepEqual(["HEALTHY", "UNHEALTHY", "Deploying"].map(healthTone), ["good", "bad", "plain"]);
 });
 
-const place = (connection: string, deployment: string): Place => ({
+const option = (connection: string, deployment: string): DeploymentOption => ({
   connection,
   deployment,
   label: deployment,
@@ -35,24 +35,24 @@ const place = (connection: string, deployment: string): Place => ({
   may_roll_back: true,
   reason: null,
 });
-const places = [place("one", "billing"), place("two", "billing"), place("two", "a b&c")];
+const options = [option("one", "billing"), option("two", "billing"), option("two", "a b&c")];
 
 test("a link carries the choice there and back", () => {
-  for (const each of places) {
+  for (const each of options) {
     const link = new URL(linkTo("/base/plugin/deploy-history", each), "https://airflow");
     assert.equal(link.pathname, "/base/plugin/deploy-history");
-    assert.equal(chosenIn(link.search, places), each);
+    assert.equal(chosenIn(link.search, options), each);
   }
 });
 
 test("nothing is chosen without a link, unless there is nothing to choose", () => {
-  assert.equal(chosenIn("", places), null);
-  assert.equal(chosenIn("", [places[0]!]), places[0]);
+  assert.equal(chosenIn("", options), null);
+  assert.equal(chosenIn("", [options[0]!]), options[0]);
 });
 
 test("a link to what is not offered chooses nothing else instead", () => {
   const search = "?connection=one&deployment=secret";
-  assert.equal(chosenIn(search, [places[0]!]), null);
-  assert.equal(namesAnother(search, places), true);
-  assert.equal(namesAnother("", places), false);
+  assert.equal(chosenIn(search, [options[0]!]), null);
+  assert.equal(namesAnother(search, options), true);
+  assert.equal(namesAnother("", options), false);
 });

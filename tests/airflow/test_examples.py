@@ -18,13 +18,13 @@ from typing import Any
 
 import pytest
 
-from airflow_rollback_provider.domain.intent import intent_in, intent_of
+from airflow_rollback_provider.domain.idempotency import key_in, make_idempotency_key
 from airflow_rollback_provider.sandbox.process import SandboxProcess
 from demo.airflow_home import ThrowAwayAirflow
 from demo.airflow_settings import airflow_major
 from tests.airflow.crash.waiting import SECONDS, until
 from tests.support.fake_airflow import FakeAirflow, serving
-from tests.support.judging import DAGS, add_history
+from tests.support.health import DAGS, add_history
 from tests.support.kube import Kube, kubernetes
 from tests.support.pods import pod, workload
 
@@ -158,8 +158,8 @@ def test_watch_and_roll_back(stage: Stage) -> None:
     until(lambda: stage.asked(ended, dag_id), "the run to end", lambda: last_words(stage, dag_id))
     ((run_id,),) = stage.asked(ended, dag_id)
     assert set(stage.states(dag_id, run_id).values()) == {"success"}
-    judgement = stage.airflow.xcom(dag_id, run_id, "judge")
-    assert (judgement["verdict"], judgement["deploy_id"]) == ("regressed", bad["id"])
+    evaluation = stage.airflow.xcom(dag_id, run_id, "judge")
+    assert (evaluation["verdict"], evaluation["deploy_id"]) == ("regressed", bad["id"])
     (rollback,) = stage.rollbacks(WATCHED)
     rows = {row["imageTag"]: row["id"] for row in stage.sandbox.deployment(WATCHED)["deploys"][1:]}
     assert rollback["rollbackFromId"] == rows["better"]
@@ -266,8 +266,8 @@ def test_a_fleet(stage: Stage) -> None:
     assert outcomes == dict(zip(ids, ["done", "failed", "failed", "not begun", "not begun"], strict=True))
     assert "ROLLBACK-OFF-ON-DEPLOYMENT" in summary["summary"]
     assert "1 of 5 Deployments were rolled back" in stage.log(dag_id, run_id, "sum_up")
-    intent = intent_of(dag_id, run_id, "roll_back", ids[0], "image", target="previous")
-    assert intent_in(rollback["description"]) == intent
+    idempotency_key = make_idempotency_key(dag_id, run_id, "roll_back", ids[0], "image", target="previous")
+    assert key_in(rollback["description"]) == idempotency_key
     assert not any(stage.rollbacks(key) for key in keys[1:])
 
 
@@ -281,7 +281,7 @@ def test_a_fleet_that_goes_well(stage: Stage) -> None:
     assert state == "success", stage.airflow.story(dag_id, run_id)
     assert stage.airflow.xcom(dag_id, run_id, "sum_up")["done"] == 5
     rows = [stage.rollbacks(key)[0] for key in keys]
-    assert len({intent_in(row["description"]) for row in rows}) == 5
+    assert len({key_in(row["description"]) for row in rows}) == 5
     begun_and_ended = [(1, row["createdAt"]) for row in rows] + [(-1, row["updatedAt"]) for row in rows]
     at_once = most = 0
     for step, _ in sorted(begun_and_ended, key=lambda pair: (pair[1], pair[0])):

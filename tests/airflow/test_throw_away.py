@@ -41,7 +41,7 @@ def conf(sandbox: SandboxProcess, key: str, **more: object) -> dict[str, object]
 
 
 def test_a_rollback_through_the_triggerer(airflow: ThrowAwayAirflow, sandbox: SandboxProcess) -> None:
-    """The Dag rolls back to the newest deploy that differs, and says so in the history, the log and XCom."""
+    """The Dag rolls back to the latest deploy that differs, and says so in the history, the log and XCom."""
     before = sandbox.deployment("image-af3")["deploys"]
     run_id = airflow.trigger_dag(DAG_ID, conf(sandbox, "image-af3"))
     assert airflow.wait_for_run(DAG_ID, run_id, SECONDS_FOR_A_RUN) == "success"

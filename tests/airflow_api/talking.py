@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from airflow_rollback_provider.airflow_api.client import AirflowApi
 from airflow_rollback_provider.airflow_api.settings import read_connection
-from airflow_rollback_provider.http.messages import Conversation
+from airflow_rollback_provider.http.messages import Flow
 from airflow_rollback_provider.http.transports import RequestsTransport
 from tests.support.fake_airflow import FakeAirflow
 
@@ -37,17 +37,17 @@ def of_fake(airflow: FakeAirflow, **fields: Any) -> SimpleNamespace:
 
 
 class Talker:
-    """Holds conversations with one Airflow."""
+    """Holds flows with one Airflow."""
 
     def __init__(self, conn: SimpleNamespace) -> None:
         read = read_connection(conn)
         self.api = AirflowApi(read.settings)
         self.pauses: list[float] = []
-        self._transport = RequestsTransport(read.policy, sleep=self.pauses.append, dice=lambda: 1.0)
+        self._transport = RequestsTransport(read.policy, sleep=self.pauses.append, rng=lambda: 1.0)
 
-    def run(self, conversation: Conversation[T]) -> T:
-        """Hold a conversation to its end."""
+    def run(self, flow: Flow[T]) -> T:
+        """Hold a flow to its end."""
         try:
-            return self._transport.run(conversation)
+            return self._transport.run(flow)
         finally:
             self._transport.close()

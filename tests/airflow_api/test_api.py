@@ -192,9 +192,9 @@ def test_something_else_answers(airflow: FakeAirflow, monkeypatch: pytest.Monkey
     talker = Talker(of_fake(airflow))
     talker.run(talker.api.version())
     monkeypatch.setattr(airflow, "_page", lambda *_: (200, {"html": "Welcome"}))
-    for conversation in (talker.api.runs(NOW, NOW + DAY), talker.api.dags(), talker.api.import_errors()):
+    for flow in (talker.api.runs(NOW, NOW + DAY), talker.api.dags(), talker.api.import_errors()):
         with pytest.raises(MalformedAnswer, match="check the connection's host"):
-            talker.run(conversation)  # type: ignore[arg-type]
+            talker.run(flow)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -47,9 +47,9 @@ def test_every_error_has_an_exit_code() -> None:
         kind for _, kind in inspect.getmembers(errors, inspect.isclass) if kind is not errors.RollbackError
     ]
     codes = {kind.__name__: exit_of(kind("x"))[0] for kind in kinds if issubclass(kind, errors.RollbackError)}
-    assert set(codes.values()) == {Exit.REFUSED, Exit.BAD_INPUT, Exit.TROUBLE, Exit.NOT_DONE}
+    assert set(codes.values()) == {Exit.REFUSED, Exit.BAD_INPUT, Exit.UNAVAILABLE, Exit.NOT_DONE}
     assert codes["StalePlan"] is Exit.REFUSED
-    assert codes["InvalidConnection"] is Exit.TROUBLE
+    assert codes["InvalidConnection"] is Exit.UNAVAILABLE
     assert codes["DeploymentNotFound"] is Exit.BAD_INPUT
     assert codes["OutcomeUnknown"] is Exit.NOT_DONE
 
@@ -91,7 +91,7 @@ def test_a_missing_extra_is_one_line(tmp_path: Path) -> None:
     done = subprocess.run(
         command("sandbox"), capture_output=True, text=True, cwd=ROOT, env={"PYTHONPATH": f"{tmp_path}:{ROOT}"}
     )
-    assert (done.returncode, done.stdout) == (Exit.TROUBLE, "")
+    assert (done.returncode, done.stdout) == (Exit.UNAVAILABLE, "")
     assert "pip install 'airflow-rollback-provider[sandbox]'" in done.stderr
     assert len(done.stderr.splitlines()) == 1
 

@@ -19,7 +19,7 @@ from airflow_rollback_provider.sandbox.process import SandboxProcess
 from tests.cli.running import Cli, command
 
 ROLL_BACK = ("roll-back", "--description", "prices are wrong since noon", "--yes")
-INTENT = re.compile(r"Intent ([0-9a-f]{20})")
+KEY = re.compile(r"Intent ([0-9a-f]{20})")
 
 
 def _rows(platform: SandboxProcess, key: str = "image-af3") -> list[dict[str, Any]]:
@@ -43,9 +43,9 @@ def test_one_rollback_to_the_previous_deploy(cli: Cli, platform: SandboxProcess,
     assert result.out.startswith("Rollback plan for Deployment 'Billing'")
     assert [row["id"] for row in after[1:]] == [row["id"] for row in before]
     assert after[0]["rollbackFromId"] == before[2]["id"]
-    intent = INTENT.search(result.out)
-    assert intent is not None
-    assert after[0]["description"] == f"prices are wrong since noon [rollback-intent:{intent[1]}]"
+    idempotency_key = KEY.search(result.out)
+    assert idempotency_key is not None
+    assert after[0]["description"] == f"prices are wrong since noon [idempotency-key:{idempotency_key[1]}]"
     assert f"The rollback {after[0]['id']} is done." in result.out
 
 
@@ -70,11 +70,11 @@ def test_an_earlier_call_is_taken_up_by_its_intent(
 ) -> None:
     """The rollback is found by its mark and followed to the end; none is submitted."""
     platform.settings(rollback_seconds=3600)
-    first = INTENT.search(cli(*ROLL_BACK, deployment, "--no-wait").out)
+    first = KEY.search(cli(*ROLL_BACK, deployment, "--no-wait").out)
     assert first is not None
     rows = _rows(platform)
     platform.change_deploy("image-af3", rows[0]["id"], outcome="DEPLOYED", seconds=0)
-    result = cli(*ROLL_BACK, deployment, "--intent", first[1])
+    result = cli(*ROLL_BACK, deployment, "--idempotency-key", first[1])
     assert (result.code, result.err) == (0, "")
     assert "nothing is submitted now" in result.out
     assert len(_rows(platform)) == len(rows)
@@ -85,9 +85,9 @@ def test_an_intent_that_is_not_found_is_submitted_under_that_name(
 ) -> None:
     """When the first request never arrived, the second call is the first."""
     monkeypatch.setattr("airflow_rollback_provider.cli.commands.roll_back.GRACE_PERIOD", 0.0)
-    intent = "0123456789abcdef0123"
-    assert cli(*ROLL_BACK, deployment, "--intent", intent).code == 0
-    assert _rows(platform)[0]["description"].endswith(f"[rollback-intent:{intent}]")
+    idempotency_key = "0123456789abcdef0123"
+    assert cli(*ROLL_BACK, deployment, "--idempotency-key", idempotency_key).code == 0
+    assert _rows(platform)[0]["description"].endswith(f"[idempotency-key:{idempotency_key}]")
 
 
 def test_a_lost_answer_does_not_lead_to_two_rollbacks(
@@ -122,9 +122,9 @@ def test_a_request_of_which_nobody_can_tell_is_unknown_not_failed(
     result = cli(*ROLL_BACK, deployment)
     assert result.code == 4
     assert "OutcomeUnknown" in result.err
-    intent = INTENT.search(result.out)
-    assert intent is not None
-    assert f"--intent {intent[1]}" in result.err
+    idempotency_key = KEY.search(result.out)
+    assert idempotency_key is not None
+    assert f"--idempotency-key {idempotency_key[1]}" in result.err
     assert f"--to id:{target} --scope image" in result.err
 
 
@@ -278,7 +278,7 @@ def test_a_missing_plan_file_is_bad_input(cli: Cli, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [("--intent", "xyz"), ("--timeout", "0"), ("--timeout", "nan"), ("--scope", "all")]
+    "arguments", [("--idempotency-key", "xyz"), ("--timeout", "0"), ("--timeout", "nan"), ("--scope", "all")]
 )
 def test_options_that_cannot_be_used(cli: Cli, arguments: tuple[str, str]) -> None:
     """argparse turns them down before anything is asked."""

@@ -33,14 +33,14 @@ def _deploy(number: int, **fields: object) -> Deploy:
 
 _HISTORY = [
     _deploy(0, status=DeployStatus.FAILED),
-    _deploy(1, rolled_back_to=_deploy(3).id, description="Bad prices [rollback-intent:0123456789abcdef0123]"),
+    _deploy(1, rolled_back_to=_deploy(3).id, description="Bad prices [idempotency-key:0123456789abcdef0123]"),
     _deploy(2),
     _deploy(3),
 ]
 
 
 def test_what_runs_now_is_marked_once() -> None:
-    """The newest deploy that succeeded runs now: not a failed one above it, nothing below it."""
+    """The latest deploy that succeeded runs now: not a failed one above it, nothing below it."""
     lines = history_table(_HISTORY).splitlines()
     assert [line.startswith("now") for line in lines] == [False, False, True, False, False]
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from airflow_rollback_provider.deploy_events.poll import Lookout, look_out, wait_for_deploy
-from airflow_rollback_provider.deploy_events.subscription import Arrival, Bookmark, Sighting, Wanted
+from airflow_rollback_provider.deploy_events.poll import Subscription, poll_deploys, wait_for_deploy
+from airflow_rollback_provider.deploy_events.subscription import Cursor, DeployFilter, PollResult, WaitResult
 from airflow_rollback_provider.domain.errors import DeploymentNotFound, DeployNotFound
 from airflow_rollback_provider.sandbox.process import SandboxProcess
 from tests.support.talking import Talk, Talker
@@ -24,15 +24,15 @@ def deployment_id(rollback_sandbox: SandboxProcess) -> str:
     return str(rollback_sandbox.add_deployment(KEY, release="busy-bee-1", deploys=deploys)["id"])
 
 
-def look(talker: Talker, deployment: str, bookmark: Bookmark | None = None, **kwargs: Any) -> Sighting:
+def look(talker: Talker, deployment: str, cursor: Cursor | None = None, **kwargs: Any) -> PollResult:
     """Look once."""
-    lookout = Lookout(deployment, Wanted(), **kwargs)
-    return talker.run(look_out(talker.platform, lookout, bookmark))
+    subscription = Subscription(deployment, DeployFilter(), **kwargs)
+    return talker.run(poll_deploys(talker.platform, subscription, cursor))
 
 
-def tags(sighting: Sighting) -> list[str | None]:
+def tags(poll_result: PollResult) -> list[str | None]:
     """What is news, by image tag."""
-    return [deploy.image_tag for deploy in sighting.news]
+    return [deploy.image_tag for deploy in poll_result.news]
 
 
 def test_a_look_takes_one_request(talk: Talk, rollback_sandbox: SandboxProcess, deployment_id: str) -> None:
@@ -42,7 +42,7 @@ def test_a_look_takes_one_request(talk: Talk, rollback_sandbox: SandboxProcess, 
     begun = look(talker, deployment_id)
     assert len(rollback_sandbox.requests()) == 2
     rollback_sandbox.land_deploy(KEY, tag="new")
-    assert tags(look(talker, deployment_id, begun.bookmark)) == ["new"]
+    assert tags(look(talker, deployment_id, begun.cursor)) == ["new"]
     assert len(rollback_sandbox.requests()) == 3
 
 
@@ -50,10 +50,10 @@ def test_more_than_a_page(talk: Talk, rollback_sandbox: SandboxProcess, deployme
     """After a long absence every deploy is news, oldest first."""
     talker = talk()
     begun = look(talker, deployment_id)
-    wanted = [f"t{number:03}" for number in range(130)]
-    for tag in wanted:
+    deploy_filter = [f"t{number:03}" for number in range(130)]
+    for tag in deploy_filter:
         rollback_sandbox.land_deploy(KEY, tag=tag)
-    assert tags(look(talker, deployment_id, begun.bookmark)) == wanted
+    assert tags(look(talker, deployment_id, begun.cursor)) == deploy_filter
 
 
 def test_one_that_took_long(talk: Talk, rollback_sandbox: SandboxProcess, deployment_id: str) -> None:
@@ -62,16 +62,16 @@ def test_one_that_took_long(talk: Talk, rollback_sandbox: SandboxProcess, deploy
     slow = rollback_sandbox.land_deploy(KEY, tag="slow", seconds=None)
     gone = rollback_sandbox.land_deploy(KEY, tag="gone", seconds=None)
     begun = look(talker, deployment_id)
-    assert begun.bookmark.open == (slow["id"], gone["id"])
+    assert begun.cursor.open == (slow["id"], gone["id"])
     for number in range(30):
         rollback_sandbox.land_deploy(KEY, tag=f"t{number}")
-    busy = look(talker, deployment_id, begun.bookmark)
+    busy = look(talker, deployment_id, begun.cursor)
     assert len(busy.news) == 30
     rollback_sandbox.change_deploy(KEY, slow["id"], outcome="DEPLOYED", seconds=0)
     rollback_sandbox.remove_deploy(KEY, gone["id"])
-    late = look(talker, deployment_id, busy.bookmark)
+    late = look(talker, deployment_id, busy.cursor)
     assert tags(late) == ["slow"]
-    assert late.bookmark.open == ()
+    assert late.cursor.open == ()
 
 
 def end(sandbox: SandboxProcess, row: dict[str, Any]) -> None:
@@ -80,20 +80,20 @@ def end(sandbox: SandboxProcess, row: dict[str, Any]) -> None:
 
 
 def test_many_that_never_end(talk: Talk, rollback_sandbox: SandboxProcess, deployment_id: str) -> None:
-    """At a look five are asked for by themselves, the newest; the others wait until it is their turn."""
+    """At a look five are asked for by themselves, the latest; the others wait until it is their turn."""
     talker = talk()
     stuck = [rollback_sandbox.land_deploy(KEY, tag=f"s{number}", seconds=None) for number in range(30)]
     begun = look(talker, deployment_id)
     for number in range(10):
         rollback_sandbox.land_deploy(KEY, tag=f"t{number}")
-    seen = look(talker, deployment_id, begun.bookmark)
-    assert seen.bookmark.open == tuple(row["id"] for row in stuck[10:])
+    seen = look(talker, deployment_id, begun.cursor)
+    assert seen.cursor.open == tuple(row["id"] for row in stuck[10:])
     told = []
     for number in (12, 16, 25):
         end(rollback_sandbox, stuck[number])
     for _ in range(3):
         rollback_sandbox.clear_requests()
-        seen = look(talker, deployment_id, seen.bookmark)
+        seen = look(talker, deployment_id, seen.cursor)
         assert len(rollback_sandbox.requests()) <= 6
         told.append(tags(seen))
         end(rollback_sandbox, stuck[18])
@@ -107,12 +107,12 @@ def test_one_that_did_not_end_within_a_day(talk: Talk, rollback_sandbox: Sandbox
     drafts = [{"age": two_days, "tag": tag, "seconds": None} for tag in ("late", "never")]
     drafts += [{"age": 3000, "tag": f"t{number}"} for number in range(20)]
     rows = rollback_sandbox.add_deployment(KEY, deploys=drafts)
-    newest, late, never = rows["deploys"][0], rows["deploys"][-1], rows["deploys"][-2]
-    head = Bookmark(rows["id"], newest["id"], datetime.fromisoformat(newest["createdAt"]))
+    latest, late, never = rows["deploys"][0], rows["deploys"][-1], rows["deploys"][-2]
+    cursor = Cursor(rows["id"], latest["id"], datetime.fromisoformat(latest["createdAt"]))
     end(rollback_sandbox, late)
-    left = Bookmark(rows["id"], head.head, head.since, (late["id"], never["id"]))
+    left = Cursor(rows["id"], cursor.latest, cursor.since, (late["id"], never["id"]))
     seen = look(talk(), rows["id"], left)
-    assert (tags(seen), seen.bookmark) == (["late"], head)
+    assert (tags(seen), seen.cursor) == (["late"], cursor)
 
 
 def test_the_newest_deploy_vanishes(talk: Talk, rollback_sandbox: SandboxProcess, deployment_id: str) -> None:
@@ -121,29 +121,31 @@ def test_the_newest_deploy_vanishes(talk: Talk, rollback_sandbox: SandboxProcess
     last = rollback_sandbox.land_deploy(KEY, tag="last")
     begun = look(talker, deployment_id)
     rollback_sandbox.remove_deploy(KEY, last["id"])
-    assert tags(look(talker, deployment_id, begun.bookmark)) == []
+    assert tags(look(talker, deployment_id, begun.cursor)) == []
     rollback_sandbox.land_deploy(KEY, tag="new")
-    assert tags(look(talker, deployment_id, begun.bookmark)) == ["new"]
+    assert tags(look(talker, deployment_id, begun.cursor)) == ["new"]
 
 
 def test_a_release_name(talk: Talk, rollback_sandbox: SandboxProcess, deployment_id: str) -> None:
-    """It is looked up once; the bookmark holds the id."""
+    """It is looked up once; the cursor holds the id."""
     workspace = rollback_sandbox.deployment(KEY)["workspace"]["id"]
     begun = look(talk(workspace_id=workspace), "busy-bee-1")
-    assert begun.bookmark.deployment_id == deployment_id
+    assert begun.cursor.deployment_id == deployment_id
 
 
 def wait(
-    talker: Talker, deployment: str, bookmark: Bookmark | None = None, **kwargs: Any
-) -> tuple[Arrival | None, Bookmark]:
+    talker: Talker, deployment: str, cursor: Cursor | None = None, **kwargs: Any
+) -> tuple[WaitResult | None, Cursor]:
     """Look once for the next deploy, as a sensor does."""
-    return talker.run(wait_for_deploy(talker.platform, Lookout(deployment, Wanted(), **kwargs), bookmark))
+    return talker.run(
+        wait_for_deploy(talker.platform, Subscription(deployment, DeployFilter(), **kwargs), cursor)
+    )
 
 
-def found(arrival: Arrival | None) -> tuple[str | None, Bookmark | None]:
+def found(wait_result: WaitResult | None) -> tuple[str | None, Cursor | None]:
     """What has come, by image tag, and where to go on behind it."""
-    assert arrival is not None
-    return arrival.require().image_tag, arrival.bookmark
+    assert wait_result is not None
+    return wait_result.require().image_tag, wait_result.cursor
 
 
 def test_below_the_deploy_that_is_named(
@@ -154,10 +156,10 @@ def test_below_the_deploy_that_is_named(
     slow = rollback_sandbox.land_deploy(KEY, tag="slow", seconds=None)
     rollback_sandbox.land_deploy(KEY, tag="quick", type="DAG_ONLY")
     named = rollback_sandbox.land_deploy(KEY, tag="named", type="DAG_ONLY")
-    none, bookmark = wait(talker, deployment_id, after=named["id"])
+    none, cursor = wait(talker, deployment_id, after=named["id"])
     assert none is None
     end(rollback_sandbox, slow)
-    assert found(wait(talker, deployment_id, bookmark)[0])[0] == "slow"
+    assert found(wait(talker, deployment_id, cursor)[0])[0] == "slow"
 
 
 def test_a_chain(talk: Talk, rollback_sandbox: SandboxProcess, deployment_id: str) -> None:
@@ -170,8 +172,8 @@ def test_a_chain(talk: Talk, rollback_sandbox: SandboxProcess, deployment_id: st
     first, left_off = found(wait(talker, deployment_id, after=start)[0])
     end(rollback_sandbox, slow)  # between two links nobody looks
     told = [first]
-    while (arrival := wait(talker, deployment_id, left_off=left_off)[0]) is not None:
-        tag, left_off = found(arrival)
+    while (wait_result := wait(talker, deployment_id, left_off=left_off)[0]) is not None:
+        tag, left_off = found(wait_result)
         told.append(tag)
     assert told == ["one", "slow", "two"]
 
@@ -183,23 +185,23 @@ def test_a_chain_whose_deploy_has_vanished(
     talker = talk()
     last = rollback_sandbox.land_deploy(KEY, tag="last")
     _, left_off = found(wait(talker, deployment_id, after="2020-01-01T00:00:00+00:00")[0])
-    while (arrival := wait(talker, deployment_id, left_off=left_off)[0]) is not None:
-        _, left_off = found(arrival)
+    while (wait_result := wait(talker, deployment_id, left_off=left_off)[0]) is not None:
+        _, left_off = found(wait_result)
     rollback_sandbox.remove_deploy(KEY, last["id"])
     assert wait(talker, deployment_id, left_off=left_off)[0] is None
     rollback_sandbox.land_deploy(KEY, tag="new")
     assert found(wait(talker, deployment_id, left_off=left_off)[0])[0] == "new"
 
 
-def test_a_bookmark_of_another_deployment(
+def test_a_cursor_of_another_deployment(
     talk: Talk, rollback_sandbox: SandboxProcess, deployment_id: str
 ) -> None:
     """A person named another one in the meantime: it begins anew, in that one."""
     talker = talk()
     rollback_sandbox.add_deployment("other", deploys=[{"age": 9000, "tag": "other"}])
-    other = Bookmark(rollback_sandbox.deployment("other")["id"], None, datetime.now(timezone.utc))
-    none, bookmark = wait(talker, deployment_id, after=datetime.now(timezone.utc).isoformat(), left_off=other)
-    assert (none, bookmark.deployment_id) == (None, deployment_id)
+    other = Cursor(rollback_sandbox.deployment("other")["id"], None, datetime.now(timezone.utc))
+    none, cursor = wait(talker, deployment_id, after=datetime.now(timezone.utc).isoformat(), left_off=other)
+    assert (none, cursor.deployment_id) == (None, deployment_id)
 
 
 def test_a_beginning_that_is_not_there(talk: Talk, deployment_id: str) -> None:

@@ -14,11 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_rollback_provider.deploy_events.subscription import (
-    Bookmark,
-    Sighting,
-    Wanted,
+    Cursor,
+    DeployFilter,
+    PollResult,
     baseline,
-    bookmark_in,
+    cursor_in,
     landed_deploys,
     sort_out,
     time_in,
@@ -28,21 +28,21 @@ from airflow_rollback_provider.domain.deploys import Deploy, DeployStatus
 from airflow_rollback_provider.domain.errors import BadInput
 from tests.support.builders import BAD, GOING, NOW, ODD, OK, Counted, deploy, rollback
 
-WANTED = Wanted()
+WANTED = DeployFilter()
 
 
 def look(
-    rows: list[Deploy], bookmark: Bookmark, wanted: Wanted = WANTED, *, only_first: bool = False
-) -> Sighting:
+    rows: list[Deploy], cursor: Cursor, deploy_filter: DeployFilter = WANTED, *, only_first: bool = False
+) -> PollResult:
     """One look at a history that is given oldest first."""
-    newer = unread(reversed(rows), bookmark)
-    reread = [row for row in rows if row.id in bookmark.open]
-    return sort_out(bookmark, newer, reread, wanted, only_first=only_first)
+    newer = unread(reversed(rows), cursor)
+    reread = [row for row in rows if row.id in cursor.open]
+    return sort_out(cursor, newer, reread, deploy_filter, only_first=only_first)
 
 
-def ids(sighting: Sighting) -> list[str]:
+def ids(poll_result: PollResult) -> list[str]:
     """The ids of what is news, in the order in which it is told."""
-    return [one.id for one in sighting.news]
+    return [one.id for one in poll_result.news]
 
 
 def test_what_landed_before_is_no_news() -> None:
@@ -59,8 +59,8 @@ def test_what_was_on_its_way_is_news_when_it_lands() -> None:
     begin = baseline("dep", reversed(rows), WANTED)
     assert begin.open == ("slow", "d2")
     first = look(rows, begin)
-    landed = look([rows[0], rows[1], replace(rows[2], status=OK), deploy("d3", 1)], first.bookmark)
-    last = look([replace(rows[0], status=OK), *rows[1:]], landed.bookmark)
+    landed = look([rows[0], rows[1], replace(rows[2], status=OK), deploy("d3", 1)], first.cursor)
+    last = look([replace(rows[0], status=OK), *rows[1:]], landed.cursor)
     assert (ids(first), ids(landed), ids(last)) == ([], ["d2", "d3"], ["slow"])
 
 
@@ -78,26 +78,26 @@ def test_several_between_two_looks_come_oldest_first() -> None:
 def test_the_first_alone() -> None:
     """What is behind the first one is left to the look that goes on from there: nothing is told twice."""
     rows = [deploy("d1", 9, status=GOING), *(deploy(f"d{number}", 9 - number) for number in range(2, 5))]
-    begin = Bookmark("dep", None, NOW - timedelta(days=20))
+    begin = Cursor("dep", None, NOW - timedelta(days=20))
     one = look(rows, begin, only_first=True)
     rows[0] = replace(rows[0], status=OK)
-    two = look(rows, one.bookmark, only_first=True)
-    three = look(rows, two.bookmark)
+    two = look(rows, one.cursor, only_first=True)
+    three = look(rows, two.cursor)
     assert (ids(one), ids(two), ids(three)) == (["d2"], ["d1"], ["d3", "d4"])
 
 
 def test_the_first_of_some_that_were_on_their_way() -> None:
     """The others that have landed stay open for the next look."""
     rows = [deploy(f"d{number}", 9 - number) for number in range(1, 5)]
-    begin = Bookmark("dep", "d3", rows[2].created_at, ("d1", "d2"))
+    begin = Cursor("dep", "d3", rows[2].created_at, ("d1", "d2"))
     one = look(rows, begin, only_first=True)
-    assert (ids(one), one.bookmark) == (["d1"], replace(begin, open=("d2",)))
+    assert (ids(one), one.cursor) == (["d1"], replace(begin, open=("d2",)))
 
 
 def test_no_further_than_needed_is_read() -> None:
-    """The deploys behind the bookmark are not asked for."""
+    """The deploys behind the cursor are not asked for."""
     source = Counted(deploy(f"d{number}", number) for number in range(10_000))
-    assert [one.id for one in unread(source, Bookmark("dep", "d3", NOW - timedelta(days=3)))] == [
+    assert [one.id for one in unread(source, Cursor("dep", "d3", NOW - timedelta(days=3)))] == [
         "d0",
         "d1",
         "d2",
@@ -105,42 +105,42 @@ def test_no_further_than_needed_is_read() -> None:
     assert source.taken == 4
 
 
-def test_a_bookmark_that_vanished() -> None:
-    """Where the platform has deleted the newest deploy that was read, its time says what is old."""
+def test_a_cursor_that_vanished() -> None:
+    """Where the platform has deleted the latest deploy that was read, its time says what is old."""
     rows = [deploy("d1", 3), deploy("d3", 1)]
-    assert ids(look(rows, Bookmark("dep", "d2", NOW - timedelta(days=2)))) == ["d3"]
+    assert ids(look(rows, Cursor("dep", "d2", NOW - timedelta(days=2)))) == ["d3"]
 
 
 def test_a_time_as_the_beginning() -> None:
     """What was made at that very time is not after it."""
     rows = [deploy("d1", 3), deploy("d2", 2), deploy("d3", 1)]
-    assert ids(look(rows, Bookmark("dep", None, NOW - timedelta(days=2)))) == ["d3"]
+    assert ids(look(rows, Cursor("dep", None, NOW - timedelta(days=2)))) == ["d3"]
 
 
 @pytest.mark.parametrize(
-    ("wanted", "one", "fits", "may_fit"),
+    ("deploy_filter", "one", "fits", "may_fit"),
     [
         (WANTED, deploy("d"), True, False),
         (WANTED, deploy("d", status=BAD), False, False),
         (WANTED, deploy("d", status=GOING), False, True),
         (WANTED, deploy("d", status=ODD), False, True),
-        (Wanted.parse(["failed"]), deploy("d", status=BAD), True, False),
-        (Wanted.parse("in_progress"), deploy("d", status=GOING), True, True),
+        (DeployFilter.parse(["failed"]), deploy("d", status=BAD), True, False),
+        (DeployFilter.parse("in_progress"), deploy("d", status=GOING), True, True),
         (WANTED, rollback("r", deploy("d")), False, False),
         (WANTED, rollback("r", deploy("d"), status=GOING), False, False),
-        (Wanted(rollbacks=True), rollback("r", deploy("d")), True, False),
-        (Wanted.parse(types=["dag_only"]), deploy("d", type="DAG_ONLY"), True, False),
-        (Wanted.parse(types=["dag_only"]), deploy("d", type="IMAGE_ONLY", status=GOING), False, False),
+        (DeployFilter(rollbacks=True), rollback("r", deploy("d")), True, False),
+        (DeployFilter.parse(types=["dag_only"]), deploy("d", type="DAG_ONLY"), True, False),
+        (DeployFilter.parse(types=["dag_only"]), deploy("d", type="IMAGE_ONLY", status=GOING), False, False),
     ],
 )
-def test_what_counts(wanted: Wanted, one: Deploy, fits: bool, may_fit: bool) -> None:
+def test_what_counts(deploy_filter: DeployFilter, one: Deploy, fits: bool, may_fit: bool) -> None:
     """Status, type and whether it is a rollback decide."""
-    assert (wanted.fits(one), wanted.may_fit(one)) == (fits, may_fit)
+    assert (deploy_filter.fits(one), deploy_filter.may_fit(one)) == (fits, may_fit)
 
 
 def test_the_order_of_names_makes_no_difference() -> None:
     """What is asked for in other words is the same."""
-    assert Wanted.parse(["failed", "succeeded"], ["B", "a"]) == Wanted.parse(
+    assert DeployFilter.parse(["failed", "succeeded"], ["B", "a"]) == DeployFilter.parse(
         ["Succeeded", "failed", "failed"], ["A", "b"]
     )
 
@@ -149,47 +149,47 @@ def test_the_order_of_names_makes_no_difference() -> None:
 def test_no_such_status(statuses: list[str]) -> None:
     """A status that no deploy can have would be waited for for ever."""
     with pytest.raises(BadInput, match="no status"):
-        Wanted.parse(statuses)
+        DeployFilter.parse(statuses)
 
 
-KEPT = Bookmark("dep", "d2", NOW, ("d1", "d2"))
+KEPT = Cursor("dep", "d2", NOW, ("d1", "d2"))
 
 
-def test_a_bookmark_survives_json() -> None:
+def test_a_cursor_survives_json() -> None:
     """It is kept as text."""
-    assert Bookmark.from_dict(json.loads(json.dumps(KEPT.to_dict()))) == KEPT
-    assert Bookmark.from_text(KEPT.to_text()) == KEPT
+    assert Cursor.from_dict(json.loads(json.dumps(KEPT.to_dict()))) == KEPT
+    assert Cursor.from_text(KEPT.to_text()) == KEPT
 
 
-def test_a_bookmark_of_a_newer_version() -> None:
+def test_a_cursor_of_a_newer_version() -> None:
     """What is not known yet is left out."""
-    assert Bookmark.from_dict({**KEPT.to_dict(), "colour": "green"}) == KEPT
+    assert Cursor.from_dict({**KEPT.to_dict(), "colour": "green"}) == KEPT
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "3", "{}", '{"deployment_id": "dep", "open": "d1"}'])
-def test_a_damaged_bookmark(text: str) -> None:
-    """It is no bookmark, whatever it is."""
+def test_a_damaged_cursor(text: str) -> None:
+    """It is no cursor, whatever it is."""
     with pytest.raises(ValueError, match=r"\w"):
-        Bookmark.from_text(text)
+        Cursor.from_text(text)
 
 
 @pytest.mark.parametrize("after", [KEPT.to_text(), f" {KEPT.to_text()}", KEPT.to_dict()])
-def test_a_bookmark_behind_after(after: Any) -> None:
+def test_a_cursor_behind_after(after: Any) -> None:
     """As text or, where templates return values, as values."""
-    assert bookmark_in(after) == KEPT
+    assert cursor_in(after) == KEPT
 
 
 @pytest.mark.parametrize("after", [None, "", "clx0billing", "2026-11-23T12:00:00Z"])
-def test_no_bookmark_behind_after(after: str | None) -> None:
+def test_no_cursor_behind_after(after: str | None) -> None:
     """An id or a time is none."""
-    assert bookmark_in(after) is None
+    assert cursor_in(after) is None
 
 
 @pytest.mark.parametrize("after", ["{'deployment_id': 'dep'}", "{", {"id": "d1"}])
-def test_a_damaged_bookmark_behind_after(after: Any) -> None:
+def test_a_damaged_cursor_behind_after(after: Any) -> None:
     """A person wrote it, and is told what may stand there."""
-    with pytest.raises(BadInput, match="bookmark"):
-        bookmark_in(after)
+    with pytest.raises(BadInput, match="cursor"):
+        cursor_in(after)
 
 
 @pytest.mark.parametrize(
@@ -246,10 +246,10 @@ class Story:
             begin = baseline("dep", reversed(self.rows), WANTED)
             self.told += [row.id for row in self.rows if row.id not in begin.open]
         else:
-            kept = Bookmark.from_dict(json.loads(self.kept))
-            sighting = look(self.rows, kept, only_first=self.only_first)
-            self.told += ids(sighting)
-            begin = sighting.bookmark
+            kept = Cursor.from_dict(json.loads(self.kept))
+            poll_result = look(self.rows, kept, only_first=self.only_first)
+            self.told += ids(poll_result)
+            begin = poll_result.cursor
         self.kept = json.dumps(begin.to_dict())
 
     def _end(self, place: int, status: DeployStatus) -> None:
@@ -265,7 +265,7 @@ class Story:
     st.booleans(),
 )
 def test_each_deploy_is_told_once(steps: list[tuple[str, int]], only_first: bool) -> None:
-    """Whatever comes, ends and is looked at in whatever order; the bookmark is read back every time.
+    """Whatever comes, ends and is looked at in whatever order; the cursor is read back every time.
 
     Also where each look takes one deploy and leaves the others to the next.
     """

@@ -12,8 +12,8 @@ import pytest
 
 from airflow_rollback_provider.domain.checks import (
     CHECKS,
+    CheckContext,
     FailedCheck,
-    Situation,
     default_scope,
     failed_checks,
     required_permissions,
@@ -33,16 +33,16 @@ from tests.support.builders import (
 )
 
 CURRENT, TARGET = deploy("d2", 1), deploy("d1", 2)
-GOOD = Situation(deployment(), CURRENT, TARGET, CURRENT, Scope.IMAGE_AND_DAGS, FULL_ACCESS, HOUSTON, NOW)
+GOOD = CheckContext(deployment(), CURRENT, TARGET, CURRENT, Scope.IMAGE_AND_DAGS, FULL_ACCESS, HOUSTON, NOW)
 IMAGES, DAGS = PERMISSIONS["image"], PERMISSIONS["dags"]
 
 
-def codes(situation: Situation = GOOD, **values: Any) -> list[str]:
+def codes(context: CheckContext = GOOD, **values: Any) -> list[str]:
     """The codes of the checks that fail."""
-    return [check.code for check in failed_checks(replace(situation, **values))]
+    return [check.code for check in failed_checks(replace(context, **values))]
 
 
-def with_mechanisms(here: Mechanism, there: Mechanism, scope: Scope) -> Situation:
+def with_mechanisms(here: Mechanism, there: Mechanism, scope: Scope) -> CheckContext:
     """A situation that differs in how Dags reach the Deployment now and then."""
     return replace(
         GOOD, deployment=deployment(mechanism=here), target=replace(TARGET, mechanism=there), scope=scope
@@ -199,8 +199,8 @@ def test_a_platform_without_scopes_takes_the_natural_one(mechanism: Mechanism, s
     """And says so about every other."""
     assert default_scope(mechanism) is scope
     for asked in Scope:
-        situation = replace(with_mechanisms(mechanism, mechanism, asked), capabilities=ASTRO)
-        assert ("SCOPE-NOT-OFFERED" in codes(situation)) is (asked is not scope)
+        context = replace(with_mechanisms(mechanism, mechanism, asked), capabilities=ASTRO)
+        assert ("SCOPE-NOT-OFFERED" in codes(context)) is (asked is not scope)
 
 
 @pytest.mark.parametrize(

@@ -118,7 +118,7 @@ def test_a_deployment_is_named_with_what_it_runs() -> None:
 
 
 def test_a_history_tells_what_runs() -> None:
-    """The newest deploy that succeeded; none is no error of the connection's."""
+    """The latest deploy that succeeded; none is no error of the connection's."""
     failed = deploy("d3", status=DeployStatus.FAILED)
     found = doctor_checks.of_history([failed, deploy("d2", image_tag="two"), deploy("d1")])
     assert "3 deploy(s)" in found.what

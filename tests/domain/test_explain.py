@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 from airflow_rollback_provider.domain.explain import describe_deploy, explain
-from airflow_rollback_provider.domain.intent import describe, intent_of
+from airflow_rollback_provider.domain.idempotency import describe, make_idempotency_key
 from tests.support.builders import ASTRO, BAD, FULL_ACCESS, NOW, deploy, plan
 
 ALLOWED = """\
@@ -120,7 +120,7 @@ def test_severe_warnings_are_marked_once() -> None:
 def test_a_deploy_in_one_line() -> None:
     """The time in UTC whatever zone it came in, the mark left out, line breaks flattened."""
     tokyo = datetime(2026, 11, 23, 3, 30, tzinfo=timezone(timedelta(hours=9)))
-    text = describe("Bad\nrelease", intent_of("x"), 500)
+    text = describe("Bad\nrelease", make_idempotency_key("x"), 500)
     row = deploy("d1", created_at=tokyo, description=text, created_by="Zoë")
     assert describe_deploy(row) == (
         "d1, 2026-11-22 18:30 UTC by Zoë, Runtime 13.2.0 (Airflow 2.11), “Bad release”"

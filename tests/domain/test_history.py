@@ -15,7 +15,7 @@ BOTH = Scope.IMAGE_AND_DAGS
 def test_an_empty_history_has_nothing() -> None:
     """No head, nothing that runs, nothing unfinished, nothing to find."""
     empty = History([])
-    assert (empty.head, empty.running, empty.unfinished, empty.find("d1"), empty.seen("d1")) == (None,) * 5
+    assert (empty.latest, empty.running, empty.unfinished, empty.find("d1"), empty.seen("d1")) == (None,) * 5
     assert list(empty) == []
 
 
@@ -24,8 +24,8 @@ def test_only_what_is_asked_for_is_read() -> None:
     source = Counted(deploy(f"d{number}", number) for number in range(10_000))
     asked = History(source)
     assert source.taken == 0
-    assert asked.head is asked.head is not None
-    assert asked.running is asked.head
+    assert asked.latest is asked.latest is not None
+    assert asked.running is asked.latest
     assert source.taken == 1
     assert asked.seen("d1") is None
     assert asked.find("d4") is asked.seen("d4") is not None
@@ -55,8 +55,8 @@ def test_what_runs_is_the_newest_that_succeeded() -> None:
     rows = [deploy("d1"), deploy("d2"), deploy("d3", status=BAD), deploy("d4", status=ODD)]
     asked = history(*rows, deploy("d5", status=GOING))
     assert asked.running is rows[1]
-    assert asked.head is not None
-    assert asked.head.id == "d5"
+    assert asked.latest is not None
+    assert asked.latest.id == "d5"
 
 
 @pytest.mark.parametrize(
@@ -178,7 +178,7 @@ def test_lineage_follows_what_was_read() -> None:
     r2 = rollback("r2", r1)
     source = Counted([r2, r1, d2, d1])
     asked = History(source)
-    assert asked.head is r2
+    assert asked.latest is r2
     assert asked.lineage(r2, BOTH) == {"r2", "r1"}
     assert source.taken == 1
     assert list(asked)

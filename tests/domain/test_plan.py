@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from airflow_rollback_provider.domain.compatibility import PlanWarning
 from airflow_rollback_provider.domain.deploys import Mechanism, Scope
 from airflow_rollback_provider.domain.errors import BadInput, DeployNotFound, PlanRefused
 from airflow_rollback_provider.domain.history import History
 from airflow_rollback_provider.domain.plan import FORMAT, RollbackPlan, make_plan
-from airflow_rollback_provider.domain.rulebook import PlanWarning
-from airflow_rollback_provider.domain.targets import Target
+from airflow_rollback_provider.domain.selector import DeploySelector
 from airflow_rollback_provider.domain.versions import RuntimeVersion
 from tests.support.builders import (
     ASTRO,
@@ -40,7 +40,7 @@ def test_a_plan_says_what_was_decided() -> None:
     """Current, target, head, scope and the words of whoever asked."""
     failed = deploy("failed", 0.5, status=BAD)
     made = plan(D1, D2, failed, target="runtime:13.1.0")
-    assert (made.current, made.target, made.head_id) == (D2, D1, "failed")
+    assert (made.current, made.target, made.latest_id) == (D2, D1, "failed")
     assert (made.scope, made.requested, made.exact) == (Scope.IMAGE_AND_DAGS, "runtime:13.1.0", False)
     assert (made.verdict.code, made.allowed, made.downgrade) == ("AIRFLOW-2-TO-2", True, True)
     assert (made.planned_at, made.platform, made.format) == (NOW, "Astro Private Cloud", FORMAT)
@@ -56,7 +56,7 @@ def test_an_id_makes_an_exact_plan() -> None:
     made = make_plan(
         deployment(),
         History(source),
-        target=Target.parse("d1"),
+        target=DeploySelector.parse("d1"),
         scope=None,
         access=FULL_ACCESS,
         capabilities=HOUSTON,

@@ -13,12 +13,12 @@ from airflow_rollback_provider.domain.errors import (
     PlatformUnreachable,
     TokenExpired,
 )
-from airflow_rollback_provider.domain.poll_backoff import Pace
+from airflow_rollback_provider.domain.poll_backoff import PollBackoff
 
 DOWN = PlatformUnreachable("No route.")
 
 
-def delays(pace: Pace, looks: int) -> list[float]:
+def delays(pace: PollBackoff, looks: int) -> list[float]:
     """The waits after so many good looks."""
     found = []
     for _ in range(looks):
@@ -29,12 +29,12 @@ def delays(pace: Pace, looks: int) -> list[float]:
 
 def test_steady_from_the_first_look() -> None:
     """Whoever watches for days has no hurry."""
-    assert delays(Pace(60.0, lambda: 0.0, first=60.0), 3) == [60.0, 60.0, 60.0]
+    assert delays(PollBackoff(60.0, lambda: 0.0, first=60.0), 3) == [60.0, 60.0, 60.0]
 
 
 def test_an_outage_has_its_own_pace() -> None:
     """Rarer and rarer, never more often than while all is well; the next answer ends it."""
-    pace = Pace(60.0, lambda: 0.0, first=60.0, outage=300.0)
+    pace = PollBackoff(60.0, lambda: 0.0, first=60.0, outage=300.0)
     found = []
     for _ in range(12):
         assert pace.failed(DOWN)
@@ -60,14 +60,14 @@ def test_an_outage_has_its_own_pace() -> None:
 )
 def test_what_waiting_may_cure(errors: list[Exception], hope: bool) -> None:
     """An outage may pass; a token that is refused again and again, bad input and bugs do not."""
-    pace = Pace(10.0, lambda: 0.0)
+    pace = PollBackoff(10.0, lambda: 0.0)
     assert [pace.failed(error) for error in errors][-1] is hope
 
 
 @given(st.floats(0.01, 1000), st.floats(0.01, 1000), st.floats(0, 1), st.lists(st.booleans(), max_size=40))
 def test_a_delay_keeps_its_bounds(interval: float, outage: float, luck: float, looks: list[bool]) -> None:
     """Whatever happened before."""
-    pace = Pace(interval, lambda: luck, outage=outage)
+    pace = PollBackoff(interval, lambda: luck, outage=outage)
     for good in looks:
         pace.answered() if good else pace.failed(DOWN)
         longest = interval if good else max(interval, outage)

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from airflow_rollback_provider.domain import checks, consequences, rulebook
+from airflow_rollback_provider.domain import checks, compatibility, consequences
 from airflow_rollback_provider.domain.checks import CHECKS, default_scope, required_permissions
+from airflow_rollback_provider.domain.compatibility import RULES
 from airflow_rollback_provider.domain.deploys import Mechanism, Scope
 from airflow_rollback_provider.domain.errors import DeployNotFound
-from airflow_rollback_provider.domain.rulebook import RULES
-from airflow_rollback_provider.domain.targets import Target, choose
+from airflow_rollback_provider.domain.selector import DeploySelector, choose
 from tests.support.builders import HOUSTON, deploy, history, rollback
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "rules.md").read_text(encoding="utf-8")
@@ -42,7 +42,7 @@ def test_the_checks_are_documented_in_their_order() -> None:
 def warnings_in_code() -> set[tuple[str, str]]:
     """Every warning that the code builds, by its code, and whether it is severe."""
     found = set()
-    for module in (checks, consequences, rulebook):
+    for module in (checks, consequences, compatibility):
         for node in ast.walk(ast.parse(Path(str(module.__file__)).read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "PlanWarning":
                 severe = any(keyword.arg == "severe" for keyword in node.keywords)
@@ -61,7 +61,7 @@ def test_the_selectors_are_read_as_documented() -> None:
     cells = [row[0] for row in table("Target", "## Which deploy is meant")]
     examples = [text for cell in cells for text in re.findall("`(.*?)`", cell)]
     filled = [text.replace("<7 to 64 hex digits>", "abcdef0").replace("<id>", "x") for text in examples]
-    kinds = [Target.parse(text.replace("<image tag>", "x")).kind for text in filled]
+    kinds = [DeploySelector.parse(text.replace("<image tag>", "x")).kind for text in filled]
     assert set(kinds) == {"previous", "id", "tag", "commit", "runtime", "airflow", "before"}
     assert [text.split(":")[0] for text in filled] == kinds
 
@@ -92,6 +92,8 @@ def test_previous_is_what_the_table_says(row: list[str]) -> None:
     expected = re.split(r"[,:]", row[2])[0]
     if expected == "none":
         with pytest.raises(DeployNotFound):
-            choose(Target("previous"), history(*made.values()), Scope.IMAGE_AND_DAGS)
+            choose(DeploySelector("previous"), history(*made.values()), Scope.IMAGE_AND_DAGS)
     else:
-        assert choose(Target("previous"), history(*made.values()), Scope.IMAGE_AND_DAGS).id == expected
+        assert (
+            choose(DeploySelector("previous"), history(*made.values()), Scope.IMAGE_AND_DAGS).id == expected
+        )

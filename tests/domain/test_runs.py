@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_rollback_provider.domain.runs import Counts, DagRun, Period, Tally, tally
-from tests.support.judged import LANDED, run
+from tests.support.health_cases import LANDED, run
 
 PERIOD = Period(LANDED, LANDED + timedelta(hours=1))
 

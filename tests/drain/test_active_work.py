@@ -12,7 +12,7 @@ from airflow_rollback_provider.domain.deploys import Mechanism, Scope
 from airflow_rollback_provider.domain.plan import RollbackPlan
 from airflow_rollback_provider.domain.runs import TaskRow
 from airflow_rollback_provider.drain.active_work import (
-    Work,
+    ActiveWork,
     not_read,
     sort_tasks,
     states_to_ask_for,
@@ -40,7 +40,7 @@ def rollback(source: str, target: str, **values: Any) -> RollbackPlan:
     return plan(deploy("old", 2, runtime_version=target), deploy("new", 1, runtime_version=source), **values)
 
 
-def codes(work: Work, what: RollbackPlan) -> list[tuple[str, bool]]:
+def codes(work: ActiveWork, what: RollbackPlan) -> list[tuple[str, bool]]:
     """The warnings' codes, and whether they are severe."""
     return [(warning.code, warning.severe) for warning in work_warnings(work, what)]
 
@@ -74,14 +74,14 @@ def test_states_that_an_airflow_does_not_know_are_not_asked_for(
 )
 def test_what_a_downgrade_does_to_tasks(airflow: str, source: str, target: str, expected: list[str]) -> None:
     """Those that run fail; those that wait may stop the older scheduler. Without a downgrade all go on."""
-    work = Work(airflow, (task(),), (task("deferred"),))
+    work = ActiveWork(airflow, (task(),), (task("deferred"),))
     assert [code for code, _ in codes(work, rollback(source, target))] == expected
 
 
 def test_tasks_are_named_by_their_dags() -> None:
     """With how many, the busiest first, and not all of a thousand."""
     rows = [task(dag_id=name) for name in "abcdefg"] + [task(dag_id="b")]
-    (warning,) = work_warnings(Work("3.3.2", tuple(rows)), rollback("3.3-2", "13.2.0"))
+    (warning,) = work_warnings(ActiveWork("3.3.2", tuple(rows)), rollback("3.3-2", "13.2.0"))
     assert "8 task(s) run now and would fail: b (2), a, c, d, e and 2 more." in warning.message
 
 
@@ -91,7 +91,7 @@ def test_tasks_are_named_by_their_dags() -> None:
 )
 def test_dag_files_of_airflow_3(scope: str, expected: list[tuple[str, bool]]) -> None:
     """They are a loss where they stay, and worth knowing where they go."""
-    work = Work("3.3.2", files_of_airflow_3=(("dags:new.py", "airflow.sdk"),))
+    work = ActiveWork("3.3.2", files_of_airflow_3=(("dags:new.py", "airflow.sdk"),))
     assert codes(work, rollback("3.3-2", "13.2.0", scope=Scope(scope))) == expected
     assert codes(work, rollback("3.3-2", "3.3-2", scope=Scope(scope))) == []
 
@@ -99,7 +99,7 @@ def test_dag_files_of_airflow_3(scope: str, expected: list[tuple[str, bool]]) ->
 def test_dag_files_in_the_image() -> None:
     """Where Dags are part of the image they go back with it."""
     in_image = deployment("3.3-2", mechanism=Mechanism.IMAGE)
-    work = Work("3.3.2", files_of_airflow_3=(("dags:new.py", "airflow.sdk"),))
+    work = ActiveWork("3.3.2", files_of_airflow_3=(("dags:new.py", "airflow.sdk"),))
     (warning,) = work_warnings(work, rollback("3.3-2", "13.2.0", deployment=in_image))
     assert not warning.severe
     assert "The Dags are rolled back too" in warning.message
@@ -108,17 +108,17 @@ def test_dag_files_in_the_image() -> None:
 def test_what_nobody_looked_at() -> None:
     """Files that were not read are told of; nothing is said where nobody looked."""
     what = rollback("3.3-2", "13.2.0")
-    assert codes(Work("3.3.2", files_of_airflow_3=(), files_not_read=7), what) == [
+    assert codes(ActiveWork("3.3.2", files_of_airflow_3=(), files_not_read=7), what) == [
         ("DAG-FILES-NOT-READ", False)
     ]
-    assert codes(Work("3.3.2"), what) == []
+    assert codes(ActiveWork("3.3.2"), what) == []
     assert "no route" in not_read(RuntimeError("no route")).message
 
 
 def test_warnings_in_a_plan() -> None:
     """The gravest come first, and the plan is otherwise the same, also as JSON."""
     before = rollback("3.3-2", "13.2.0")
-    after = before.with_warnings(work_warnings(Work("3.3.2", (task(),)), before))
+    after = before.with_warnings(work_warnings(ActiveWork("3.3.2", (task(),)), before))
     assert len(after.warnings) == len(before.warnings) + 1
     severities = [warning.severe for warning in after.warnings]
     assert severities == sorted(severities, reverse=True)
@@ -127,8 +127,10 @@ def test_warnings_in_a_plan() -> None:
 
 def test_in_words_and_as_json() -> None:
     """Small, whatever goes on."""
-    assert str(Work("3.3.2")) == "No task runs or waits."
-    work = Work("3.3.2", tuple(task(dag_id=f"dag_{number}") for number in range(1000)), (task("deferred"),))
+    assert str(ActiveWork("3.3.2")) == "No task runs or waits."
+    work = ActiveWork(
+        "3.3.2", tuple(task(dag_id=f"dag_{number}") for number in range(1000)), (task("deferred"),)
+    )
     assert str(work).endswith("and 995 more) and 1 task(s) wait (a).")
     assert len(json.dumps(work.to_dict())) < 3000
     assert work.to_dict()["tasks"][0]["state"] == "deferred"

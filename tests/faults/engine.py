@@ -17,7 +17,7 @@ from airflow_rollback_provider.domain.errors import RollbackError
 from airflow_rollback_provider.http.connection_fields import Fields
 from airflow_rollback_provider.operators.rollback import RollbackOperator
 from airflow_rollback_provider.rollback import submission
-from airflow_rollback_provider.rollback.waiter import Watch
+from airflow_rollback_provider.rollback.poller import Tracking
 from airflow_rollback_provider.sandbox.process import SandboxProcess
 from tests.support.leaks import Evidence
 from tests.support.store import DictStore
@@ -36,7 +36,7 @@ class Step:
     :param skip: how many requests of this operation come before it when the task polls.
     :param deferred: the same when the task is deferred, None where the triggerer does not make it.
     :param by_name: the Deployment is named by its release name (hosted Astro: namespace).
-    :param far: the target is named by an id that is not on the newest page.
+    :param far: the target is named by an id that is not on the latest page.
     """
 
     operation: str
@@ -65,7 +65,7 @@ PRIVATE_CLOUD = {
     "find the Deployment by its release name": Step("WorkspaceDeployments", by_name=True),
     "read the Deployment": Step("SurveyContext"),
     "read the history": Step("SurveyHistory"),
-    "read a target beyond the newest page": Step("Deploy", far=True),
+    "read a target beyond the latest page": Step("Deploy", far=True),
     "last look before the request": Step("Deploys"),
     "the rollback itself": Step("RollBack"),
     "look how far it is": Step("Deploys", skip=1, deferred=2),
@@ -77,7 +77,7 @@ HOSTED = {
     "find the Deployment by its release name": Step("ListDeployments", by_name=True),
     "read the Deployment": Step("GetDeployment"),
     "read the history": Step("ListDeploys"),
-    "read a target beyond the newest page": Step("GetDeploy", far=True),
+    "read a target beyond the latest page": Step("GetDeploy", far=True),
     "last look before the request": Step("ListDeploys", skip=1),
     "the rollback itself": Step("DeployRollback"),
     "look how far it is": Step("ListDeploys", skip=2, deferred=3),
@@ -261,14 +261,14 @@ class Case:
             poll_interval=0.05,
             timeout=self.patience,
             # Longer than the platform takes to carry out a request that nobody waits for any more.
-            settle=5 * _NO_ANSWER if self.late else 0.1,
+            submission_grace_period=5 * _NO_ANSWER if self.late else 0.1,
         )
         operator._store = lambda _context: self.store  # type: ignore[method-assign]
         defer = operator._defer
 
-        def deferring(watch: Watch) -> None:
+        def deferring(tracking: Tracking) -> None:
             self.sandbox.clock(freeze=False)
-            defer(watch)
+            defer(tracking)
 
         operator._defer = deferring  # type: ignore[method-assign]
         return operator
@@ -280,7 +280,7 @@ class Case:
         except RollbackError as error:
             retried = "" if isinstance(error, AirflowFailException) else ", retry"
             return f"{type(error).__name__}{retried}", error
-        assert result["ending"] == "done"
+        assert result["status"] == "done"
         return "done", None
 
     def rollbacks(self) -> int:

@@ -13,13 +13,13 @@ REFUSED, FORBIDDEN, EXPIRED = "TokenRefused", "PermissionMissing", "TokenExpired
 UNKNOWN, TIMED_OUT, LOST = (
     f"{name}, retry" for name in ("OutcomeUnknown", "RollbackTimedOut", "RequestLost")
 )
-STALE, OVERTAKEN = "StalePlan", "RollbackOvertaken"
+STALE, SUPERSEDED = "StalePlan", "RollbackSuperseded"
 
 BEFORE = [
     "find the Deployment by its release name",
     "read the Deployment",
     "read the history",
-    "read a target beyond the newest page",
+    "read a target beyond the latest page",
     "last look before the request",
 ]
 REQUEST = "the rollback itself"
@@ -95,18 +95,18 @@ LANDING = {
     "find the Deployment by its release name": (DONE, DONE),
     "read the Deployment": (DONE, DONE),
     "read the history": (DONE, STALE),
-    "read a target beyond the newest page": (STALE, STALE),
+    "read a target beyond the latest page": (STALE, STALE),
     "last look before the request": (STALE, DONE),  # nobody can look and ask in one request
-    "the rollback itself": (DONE, OVERTAKEN),
-    "look how far it is": (OVERTAKEN, DONE),
+    "the rollback itself": (DONE, SUPERSEDED),
+    "look how far it is": (SUPERSEDED, DONE),
     "check what the Deployment runs": (DONE, DONE),
     "read the platform's log": (DONE, DONE),
 }
 # The same for a deferred task, whose rollback still goes on when the triggerer looks for the first time.
 LANDING_DEFERRED = {
-    "look how far it is": (OVERTAKEN, OVERTAKEN),
+    "look how far it is": (SUPERSEDED, SUPERSEDED),
     "check what the Deployment runs": (DONE, DONE),
-    "read the platform's log": (OVERTAKEN, OVERTAKEN),
+    "read the platform's log": (SUPERSEDED, SUPERSEDED),
 }
 # Hosted Astro names the image that runs, so a deploy that lands before that is read is seen.
 SEEN_ON_ASTRO = (("look how far it is", "after"), ("check what the Deployment runs", "before"))
@@ -120,7 +120,7 @@ def expected(platform: str, step: str, fault: str, times: str, deferred: bool) -
         landing = LANDING_DEFERRED if deferred else LANDING
         end = landing[step][fault.endswith("after")]
         if platform == "astro" and (step, fault.rpartition(" ")[2]) in SEEN_ON_ASTRO:
-            end = OVERTAKEN
+            end = SUPERSEDED
         rollbacks = 0 if end == STALE else 1
         return Seen(end, rollbacks, "-" if end == DONE else end, rollbacks)
     if step == REQUEST:
@@ -178,7 +178,7 @@ def document() -> str:
         "",
         "The next try ends like the first. On hosted Astro, which names the image that runs, what lands just",
         f"after *{SEEN_ON_ASTRO[0][0]}* or just before *{SEEN_ON_ASTRO[1][0]}* ends in",
-        f"{OVERTAKEN}.",
+        f"{SUPERSEDED}.",
         "",
         *_table(
             ("Request", "Just before it", "Rollbacks", "Just after it", "Rollbacks"),

@@ -12,7 +12,7 @@ import pytest
 from airflow_rollback_provider.health.case import HealthCase, case_of
 from airflow_rollback_provider.health.rule import HealthRule
 from tests.support.builders import BAD, GOING, NOW, Counted, deploy, history, rollback
-from tests.support.judged import LANDED, case
+from tests.support.health_cases import LANDED, case
 
 RULE = HealthRule()
 
@@ -25,7 +25,7 @@ def test_periods_do_not_overlap() -> None:
     assert what.before.end - what.before.begin == timedelta(hours=2)
     assert what.windows[0].begin == LANDED + RULE.grace
     assert {period.end - period.begin for period in what.windows} == {RULE.window}
-    assert what.verdict_at == what.windows[-1].end + RULE.settle
+    assert what.verdict_at == what.windows[-1].end + RULE.settling_time
 
 
 def test_json_and_back() -> None:
@@ -43,7 +43,7 @@ def test_a_deploy_is_compared_with_what_ran_before_it() -> None:
     assert what.landed_at == two.updated_at
     assert what.before_until == two.created_at
     assert what.trusted_from == one.created_at
-    assert what.overtaken_at is None
+    assert what.superseded_at is None
     assert (what.deployment_id, what.deploy_id) == ("dep", "two")
 
 
@@ -87,19 +87,19 @@ def test_a_rollback_to_what_ran_right_before() -> None:
     assert case_of(again, history(one, again), RULE).before_until == again.created_at
 
 
-@pytest.mark.parametrize(("status", "overtaken"), [(BAD, False), (GOING, True)])
-def test_what_came_after(status: object, overtaken: bool) -> None:
+@pytest.mark.parametrize(("status", "superseded"), [(BAD, False), (GOING, True)])
+def test_what_came_after(status: object, superseded: bool) -> None:
     """A deploy that goes on takes the Deployment away already; one that failed does not."""
     one, two = deploy("one", 3), deploy("two", 2)
     after = deploy("after", 1, status=status)
     what = case_of(two, history(one, two, after), RULE)
-    assert what.overtaken_at == (after.created_at if overtaken else None)
+    assert what.superseded_at == (after.created_at if superseded else None)
 
 
 def test_the_first_of_those_after_counts() -> None:
     """The deploy is over when the next one began, however many followed."""
     rows = [deploy(name, 9 - number) for number, name in enumerate("abcd")]
-    assert case_of(rows[1], history(*rows), RULE).overtaken_at == rows[2].created_at
+    assert case_of(rows[1], history(*rows), RULE).superseded_at == rows[2].created_at
 
 
 def test_no_more_of_the_history_is_read_than_needed() -> None:

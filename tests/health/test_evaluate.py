@@ -18,13 +18,13 @@ from airflow_rollback_provider.health.verdict import (
     MOST_DAGS,
     MOST_FILES,
     MOST_NAMES,
+    Evaluation,
     Health,
-    Judgement,
     Reason,
     explain,
     overruled,
 )
-from tests.support.judged import LANDED, case, judged, run
+from tests.support.health_cases import LANDED, case, judged, run
 
 # Twenty Dags, hourly for a day, that failed now and then; and one window of theirs in which all is well.
 USUAL = {f"dag_{number:02}": (23, 1) if number < 4 else (24, 0) for number in range(20)}
@@ -33,9 +33,9 @@ BROKEN = {"dag_10": (0, 2), "dag_11": (0, 2), "dag_12": (0, 2)}
 WORSE = {**WELL, **BROKEN}
 
 
-def codes(judgement: Judgement) -> list[str]:
+def codes(evaluation: Evaluation) -> list[str]:
     """The reasons' codes."""
-    return [reason.code for reason in judgement.reasons]
+    return [reason.code for reason in evaluation.reasons]
 
 
 def going(*dag_ids: str, times: int = 1, windows: tuple[int, ...] = (0, 1)) -> list[DagRun]:
@@ -225,7 +225,7 @@ def test_names_that_are_not_all_there_are_none() -> None:
     assert len(full.to_dict()["import_error_files"]) == MOST_NAMES
     assert judged(case(), {}, import_errors=problems).import_error_files is None
     assert judged(case(), {}, at=LANDED, import_errors=problems[:1]).import_error_files is None
-    assert judged(case(overtaken_at=LANDED), {}, import_errors=problems[:1]).import_error_files is None
+    assert judged(case(superseded_at=LANDED), {}, import_errors=problems[:1]).import_error_files is None
     assert without_evidence(case(), "API-ERROR", "No answer.", LANDED).import_error_files is None
     later = overruled(full.to_dict(), Health.INCONCLUSIVE, Reason("ANOTHER-DEPLOY", "One came."))
     assert later["import_error_files"] is None
@@ -375,13 +375,13 @@ def test_long_runs_of_which_only_the_failures_are_known() -> None:
 
 def test_another_deploy_came_too_early() -> None:
     """Its runs, errors and components are not this one's; what was over before it still counts."""
-    what = case(overtaken_at=LANDED + timedelta(minutes=90))
+    what = case(superseded_at=LANDED + timedelta(minutes=90))
     problem = ImportProblem("broken.py", "SyntaxError", LANDED - timedelta(minutes=9))
     found = judged(what, USUAL, WORSE, {}, import_errors=[problem], components={"scheduler": "unhealthy"})
     assert found.verdict is Health.INCONCLUSIVE
     assert codes(found)[0] == "ANOTHER-DEPLOY"
     assert found.import_errors == ()
-    late = replace(what, overtaken_at=LANDED + timedelta(hours=5))
+    late = replace(what, superseded_at=LANDED + timedelta(hours=5))
     assert judged(late, USUAL, WORSE, WORSE).verdict is Health.REGRESSED
 
 

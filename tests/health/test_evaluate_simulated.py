@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The error rates that docs/judging.md tells, in a small."""
+"""The error rates that docs/deploy-health.md tells, in a small."""
 
 from __future__ import annotations
 
-from benchmarks.judge import Deployment, simulate
+from benchmarks.health import Deployment, simulate
 
 TRIALS = 300
 

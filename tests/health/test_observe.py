@@ -10,16 +10,16 @@ import pytest
 
 from airflow_rollback_provider.health.case import HealthCase
 from airflow_rollback_provider.health.observe import Observer
-from airflow_rollback_provider.health.verdict import Health, Judgement
+from airflow_rollback_provider.health.verdict import Evaluation, Health
 from tests.airflow_api.talking import Talker, of_fake
 from tests.support.fake_airflow import FakeAirflow
-from tests.support.judging import BROKEN, DAGS, LANDED, add_history
+from tests.support.health import BROKEN, DAGS, LANDED, add_history
 
 CASE = HealthCase(LANDED, LANDED)
 LATE = CASE.verdict_at
 
 
-def look(airflow: FakeAirflow, case: HealthCase = CASE) -> Judgement:
+def look(airflow: FakeAirflow, case: HealthCase = CASE) -> Evaluation:
     """Look once, when all is over."""
     talker = Talker(of_fake(airflow))
     return talker.run(Observer(talker.api, case).look(LATE))
@@ -135,6 +135,6 @@ def test_of_a_deploy_that_is_over_only_runs_are_asked_for(airflow: FakeAirflow) 
     """The present is another deploy's doing."""
     add_history(airflow)
     airflow.add_import_error("dag_4.py")
-    case = HealthCase(LANDED, LANDED, overtaken_at=LANDED + timedelta(hours=5))
+    case = HealthCase(LANDED, LANDED, superseded_at=LANDED + timedelta(hours=5))
     assert look(airflow, case).verdict is Health.HEALTHY
     assert not any("importErrors" in line or "health" in line for line in airflow.requests)

@@ -24,16 +24,16 @@ from airflow_rollback_provider.domain.errors import (
     InvalidTarget,
     PlatformUnreachable,
 )
-from airflow_rollback_provider.domain.targets import Target
+from airflow_rollback_provider.domain.selector import DeploySelector
 from airflow_rollback_provider.hooks.deploy_history import DeployHistoryHook
 from airflow_rollback_provider.http.client_pool import POOL
-from airflow_rollback_provider.rollback.outcome import Ending
-from airflow_rollback_provider.rollback.waiter import Watch
+from airflow_rollback_provider.rollback.outcome import RollbackStatus
+from airflow_rollback_provider.rollback.poller import Tracking
 from airflow_rollback_provider.sandbox.process import SandboxProcess
 from tests.support.connect import Connect, need
 
 Sandbox = SandboxProcess
-INTENT = "0123456789abcdef0123"
+KEY = "0123456789abcdef0123"
 
 
 def identify(sandbox: Sandbox, key: str = "image-af3") -> str:
@@ -55,7 +55,7 @@ def test_a_whole_rollback_takes_four_requests(connect_hook: Connect, rollback_sa
     """Two for the plan, one last look, and the rollback itself."""
     hook, deployment_id = connect_hook(), identify(rollback_sandbox)
     before = len(rollback_sandbox.requests())
-    hook.submit(hook.plan(deployment_id), "too slow", INTENT)
+    hook.submit(hook.plan(deployment_id), "too slow", KEY)
     assert len(rollback_sandbox.requests()) - before == 4
 
 
@@ -100,7 +100,7 @@ def test_target_and_scope_may_be_texts_or_values(
 ) -> None:
     """Templates give texts, code gives values; what the platform does not offer, the plan says."""
     hook, deployment_id = connect_hook(), identify(rollback_sandbox, "dag-deploy-af3")
-    plan = hook.plan(deployment_id, Target("tag", "release-42"), scope)  # type: ignore[arg-type]
+    plan = hook.plan(deployment_id, DeploySelector("tag", "release-42"), scope)  # type: ignore[arg-type]
     assert plan.scope == scope
     assert plan.target.image_tag == "release-42"
     told = "SCOPE-NOT-OFFERED" in {check.code for check in plan.failed_checks}
@@ -187,32 +187,32 @@ def test_a_reading_is_used_for_plan_and_intent(connect_hook: Connect, rollback_s
     hook, deployment_id = connect_hook(), identify(rollback_sandbox)
     reading = hook.read(deployment_id)
     before = len(rollback_sandbox.requests())
-    assert hook.find_intent(reading, INTENT) is None
+    assert hook.find_by_key(reading, KEY) is None
     assert hook.plan(deployment_id, reading=reading).deployment == reading.deployment
     assert len(rollback_sandbox.requests()) == before
 
 
 def test_an_intent_is_found_near_and_far(connect_hook: Connect, rollback_sandbox: Sandbox) -> None:
-    """On the newest page, or further back when a time is given."""
+    """On the latest page, or further back when a time is given."""
     rollback_sandbox.settings(rollback_seconds=0)
     hook, deployment_id = connect_hook(), identify(rollback_sandbox)
-    rollback = hook.submit(hook.plan(deployment_id), "too slow", INTENT)
-    assert hook.find_intent(deployment_id, INTENT) == hook.find_intent(hook.read(deployment_id), INTENT)
+    rollback = hook.submit(hook.plan(deployment_id), "too slow", KEY)
+    assert hook.find_by_key(deployment_id, KEY) == hook.find_by_key(hook.read(deployment_id), KEY)
     for number in range(102):
         rollback_sandbox.land_deploy("image-af3", tag=f"newer-{number}")
-    assert hook.find_intent(deployment_id, INTENT) is None
+    assert hook.find_by_key(deployment_id, KEY) is None
     for where in (deployment_id, hook.read(deployment_id)):
-        found = hook.find_intent(where, INTENT, since=rollback.created_at)
+        found = hook.find_by_key(where, KEY, since=rollback.created_at)
         assert found is not None
         assert found.id == rollback.id
-    assert hook.find_intent(deployment_id, "f" * 20, since=rollback.created_at) is None
+    assert hook.find_by_key(deployment_id, "f" * 20, since=rollback.created_at) is None
 
 
 def test_single_things_are_read(connect_hook: Connect, rollback_sandbox: Sandbox) -> None:
     """One Deployment, one deploy, its state, its logs, its page."""
     rollback_sandbox.settings(rollback_seconds=60)
     hook, deployment_id = connect_hook(), identify(rollback_sandbox)
-    rollback = hook.submit(hook.plan(deployment_id), "too slow", INTENT)
+    rollback = hook.submit(hook.plan(deployment_id), "too slow", KEY)
     assert hook.get_deployment(deployment_id).name == "Billing"
     assert hook.get_deploy(deployment_id, rollback.id).id == rollback.id
     assert hook.state(deployment_id, rollback.id) is DeployStatus.IN_PROGRESS
@@ -237,24 +237,24 @@ async def test_a_look_is_the_same_in_an_event_loop(connect_hook: Connect, rollba
     rollback_sandbox.settings(rollback_seconds=60)
     hook, deployment_id = connect_hook(), identify(rollback_sandbox)
     plan = hook.plan(deployment_id)
-    rollback = hook.submit(plan, "too slow", INTENT)
-    watch = Watch(deployment_id, rollback.id, plan.target, plan.scope, 0.0, 0.0, 1.0, "there", {})
+    rollback = hook.submit(plan, "too slow", KEY)
+    tracking = Tracking(deployment_id, rollback.id, plan.target, plan.scope, 0.0, 0.0, 1.0, "there", {})
 
     async def look() -> object:
         async with connect_hook() as watching:
             await asyncio.sleep(0)
-            return await watching.aobserve(watch), POOL._loops[asyncio.get_running_loop()]
+            return await watching.async_observe(tracking), POOL._loops[asyncio.get_running_loop()]
 
     looks = await asyncio.gather(*(look() for _ in range(20)))
     assert {outcome for outcome, _ in looks} == {None}  # type: ignore[misc]
     rollback_sandbox.clock(advance=61)
-    outcome = await hook.aobserve(watch)
-    assert outcome == hook.observe(watch)
+    outcome = await hook.async_observe(tracking)
+    assert outcome == hook.observe(tracking)
     assert outcome is not None
-    assert outcome.ending is Ending.DONE
+    assert outcome.status is RollbackStatus.DONE
     assert not POOL._loops[asyncio.get_running_loop()]
     need(hook.capabilities.logs, "logs")
-    assert await hook.alogs(deployment_id, rollback.created_at) == hook.logs(
+    assert await hook.async_logs(deployment_id, rollback.created_at) == hook.logs(
         deployment_id, rollback.created_at
     )
 
@@ -288,9 +288,9 @@ async def test_the_connection_comes_from_airflow_in_an_event_loop(
     deploy = connect_hook().get_deploy(
         deployment_id, rollback_sandbox.deployment("image-af3")["deploys"][0]["id"]
     )
-    watch = Watch(deployment_id, deploy.id, deploy, Scope.IMAGE, 0.0, 0.0, 1.0, "there", {})
+    tracking = Tracking(deployment_id, deploy.id, deploy, Scope.IMAGE, 0.0, 0.0, 1.0, "there", {})
     async with DeployHistoryHook("apc") as hook:
-        assert await hook.aobserve(watch) is not None
+        assert await hook.async_observe(tracking) is not None
     assert rollback_sandbox.connection("editor")["password"] not in caplog.text
 
 
@@ -324,7 +324,7 @@ def test_a_hook_can_be_pickled_and_takes_no_token_along(
     hook.plan(identify(rollback_sandbox))
     written = pickle.dumps(hook)
     assert b"sandbox-token" not in written
-    assert pickle.loads(written).rollback_conn_id == "apc"
+    assert pickle.loads(written).astro_conn_id == "apc"
     assert "sandbox-token" not in repr(hook) + repr(vars(hook))
     assert hook.test_connection()[0]
 

@@ -39,7 +39,7 @@ def test_what_may_pass() -> None:
         "StateUnavailable",
         "TrySuperseded",
         "RollbackTimedOut",
-        "DeploymentNotAtRest",
+        "DeploymentNotDrained",
         "WaitBrokenOff",
     }
 

@@ -64,7 +64,7 @@ def test_metadata_and_hook_agree(kind: ConnectionType, told: dict[str, Any], hoo
     assert told["connection-type"] == hook.conn_type == kind.name
     assert told["hook-name"] == hook.hook_name == kind.label
     assert told["hook-class-name"] == f"{hook.__module__}.{hook.__name__}"
-    assert hook().rollback_conn_id == hook.default_conn_name == kind.default_conn_id
+    assert hook().astro_conn_id == hook.default_conn_name == kind.default_conn_id
     behaviour = {name.replace("-", "_"): value for name, value in told["ui-field-behaviour"].items()}
     assert behaviour == hook.get_ui_field_behaviour()
     assert INFO["versions"] == [airflow_rollback_provider.__version__]
@@ -155,7 +155,7 @@ def test_airflow_discovers_the_connection_types(tmp_path: Path) -> None:
         assert seen["hook"] == [
             f"{hook.__module__}.{hook.__name__}",
             kind.label,
-            "rollback_conn_id",
+            "astro_conn_id",
             kind.name,
         ]
         assert seen["fields"] == [field.name for field in kind.fields]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Holding conversations, with and without an event loop."""
+"""Holding flows, with and without an event loop."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from collections.abc import Callable, Generator
 import pytest
 
 from airflow_rollback_provider.domain.errors import PlatformUnreachable, RollbackError
-from airflow_rollback_provider.http.flow import ahold, hold
+from airflow_rollback_provider.http.flow import arun_flow, run_flow
 
 Talk = Generator[int, int, int]
 
 
-def hold_in_a_loop(conversation: Talk, answer: Callable[[int], int]) -> int:
-    """Hold a conversation as the triggerer does."""
+def hold_in_a_loop(flow: Talk, answer: Callable[[int], int]) -> int:
+    """Hold a flow as the triggerer does."""
 
     async def later(asked: int) -> int:
         return answer(asked)
 
-    return asyncio.run(ahold(conversation, later))
+    return asyncio.run(arun_flow(flow, later))
 
 
-@pytest.fixture(params=[hold, hold_in_a_loop], ids=["at-once", "in-a-loop"])
+@pytest.fixture(params=[run_flow, hold_in_a_loop], ids=["at-once", "in-a-loop"])
 def held(request: pytest.FixtureRequest) -> Callable[[Talk, Callable[[int], int]], int]:
     """Either way of holding one."""
     way: Callable[[Talk, Callable[[int], int]], int] = request.param
@@ -62,17 +62,17 @@ def broken(asked: int) -> int:
 
 
 def test_answers_come_back(held: Callable[..., int]) -> None:
-    """Each to its request; the value is what the conversation returns."""
+    """Each to its request; the value is what the flow returns."""
     assert held(Talker().talk(), lambda asked: asked * 10) == 30
 
 
-def test_a_conversation_may_cure_an_error(held: Callable[..., int]) -> None:
+def test_a_flow_may_cure_an_error(held: Callable[..., int]) -> None:
     """It goes on where it was asked from."""
     assert held(Talker(cures=True).talk(), broken) == 5
 
 
 def test_an_error_that_it_does_not_catch(held: Callable[..., int]) -> None:
-    """It reaches who holds the conversation, which is over."""
+    """It reaches who holds the flow, which is over."""
     talker = Talker()
     with pytest.raises(PlatformUnreachable, match="gone"):
         held(talker.talk(), broken)
@@ -80,7 +80,7 @@ def test_an_error_that_it_does_not_catch(held: Callable[..., int]) -> None:
 
 
 def test_a_defect_ends_it_too(held: Callable[..., int]) -> None:
-    """What is no error of this package is not the conversation's to cure; what it holds is let go."""
+    """What is no error of this package is not the flow's to cure; what it holds is let go."""
     talker = Talker(cures=True)
     with pytest.raises(ZeroDivisionError):
         held(talker.talk(), lambda asked: 1 // 0)

@@ -10,7 +10,7 @@ import pytest
 
 from airflow_rollback_provider.domain.errors import PlatformUnreachable, TlsFailed
 from airflow_rollback_provider.http.messages import Request, Response
-from airflow_rollback_provider.http.retry_policy import Patience, Policy, asked_pause
+from airflow_rollback_provider.http.retry_policy import Policy, RetryState, retry_after
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=timezone.utc)
 READ = Request("deploys", "POST", "https://h/v1")
@@ -24,7 +24,7 @@ def answer(status: int, **headers: str) -> Response:
 
 def pauses(request: Request, response: Response, policy: Policy | None = None) -> list[float]:
     """Return the pauses that a platform which always answers alike would cause."""
-    patience = Patience(policy or Policy(), request, lambda: 1.0)
+    patience = RetryState(policy or Policy(), request, lambda: 1.0)
     found = []
     while (pause := patience.after_answer(response)) is not None:
         found.append(pause)
@@ -47,19 +47,19 @@ def test_what_will_not_pass_is_not_repeated(status: int) -> None:
 def test_a_rollback_is_never_repeated(status: int) -> None:
     """A request that must not be sent twice is not, whatever comes back."""
     assert pauses(WRITE, answer(status)) == []
-    assert Patience(Policy(), WRITE, lambda: 1.0).after_error(PlatformUnreachable("x")) is None
+    assert RetryState(Policy(), WRITE, lambda: 1.0).after_error(PlatformUnreachable("x")) is None
 
 
 def test_errors_that_may_pass_are_repeated() -> None:
     """A lost connection is tried again, a certificate that is not trusted is not."""
-    patience = Patience(Policy(), READ, lambda: 1.0)
+    patience = RetryState(Policy(), READ, lambda: 1.0)
     assert patience.after_error(PlatformUnreachable("x")) == 0.5
     assert patience.after_error(TlsFailed("x")) is None
 
 
 def test_jitter_shortens_a_pause_by_half_at_most() -> None:
     """Pauses of many requests spread over half of their length."""
-    assert Patience(Policy(), READ, lambda: 0.0).after_answer(answer(503)) == 0.25
+    assert RetryState(Policy(), READ, lambda: 0.0).after_answer(answer(503)) == 0.25
 
 
 def test_the_platform_may_ask_for_a_longer_pause() -> None:
@@ -91,7 +91,7 @@ def test_pauses_have_an_end() -> None:
 )
 def test_retry_after_is_seconds_or_a_date(headers: dict[str, str], seconds: float | None) -> None:
     """Both forms of the header are read; anything else counts as absent."""
-    assert asked_pause(answer(429, **headers)) == seconds
+    assert retry_after(answer(429, **headers)) == seconds
 
 
 def test_a_date_is_compared_with_the_platforms_clock() -> None:
@@ -101,7 +101,7 @@ def test_a_date_is_compared_with_the_platforms_clock() -> None:
         "date": format_datetime(platform),
         "retry_after": format_datetime(platform + timedelta(seconds=9)),
     }
-    assert asked_pause(answer(503, **headers)) == 9.0
+    assert retry_after(answer(503, **headers)) == 9.0
 
 
 def test_a_missing_ca_bundle_is_told_before_anything_is_sent() -> None:

@@ -24,7 +24,7 @@ from airflow_rollback_provider.domain.errors import (
     RollbackError,
     TlsFailed,
 )
-from airflow_rollback_provider.http.messages import Conversation, Request, Response
+from airflow_rollback_provider.http.messages import Flow, Request, Response
 from airflow_rollback_provider.http.retry_policy import Policy
 from tests.support.proxies import proxying
 from tests.support.servers import make_certificate, reply, serving
@@ -34,7 +34,7 @@ TOKEN = "tok-3cr3t-value"
 TWO_TRIES = Policy(connect_timeout=2, read_timeout=20, tries=2)
 
 
-def ask(url: str, *, repeatable: bool = True) -> Conversation[Response]:
+def ask(url: str, *, repeatable: bool = True) -> Flow[Response]:
     """Ask once and return the answer."""
     response = yield Request(
         "deploys", "POST", f"{url}/v1", {"query": "{a}"}, {"authorization": TOKEN}, repeatable
@@ -105,7 +105,7 @@ def test_reads_are_repeated_until_they_succeed(driver: str) -> None:
     assert talking.pauses == [0.5, 3.0]
 
 
-def test_the_last_answer_is_given_to_the_conversation(driver: str) -> None:
+def test_the_last_answer_is_given_to_the_flow(driver: str) -> None:
     """When all tries failed alike, the platform's code sees the status."""
     with serving(reply(503, b"busy")) as (url, server):
         assert talker(driver).run(ask(url)).status == 503
@@ -308,10 +308,10 @@ def test_plain_http_where_tls_is_expected_is_named(driver: str) -> None:
     assert "speaks TLS" in str(error)
 
 
-def test_a_conversation_hears_of_failures(driver: str, nobody: str) -> None:
-    """A failure is thrown into the conversation, which may ask something else instead."""
+def test_a_flow_hears_of_failures(driver: str, nobody: str) -> None:
+    """A failure is thrown into the flow, which may ask something else instead."""
 
-    def stubborn(url: str) -> Conversation[str]:
+    def stubborn(url: str) -> Flow[str]:
         try:
             yield from ask(nobody)
         except PlatformUnreachable:
@@ -323,10 +323,10 @@ def test_a_conversation_hears_of_failures(driver: str, nobody: str) -> None:
         assert talker(driver).run(stubborn(url)) == "second: 200"
 
 
-def test_a_conversation_may_end_without_a_request(driver: str) -> None:
+def test_a_flow_may_end_without_a_request(driver: str) -> None:
     """What is known already is not asked for."""
 
-    def silent() -> Conversation[str]:
+    def silent() -> Flow[str]:
         return "known"
         yield
 

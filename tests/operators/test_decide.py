@@ -9,7 +9,7 @@ import pytest
 
 from airflow_rollback_provider.compat import AirflowFailException, AirflowSkipException
 from airflow_rollback_provider.domain import errors
-from airflow_rollback_provider.domain.guards import GuardRails
+from airflow_rollback_provider.domain.guard_rails import GuardRails
 from airflow_rollback_provider.operators.decide import RollbackDecisionOperator
 from airflow_rollback_provider.sandbox.process import SandboxProcess
 from tests.support.task_run import TaskInstance, run
@@ -69,7 +69,7 @@ def test_it_may_fail_instead(deployment: dict[str, Any], rollback_sandbox: Sandb
 def test_rails_can_be_taken_away(deployment: dict[str, Any], rollback_sandbox: SandboxProcess) -> None:
     """Each by its own parameter."""
     rollback_sandbox.land_deploy(KEY, rollback_to=0)
-    rails = GuardRails(also_rollbacks=True, most=5, cool_down=GuardRails().cool_down * 0)
+    rails = GuardRails(allow_after_rollback=True, max_rollbacks=5, cool_down=GuardRails().cool_down * 0)
     assert run(task(deployment, guards=rails))["allowed"]
 
 

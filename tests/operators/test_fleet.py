@@ -15,10 +15,10 @@ from airflow_rollback_provider.operators.fleet import FleetSummaryOperator
 from tests.support.task_run import TaskInstance, run
 
 LEFT: dict[tuple[int, str], Any] = {
-    (0, "return_value"): {"deployment_id": "d0", "rollback_id": "r0", "ending": "done"},
+    (0, "return_value"): {"deployment_id": "d0", "rollback_id": "r0", "status": "done"},
     (1, "rollback_failure"): {"deployment_id": "d1", "summary": "The rollback of d1 failed: no disk"},
     (2, "rollback_failure"): {"deployment_id": "d2", "message": "not begun"},
-    (3, "return_value"): {"deployment_id": "d3", "rollback_id": "r3", "ending": "not waited for"},
+    (3, "return_value"): {"deployment_id": "d3", "rollback_id": "r3", "status": "not waited for"},
     (4, "return_value"): {"deployment": {"id": "d4"}, "allowed": True},
 }
 
@@ -54,7 +54,7 @@ def test_some_failed(states: dict[int, str]) -> None:
     states.update({0: "success", 1: "failed", 2: "skipped"})
     heard: list[Any] = []
     task = FleetSummaryOperator(
-        task_id="sum_up", on_summary=lambda context: heard.append(context["rollback"])
+        task_id="sum_up", on_summary_callback=lambda context: heard.append(context["rollback"])
     )
     ti = Reader()
     with pytest.raises(FleetIncomplete, match="no disk") as failure:

@@ -28,7 +28,7 @@ def operator(
             task_id="roll_back",
             deployment_id=deployment_id,
             description="errors since the deploy",
-            rollback_conn_id="hosted",
+            astro_conn_id="hosted",
             poll_interval=0.2,
             deferrable=deferrable,
             **kwargs,
@@ -49,7 +49,7 @@ def test_rolls_back_whatever_the_deployment_is_named_by(
     after = rollback_sandbox.deployment("dag-deploy-af3")["deploys"]
     assert after[0]["rollbackFromId"] == before["deploys"][2]["id"] == result["target_id"]
     assert [row["id"] for row in after[1:]] == [row["id"] for row in before["deploys"]][: len(after) - 1]
-    assert result["ending"] == "done"
+    assert result["status"] == "done"
     assert result["scope"] == "image_and_dags"
     assert ti.xcom[LINK] == result["history"]
     assert evidence.holds("log", "Limits of Astro:")
@@ -70,6 +70,6 @@ def test_a_second_try_finds_the_first_ones_rollback(operator: Any, rollback_sand
     deployment, ti = rollback_sandbox.deployment("image-af3"), TaskInstance()
     first, second = run(operator(deployment["id"]), ti), run(operator(deployment["id"]), ti)
     assert second["rollback_id"] == first["rollback_id"]
-    assert second["adopted"] is True
+    assert second["resumed"] is True
     sent = [request for request in rollback_sandbox.requests() if request["operation"] == "DeployRollback"]
     assert len(sent) == 1

@@ -48,7 +48,7 @@ def warnings(plan: dict[str, Any]) -> dict[str, bool]:
 
 def test_a_plan_from_airflow_3_to_2(airflow: FakeAirflow, operator: Any, downgrade: str) -> None:
     """Tasks that would fail, tasks that would stop the scheduler, and files that cannot be read."""
-    found = warnings(run(operator(downgrade, dry_run=True, airflow_conn_id="its_airflow")))
+    found = warnings(run(operator(downgrade, plan_only=True, airflow_conn_id="its_airflow")))
     assert found["TASKS-RUN-NOW"]
     assert found["DEFERRED-TASKS-STOP-THE-SCHEDULER"]
     assert "DAG-FILES-OF-AIRFLOW-3" in found
@@ -65,7 +65,7 @@ def test_who_may_not_read_dag_files(
         return (403, {"detail": "no"}) if path.startswith("/dagSources/") else page(method, path, *rest)
 
     monkeypatch.setattr(airflow, "_page", forbid)
-    plan = run(operator(downgrade, dry_run=True, airflow_conn_id="its_airflow"))
+    plan = run(operator(downgrade, plan_only=True, airflow_conn_id="its_airflow"))
     (message,) = [x["message"] for x in plan["warnings"] if x["code"] == "DAG-FILES-NOT-READ"]
     assert message.startswith("2 Dag file(s)")
 
@@ -75,7 +75,7 @@ def test_a_rollback_within_airflow_3(
 ) -> None:
     """Where nothing is downgraded, tasks go on, and no file is read."""
     deployment = rollback_sandbox.deployment("image-af3")["id"]
-    found = warnings(run(operator(deployment, dry_run=True, airflow_conn_id="its_airflow")))
+    found = warnings(run(operator(deployment, plan_only=True, airflow_conn_id="its_airflow")))
     assert "TASKS-RUN-NOW" not in found
     assert not any("/dagSources/" in line for line in airflow.requests)
 
@@ -85,7 +85,7 @@ def test_an_airflow_that_does_not_answer(operator: Any, downgrade: str, monkeypa
     monkeypatch.setattr("airflow_rollback_provider.http.retry_policy.Policy.tries", 1)
     down = json.dumps({"host": "http://127.0.0.1:9", "login": "j", "password": "p"})
     monkeypatch.setenv("AIRFLOW_CONN_ITS_AIRFLOW", down)
-    found = warnings(run(operator(downgrade, dry_run=True, airflow_conn_id="its_airflow")))
+    found = warnings(run(operator(downgrade, plan_only=True, airflow_conn_id="its_airflow")))
     assert found["WORK-NOT-READ"] is False
 
 
@@ -101,5 +101,5 @@ def test_nobody_looks_without_a_connection(
     airflow: FakeAirflow, operator: Any, downgrade: str, conn_id: str | None
 ) -> None:
     """Not even where a template made text of None."""
-    assert "TASKS-RUN-NOW" not in warnings(run(operator(downgrade, dry_run=True, airflow_conn_id=conn_id)))
+    assert "TASKS-RUN-NOW" not in warnings(run(operator(downgrade, plan_only=True, airflow_conn_id=conn_id)))
     assert airflow.requests == []

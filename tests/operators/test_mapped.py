@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from airflow_rollback_provider.domain.guards import GuardRails
+from airflow_rollback_provider.domain.guard_rails import GuardRails
 from airflow_rollback_provider.operators.rollback import RollbackOperator
 from tests.rollback.test_callbacks import Chat
 

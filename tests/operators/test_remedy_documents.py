@@ -10,30 +10,29 @@ from pathlib import Path
 
 import pytest
 
-from airflow_rollback_provider.domain import guards
-from airflow_rollback_provider.drain import active_work as work
+from airflow_rollback_provider.domain import guard_rails
+from airflow_rollback_provider.drain import active_work
 from airflow_rollback_provider.health import case as health_case
-from airflow_rollback_provider.health import evaluate as judging
-from airflow_rollback_provider.health import health_check as sitting
+from airflow_rollback_provider.health import evaluate, poller
 from airflow_rollback_provider.health.rule import HealthRule
-from airflow_rollback_provider.operators import judge_deploy
-from airflow_rollback_provider.operators.judge_deploy import JudgeDeployOperator
-from airflow_rollback_provider.operators.prepare import PrepareDeploymentOperator, RestoreDeploymentOperator
+from airflow_rollback_provider.operators import deploy_health
+from airflow_rollback_provider.operators.deploy_health import DeployHealthOperator
+from airflow_rollback_provider.operators.drain import DrainDeploymentOperator, ResumeDeploymentOperator
 from airflow_rollback_provider.pods import pods
-from airflow_rollback_provider.triggers import judge_deploy as trigger
+from airflow_rollback_provider.triggers import deploy_health as trigger
 
 ROOT = Path(__file__).parents[2]
-JUDGING = (ROOT / "docs" / "judging.md").read_text(encoding="utf-8")
+JUDGING = (ROOT / "docs" / "deploy-health.md").read_text(encoding="utf-8")
 REMEDIATION = (ROOT / "docs" / "remediation.md").read_text(encoding="utf-8")
-PREPARING = (ROOT / "docs" / "preparing.md").read_text(encoding="utf-8")
+PREPARING = (ROOT / "docs" / "drain.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
     ("operator", "page"),
     [
-        (JudgeDeployOperator, JUDGING),
-        (PrepareDeploymentOperator, PREPARING),
-        (RestoreDeploymentOperator, PREPARING),
+        (DeployHealthOperator, JUDGING),
+        (DrainDeploymentOperator, PREPARING),
+        (ResumeDeploymentOperator, PREPARING),
     ],
 )
 def test_every_parameter_is_on_its_page(operator: type, page: str) -> None:
@@ -58,13 +57,13 @@ def test_every_number_is_told_with_its_default() -> None:
 
 def test_every_code_is_told() -> None:
     """Codes are part of the public interface."""
-    modules = (judging, sitting, health_case, judge_deploy, trigger)
+    modules = (evaluate, poller, health_case, deploy_health, trigger)
     codes = {code for module in modules for code in _codes(inspect.getsource(module))}
     assert len(codes) > 9
     assert {code for code in codes if f"`{code}`" not in JUDGING} == set()
-    assert {code for code in _codes(inspect.getsource(work)) if f"`{code}`" not in PREPARING} == set()
+    assert {code for code in _codes(inspect.getsource(active_work)) if f"`{code}`" not in PREPARING} == set()
     codes = (
-        _codes(inspect.getsource(guards))
+        _codes(inspect.getsource(guard_rails))
         | _codes(inspect.getsource(pods))
         | {"CRASHED", "PENDING", "STARTING"}
     )

@@ -12,8 +12,8 @@ import pytest
 from airflow_rollback_provider.domain.arguments import flag, optional, text
 from airflow_rollback_provider.domain.deploys import Deployment, Mechanism
 from airflow_rollback_provider.domain.errors import BadInput, InvalidTarget
-from airflow_rollback_provider.domain.intent import without_target
-from airflow_rollback_provider.operators.rendered import first_try, order_of
+from airflow_rollback_provider.domain.idempotency import without_target
+from airflow_rollback_provider.operators.rendered import first_try, request_of
 from airflow_rollback_provider.operators.rollback import RollbackOperator
 from tests.support.task_run import TaskInstance
 
@@ -34,14 +34,14 @@ NOON = datetime(2026, 11, 1, 12, 0, tzinfo=timezone.utc)
 )
 def test_flags(value: Any, read: bool) -> None:
     """The text ``False`` is false."""
-    assert flag(value, "dry_run") is read
+    assert flag(value, "plan_only") is read
 
 
-@pytest.mark.parametrize("value", ["yes", "1", "0", 1, 0, None, [], "{{ params.dry_run }}"])
+@pytest.mark.parametrize("value", ["yes", "1", "0", 1, 0, None, [], "{{ params.plan_only }}"])
 def test_what_is_no_flag(value: Any) -> None:
     """Nothing is guessed: a template that was not rendered does not count as true or false."""
-    with pytest.raises(BadInput, match="dry_run"):
-        flag(value, "dry_run")
+    with pytest.raises(BadInput, match="plan_only"):
+        flag(value, "plan_only")
 
 
 @pytest.mark.parametrize("value", ["", "  ", "None", None, 3])
@@ -66,8 +66,8 @@ def reading(deployment_id: str) -> Any:
 
 def wish(ti: TaskInstance | None = None, deployment_id: str = "c1", **kwargs: Any) -> str:
     """Return the wish of a task instance whose Deployment has this id."""
-    order = order_of(task(**kwargs), {"ti": ti or TaskInstance()})  # type: ignore[typeddict-item]
-    return without_target(order.intent(reading(deployment_id)))
+    request = request_of(task(**kwargs), {"ti": ti or TaskInstance()})  # type: ignore[typeddict-item]
+    return without_target(request.idempotency_key(reading(deployment_id)))
 
 
 def test_every_try_is_the_same_wish() -> None:
@@ -106,7 +106,7 @@ def test_the_earliest_time_counts() -> None:
 
 @pytest.mark.parametrize("context", [{}, {"dag_run": SimpleNamespace()}], ids=str)
 def test_without_a_run_no_time_is_known(context: Any) -> None:
-    """Then the newest page of the history is searched."""
+    """Then the latest page of the history is searched."""
     assert first_try(context) is None
 
 
@@ -122,33 +122,39 @@ def context(**kwargs: Any) -> Any:
 
 def test_an_order() -> None:
     """What was rendered, read once."""
-    order = order_of(
-        task(target=" tag:7 ", scope="None", dry_run="True", expected_current="", busy_timeout=60),
+    request = request_of(
+        task(
+            target=" tag:7 ",
+            scope="None",
+            plan_only="True",
+            expected_current_deploy_id="",
+            in_progress_timeout=60,
+        ),
         context(map_index=2),
     )
-    assert (str(order.target), order.scope, order.plan_only, order.expected_current) == (
+    assert (str(request.target), request.scope, request.plan_only, request.expected_current_deploy_id) == (
         "tag:7",
         None,
         True,
         None,
     )
-    assert (order.busy_timeout, order.settle, order.waits) == (60, 120.0, True)
-    assert (order.identity, order.mapped) == (("remediation", "manual__1", "roll_back"), True)
-    assert order.first_try == NOON - timedelta(days=1)
+    assert (request.in_progress_timeout, request.submission_grace_period, request.waits) == (60, 120.0, True)
+    assert (request.identity, request.mapped) == (("remediation", "manual__1", "roll_back"), True)
+    assert request.first_try == NOON - timedelta(days=1)
 
 
 @pytest.mark.parametrize(("value", "read"), [(60, 60.0), ("60", 60.0), (timedelta(minutes=1), 60.0)], ids=str)
 def test_a_duration(value: Any, read: float) -> None:
     """A number, the text of one, or a timedelta."""
-    order = order_of(task(settle=value, busy_timeout=value), context())
-    assert (order.settle, order.busy_timeout) == (read, read)
+    request = request_of(task(submission_grace_period=value, in_progress_timeout=value), context())
+    assert (request.submission_grace_period, request.in_progress_timeout) == (read, read)
 
 
 @pytest.mark.parametrize("value", [None, "soon", True, float("inf"), float("nan"), -5, [], 0])
 def test_what_is_no_grace_period(value: Any) -> None:
     """With no time to show, a request that is under way would be sent again."""
-    with pytest.raises(BadInput, match="settle"):
-        order_of(task(settle=value), context())
+    with pytest.raises(BadInput, match="submission_grace_period"):
+        request_of(task(submission_grace_period=value), context())
 
 
 @pytest.mark.parametrize(
@@ -163,4 +169,4 @@ def test_what_is_no_grace_period(value: Any) -> None:
 def test_an_order_that_makes_no_sense(kwargs: dict[str, Any], error: type[Exception]) -> None:
     """It is refused before anything is asked."""
     with pytest.raises(error):
-        order_of(task(**kwargs), context())
+        request_of(task(**kwargs), context())

@@ -13,11 +13,11 @@ import pytest
 
 from airflow_rollback_provider.compat import AirflowFailException, TaskDeferred
 from airflow_rollback_provider.domain import errors
-from airflow_rollback_provider.domain.errors import RollbackFailed, RollbackOvertaken
+from airflow_rollback_provider.domain.errors import RollbackFailed, RollbackSuperseded
 from airflow_rollback_provider.domain.plan import RollbackPlan
 from airflow_rollback_provider.operators.rollback import RollbackOperator
-from airflow_rollback_provider.rollback.outcome import Ending, Outcome
-from airflow_rollback_provider.rollback.waiter import Watch
+from airflow_rollback_provider.rollback.outcome import Outcome, RollbackStatus
+from airflow_rollback_provider.rollback.poller import Tracking
 from airflow_rollback_provider.sandbox.process import SandboxProcess
 from airflow_rollback_provider.sandbox.tokens import TOKENS
 from tests.support.builders import deploy
@@ -36,7 +36,7 @@ def ids(sandbox: SandboxProcess, key: str) -> list[str]:
 
 @pytest.fixture
 def key(rollback_sandbox: SandboxProcess) -> str:
-    """A Deployment with three good deploys, the newest one running."""
+    """A Deployment with three good deploys, the latest one running."""
     rollback_sandbox.add_deployment(
         "three-deploys",
         mechanism="dag_deploy",
@@ -67,9 +67,9 @@ def test_rolls_back_to_the_previous_deploy(
     assert len(after) == len(before) + 1
     assert after[0]["rollbackFromId"] == before[1]["id"] == result["target_id"]
     assert after[0]["id"] == result["rollback_id"]
-    assert after[0]["description"].startswith("errors since the deploy [rollback-intent:")
-    assert result["ending"] == "done"
-    assert result["adopted"] is False
+    assert after[0]["description"].startswith("errors since the deploy [idempotency-key:")
+    assert result["status"] == "done"
+    assert result["resumed"] is False
     assert len(json.dumps(result)) < 1000
 
 
@@ -90,7 +90,7 @@ def test_dry_run_changes_nothing(
 ) -> None:
     """A dry run returns the plan that would be carried out and leaves the platform as it is."""
     before = ids(rollback_sandbox, key)
-    result = run(operator(deployment_id, dry_run="True"))
+    result = run(operator(deployment_id, plan_only="True"))
     assert RollbackPlan.from_dict(result).target.id == before[1]
     assert ids(rollback_sandbox, key) == before
     assert not any("rollbackDeployment" in request["fields"] for request in rollback_sandbox.requests())
@@ -101,7 +101,7 @@ def test_dry_run_of_a_refused_rollback_returns_the_reasons(
 ) -> None:
     """A dry run of what must not be done says why instead of failing."""
     deployment = rollback_sandbox.deployment("runtime-3-0")
-    result = run(operator(deployment["id"], dry_run=True))
+    result = run(operator(deployment["id"], plan_only=True))
     assert result["allowed"] is False
     assert "RUNTIME-3.0-1-TO-3.1-1" in {check["code"] for check in result["failed_checks"]}
 
@@ -143,7 +143,7 @@ def test_a_later_try_adopts_the_rollback(
     first = run(operator(deployment_id))
     second = run(operator(deployment_id))
     assert (second["rollback_id"], second["target_id"]) == (first["rollback_id"], before[1])
-    assert second["adopted"] is True
+    assert second["resumed"] is True
     assert len(ids(rollback_sandbox, key)) == len(before) + 1
 
 
@@ -184,7 +184,7 @@ def test_an_outage_while_waiting_is_waited_out(
     """Failed looks at the platform do not fail a rollback that goes on."""
     rollback_sandbox.settings(rollback_seconds=1)
     rollback_sandbox.fault("status", "paginatedDeployRevisions", status=503, count=2, skip=2)
-    assert run(operator(deployment_id))["ending"] == "done"
+    assert run(operator(deployment_id))["status"] == "done"
 
 
 def test_the_deadline_is_said_plainly(
@@ -200,7 +200,7 @@ def test_the_deadline_is_said_plainly(
 def test_submit_and_leave(operator: Any, rollback_sandbox: SandboxProcess, deployment_id: str) -> None:
     """Without waiting the task ends once the rollback is submitted."""
     rollback_sandbox.settings(rollback_seconds=3600)
-    assert run(operator(deployment_id, wait_for_completion=False))["ending"] == "not waited for"
+    assert run(operator(deployment_id, wait_for_completion=False))["status"] == "not waited for"
 
 
 REFUSED = [
@@ -209,7 +209,7 @@ REFUSED = [
     ("image-af3", {"target": "tag:"}, errors.InvalidTarget, "no value"),
     ("image-af3", {"target": "no-such-deploy"}, errors.DeployNotFound, "no-such-deploy"),
     ("image-af3", {"scope": "everything"}, errors.BadInput, "not a scope"),
-    ("image-af3", {"dry_run": "perhaps"}, errors.BadInput, "dry_run"),
+    ("image-af3", {"plan_only": "perhaps"}, errors.BadInput, "plan_only"),
     ("runtime-3-0", {}, errors.PlanRefused, "RUNTIME-3.0-1-TO-3.1-1"),
     ("volume-af3", {}, errors.PlanRefused, "MECHANISM-CANNOT-ROLL-BACK"),
     ("rollback-disabled", {}, errors.PlanRefused, "ROLLBACK-OFF-ON-DEPLOYMENT"),
@@ -328,7 +328,7 @@ def test_what_has_ended_is_not_deferred(
     task = RollbackOperator(
         task_id="roll_back", deployment_id=deployment_id, description="why", deferrable=True
     )
-    assert task.execute({"ti": TaskInstance()})["ending"] == "done"
+    assert task.execute({"ti": TaskInstance()})["status"] == "done"
 
 
 async def test_no_token_in_the_serialised_trigger(
@@ -349,7 +349,7 @@ async def test_no_token_in_the_serialised_trigger(
     assert TOKENS["editor"].value not in kept
     assert deferral.value.timeout > timedelta(minutes=30)
     event = await first_event(restored(deferral.value.trigger))
-    assert task.resume({"ti": TaskInstance()}, event)["ending"] == "done"
+    assert task.resume({"ti": TaskInstance()}, event)["status"] == "done"
 
 
 def test_at_most_four_requests_and_the_polls(
@@ -401,10 +401,10 @@ def test_an_old_success_is_looked_at_once_more(
     rollback_sandbox.land_deploy(key, tag="newer")
     event["at"] -= age
     if looked:
-        with pytest.raises(RollbackOvertaken):
+        with pytest.raises(RollbackSuperseded):
             task.resume(context, event)
     else:
-        assert task.resume(context, event)["ending"] == "done"
+        assert task.resume(context, event)["status"] == "done"
 
 
 def test_killed_after_a_deferral(
@@ -420,7 +420,7 @@ def test_killed_after_a_deferral(
     task, context = operator(deployment_id), {"ti": TaskInstance()}
     rollback = run(task, context["ti"])["rollback_id"]
     another = operator(deployment_id)
-    watch = Watch.from_dict({
+    tracking = Tracking.from_dict({
         "deployment_id": deployment_id,
         "rollback_id": rollback,
         "target": deploy("d").to_dict(),
@@ -431,8 +431,10 @@ def test_killed_after_a_deferral(
         "where": "there",
         "facts": {},
     })
-    outcome = Outcome(Ending.FAILED, rollback, "It failed.")
+    outcome = Outcome(RollbackStatus.FAILED, rollback, "It failed.")
     with pytest.raises(RollbackFailed):
-        another.resume(context, {"watch": watch.to_dict(), "outcome": outcome.to_dict(), "at": time.time()})
+        another.resume(
+            context, {"tracking": tracking.to_dict(), "outcome": outcome.to_dict(), "at": time.time()}
+        )
     another.on_kill()
     assert f"The rollback {rollback}" in caplog.text + capsys.readouterr().out

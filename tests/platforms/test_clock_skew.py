@@ -9,7 +9,7 @@ import pytest
 
 from airflow_rollback_provider.domain.errors import PlatformFailed, PlatformUnreachable
 from airflow_rollback_provider.domain.findings import CHECKS, Finding, Status, complete
-from airflow_rollback_provider.http.messages import Conversation
+from airflow_rollback_provider.http.messages import Flow
 from airflow_rollback_provider.platforms.clock_skew import ClockSkew, attempt, measure_skew
 from airflow_rollback_provider.sandbox.process import SandboxProcess
 from tests.support.talking import Talk, Talker
@@ -135,21 +135,21 @@ def test_nothing_is_changed(talk: Talk, rollback_sandbox: Sandbox) -> None:
     deployment = identify(rollback_sandbox)
     before = rollback_sandbox.state()
     talking = talk()
-    conversation = talking.platform.diagnose(deployment)
-    asked = []
+    flow = talking.platform.diagnose(deployment)
+    context = []
 
-    def watched() -> Conversation[tuple[Finding, ...]]:
-        request = next(conversation)
+    def watched() -> Flow[tuple[Finding, ...]]:
+        request = next(flow)
         try:
             while True:
-                asked.append(request)
-                request = conversation.send((yield request))
+                context.append(request)
+                request = flow.send((yield request))
         except StopIteration as end:
             return end.value  # type: ignore[no-any-return]
 
     assert talking.run(watched())
-    assert asked
-    assert all(request.repeatable for request in asked)
+    assert context
+    assert all(request.repeatable for request in context)
     after = rollback_sandbox.state()
     assert _world(after) == _world(before)
 
@@ -158,21 +158,21 @@ def _world(state: dict[str, object]) -> dict[str, object]:
     return {name: value for name, value in state.items() if name not in ("requests", "clock", "now")}
 
 
-# The conversations themselves
+# The flows themselves
 
 
 def test_an_attempt_gives_the_error_back(talk: Talk) -> None:
-    """Instead of ending the conversation around it."""
+    """Instead of ending the flow around it."""
 
-    def fail() -> Conversation[str]:
+    def fail() -> Flow[str]:
         raise PlatformFailed("It failed.")
         yield
 
-    def succeed() -> Conversation[str]:
+    def succeed() -> Flow[str]:
         return "done"
         yield
 
-    def both() -> Conversation[list[object]]:
+    def both() -> Flow[list[object]]:
         return [(yield from attempt(fail())), (yield from attempt(succeed()))]
 
     error, value = talk().run(both())
@@ -190,19 +190,19 @@ def test_the_clocks_are_compared(talk: Talk, rollback_sandbox: Sandbox, offset: 
     assert abs(clock.skew + timedelta(seconds=offset)) < timedelta(seconds=60)
 
 
-def test_failures_reach_the_conversation_inside(talk: Talk) -> None:
-    """The conversation may know what to do about them; without an answer there is no difference."""
+def test_failures_reach_the_flow_inside(talk: Talk) -> None:
+    """The flow may know what to do about them; without an answer there is no difference."""
     talking = talk()
     lost = PlatformUnreachable("no answer")
 
-    def ask() -> Conversation[object]:
+    def ask() -> Flow[object]:
         return (yield from attempt(talking.platform.check()))
 
     clock = ClockSkew()
-    conversation = measure_skew(ask(), clock)
-    next(conversation)
+    flow = measure_skew(ask(), clock)
+    next(flow)
     with pytest.raises(StopIteration) as end:
-        conversation.throw(lost)
+        flow.throw(lost)
     assert end.value.value is lost
     assert clock.skew is None
 

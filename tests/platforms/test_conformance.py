@@ -33,15 +33,15 @@ from airflow_rollback_provider.domain.errors import (
     TokenRefused,
     Unsupported,
 )
-from airflow_rollback_provider.domain.intent import MARK_LENGTH, describe, find_intent, without_mark
+from airflow_rollback_provider.domain.idempotency import TAG_LENGTH, describe, find_by_key, without_tag
 from airflow_rollback_provider.rollback.observe import observe
-from airflow_rollback_provider.rollback.outcome import Ending
-from airflow_rollback_provider.rollback.waiter import Watch
+from airflow_rollback_provider.rollback.outcome import RollbackStatus
+from airflow_rollback_provider.rollback.poller import Tracking
 from airflow_rollback_provider.sandbox.process import SandboxProcess
 from tests.support.talking import Talk, Talker
 
 Sandbox = SandboxProcess
-INTENT = "0123456789abcdef0123"
+KEY = "0123456789abcdef0123"
 KEYS = (
     "image-af3",
     "image-af2",
@@ -78,7 +78,7 @@ def requests_since(sandbox: Sandbox, before: int) -> int:
 
 
 def start(talking: Talker, sandbox: Sandbox, key: str = "image-af3") -> tuple[Deployment, Deploy, Deploy]:
-    """Roll a Deployment back to its third newest deploy."""
+    """Roll a Deployment back to its third latest deploy."""
     deployment = talking.run(talking.platform.deployment(sandbox.deployment(key)["id"]))
     target = talking.run(talking.platform.deploys(deployment.id)).deploys[2]
     return (
@@ -88,14 +88,14 @@ def start(talking: Talker, sandbox: Sandbox, key: str = "image-af3") -> tuple[De
     )
 
 
-def watch(deployment: Deployment, target: Deploy, rollback: Deploy) -> Watch:
+def tracking(deployment: Deployment, target: Deploy, rollback: Deploy) -> Tracking:
     """Say what to wait for."""
-    return Watch(deployment.id, rollback.id, target, Scope.IMAGE, 0.0, 0.0, 1.0, "there", {})
+    return Tracking(deployment.id, rollback.id, target, Scope.IMAGE, 0.0, 0.0, 1.0, "there", {})
 
 
 @pytest.mark.parametrize("key", KEYS)
 def test_a_survey_reads_all_that_a_plan_needs(talk: Talk, rollback_sandbox: Sandbox, key: str) -> None:
-    """Deployment, access and newest deploys arrive in two requests and agree with the platform."""
+    """Deployment, access and latest deploys arrive in two requests and agree with the platform."""
     rollback_sandbox.settings(nightly_job=False)  # platforms differ in what they keep of a dormant history
     truth = rollback_sandbox.deployment(key)
     talking, before = talk(), len(rollback_sandbox.requests())
@@ -129,17 +129,17 @@ def test_a_row_keeps_everything_that_the_platform_tells(talk: Talk, rollback_san
     """Content, author, reason and what a rollback went back to are all read."""
     truth = rollback_sandbox.deployment("after-rollback")["deploys"]
     talking = talk()
-    newest, older, _, _ = talking.run(
+    latest, older, _, _ = talking.run(
         talking.platform.deploys(_id(rollback_sandbox, "after-rollback"))
     ).deploys
-    assert newest.is_rollback
-    assert newest.rolled_back_to == truth[2]["id"]
-    assert newest.description == "Release 3 loses orders"
-    assert newest.created_by == "bo.lindqvist@example.com"
-    assert newest.status is DeployStatus.SUCCEEDED
-    assert newest.image_tag == "release-2"
-    assert newest.versions.runtime is not None
-    assert newest.created_at.tzinfo is not None
+    assert latest.is_rollback
+    assert latest.rolled_back_to == truth[2]["id"]
+    assert latest.description == "Release 3 loses orders"
+    assert latest.created_by == "bo.lindqvist@example.com"
+    assert latest.status is DeployStatus.SUCCEEDED
+    assert latest.image_tag == "release-2"
+    assert latest.versions.runtime is not None
+    assert latest.created_at.tzinfo is not None
     assert not older.is_rollback
     assert older.rolled_back_to is None
 
@@ -311,27 +311,27 @@ def test_a_look_follows_a_rollback_to_its_end(talk: Talk, rollback_sandbox: Sand
     """One request while it goes on; two when it is done, the second for what the Deployment runs."""
     rollback_sandbox.settings(rollback_seconds=60)
     talking = talk()
-    what = watch(*start(talking, rollback_sandbox))
+    what = tracking(*start(talking, rollback_sandbox))
     before = len(rollback_sandbox.requests())
     assert talking.run(observe(talking.platform, what)) is None
     assert requests_since(rollback_sandbox, before) == 1
     rollback_sandbox.clock(advance=61)
     outcome = talking.run(observe(talking.platform, what))
     assert outcome is not None
-    assert outcome.ending is Ending.DONE
+    assert outcome.status is RollbackStatus.DONE
     assert requests_since(rollback_sandbox, before) == 3
 
 
 @pytest.mark.parametrize(
-    ("script", "ending"),
+    ("script", "status"),
     [
-        ({"outcome": "FAILED", "seconds": 0, "reason": "no room"}, Ending.FAILED),
-        ({"seconds": 0, "applies": False}, Ending.MISMATCH),
+        ({"outcome": "FAILED", "seconds": 0, "reason": "no room"}, RollbackStatus.FAILED),
+        ({"seconds": 0, "applies": False}, RollbackStatus.MISMATCH),
         ({"seconds": None}, None),
     ],
 )
 def test_a_look_sees_each_ending(
-    talk: Talk, rollback_sandbox: Sandbox, script: dict[str, Any], ending: Ending | None
+    talk: Talk, rollback_sandbox: Sandbox, script: dict[str, Any], status: RollbackStatus | None
 ) -> None:
     """Failed, done in word only, without end: each is told apart."""
     rollback_sandbox.next_rollbacks(script)
@@ -339,10 +339,10 @@ def test_a_look_sees_each_ending(
     deployment = talking.run(talking.platform.deployment(_id(rollback_sandbox, "moved-to-af3")))
     target = talking.run(talking.platform.deploys(deployment.id)).deploys[2]
     rollback = talking.run(talking.platform.roll_back(deployment, target, Scope.IMAGE_AND_DAGS, "a reason"))
-    what = Watch(deployment.id, rollback.id, target, Scope.IMAGE_AND_DAGS, 0.0, 0.0, 1.0, "there", {})
+    what = Tracking(deployment.id, rollback.id, target, Scope.IMAGE_AND_DAGS, 0.0, 0.0, 1.0, "there", {})
     outcome = talking.run(observe(talking.platform, what))
-    assert (outcome and outcome.ending) is ending
-    if ending is Ending.FAILED:
+    assert (outcome and outcome.status) is status
+    if status is RollbackStatus.FAILED:
         assert outcome is not None
         assert ("no room" in outcome.message) is capable(talking).reasons
 
@@ -351,28 +351,30 @@ def test_a_look_sees_another_image_of_the_same_runtime(talk: Talk, rollback_sand
     """Done in word only, where the platform names the image that runs as it names those of deploys."""
     rollback_sandbox.next_rollbacks({"seconds": 0, "applies": False})
     talking = talk()
-    outcome = talking.run(observe(talking.platform, watch(*start(talking, rollback_sandbox))))
+    outcome = talking.run(observe(talking.platform, tracking(*start(talking, rollback_sandbox))))
     assert outcome is not None
-    assert outcome.ending is (Ending.MISMATCH if capable(talking).tells_image else Ending.DONE)
+    assert outcome.status is (
+        RollbackStatus.MISMATCH if capable(talking).tells_image else RollbackStatus.DONE
+    )
 
 
 def test_a_look_sees_that_another_deploy_came_after(talk: Talk, rollback_sandbox: Sandbox) -> None:
     """An overtaken rollback is not a success, even when so many deploys landed that it left the page."""
     rollback_sandbox.settings(rollback_seconds=0)
     talking = talk()
-    what = watch(*start(talking, rollback_sandbox))
+    what = tracking(*start(talking, rollback_sandbox))
     for number in range(25):
         rollback_sandbox.land_deploy("image-af3", tag=f"newer-{number}")
         if number in (0, 24):
             outcome = talking.run(observe(talking.platform, what))
             assert outcome is not None
-            assert outcome.ending is Ending.OVERTAKEN
+            assert outcome.status is RollbackStatus.SUPERSEDED
 
 
 def test_a_rollback_that_vanished_is_told(talk: Talk, rollback_sandbox: Sandbox) -> None:
     """A row that the platform removed while it was followed is an error, not an endless wait."""
     talking = talk()
-    what = watch(*start(talking, rollback_sandbox))
+    what = tracking(*start(talking, rollback_sandbox))
     rollback_sandbox.remove_deploy("image-af3", what.rollback_id)
     with pytest.raises(DeployNotFound):
         talking.run(observe(talking.platform, what))
@@ -413,13 +415,13 @@ def test_the_longest_description_keeps_its_mark(talk: Talk, rollback_sandbox: Sa
     talking = talk()
     limit = capable(talking).description_limit
     deployment, target = _facts(talking, rollback_sandbox)
-    text = describe(filler * (limit - MARK_LENGTH), INTENT, limit)
+    text = describe(filler * (limit - TAG_LENGTH), KEY, limit)
     assert len(text) == limit == 500
     talking.run(talking.platform.roll_back(deployment, target, Scope.IMAGE, text))
-    found = find_intent(talking.run(talking.platform.deploys(deployment.id)).deploys, INTENT)
+    found = find_by_key(talking.run(talking.platform.deploys(deployment.id)).deploys, KEY)
     assert found is not None
     assert found.rolled_back_to == target.id
-    assert without_mark(found.description) == filler * (limit - MARK_LENGTH)
+    assert without_tag(found.description) == filler * (limit - TAG_LENGTH)
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,7 @@ def names(first: Page, platform: Platform) -> list[str]:
 
 
 def test_a_page_is_fetched_when_its_first_deploy_is_wanted() -> None:
-    """Looking at the newest deploys costs no request."""
+    """Looking at the latest deploys costs no request."""
     platform = Platform({"b": page(["c", "d"], None)})
     walking = walk(page(["a", "b"], "b"), platform.fetch)
     assert [deploy.id for deploy in islice(walking, 2)] == ["a", "b"]

@@ -22,7 +22,7 @@ from airflow_rollback_provider.domain.errors import (
     RollbackError,
     TokenRefused,
 )
-from airflow_rollback_provider.http.messages import Conversation
+from airflow_rollback_provider.http.messages import Flow
 from tests.support.mock_server import missing, mock_server
 from tests.support.openapi import operation
 from tests.support.talking import DRIVERS, Talker, talker
@@ -52,7 +52,7 @@ def talk(request: pytest.FixtureRequest, server: str) -> Talker:
     return talker(request.param, values).with_faults(tries=1)
 
 
-VERBS: dict[str, tuple[str, str, Callable[[Talker], Conversation[Any]]]] = {
+VERBS: dict[str, tuple[str, str, Callable[[Talker], Flow[Any]]]] = {
     # how it is asked for in the document, and how here
     "deployment": ("GET", DEPLOYMENT, lambda talk: talk.platform.deployment(DEPLOYMENT_ID)),
     "by name": (
@@ -75,20 +75,20 @@ VERBS: dict[str, tuple[str, str, Callable[[Talker], Conversation[Any]]]] = {
 }
 
 
-def roll_back(talk: Talker, description: str) -> Conversation[Deploy]:
+def roll_back(talk: Talker, description: str) -> Flow[Deploy]:
     """Roll the example's Deployment back."""
     deployment = talk.run(talk.platform.deployment(DEPLOYMENT_ID))
     target = talk.run(talk.platform.deploy(DEPLOYMENT_ID, DEPLOY_ID))
     return talk.platform.roll_back(deployment, target, Scope.IMAGE_AND_DAGS, description)
 
 
-def preferring(conversation: Conversation[T], wish: str) -> Conversation[T]:
+def preferring(flow: Flow[T], wish: str) -> Flow[T]:
     """Ask the mock server for a certain kind of answer."""
     try:
-        request = next(conversation)
+        request = next(flow)
         while True:
             headers = {**request.headers, "prefer": wish}
-            request = conversation.send((yield replace(request, headers=headers)))
+            request = flow.send((yield replace(request, headers=headers)))
     except StopIteration as end:
         value: T = end.value
         return value
@@ -132,12 +132,12 @@ def test_a_page_is_read_on_as_the_document_allows(talk: Talker) -> None:
 @pytest.mark.parametrize("length", [500, 501])
 def test_a_description_of_500_characters_and_no_longer_one_is_accepted(talk: Talker, length: int) -> None:
     """The server counts as the package does."""
-    conversation = roll_back(talk, "\N{ROCKET}" * length)
+    flow = roll_back(talk, "\N{ROCKET}" * length)
     if length == 500:
-        assert talk.run(conversation).id == DEPLOY_ID
+        assert talk.run(flow).id == DEPLOY_ID
         return
     with pytest.raises(AssertionError, match="too long"):  # held to the document before it is sent
-        talk.run(conversation)
+        talk.run(flow)
     with pytest.raises(PlanRefused, match="HTTP 400"):
         replace(talk, held=False).run(roll_back(talk, "\N{ROCKET}" * length))
 
@@ -179,9 +179,9 @@ def test_whatever_the_schema_allows_is_read(talk: Talker, verb: str) -> None:
     """Answers made up from the schema: fields left out, texts of any kind, odd numbers."""
     kind, words = MADE_UP.get(verb, ((), ""))
     for _ in range(10):
-        conversation = VERBS[verb][2](talk)
+        flow = VERBS[verb][2](talk)
         try:
-            talk.run(preferring(conversation, "dynamic=true"))
+            talk.run(preferring(flow, "dynamic=true"))
         except kind as error:
             if words not in str(error):
                 raise

@@ -18,7 +18,7 @@ from airflow_rollback_provider.domain.errors import (
     PlatformFailed,
     RollbackError,
 )
-from airflow_rollback_provider.pods.pods import judge_migrations, judge_release
+from airflow_rollback_provider.pods.pods import check_migrations, check_release
 from airflow_rollback_provider.pods.report import PodsOutcome, PodsReport, broken_off
 from tests.support.pods import (
     NEW,
@@ -47,7 +47,7 @@ def codes(report: PodsReport) -> list[str]:
 
 def judged(*pods: dict[str, Any], workloads: Any = None, **kwargs: Any) -> PodsReport:
     """Judge a release that must run the new image."""
-    return judge_release(kwargs.pop("image", NEW), pods, workloads, **kwargs)
+    return check_release(kwargs.pop("image", NEW), pods, workloads, **kwargs)
 
 
 READY = [
@@ -184,8 +184,8 @@ def test_a_sidecar_among_the_init_containers_is_to_run() -> None:
     ids=range(9),
 )
 def test_migrations(pods: list[dict[str, Any]], code: str | None) -> None:
-    """The newest pod of the Job tells whether the migration of the database failed."""
-    finding = judge_migrations(pods)
+    """The latest pod of the Job tells whether the migration of the database failed."""
+    finding = check_migrations(pods)
     assert (finding.code if finding else None) == code
     assert finding is None or finding.component == "run-airflow-migrations"
 
@@ -255,7 +255,7 @@ WORKLOADS = st.none() | st.lists(
 @given(st.lists(PODS, max_size=6), WORKLOADS)
 def test_ready_means_that_every_pod_is(pods: list[dict[str, Any]], workloads: Any) -> None:
     """Never is a release called ready that has an old image, a pod that is not ready, or no scheduler."""
-    report = judge_release(NEW, pods, workloads)
+    report = check_release(NEW, pods, workloads)
     if report.ready:
         assert all(one["spec"]["containers"][1]["image"] == NEW for one in pods)
         assert all(one["status"]["conditions"][0]["status"] == "True" for one in pods)
@@ -270,8 +270,8 @@ def test_ready_means_that_every_pod_is(pods: list[dict[str, Any]], workloads: An
 def test_empty_objects_break_nothing(image: str | None) -> None:
     """The API leaves out what is not set."""
     bare = {"metadata": {"name": "p", "labels": {"component": "scheduler"}}}
-    assert not judge_release(image, [bare], [bare]).ready
-    assert not judge_release(image, [{"metadata": {"name": "p"}}], []).ready
+    assert not check_release(image, [bare], [bare]).ready
+    assert not check_release(image, [{"metadata": {"name": "p"}}], []).ready
 
 
 @pytest.mark.parametrize(

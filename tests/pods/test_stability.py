@@ -9,15 +9,15 @@ from hypothesis import strategies as st
 
 from airflow_rollback_provider.domain.errors import BadInput, PlatformUnreachable
 from airflow_rollback_provider.pods.report import Finding, PodsReport, Restarts
-from airflow_rollback_provider.pods.stability import Steadiness
+from airflow_rollback_provider.pods.stability import StabilityWindow
 
 READY = PodsReport((("scheduler", "1/1"),), ())
 STUCK = PodsReport((("scheduler", "0/1"),), (Finding("STARTING", "scheduler", "so"),))
 
 
-def waits() -> Steadiness:
+def waits() -> StabilityWindow:
     """Waits until 1000 for something that is ready for 30 s."""
-    return Steadiness(1000.0, 30.0, 10.0, lambda: 0.0)
+    return StabilityWindow(1000.0, 30.0, 10.0, lambda: 0.0)
 
 
 def restarted(times: int) -> PodsReport:
@@ -29,36 +29,36 @@ def restarted(times: int) -> PodsReport:
 def test_it_must_stay_ready() -> None:
     """Ready at one look is not enough."""
     wait = waits()
-    assert [wait.saw(READY, now) for now in (0.0, 29.9, 30.0)] == [None, None, True]
+    assert [wait.on_result(READY, now) for now in (0.0, 29.9, 30.0)] == [None, None, True]
 
 
 def test_a_setback_begins_anew() -> None:
     """What was ready, and is not, has to be ready for the whole time again."""
     wait = waits()
     looks = [(READY, 0.0), (STUCK, 20.0), (READY, 25.0), (READY, 54.9), (READY, 55.0)]
-    assert [wait.saw(report, now) for report, now in looks] == [None, None, None, None, True]
+    assert [wait.on_result(report, now) for report, now in looks] == [None, None, None, None, True]
 
 
 def test_a_restart_begins_anew() -> None:
     """A component without a probe is ready again right after each crash."""
     wait = waits()
     looks = [(0, 0.0), (0, 25.0), (1, 30.0), (1, 59.9), (1, 60.0)]
-    assert [wait.saw(restarted(times), now) for times, now in looks] == [None, None, None, None, True]
+    assert [wait.on_result(restarted(times), now) for times, now in looks] == [None, None, None, None, True]
 
 
 def test_the_time_is_up() -> None:
     """Ready at the very end but not for long enough is not ready."""
     wait = waits()
-    assert wait.saw(STUCK, 999.0) is None
-    assert wait.saw(READY, 1000.0) is False
+    assert wait.on_result(STUCK, 999.0) is None
+    assert wait.on_result(READY, 1000.0) is False
 
 
 def test_an_outage() -> None:
     """It is waited out until the deadline; what happened meanwhile nobody knows."""
     wait = waits()
-    wait.saw(READY, 0.0)
+    wait.on_result(READY, 0.0)
     assert wait.failed(PlatformUnreachable("no route"), 20.0) is None
-    assert wait.saw(READY, 31.0) is None
+    assert wait.on_result(READY, 31.0) is None
     assert wait.failed(PlatformUnreachable("no route"), 1000.0) is False
     with pytest.raises(BadInput):
         wait.failed(BadInput("no such thing"), 1.0)
@@ -68,9 +68,9 @@ def test_the_next_look_is_when_it_could_be_over() -> None:
     """Not later than needed, not past the deadline."""
     wait = waits()
     for now in range(0, 40, 4):
-        wait.saw(STUCK, float(now))
+        wait.on_result(STUCK, float(now))
     assert wait.delay(40.0) == 10.0
-    wait.saw(READY, 40.0)
+    wait.on_result(READY, 40.0)
     assert wait.delay(65.0) == 5.0
     assert wait.delay(999.0) == 0.0
 
@@ -87,13 +87,13 @@ def test_never_ready_too_early(looks: list[tuple[bool, int, float]]) -> None:
         elif since is None or times != last:
             since = now
         last = times if good else 0
-        result = wait.saw(report, now)
+        result = wait.on_result(report, now)
         assert (result is True) == (since is not None and now - since >= 30.0)
 
 
-def told(wait: Steadiness, report: PodsReport, now: float) -> list[str]:
+def told(wait: StabilityWindow, report: PodsReport, now: float) -> list[str]:
     """What is said of a release that was ready and not steady when the time was up."""
-    assert wait.saw(report, now) is False
+    assert wait.on_result(report, now) is False
     return [str(finding) for finding in wait.explain(report, now).findings]
 
 
@@ -102,7 +102,7 @@ def test_why_it_is_not_steady() -> None:
     wait = waits()
     old = Restarts("worker", "w", "worker", 9, "")
     for now, times in ((0.0, 2), (500.0, 4)):
-        wait.saw(PodsReport(READY.components, (), (old, *restarted(times).restarted)), now)
+        wait.on_result(PodsReport(READY.components, (), (old, *restarted(times).restarted)), now)
     report = PodsReport(READY.components, (), (old, *restarted(5).restarted))
     first, second = told(wait, report, 1000.0)
     assert first == "NOT-STEADY: all components: ready for 0 s, which has to be 30 s"
@@ -115,11 +115,11 @@ def test_why_it_is_not_steady() -> None:
 def test_what_was_restarted_earlier_is_told_where_nothing_else_is_known() -> None:
     """It may crash again before it is steady."""
     wait = waits()
-    wait.saw(STUCK, 0.0)
+    wait.on_result(STUCK, 0.0)
     other = waits()
-    other.saw(restarted(3), 0.0)
-    other.saw(STUCK, 980.0)
-    other.saw(restarted(3), 990.0)
+    other.on_result(restarted(3), 0.0)
+    other.on_result(STUCK, 980.0)
+    other.on_result(restarted(3), 990.0)
     first, second = told(other, restarted(3), 1000.0)
     assert "ready for 10 s" in first
     assert "p/scheduler was restarted 3 times. It ended" in second
@@ -129,13 +129,13 @@ def test_what_was_restarted_earlier_is_told_where_nothing_else_is_known() -> Non
 def test_ready_too_late() -> None:
     """Without any restart, that is all there is to say."""
     wait = waits()
-    wait.saw(STUCK, 980.0)
-    wait.saw(READY, 990.0)
+    wait.on_result(STUCK, 980.0)
+    wait.on_result(READY, 990.0)
     assert told(wait, READY, 1000.0) == ["NOT-STEADY: all components: ready for 10 s, which has to be 30 s"]
 
 
 def test_what_is_not_ready_explains_itself() -> None:
     """Nothing is added."""
     wait = waits()
-    wait.saw(STUCK, 1000.0)
+    wait.on_result(STUCK, 1000.0)
     assert wait.explain(STUCK, 1000.0) is STUCK

@@ -50,7 +50,7 @@ def verify(request: pytest.FixtureRequest, namespace: Namespace) -> Any:
             "release_name": RELEASE,
             "namespace": namespace.name,
             "image": NEW,
-            "steady": 0.0,
+            "min_ready_seconds": 0.0,
             "poll_interval": 0.2,
             "timeout": 120.0,
             "deferrable": request.param,
@@ -69,7 +69,7 @@ def test_a_release_that_is_ready(verify: Any, namespace: Namespace) -> None:
     namespace.put_workload(workload("worker", replicas=0), "statefulsets")
     namespace.put_pod(pod("worker", OLD, name="task", labels={"dag_id": "orders"}))
     namespace.put_pod(pod("scheduler", OLD, name="other", labels={"release": "other"}))
-    result = run(verify(steady=1.0))
+    result = run(verify(min_ready_seconds=1.0))
     assert result["ready"]
     assert result["components"] == {
         "api-server": "1/1",
@@ -178,7 +178,7 @@ def test_a_crash_loop_without_a_probe(verify: Any, namespace: Namespace, kubelet
     namespace.put_pod(pod(status=crashed), nodeName=kubelet.name)
     words = r"(?s)scheduler 1/1\.\nNOT-STEADY: all.*NOT-STEADY: scheduler: .*7 times\. It ended .*log: no"
     with pytest.raises(errors.PodsNotReady, match=words):
-        run(verify(timeout=0.5, steady=60.0))
+        run(verify(timeout=0.5, min_ready_seconds=60.0))
     assert "previous=true" in kubelet.asked[-1]
 
 

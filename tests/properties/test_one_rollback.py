@@ -29,9 +29,9 @@ from hypothesis.stateful import (
 from airflow_rollback_provider.domain.errors import OutcomeUnknown, RollbackError, RollbackNotDone
 from airflow_rollback_provider.domain.history import RolledBackFrom
 from airflow_rollback_provider.domain.plan import RollbackPlan
-from airflow_rollback_provider.hooks import verbs
+from airflow_rollback_provider.hooks import client
 from airflow_rollback_provider.hooks.deploy_history import DeployHistoryHook
-from airflow_rollback_provider.operators.rendered import order_of
+from airflow_rollback_provider.operators.rendered import request_of
 from airflow_rollback_provider.operators.rollback import RollbackOperator
 from airflow_rollback_provider.rollback import submission
 from airflow_rollback_provider.rollback import submit as attempt
@@ -246,8 +246,8 @@ class Deployments(RuleBasedStateMachine):
             target=target,
             scope=scope,
         )
-        order = order_of(task, {"ti": TaskInstance(run_id=name)})  # type: ignore[typeddict-item]
-        mark = order.intent(DeployHistoryHook().read(self.deployment_id))
+        request = request_of(task, {"ti": TaskInstance(run_id=name)})  # type: ignore[typeddict-item]
+        mark = request.idempotency_key(DeployHistoryHook().read(self.deployment_id))
         self.wishes.append({"target": target, "scope": scope, "run": name, "mark": mark, "ids": set()})
         return self.wishes[-1]
 
@@ -273,7 +273,7 @@ class Deployments(RuleBasedStateMachine):
             target=wish["target"],
             scope=wish["scope"],
             acknowledge_airflow_3_to_2=True,
-            settle=0.1,
+            submission_grace_period=0.1,
             timeout=90,
         )
         operator._store = lambda _context: self.store  # type: ignore[method-assign]
@@ -286,7 +286,7 @@ class Deployments(RuleBasedStateMachine):
             end = type(error).__name__
             self._changed_nothing(wish, before, error)
         else:
-            end = result["ending"]
+            end = result["status"]
             self._runs_the_target(result)
         finally:
             self.sandbox.clear_faults()
@@ -294,7 +294,7 @@ class Deployments(RuleBasedStateMachine):
         self._judge(wish, before, fault)
 
     def _marked(self, wish: dict[str, Any]) -> list[dict[str, Any]]:
-        mark = f"[rollback-intent:{wish['mark']}]"
+        mark = f"[idempotency-key:{wish['mark']}]"
         return [row for row in self.rows if (row["description"] or "").endswith(mark)]
 
     def _changed_nothing(self, wish: dict[str, Any], before: list[Any], error: RollbackError) -> None:
@@ -340,7 +340,7 @@ class Deployments(RuleBasedStateMachine):
         source = next(row for row in below if row["status"] == "DEPLOYED")
         assert below[0]["id"] == before[0]["id"], "a deploy that landed meanwhile was rolled back from"
         choices = [value for key, value in self.store.written if key.startswith("rollback_choice_")]
-        first = next(choice for choice in choices if choice["intent"] == wish["mark"])
+        first = next(choice for choice in choices if choice["idempotency_key"] == wish["mark"])
         assert target["id"] == first["target_id"], "not what the first try chose"
         assert target["status"] == "DEPLOYED"
         if rollback["scope"] != "DAGS":
@@ -429,13 +429,15 @@ def _asks_for_what_is_forbidden(deployments: Deployments) -> None:
     _new(deployments, deployments.rows[2]["id"])  # Runtime 3.0-4 takes no part in rollbacks
 
 
-def _claims_alone(_attempt: object, _reading: object, _order: object, _intent: str, pending: Any) -> None:
+def _claims_alone(
+    _attempt: object, _reading: object, _order: object, _idempotency_key: str, pending: Any
+) -> None:
     pending.claim()
 
 
 BROKEN: dict[str, tuple[Any, str, Any, Any]] = {
-    "does not look for its mark": (submission, "find_intent", lambda *_: None, _repeats),
-    "forgets what it chose": (attempt.Attempt, "_resolve_pending", _claims_alone, _chooses_anew),
+    "does not look for its mark": (submission, "find_by_key", lambda *_: None, _repeats),
+    "forgets what it chose": (attempt.RollbackAttempt, "_resolve_pending", _claims_alone, _chooses_anew),
     "forgets what was rolled back from": (RolledBackFrom, "holds", lambda *_: False, _returns_to_the_bad),
     "does not look before it sends": (Submission, "_last_look", lambda *_: None, _takes_a_surprise_away),
     "does not check the plan": (
@@ -455,7 +457,7 @@ def test_a_broken_package_is_found(
     where, name, broken, steps = BROKEN[how]
     monkeypatch.setattr(where, name, broken)
     if how == "does not look for its mark":
-        monkeypatch.setattr(verbs, "find_intent", broken)
+        monkeypatch.setattr(client, "find_by_key", broken)
     with pytest.raises(AssertionError):
         steps(deployments)
 

@@ -42,7 +42,7 @@ class Board:
 
     def everywhere(self) -> dict[str, Any]:
         """Arguments that tell this board of everything."""
-        return dict.fromkeys(("on_planned", "on_submitted", "on_done", "on_failed"), self)
+        return dict.fromkeys(("on_planned_callback", "on_submitted_callback", "on_done", "on_failed"), self)
 
 
 def test_a_rollback_that_ends_well(
@@ -83,7 +83,7 @@ def test_what_is_refused(operator: Any, rollback_sandbox: SandboxProcess) -> Non
 def test_a_dry_run(operator: Any, deployment_id: str) -> None:
     """The plan alone, which is in the result with its summary."""
     board = Board()
-    plan = run(operator(deployment_id, dry_run=True, **board.everywhere()))
+    plan = run(operator(deployment_id, plan_only=True, **board.everywhere()))
     assert board.stages == ["planned"]
     assert plan["summary"] == board.heard[0]["summary"]
 
@@ -124,14 +124,16 @@ def test_a_message_that_cannot_be_sent(operator: Any, deployment_id: str) -> Non
 
     board = Board()
     hooks: dict[str, Any] = {stage: [broken, board] for stage in board.everywhere()}
-    assert run(operator(deployment_id, **hooks))["ending"] == "done"
+    assert run(operator(deployment_id, **hooks))["status"] == "done"
     assert board.stages == ["planned", "submitted", "done"]
 
 
 def test_a_notifier_of_airflow(operator: Any, deployment_id: str) -> None:
     """One object may serve all stages: its template is rendered anew for each."""
     notifier = Chat("{{ rollback.stage }}: {{ rollback.summary }}")
-    task = operator(deployment_id, on_planned=notifier, on_submitted=[notifier], on_done=notifier)
+    task = operator(
+        deployment_id, on_planned_callback=notifier, on_submitted_callback=[notifier], on_done=notifier
+    )
     run(task, dag=None)
     assert [text.split(":")[0] for text in Chat.sent] == ["planned", "submitted", "done"]
     assert notifier.text == "{{ rollback.stage }}: {{ rollback.summary }}"

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from airflow_rollback_provider.rollback.fleet import OUTCOMES, Member, member, sum_up
 
-RESULT = {"deployment_id": "d1", "rollback_id": "r1", "ending": "done"}
+RESULT = {"deployment_id": "d1", "rollback_id": "r1", "status": "done"}
 PLAN = {"deployment": {"id": "d1", "name": "Billing"}, "allowed": True}
 FAILURE = {"deployment_id": "d1", "message": "no disk", "summary": "The rollback of d1 failed: no disk"}
 
@@ -22,7 +22,7 @@ FAILURE = {"deployment_id": "d1", "message": "no disk", "summary": "The rollback
     [
         ("success", RESULT, None, Member("d1", "done", "r1")),
         ("success", RESULT, FAILURE, Member("d1", "done", "r1")),
-        ("success", {**RESULT, "ending": "not waited for"}, None, Member("d1", "submitted", "r1")),
+        ("success", {**RESULT, "status": "not waited for"}, None, Member("d1", "submitted", "r1")),
         ("success", PLAN, None, Member("d1", "planned")),
         ("failed", None, FAILURE, Member("d1", "failed", None, FAILURE["summary"])),
         ("failed", None, None, Member("map index 7", "failed", None, "The task of map index 7 is failed.")),

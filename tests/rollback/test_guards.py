@@ -10,7 +10,7 @@ import pytest
 
 from airflow_rollback_provider.compat import AirflowFailException, AirflowSkipException
 from airflow_rollback_provider.domain.errors import GuardsRefused
-from airflow_rollback_provider.domain.guards import GuardRails
+from airflow_rollback_provider.domain.guard_rails import GuardRails
 from airflow_rollback_provider.operators import rollback as module
 from airflow_rollback_provider.rollback.failure_report import FAILURE
 from airflow_rollback_provider.sandbox.process import SandboxProcess
@@ -33,7 +33,7 @@ def rollbacks(sandbox: SandboxProcess) -> int:
 
 def test_rails_that_hold(operator: Any, deployment_id: str) -> None:
     """They do not show."""
-    assert run(operator(deployment_id, guards=GuardRails()))["ending"] == "done"
+    assert run(operator(deployment_id, guards=GuardRails()))["status"] == "done"
 
 
 def test_rails_refuse_with_every_reason(
@@ -68,11 +68,11 @@ def test_a_later_try_is_not_stopped_by_its_own_rollback(
     operator: Any, rollback_sandbox: SandboxProcess, deployment_id: str
 ) -> None:
     """What the first try submitted is followed to its end, though the cool-down holds by now."""
-    rails = GuardRails(cool_down=timedelta(days=1), most=1)
+    rails = GuardRails(cool_down=timedelta(days=1), max_rollbacks=1)
     first = run(operator(deployment_id, guards=rails))
     again = run(operator(deployment_id, guards=rails))
     assert again["rollback_id"] == first["rollback_id"]
-    assert again["adopted"]
+    assert again["resumed"]
     assert rollbacks(rollback_sandbox) == 1
 
 
@@ -90,7 +90,7 @@ def test_others_that_failed(
     monkeypatch.setattr(module, "states_of", lambda _context, _task_id: states)
     task, ti = operator(deployment_id, stop_after_failures=2), TaskInstance(map_index=0)
     if begins:
-        assert run(task, ti)["ending"] == "done"
+        assert run(task, ti)["status"] == "done"
         return
     with pytest.raises(AirflowSkipException, match="Nothing was begun"):
         run(task, ti)
@@ -104,5 +104,5 @@ def test_a_fleet_whose_list_comes_in_another_order(
     """A run that was cleared finds each Deployment's rollback, whichever place it has in the list now."""
     first = run(operator(deployment_id), TaskInstance(map_index=0))
     again = run(operator(deployment_id), TaskInstance(map_index=1))
-    assert (again["adopted"], again["rollback_id"]) == (True, first["rollback_id"])
+    assert (again["resumed"], again["rollback_id"]) == (True, first["rollback_id"])
     assert rollbacks(rollback_sandbox) == 1

@@ -27,7 +27,7 @@ def test_each_line_once() -> None:
 
 
 def test_a_line_that_is_indexed_late() -> None:
-    """Lines reach the platform's index out of order: one that is older than the newest shown is shown too."""
+    """Lines reach the platform's index out of order: one that is older than the latest shown is shown too."""
     feed = LogFeed(BEGAN)
     list(feed.new([line(40)]))
     late = line(35, "late")

@@ -11,10 +11,10 @@ import pytest
 from airflow_rollback_provider.domain.deploys import Deploy, Scope
 from airflow_rollback_provider.domain.errors import RollbackNotDone
 from airflow_rollback_provider.rollback.outcome import (
-    Ending,
     Outcome,
-    judge_deployment,
-    judge_progress,
+    RollbackStatus,
+    deployment_outcome,
+    progress_outcome,
     timed_out,
 )
 from tests.support.builders import BAD, GOING, ODD, OK, deploy, deployment, rollback
@@ -31,38 +31,38 @@ def back(status: Any, **values: Any) -> Deploy:
 @pytest.mark.parametrize("newer", [[], [OK], [BAD], [GOING], [ODD], [BAD, GOING], [GOING, OK], [BAD, BAD]])
 def test_every_ending(status: Any, newer: list[Any]) -> None:
     """One that failed failed; one that something landed on is overtaken; success takes that nothing did."""
-    outcome = judge_progress(
+    outcome = progress_outcome(
         back(status), [deploy(f"n{number}", status=one) for number, one in enumerate(newer)]
     )
     landed, may_land = OK in newer, bool({OK, GOING, ODD} & set(newer))
     expected = None
     if status is BAD:
-        expected = Ending.FAILED
+        expected = RollbackStatus.FAILED
     elif landed or (status is OK and may_land):
-        expected = Ending.OVERTAKEN
+        expected = RollbackStatus.SUPERSEDED
     elif status is OK:
-        expected = Ending.DONE
-    assert (outcome and outcome.ending) == expected
+        expected = RollbackStatus.DONE
+    assert (outcome and outcome.status) == expected
     assert outcome is None or outcome.deploy_id == "r"
 
 
 def test_who_overtook_is_named() -> None:
     """The deploy that landed rather than one that is going on, with its author where that is known."""
     newer = [deploy("n2", status=GOING), deploy("n1", created_by="Zoë")]
-    outcome = judge_progress(back(OK), newer)
+    outcome = progress_outcome(back(OK), newer)
     assert outcome is not None
     assert "overtaken by deploy n1 by Zoë (succeeded)" in outcome.message
-    going = judge_progress(back(OK), newer[:1])
+    going = progress_outcome(back(OK), newer[:1])
     assert going is not None
     assert "overtaken by deploy n2 (in progress)" in going.message
 
 
 def test_a_failure_gives_the_platforms_reason_and_what_runs() -> None:
     """What ran before, unless something newer landed since."""
-    outcome = judge_progress(back(BAD, status_reason="Helm timed out."), [])
+    outcome = progress_outcome(back(BAD, status_reason="Helm timed out."), [])
     assert outcome is not None
     assert "failed: Helm timed out. What runs now is what ran before" in outcome.message
-    silent = judge_progress(back(BAD), [deploy("n1")])
+    silent = progress_outcome(back(BAD), [deploy("n1")])
     assert silent is not None
     assert "failed: the platform gives no reason. What runs now is what the newer deploy n1" in silent.message
 
@@ -88,10 +88,10 @@ def test_the_deployment_must_run_what_the_target_brought(runs: Any, wanted: Any,
     here = deployment(runs[0], airflow_version=runs[1])
     target = deploy("d1", runtime_version=wanted[0], airflow_version=wanted[1])
     for scope in Scope:
-        outcome = judge_deployment("r", here, target, scope)
+        outcome = deployment_outcome("r", here, target, scope)
         assert (outcome is None) is (agrees or scope is Scope.DAGS)
         if outcome is not None:
-            assert (outcome.ending, outcome.deploy_id) == (Ending.MISMATCH, "r")
+            assert (outcome.status, outcome.deploy_id) == (RollbackStatus.MISMATCH, "r")
             assert str(here.versions) in outcome.message
             assert str(target.versions) in outcome.message
 
@@ -107,27 +107,27 @@ def test_the_deployment_must_run_the_targets_image(
     here = deployment("13.2.0", image_tag=runs)
     target = deploy("d1", runtime_version="13.2.0", image_tag=wanted)
     for scope in Scope:
-        outcome = judge_deployment("r", here, target, scope)
+        outcome = deployment_outcome("r", here, target, scope)
         assert (outcome is None) is (agrees or scope is Scope.DAGS)
         if outcome is not None:
-            assert outcome.ending is Ending.MISMATCH
+            assert outcome.status is RollbackStatus.MISMATCH
             assert "runs the image tag two and the target brought one" in outcome.message
 
 
 def test_a_time_out_says_where_to_look() -> None:
     """And that the rollback may go on."""
     outcome = timed_out("r", 3600.4, "https://houston/deploys")
-    assert (outcome.ending, outcome.deploy_id) == (Ending.TIMED_OUT, "r")
+    assert (outcome.status, outcome.deploy_id) == (RollbackStatus.TIMED_OUT, "r")
     assert "after 3,600 s" in outcome.message
     assert "https://houston/deploys" in outcome.message
 
 
-@pytest.mark.parametrize("ending", list(Ending))
-def test_every_ending_but_done_is_an_error_of_its_own(ending: Ending) -> None:
+@pytest.mark.parametrize("status", list(RollbackStatus))
+def test_every_ending_but_done_is_an_error_of_its_own(status: RollbackStatus) -> None:
     """The error carries the message, and the outcome survives JSON."""
-    outcome = Outcome(ending, "r", "What happened.")
+    outcome = Outcome(status, "r", "What happened.")
     assert Outcome.from_dict(json.loads(json.dumps(outcome.to_dict()))) == outcome
-    if ending is Ending.DONE:
+    if status is RollbackStatus.DONE:
         outcome.require_done()
         return
     with pytest.raises(RollbackNotDone, match=r"^What happened\.$") as caught:
@@ -138,8 +138,8 @@ def test_every_ending_but_done_is_an_error_of_its_own(ending: Ending) -> None:
 def test_the_errors_of_the_endings_differ() -> None:
     """Each can be caught by its name."""
     kinds = set()
-    for ending in set(Ending) - {Ending.DONE}:
+    for status in set(RollbackStatus) - {RollbackStatus.DONE}:
         with pytest.raises(RollbackNotDone) as caught:
-            Outcome(ending, "r", "x").require_done()
+            Outcome(status, "r", "x").require_done()
         kinds.add(type(caught.value))
-    assert len(kinds) == len(Ending) - 1
+    assert len(kinds) == len(RollbackStatus) - 1

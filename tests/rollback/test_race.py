@@ -12,16 +12,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_rollback_provider.domain.errors import RollbackError, StalePlan, TrySuperseded
-from airflow_rollback_provider.domain.targets import Target
+from airflow_rollback_provider.domain.selector import DeploySelector
 from airflow_rollback_provider.rollback import submit as attempt
 from airflow_rollback_provider.rollback.pending import PendingStore, PendingSubmission
-from airflow_rollback_provider.rollback.submit import Attempt, Order, Submitted
+from airflow_rollback_provider.rollback.submit import RollbackAttempt, RollbackRequest, Submitted
 from tests.support.race import MemoryPlatform, RaceHook, VirtualTime
 from tests.support.store import DictStore
 
 GRACE_PERIOD = 120.0
 LOG = logging.getLogger("tests.race")
-ORDER = Order("dep", "too slow", Target("previous"), None, ("dag", "run", "task"), settle=GRACE_PERIOD)
+ORDER = RollbackRequest(
+    "dep",
+    "too slow",
+    DeploySelector("previous"),
+    None,
+    ("dag", "run", "task"),
+    submission_grace_period=GRACE_PERIOD,
+)
 
 
 class Killed(BaseException):
@@ -54,15 +61,15 @@ class Race:
         hook = RaceHook(self.platform, self.latency)
         run = hook.run
 
-        def mortal(conversation: Any) -> Any:
+        def mortal(flow: Any) -> Any:
             if self.rng.random() < self.deaths:
                 if self.rng.random() < 0.5:
-                    run(conversation)
+                    run(flow)
                 raise Killed
-            return run(conversation)
+            return run(flow)
 
         hook.run = mortal  # type: ignore[method-assign]
-        return Attempt(hook, self.store, LOG).run(ORDER)  # type: ignore[arg-type]
+        return RollbackAttempt(hook, self.store, LOG).run(ORDER)  # type: ignore[arg-type]
 
     def run(self, *offsets: float) -> list[Any]:
         """Make tries that begin at these times, and return how each ended."""
@@ -78,7 +85,7 @@ class Race:
         self.store.delay = delay
 
 
-ORDER_INTENT = ORDER.intent(
+ORDER_INTENT = ORDER.idempotency_key(
     type("Reading", (), {"deployment": MemoryPlatform(VirtualTime()).deployment_now})()
 )
 
@@ -93,7 +100,7 @@ def judge(race: Race, results: list[Any]) -> None:
     """Require one rollback at most, one try at most that submitted it, and that the others may be retried."""
     assert len(race.platform.rollbacks) <= 1, results
     submitted = [result for result in results if isinstance(result, Submitted)]
-    assert sum(not result.adopted for result in submitted) <= 1
+    assert sum(not result.resumed for result in submitted) <= 1
     assert {result.rollback.id for result in submitted} <= {row.id for row in race.platform.rollbacks}
     for result in results:
         if isinstance(result, RollbackError):
@@ -232,7 +239,7 @@ def test_a_try_that_was_killed_sends_nothing(monkeypatch: pytest.MonkeyPatch) ->
     race = Race(1)
     virtual(race, monkeypatch)
     hook: Any = RaceHook(race.platform, lambda: 0.0)
-    killed = Attempt(hook, race.store, LOG, killed=lambda: True)
+    killed = RollbackAttempt(hook, race.store, LOG, killed=lambda: True)
     (result,) = race.time.run([(0.0, lambda: killed.run(ORDER))])
     assert isinstance(result, TrySuperseded)
     assert race.platform.rollbacks == []

@@ -15,7 +15,7 @@ from tests.support.task_run import run
 
 @pytest.fixture
 def inside(rollback_sandbox: SandboxProcess, connect: Any, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """A Deployment that the task runs in: the newest deploy of another Runtime, then two of the same."""
+    """A Deployment that the task runs in: the latest deploy of another Runtime, then two of the same."""
     drafts = [
         {"age": 400, "tag": "older", "runtime": "3.1-8", "seconds": 1},
         {"age": 300, "tag": "same", "runtime": "3.1-12", "seconds": 1},
@@ -31,7 +31,7 @@ def inside(rollback_sandbox: SandboxProcess, connect: Any, monkeypatch: pytest.M
 
 def test_the_same_runtime_is_fine(inside: dict[str, Any], operator: Any) -> None:
     """Running tasks go on: the task may wait for its own Deployment."""
-    assert run(operator(inside["id"], target="tag:same"))["ending"] == "done"
+    assert run(operator(inside["id"], target="tag:same"))["status"] == "done"
 
 
 def test_a_downgrade_is_refused(inside: dict[str, Any], operator: Any, rollback_sandbox: Any) -> None:
@@ -46,12 +46,12 @@ def test_a_downgrade_is_refused(inside: dict[str, Any], operator: Any, rollback_
 def test_a_downgrade_may_be_submitted_and_left(inside: dict[str, Any], operator: Any) -> None:
     """Who neither defers nor waits leaves nothing behind that could break."""
     result = run(operator(inside["id"], target="tag:older", wait_for_completion=False))
-    assert result["ending"] == "not waited for"
+    assert result["status"] == "not waited for"
 
 
 def test_a_downgrade_may_be_planned(inside: dict[str, Any], operator: Any) -> None:
     """A dry run changes nothing, wherever it runs."""
-    assert run(operator(inside["id"], target="tag:older", dry_run=True))["downgrade"] is True
+    assert run(operator(inside["id"], target="tag:older", plan_only=True))["downgrade"] is True
 
 
 def test_a_downgrade_of_another_deployment(
@@ -59,4 +59,4 @@ def test_a_downgrade_of_another_deployment(
 ) -> None:
     """Remediation runs elsewhere: nothing is refused there."""
     monkeypatch.setenv("AIRFLOW__KUBERNETES_EXECUTOR__NAMESPACE", "astronomer-somewhere-else")
-    assert run(operator(inside["id"], target="tag:older"))["ending"] == "done"
+    assert run(operator(inside["id"], target="tag:older"))["status"] == "done"

@@ -22,9 +22,9 @@ from airflow_rollback_provider.domain.errors import (
     StalePlan,
     TokenExpired,
 )
-from airflow_rollback_provider.domain.intent import intent_in
+from airflow_rollback_provider.domain.idempotency import key_in
 from airflow_rollback_provider.sandbox.process import SandboxProcess
-from tests.hooks.test_deploy_history import INTENT, identify
+from tests.hooks.test_deploy_history import KEY, identify
 from tests.support.connect import Connect, need
 
 Sandbox = SandboxProcess
@@ -32,14 +32,14 @@ Sandbox = SandboxProcess
 
 def rollbacks(sandbox: Sandbox, key: str = "image-af3") -> list[dict[str, Any]]:
     """Return the rows that carry an intent."""
-    return [row for row in sandbox.deployment(key)["deploys"] if intent_in(row["description"] or "")]
+    return [row for row in sandbox.deployment(key)["deploys"] if key_in(row["description"] or "")]
 
 
 def test_a_rollback_carries_reason_and_mark(connect_hook: Connect, rollback_sandbox: Sandbox) -> None:
     """The history shows who wanted it and why."""
     hook = connect_hook()
-    rollback = hook.submit(hook.plan(identify(rollback_sandbox)), "  too slow ", INTENT)
-    assert rollback.description == f"too slow [rollback-intent:{INTENT}]"
+    rollback = hook.submit(hook.plan(identify(rollback_sandbox)), "  too slow ", KEY)
+    assert rollback.description == f"too slow [idempotency-key:{KEY}]"
     assert [row["id"] for row in rollbacks(rollback_sandbox)] == [rollback.id]
 
 
@@ -65,7 +65,7 @@ def test_a_rollback_whose_answer_was_lost_is_adopted(
     hook = connect_hook(read_timeout=0.4 if fault["kind"] == "slow_body" else 20)
     plan = hook.plan(identify(rollback_sandbox))
     rollback_sandbox.fault(operation=connect_hook.operations["roll_back"], **fault)
-    rollback = hook.submit(plan, "too slow", INTENT)
+    rollback = hook.submit(plan, "too slow", KEY)
     assert [row["id"] for row in rollbacks(rollback_sandbox)] == [rollback.id]
     assert connect_hook.sent() == 1
 
@@ -85,8 +85,8 @@ def test_a_rollback_that_left_no_trace_is_not_sent_again(
     plan = hook.plan(identify(rollback_sandbox))
     rollback_sandbox.fault(operation=connect_hook.operations["roll_back"], **fault)
     with pytest.raises(RequestLost, match="was not carried out") as caught:
-        hook.submit(plan, "too slow", INTENT, grace_period=60)
-    assert f"[rollback-intent:{INTENT}]" in str(caught.value)
+        hook.submit(plan, "too slow", KEY, grace_period=60)
+    assert f"[idempotency-key:{KEY}]" in str(caught.value)
     assert (sum(paused), max(paused), caught.value.retryable) == (60, 15, True)
     assert rollbacks(rollback_sandbox) == []
     assert connect_hook.sent() == 1
@@ -100,7 +100,7 @@ def test_nothing_is_sent_when_the_last_check_fails(connect_hook: Connect, rollba
         raise StalePlan("not now")
 
     with pytest.raises(StalePlan, match="not now"):
-        hook.submit(hook.plan(identify(rollback_sandbox)), "too slow", INTENT, before_sending=refuse)
+        hook.submit(hook.plan(identify(rollback_sandbox)), "too slow", KEY, before_sending=refuse)
     assert connect_hook.sent() == 0
 
 
@@ -130,10 +130,10 @@ def test_words_that_are_not_known_to_refuse_claim_nothing(
     def wait(seconds: float) -> None:
         waits.append(seconds)
         if len(waits) == 3:
-            other.submit(plan, "too slow", INTENT)
+            other.submit(plan, "too slow", KEY)
 
     hook.transport.sleep = wait
-    assert hook.submit(plan, "too slow", INTENT).id == rollbacks(rollback_sandbox)[0]["id"]
+    assert hook.submit(plan, "too slow", KEY).id == rollbacks(rollback_sandbox)[0]["id"]
 
 
 def test_an_outage_after_the_request_leaves_it_in_doubt(
@@ -145,9 +145,9 @@ def test_an_outage_after_the_request_leaves_it_in_doubt(
     rollback_sandbox.fault("drop_after", connect_hook.operations["roll_back"], count=1)
     rollback_sandbox.fault("status", connect_hook.operations["look"], count=None, skip=1, status=503)
     with pytest.raises(OutcomeUnknown, match="could not be read"):
-        hook.submit(plan, "too slow", INTENT)
+        hook.submit(plan, "too slow", KEY)
     rollback_sandbox.clear_faults()
-    assert hook.submit(plan, "too slow", INTENT).id == rollbacks(rollback_sandbox)[0]["id"]
+    assert hook.submit(plan, "too slow", KEY).id == rollbacks(rollback_sandbox)[0]["id"]
     assert connect_hook.sent() == 1
 
 
@@ -162,11 +162,11 @@ def test_a_row_that_appears_late_is_adopted(connect_hook: Connect, rollback_sand
     def pause(seconds: float) -> None:
         pauses.append(seconds)
         if len(pauses) == 3:
-            other.submit(plan, "too slow", INTENT)
+            other.submit(plan, "too slow", KEY)
 
     hook.transport.sleep = pause
     rollback_sandbox.fault("drop_before", connect_hook.operations["roll_back"], count=1)
-    rollback = hook.submit(plan, "too slow", INTENT)
+    rollback = hook.submit(plan, "too slow", KEY)
     assert rollback.id == rollbacks(rollback_sandbox)[0]["id"]
     assert pauses == [0.0, 1.0, 2.0]
 
@@ -178,10 +178,10 @@ def test_the_same_intent_is_adopted_whatever_the_new_plan_says(
     rollback_sandbox.settings(rollback_seconds=0)
     hook, deployment_id = connect_hook(), identify(rollback_sandbox)
     first_plan = hook.plan(deployment_id)
-    first = hook.submit(first_plan, "too slow", INTENT)
+    first = hook.submit(first_plan, "too slow", KEY)
     second_plan = hook.plan(deployment_id)
     assert second_plan.target.id != first_plan.target.id
-    second = hook.submit(second_plan, "too slow", INTENT)
+    second = hook.submit(second_plan, "too slow", KEY)
     assert second.id == first.id
     assert second.rolled_back_to == first_plan.target.id
     assert connect_hook.sent() == 1
@@ -191,7 +191,7 @@ def test_another_intent_is_another_rollback(connect_hook: Connect, rollback_sand
     """A deliberate new wish is carried out."""
     rollback_sandbox.settings(rollback_seconds=0)
     hook, deployment_id = connect_hook(), identify(rollback_sandbox)
-    first = hook.submit(hook.plan(deployment_id), "too slow", INTENT)
+    first = hook.submit(hook.plan(deployment_id), "too slow", KEY)
     second = hook.submit(hook.plan(deployment_id), "still too slow", "f" * 20)
     assert second.id != first.id
     assert len(rollbacks(rollback_sandbox)) == 2
@@ -203,7 +203,7 @@ def test_a_stale_plan_is_not_submitted(connect_hook: Connect, rollback_sandbox: 
     plan = hook.plan(deployment_id)
     rollback_sandbox.land_deploy("image-af3", tag="hotfix")
     with pytest.raises(StalePlan, match="moved on since the plan was made"):
-        hook.submit(plan, "too slow", INTENT)
+        hook.submit(plan, "too slow", KEY)
     assert connect_hook.sent() == 0
 
 
@@ -214,7 +214,7 @@ def test_a_deploy_in_progress_stops_a_rollback(connect_hook: Connect, rollback_s
     plan = hook.plan(deployment_id)
     assert hook.deploys(deployment_id).__next__().status is DeployStatus.IN_PROGRESS
     with pytest.raises(DeployInProgress, match="has not ended"):
-        hook.submit(plan, "too slow", INTENT)
+        hook.submit(plan, "too slow", KEY)
     assert connect_hook.sent() == 0
 
 
@@ -227,7 +227,7 @@ def test_a_description_that_cannot_be_kept_is_refused_first(
     plan = hook.plan(identify(rollback_sandbox))
     before = len(rollback_sandbox.requests())
     with pytest.raises(InvalidDescription):
-        hook.submit(plan, description, INTENT)
+        hook.submit(plan, description, KEY)
     assert len(rollback_sandbox.requests()) == before
 
 
@@ -237,7 +237,7 @@ def test_a_plan_that_is_refused_is_not_submitted(connect_hook: Connect, rollback
     plan = hook.plan(identify(rollback_sandbox), scope="dags")
     before = len(rollback_sandbox.requests())
     with pytest.raises(PlanRefused, match=r"(?s)TARGET-EXPIRED.*SCOPE-DOES-NOT-FIT"):
-        hook.submit(plan, "too slow", INTENT)
+        hook.submit(plan, "too slow", KEY)
     assert len(rollback_sandbox.requests()) == before
 
 
@@ -250,7 +250,7 @@ def test_what_the_plan_could_not_know_is_refused_by_the_platform(
     plan = hook.plan(identify(rollback_sandbox))
     assert plan.allowed
     with pytest.raises(PermissionMissing, match=re.escape(hook.capabilities.permissions["image"])):
-        hook.submit(plan, "too slow", INTENT)
+        hook.submit(plan, "too slow", KEY)
     assert rollbacks(rollback_sandbox) == []
 
 
@@ -261,7 +261,7 @@ def test_the_platforms_own_refusal_keeps_its_words(connect_hook: Connect, rollba
     refusal = {"name": "RollbackNotAllowedError", "status": 400, "message": "Not on a Friday"}
     rollback_sandbox.fault("api_error", connect_hook.operations["roll_back"], **refusal)
     with pytest.raises(PlanRefused, match="Not on a Friday"):
-        hook.submit(plan, "too slow", INTENT)
+        hook.submit(plan, "too slow", KEY)
     assert rollbacks(rollback_sandbox) == []
 
 
@@ -274,7 +274,7 @@ def test_a_switch_that_is_turned_off_meanwhile_is_told(
     plan = hook.plan(identify(rollback_sandbox))
     rollback_sandbox.settings(installation_enabled=False)
     with pytest.raises(PlanRefused, match="not enabled on this installation"):
-        hook.submit(plan, "too slow", INTENT)
+        hook.submit(plan, "too slow", KEY)
     assert rollbacks(rollback_sandbox) == []
 
 
@@ -290,12 +290,10 @@ def test_a_fault_before_the_request_leaves_everything_as_it_was(
     operation = {"Deployment": first, "history": second, "last look": look}[step]
     rollback_sandbox.fault(kind, operation, count=None, skip=int(step == "last look" and look == second))
     with pytest.raises(PlatformError):
-        hook.submit(hook.plan(deployment_id), "too slow", INTENT)
+        hook.submit(hook.plan(deployment_id), "too slow", KEY)
     assert connect_hook.sent() == 0
     rollback_sandbox.clear_faults()
-    assert (
-        hook.submit(hook.plan(deployment_id), "too slow", INTENT).id == rollbacks(rollback_sandbox)[0]["id"]
-    )
+    assert hook.submit(hook.plan(deployment_id), "too slow", KEY).id == rollbacks(rollback_sandbox)[0]["id"]
 
 
 def test_a_token_that_expires_meanwhile_changes_nothing(
@@ -306,7 +304,7 @@ def test_a_token_that_expires_meanwhile_changes_nothing(
     plan = hook.plan(identify(rollback_sandbox))
     rollback_sandbox.settings(expired_tokens=["editor"])
     with pytest.raises(TokenExpired):
-        hook.submit(plan, "too slow", INTENT)
+        hook.submit(plan, "too slow", KEY)
     assert connect_hook.sent() == 0
 
 
@@ -319,14 +317,14 @@ def test_a_server_that_is_gone_is_no_doubt(connect_hook: Connect, rollback_sandb
     submission = Submission(hook.platform, hook.transport)
     run = hook.transport.run
 
-    def dying(conversation: Any) -> Any:
-        if conversation.__name__ == "roll_back":
-            conversation.close()
+    def dying(flow: Any) -> Any:
+        if flow.__name__ == "roll_back":
+            flow.close()
             raise PlatformUnreachable("connection refused")
-        return run(conversation)
+        return run(flow)
 
     hook.transport.run = dying  # type: ignore[method-assign]
     with pytest.raises(RollbackError) as caught:
-        submission.submit(plan, "too slow", INTENT)
+        submission.submit(plan, "too slow", KEY)
     assert type(caught.value) is PlatformUnreachable
     assert caught.value.retryable

@@ -14,15 +14,15 @@ from typing import Any
 import pytest
 
 from airflow_rollback_provider.domain import errors
-from airflow_rollback_provider.domain.guards import GuardRails
-from airflow_rollback_provider.domain.intent import intent_in, intent_of
+from airflow_rollback_provider.domain.guard_rails import GuardRails
+from airflow_rollback_provider.domain.idempotency import key_in, make_idempotency_key
 from airflow_rollback_provider.domain.plan import RollbackPlan
-from airflow_rollback_provider.domain.targets import Target
+from airflow_rollback_provider.domain.selector import DeploySelector
 from airflow_rollback_provider.hooks.deploy_history import DeployHistoryHook
 from airflow_rollback_provider.rollback import submit as attempt
-from airflow_rollback_provider.rollback.guards import Fence
+from airflow_rollback_provider.rollback.guards import PreSubmitGuards
 from airflow_rollback_provider.rollback.pending import PendingStore, PendingSubmission
-from airflow_rollback_provider.rollback.submit import Attempt, Order, Submitted
+from airflow_rollback_provider.rollback.submit import RollbackAttempt, RollbackRequest, Submitted
 from airflow_rollback_provider.sandbox.process import SandboxProcess
 from tests.support.store import DictStore
 
@@ -80,22 +80,27 @@ class Bench:
     def rollbacks(self) -> list[dict[str, Any]]:
         """Deploys that carry an intent."""
         rows = self.sandbox.deployment(KEY)["deploys"]
-        return [row for row in rows if intent_in(row["description"] or "")]
+        return [row for row in rows if key_in(row["description"] or "")]
 
     @property
     def sent(self) -> int:
         """How many requests for a rollback arrived."""
         return sum(request["operation"] == "RollBack" for request in self.sandbox.requests())
 
-    def order(self, **kwargs: Any) -> Order:
+    def request(self, **kwargs: Any) -> RollbackRequest:
         """Return what the task was asked to do."""
-        defaults = {"description": "too slow", "target": Target("previous"), "scope": None, "identity": TASK}
-        return Order(**{"deployment": self.deployment_id, **defaults, **kwargs})
+        defaults = {
+            "description": "too slow",
+            "target": DeploySelector("previous"),
+            "scope": None,
+            "identity": TASK,
+        }
+        return RollbackRequest(**{"deployment": self.deployment_id, **defaults, **kwargs})
 
     @property
-    def intent(self) -> str:
+    def idempotency_key(self) -> str:
         """The intent of the task."""
-        return intent_of(*TASK, self.deployment_id, "image", target="previous")
+        return make_idempotency_key(*TASK, self.deployment_id, "image", target="previous")
 
     @property
     def kept(self) -> list[PendingSubmission]:
@@ -114,7 +119,7 @@ class Bench:
 
     def attempt(self, **kwargs: Any) -> Submitted | RollbackPlan:
         """Make one try."""
-        return Attempt(self.hook(), self.store, LOG).run(self.order(**kwargs))
+        return RollbackAttempt(self.hook(), self.store, LOG).run(self.request(**kwargs))
 
     def submit(self, **kwargs: Any) -> Submitted:
         """Make one try that ends with a rollback."""
@@ -122,12 +127,12 @@ class Bench:
         assert isinstance(done, Submitted)
         return done
 
-    def remember(self, target: str, *, head: str | None = None, sent_at: float | None = None) -> None:
+    def remember(self, target: str, *, latest: str | None = None, sent_at: float | None = None) -> None:
         """Let an earlier try have chosen; ``sent_at`` if it was killed around the request."""
-        chosen = PendingSubmission(self.deployment_id, target, head or self.ids[0], self.intent)
-        PendingStore(self.store, self.intent).choose(chosen)
+        chosen = PendingSubmission(self.deployment_id, target, latest or self.ids[0], self.idempotency_key)
+        PendingStore(self.store, self.idempotency_key).choose(chosen)
         if sent_at is not None:
-            earlier = PendingStore(self.store, self.intent, lambda: sent_at)
+            earlier = PendingStore(self.store, self.idempotency_key, lambda: sent_at)
             earlier.claim()
             earlier.before_sending(chosen)
         self.store.written.clear()
@@ -153,13 +158,13 @@ def test_the_choice_is_kept_before_the_request_is_sent(bench: Bench) -> None:
     hook = bench.hook()
     run = hook.transport.run
 
-    def watching(conversation: Any) -> Any:
-        if conversation.__name__ == "roll_back":
+    def watching(flow: Any) -> Any:
+        if flow.__name__ == "roll_back":
             seen.extend(bench.kept)
-        return run(conversation)
+        return run(flow)
 
     hook.transport.run = watching  # type: ignore[method-assign]
-    Attempt(hook, bench.store, LOG).run(bench.order())
+    RollbackAttempt(hook, bench.store, LOG).run(bench.request())
     assert [(kept.target_id, kept.latest_id) for kept in seen] == [(before[2], before[0])] * 2
     assert began <= (seen[0].sent_at or 0) <= time.time()
     assert bench.store.texts == {}
@@ -171,8 +176,8 @@ def test_a_refused_request_keeps_the_choice_without_a_time(bench: Bench) -> None
     bench.sandbox.fault("graphql_error", "RollBack", name="RollbackNotAllowedError", message="not today")
     with pytest.raises(errors.PlanRefused, match="not today"):
         bench.attempt()
-    assert PendingStore(bench.store, bench.intent).get() == PendingSubmission(
-        bench.deployment_id, before[2], before[0], bench.intent
+    assert PendingStore(bench.store, bench.idempotency_key).get() == PendingSubmission(
+        bench.deployment_id, before[2], before[0], bench.idempotency_key
     )
 
 
@@ -181,14 +186,14 @@ def test_a_process_that_ends_in_the_request_keeps_the_time(bench: Bench) -> None
     hook = bench.hook()
     run = hook.transport.run
 
-    def dying(conversation: Any) -> Any:
-        if conversation.__name__ == "roll_back":
+    def dying(flow: Any) -> Any:
+        if flow.__name__ == "roll_back":
             raise Interrupted
-        return run(conversation)
+        return run(flow)
 
     hook.transport.run = dying  # type: ignore[method-assign]
     with pytest.raises(Interrupted):
-        Attempt(hook, bench.store, LOG).run(bench.order())
+        RollbackAttempt(hook, bench.store, LOG).run(bench.request())
     assert bench.kept[0].sent_at is not None
 
 
@@ -225,7 +230,7 @@ def test_a_retry_after_an_unknown_outcome_adopts_what_went_through(bench: Bench)
     assert caught.value.retryable
     bench.sandbox.clear_faults()
     done = bench.submit()
-    assert (done.adopted, done.target.id) == (True, before[2])
+    assert (done.resumed, done.target.id) == (True, before[2])
     assert [row["id"] for row in bench.rollbacks] == [done.rollback.id]
     assert (bench.sent, bench.store.texts) == (1, {})
 
@@ -238,16 +243,16 @@ def test_a_lost_request_is_sent_again_by_the_next_try(bench: Bench, clock: Clock
         bench.attempt()
     assert caught.value.retryable
     done = bench.submit()
-    assert (done.adopted, done.target.id, clock.slept) == (False, before[2], [])
+    assert (done.resumed, done.target.id, clock.slept) == (False, before[2], [])
     assert len(bench.rollbacks) == 1
 
 
 def test_a_killed_try_whose_row_is_there_is_adopted(bench: Bench, clock: Clock) -> None:
     """At once, without waiting."""
     first = bench.submit()
-    bench.remember(first.target.id, head="as it was", sent_at=clock.now)
+    bench.remember(first.target.id, latest="as it was", sent_at=clock.now)
     again = bench.submit()
-    assert (again.adopted, again.rollback.id, again.target.id) == (True, first.rollback.id, first.target.id)
+    assert (again.resumed, again.rollback.id, again.target.id) == (True, first.rollback.id, first.target.id)
     assert (clock.slept, bench.sent, bench.store.texts) == ([], 1, {})
 
 
@@ -255,9 +260,9 @@ def test_a_killed_try_whose_row_shows_late_is_adopted(bench: Bench, clock: Clock
     """A row that appears while the next try waits ends the waiting."""
     bench.remember(bench.ids[2], sent_at=clock.now)
     plan = bench.hook().plan(bench.deployment_id)
-    clock.meanwhile = lambda: bench.hook().submit(plan, "too slow", bench.intent)
+    clock.meanwhile = lambda: bench.hook().submit(plan, "too slow", bench.idempotency_key)
     done = bench.submit()
-    assert (done.adopted, done.rollback.id) == (True, bench.rollbacks[0]["id"])
+    assert (done.resumed, done.rollback.id) == (True, bench.rollbacks[0]["id"])
     assert len(clock.slept) == bench.sent == 1
 
 
@@ -265,8 +270,8 @@ def test_a_killed_try_without_a_row_is_sent_to_the_same_target(bench: Bench, clo
     """Not to what ``previous`` would mean now: the first try's choice counts."""
     chosen = bench.ids[3]
     bench.remember(chosen, sent_at=clock.now)
-    done = bench.submit(settle=120)
-    assert (done.adopted, done.target.id, bench.rollbacks[0]["rollbackFromId"]) == (False, chosen, chosen)
+    done = bench.submit(submission_grace_period=120)
+    assert (done.resumed, done.target.id, bench.rollbacks[0]["rollbackFromId"]) == (False, chosen, chosen)
     assert sum(clock.slept) >= 120
 
 
@@ -283,7 +288,7 @@ def test_a_request_that_may_be_under_way_is_given_its_time(bench: Bench, clock: 
             "before_sending",
             lambda *args: (sent_at.append(clock.now), submit(*args))[1],
         )
-        bench.submit(settle=60)
+        bench.submit(submission_grace_period=60)
     assert 60 <= min(sent_at) - began <= 66
     assert max(clock.slept) <= 15
 
@@ -294,7 +299,7 @@ def test_nothing_is_sent_while_nobody_can_tell(bench: Bench, clock: Clock) -> No
     bench.sandbox.fault("status", "Deploys", count=None)
     with pytest.raises(errors.OutcomeUnknown, match="clear this task") as caught:
         bench.attempt()
-    assert f"[rollback-intent:{bench.intent}]" in str(caught.value)
+    assert f"[idempotency-key:{bench.idempotency_key}]" in str(caught.value)
     assert (bench.sent, bench.kept[0].sent_at, caught.value.retryable) == (0, clock.now, True)
 
 
@@ -309,12 +314,12 @@ def test_an_unknown_outcome_is_final_when_no_retry_finds_out(bench: Bench, clock
 
 def test_an_old_rollback_is_found_behind_many_deploys(bench: Bench) -> None:
     """A task that is cleared after weeks still finds its rollback, when it is known since when to look."""
-    first = bench.submit(settle=0)
+    first = bench.submit(submission_grace_period=0)
     for number in range(120):
         bench.sandbox.land_deploy(KEY, tag=f"later-{number}")
     since = datetime.now(timezone.utc) - timedelta(days=2)
     again = bench.submit(first_try=since)
-    assert (again.adopted, again.rollback.id) == (True, first.rollback.id)
+    assert (again.resumed, again.rollback.id) == (True, first.rollback.id)
     assert len(bench.rollbacks) <= 1
 
 
@@ -323,7 +328,7 @@ def test_the_target_of_an_adopted_rollback_may_be_gone(bench: Bench) -> None:
     first = bench.submit()
     bench.sandbox.remove_deploy(KEY, first.target.id)
     again = bench.submit()
-    assert (again.adopted, again.target.id) == (True, first.target.id)
+    assert (again.resumed, again.target.id) == (True, first.target.id)
     assert again.target.versions == first.rollback.versions
 
 
@@ -341,9 +346,9 @@ def test_a_failed_rollback_is_adopted_too(bench: Bench) -> None:
 @pytest.mark.parametrize("sent", [False, True], ids=["refused", "killed"])
 def test_a_deploy_between_two_tries_makes_the_choice_stale(bench: Bench, clock: Clock, sent: bool) -> None:
     """What landed since may be the repair: nobody is rolled back from it without looking."""
-    chosen, head = bench.ids[2], bench.ids[0]
+    chosen, latest = bench.ids[2], bench.ids[0]
     bench.sandbox.land_deploy(KEY, tag="hotfix")
-    bench.remember(chosen, head=head, sent_at=clock.now - 500 if sent else None)
+    bench.remember(chosen, latest=latest, sent_at=clock.now - 500 if sent else None)
     with pytest.raises(errors.StalePlan, match=r"(?s)may be the repair.*new run of the Dag"):
         bench.attempt()
     assert bench.sent == 0
@@ -367,14 +372,14 @@ def test_a_deploy_between_plan_and_request_makes_the_plan_stale(
 
 def test_the_expected_deploy_runs(bench: Bench) -> None:
     """A caller who names what must run is served while that runs."""
-    assert bench.submit(expected_current=bench.ids[0]).adopted is False
+    assert bench.submit(expected_current_deploy_id=bench.ids[0]).resumed is False
 
 
 @pytest.mark.parametrize("plan_only", [False, True])
 def test_another_deploy_runs_than_expected(bench: Bench, plan_only: bool) -> None:
     """Nothing is submitted, and the message names both."""
     with pytest.raises(errors.StalePlan, match="no-longer-there") as caught:
-        bench.attempt(expected_current="no-longer-there", plan_only=plan_only)
+        bench.attempt(expected_current_deploy_id="no-longer-there", plan_only=plan_only)
     assert bench.ids[0] in str(caught.value)
     assert (bench.sent, bench.kept) == (0, [])
 
@@ -382,7 +387,7 @@ def test_another_deploy_runs_than_expected(bench: Bench, plan_only: bool) -> Non
 def test_a_deploy_in_progress_is_not_waited_for_by_default(bench: Bench, clock: Clock) -> None:
     """The task's own retries apply."""
     bench.sandbox.land_deploy(KEY, tag="slow", seconds=None)
-    with pytest.raises(errors.DeployInProgress, match="busy_timeout") as caught:
+    with pytest.raises(errors.DeployInProgress, match="in_progress_timeout") as caught:
         bench.attempt()
     assert caught.value.retryable
     assert (clock.slept, bench.sent, bench.kept) == ([], 0, [])
@@ -398,7 +403,7 @@ def test_a_deploy_in_progress_is_waited_for(bench: Bench, clock: Clock) -> None:
             bench.sandbox.change_deploy(KEY, slow["id"], outcome="DEPLOYED", seconds=0)
 
     clock.meanwhile = end
-    done = bench.submit(busy_timeout=600)
+    done = bench.submit(in_progress_timeout=600)
     assert done.target.id == before[1]
     assert clock.slept == [2.0, 3.0, 4.5]
 
@@ -412,25 +417,27 @@ def test_another_try_submits_while_a_deploy_is_waited_for(bench: Bench, clock: C
         if len(clock.slept) == 2:
             bench.sandbox.change_deploy(KEY, slow["id"], outcome="DEPLOYED", seconds=0)
             plan = bench.hook().plan(bench.deployment_id)
-            other.append(bench.hook().submit(plan, "too slow", bench.intent))
+            other.append(bench.hook().submit(plan, "too slow", bench.idempotency_key))
             bench.sandbox.change_deploy(KEY, other[0].id, outcome="DEPLOYED", seconds=0)
 
     clock.meanwhile = end
-    done = bench.submit(busy_timeout=600)
-    assert (done.adopted, done.rollback.id, bench.sent) == (True, other[0].id, 1)
+    done = bench.submit(in_progress_timeout=600)
+    assert (done.resumed, done.rollback.id, bench.sent) == (True, other[0].id, 1)
 
 
 @pytest.mark.parametrize("spoil", ["guard rails", "deploy in progress"])
 def test_a_try_that_is_refused_leaves_nothing(bench: Bench, spoil: str) -> None:
     """Before anything is chosen, there is nothing for a later try to know."""
     if spoil == "guard rails":
-        fence = Fence(GuardRails(freezes=["2020-01-01T00:00:00Z / 2099-01-01T00:00:00Z"]))
-        attempt = Attempt(bench.hook(), bench.store, LOG, fence=fence)
+        pre_submit_guards = PreSubmitGuards(
+            GuardRails(freezes=["2020-01-01T00:00:00Z / 2099-01-01T00:00:00Z"])
+        )
+        attempt = RollbackAttempt(bench.hook(), bench.store, LOG, pre_submit_guards=pre_submit_guards)
     else:
         bench.sandbox.land_deploy(KEY, tag="slow", seconds=None)
-        attempt = Attempt(bench.hook(), bench.store, LOG)
+        attempt = RollbackAttempt(bench.hook(), bench.store, LOG)
     with pytest.raises(errors.RollbackRefused):
-        attempt.run(bench.order())
+        attempt.run(bench.request())
     assert bench.store.texts == {}
 
 
@@ -438,7 +445,7 @@ def test_a_deploy_in_progress_that_does_not_end(bench: Bench, clock: Clock) -> N
     """Waiting is bounded, to the second."""
     bench.sandbox.land_deploy(KEY, tag="slow", seconds=None)
     with pytest.raises(errors.DeployInProgress):
-        bench.attempt(busy_timeout=100)
+        bench.attempt(in_progress_timeout=100)
     assert sum(clock.slept) == pytest.approx(100)
     assert max(clock.slept) <= 15
     assert bench.sent == 0
@@ -461,7 +468,7 @@ def test_a_deploy_that_begins_after_the_last_moment_is_refused_by_the_platform(b
     with pytest.raises(errors.PlanRefused, match="in progress"):
         bench.attempt()
     assert bench.rollbacks == []
-    kept = PendingStore(bench.store, bench.intent).get()
+    kept = PendingStore(bench.store, bench.idempotency_key).get()
     assert kept is not None
     assert kept.sent_at is None
 
@@ -471,17 +478,17 @@ def test_a_second_try_sees_what_the_first_keeps(bench: Bench, clock: Clock) -> N
     hook = bench.hook()
     run = hook.transport.run
 
-    def interrupted(conversation: Any) -> Any:
-        if conversation.__name__ != "roll_back":
-            return run(conversation)
-        clock.meanwhile = lambda: first.append(run(conversation))
+    def interrupted(flow: Any) -> Any:
+        if flow.__name__ != "roll_back":
+            return run(flow)
+        clock.meanwhile = lambda: first.append(run(flow))
         second = bench.submit()
-        assert (second.adopted, second.rollback.id) == (True, first[0].id)
+        assert (second.resumed, second.rollback.id) == (True, first[0].id)
         return first[0]
 
     first: list[Any] = []
     hook.transport.run = interrupted  # type: ignore[method-assign]
-    done = Attempt(hook, bench.store, LOG).run(bench.order())
+    done = RollbackAttempt(hook, bench.store, LOG).run(bench.request())
     assert isinstance(done, Submitted)
     assert (bench.sent, len(clock.slept)) == (1, 1)
 
@@ -498,14 +505,14 @@ def test_two_tries_at_once(bench: Bench, seconds: int) -> None:
         hook = bench.hook()
         run = hook.transport.run
 
-        def together(conversation: Any) -> Any:
-            if conversation.__name__ == "roll_back":
+        def together(flow: Any) -> Any:
+            if flow.__name__ == "roll_back":
                 barrier.wait()
-            return run(conversation)
+            return run(flow)
 
         hook.transport.run = together  # type: ignore[method-assign]
         # Neither has read what the other kept.
-        result = Attempt(hook, DictStore(), LOG).run(bench.order())
+        result = RollbackAttempt(hook, DictStore(), LOG).run(bench.request())
         assert isinstance(result, Submitted)
         done.append(result)
 
@@ -525,10 +532,10 @@ def test_two_tries_at_once(bench: Bench, seconds: int) -> None:
 
 def test_a_dry_run_neither_waits_nor_remembers(bench: Bench, clock: Clock) -> None:
     """Not for a deploy in progress, not for a request that may be under way."""
-    bench.remember(bench.ids[2], head="as it was", sent_at=clock.now)
+    bench.remember(bench.ids[2], latest="as it was", sent_at=clock.now)
     kept = dict(bench.store.texts)
     bench.sandbox.land_deploy(KEY, tag="slow", seconds=None)
-    plan = bench.attempt(plan_only=True, busy_timeout=600)
+    plan = bench.attempt(plan_only=True, in_progress_timeout=600)
     assert isinstance(plan, RollbackPlan)
     assert plan.target.id == bench.ids[3]  # below the one in progress: what previous means now
     assert (clock.slept, bench.sent, bench.store.texts) == ([], 0, kept)
@@ -574,7 +581,7 @@ def test_a_refusal_that_cannot_be_checked_is_no_certainty(bench: Bench, clock: C
         bench.attempt()
     assert bench.kept[0].sent_at == clock.now
     bench.sandbox.clear_faults()
-    assert bench.submit().adopted
+    assert bench.submit().resumed
     assert len(bench.rollbacks) == bench.sent == 1
 
 
@@ -588,7 +595,7 @@ def test_an_id_and_a_release_name_are_one_wish(bench: Bench, connect: Any) -> No
     connect(workspace_id=row["workspace"]["id"])
     release_name = row["releaseName"]
     again = bench.submit(mapped=True, deployment=release_name)
-    assert (again.adopted, again.rollback.id, bench.sent) == (True, first.rollback.id, 1)
+    assert (again.resumed, again.rollback.id, bench.sent) == (True, first.rollback.id, 1)
 
 
 def test_the_scope_that_a_deployment_has_by_default_is_the_same_wish(bench: Bench) -> None:
@@ -607,12 +614,12 @@ def test_two_mapped_tasks_with_different_targets(bench: Bench, clock: Clock, sub
         target = bench.ids[2]
         bench.remember(target, sent_at=clock.now)
     with pytest.raises(errors.ConflictingTargets, match=rf"{target}.*'tag:v9'"):
-        bench.attempt(mapped=True, target=Target.parse("tag:v9"))
+        bench.attempt(mapped=True, target=DeploySelector.parse("tag:v9"))
     assert bench.sent == int(submitted)
 
 
 def test_a_task_that_is_not_mapped_keeps_to_its_rollback(bench: Bench) -> None:
     """Its tries may render another target, such as a time; they share one intent all the same."""
     first = bench.submit()
-    again = bench.submit(target=Target("id", first.rollback.id))
-    assert (again.adopted, again.rollback.id) == (True, first.rollback.id)
+    again = bench.submit(target=DeploySelector("id", first.rollback.id))
+    assert (again.resumed, again.rollback.id) == (True, first.rollback.id)

@@ -24,12 +24,12 @@ from airflow_rollback_provider.domain.errors import (
     RollbackError,
 )
 from airflow_rollback_provider.domain.history import History
-from airflow_rollback_provider.hooks.verbs import Reading
+from airflow_rollback_provider.hooks.client import Reading
 from airflow_rollback_provider.platforms.base import LogLine, Page, Survey
 from airflow_rollback_provider.rollback import tracking as following
-from airflow_rollback_provider.rollback.outcome import Ending, Outcome
+from airflow_rollback_provider.rollback.outcome import Outcome, RollbackStatus
 from airflow_rollback_provider.rollback.submit import Submitted
-from airflow_rollback_provider.rollback.tracking import Follower, new_watch, result_of
+from airflow_rollback_provider.rollback.tracking import RollbackTracker, new_tracking, result_of
 
 NOW = datetime.now(timezone.utc)
 
@@ -44,12 +44,12 @@ def submitted(runs: str = "3.1-12", target: str = "3.1-8", scope: Scope | None =
     deployment = Deployment("c1", "Billing", "billing", runtime_version=runs)
     survey = Survey(deployment, Access(), Page((), None), NOW)
     rollback = deploy("r1", target, rolled_back_to="d1", scope=scope)
-    return Submitted(Reading(survey, History(())), rollback, deploy("d1", target), adopted=False)
+    return Submitted(Reading(survey, History(())), rollback, deploy("d1", target), resumed=False)
 
 
-def watch(**kwargs: Any) -> Any:
+def tracking(**kwargs: Any) -> Any:
     """Return what is waited for."""
-    return new_watch(submitted(**kwargs), timeout=None, poll_interval=15, where="the page")
+    return new_tracking(submitted(**kwargs), timeout=None, poll_interval=15, where="the page")
 
 
 class Script:
@@ -60,7 +60,7 @@ class Script:
         self.asked_since: list[datetime] = []
         self.capabilities = Capabilities("Scripted", {}, logs=has_logs)
 
-    def observe(self, _watch: Any) -> Outcome | None:
+    def observe(self, _tracking: Any) -> Outcome | None:
         """Look."""
         return self._play(self.looks)
 
@@ -93,7 +93,7 @@ class Heard:
         self.warnings.append(msg % args)
 
 
-DONE = Outcome(Ending.DONE, "r1", "The rollback r1 is done.")
+DONE = Outcome(RollbackStatus.DONE, "r1", "The rollback r1 is done.")
 
 
 @pytest.fixture(autouse=True)
@@ -116,14 +116,14 @@ def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 )
 def test_how_long_is_waited(timeout: Any, runs: str, target: str, seconds: float) -> None:
     """Longer from Airflow 3 to 2, unless the task says how long."""
-    made = new_watch(submitted(runs, target), timeout=timeout, poll_interval=15, where="the page")
+    made = new_tracking(submitted(runs, target), timeout=timeout, poll_interval=15, where="the page")
     assert made.deadline - made.started_at == pytest.approx(seconds)
     assert abs(made.started_at - time.time()) < 60
 
 
 def test_what_is_waited_for() -> None:
     """The rollback's own row, what it goes back to and when the platform made it."""
-    made = watch()
+    made = tracking()
     assert (made.deployment_id, made.rollback_id, made.target.id) == ("c1", "r1", "d1")
     assert made.submitted_at == NOW.timestamp()
     assert made.scope is Scope.IMAGE
@@ -132,12 +132,12 @@ def test_what_is_waited_for() -> None:
 
 def test_a_scope_that_the_platform_does_not_tell() -> None:
     """The part that the mechanism carries."""
-    assert watch(scope=None).scope in Scope
+    assert tracking(scope=None).scope in Scope
 
 
 def test_looks_until_it_has_ended(slept: list[float]) -> None:
     """With growing pauses between."""
-    outcome = Follower(Script([None, None, DONE]), watch(), Heard()).follow()  # type: ignore[arg-type]
+    outcome = RollbackTracker(Script([None, None, DONE]), tracking(), Heard()).follow()  # type: ignore[arg-type]
     assert outcome is DONE
     assert len(slept) == 2
     assert slept[0] < slept[1] <= 15
@@ -147,7 +147,7 @@ def test_shows_the_platforms_log_on_the_way() -> None:
     """Each line once, the last ones too, from the rollback's beginning on."""
     first, last = LogLine("1", NOW, "[helm] upgrading"), LogLine("2", NOW, "[helm] deployed")
     script, heard = Script([None, DONE], [(first,), (first, last)]), Heard()
-    Follower(script, watch(), heard).follow()  # type: ignore[arg-type]
+    RollbackTracker(script, tracking(), heard).follow()  # type: ignore[arg-type]
     assert heard.infos == ["platform: [helm] upgrading", "platform: [helm] deployed"]
     assert script.asked_since[0] == NOW
 
@@ -155,7 +155,7 @@ def test_shows_the_platforms_log_on_the_way() -> None:
 def test_percent_signs_in_the_platforms_log() -> None:
     """A line of the platform is no format."""
     script, heard = Script([DONE], [(LogLine("1", NOW, "50% of %s"),)]), Heard()
-    Follower(script, watch(), heard).follow()  # type: ignore[arg-type]
+    RollbackTracker(script, tracking(), heard).follow()  # type: ignore[arg-type]
     assert heard.infos == ["platform: 50% of %s"]
 
 
@@ -163,14 +163,14 @@ def test_logs_that_are_not_available_do_not_matter() -> None:
     """They are mentioned once; the rollback is followed all the same."""
     problem = PlatformFailed("Elasticsearch is away")
     script, heard = Script([None, None, DONE], [problem, PermissionMissing("no"), problem]), Heard()
-    assert Follower(script, watch(), heard).follow() is DONE  # type: ignore[arg-type]
+    assert RollbackTracker(script, tracking(), heard).follow() is DONE  # type: ignore[arg-type]
     assert heard.warnings == ["The platform's log of the rollback is not available: Elasticsearch is away"]
 
 
 def test_logs_of_a_platform_that_has_none_are_not_asked_for() -> None:
     """Nor of one whose log was shown as far as a task log should hold."""
     script = Script([None, DONE], has_logs=False)
-    Follower(script, watch(), Heard()).follow()  # type: ignore[arg-type]
+    RollbackTracker(script, tracking(), Heard()).follow()  # type: ignore[arg-type]
     assert script.asked_since == []
 
 
@@ -178,7 +178,7 @@ def test_an_endless_log_is_bounded() -> None:
     """Once enough was shown, it is no longer asked for."""
     lines = tuple(LogLine(str(n), NOW, "x" * 5000) for n in range(600))
     script, heard = Script([None, None, DONE], [lines, lines, lines]), Heard()
-    Follower(script, watch(), heard).follow()  # type: ignore[arg-type]
+    RollbackTracker(script, tracking(), heard).follow()  # type: ignore[arg-type]
     assert len(heard.infos) == 501
     assert max(map(len, heard.infos)) < 1100
     assert len(script.asked_since) == 1
@@ -188,22 +188,22 @@ def test_an_outage_is_logged_and_waited_out() -> None:
     """Failed looks do not end the waiting."""
     problem = PlatformFailed("HTTP 503")
     script, heard = Script([problem, problem, DONE]), Heard()
-    assert Follower(script, watch(), heard).follow() is DONE  # type: ignore[arg-type]
+    assert RollbackTracker(script, tracking(), heard).follow() is DONE  # type: ignore[arg-type]
     assert heard.warnings == ["Could not look at the rollback r1: HTTP 503"] * 2
 
 
 def test_a_token_that_stays_refused_is_not_waited_out() -> None:
     """The rollback goes on without us: out of sight, not failed."""
     script = Script([PermissionMissing("forbidden")] * 3)
-    outcome = Follower(script, watch(), Heard()).follow()  # type: ignore[arg-type]
-    assert outcome.ending is Ending.OUT_OF_SIGHT
+    outcome = RollbackTracker(script, tracking(), Heard()).follow()  # type: ignore[arg-type]
+    assert outcome.status is RollbackStatus.UNKNOWN
 
 
 def test_a_row_that_vanished_is_out_of_sight() -> None:
     """The history no longer holds the rollback: its end is not known, as in the triggerer."""
     script = Script([DeployNotFound("Deployment c1 has no deploy r1.")])
-    outcome = Follower(script, watch(), Heard()).follow()  # type: ignore[arg-type]
-    assert outcome.ending is Ending.OUT_OF_SIGHT
+    outcome = RollbackTracker(script, tracking(), Heard()).follow()  # type: ignore[arg-type]
+    assert outcome.status is RollbackStatus.UNKNOWN
     assert "has no deploy r1" in outcome.message
     assert "the page" in outcome.message
 
@@ -211,7 +211,7 @@ def test_a_row_that_vanished_is_out_of_sight() -> None:
 @pytest.mark.parametrize("outcome", [DONE, None])
 def test_the_result_is_small_and_json(outcome: Outcome | None) -> None:
     """Also when nobody waited."""
-    result = result_of(watch(), outcome)
-    assert result["ending"] == ("done" if outcome else "not waited for")
+    result = result_of(tracking(), outcome)
+    assert result["status"] == ("done" if outcome else "not waited for")
     assert result["history"] == "the page"
     assert all(isinstance(value, (str, bool)) for value in result.values())

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import requests
 
-from airflow_rollback_provider.sandbox.building import Draft, from_drafts, make_deployment
 from airflow_rollback_provider.sandbox.clock import Clock
+from airflow_rollback_provider.sandbox.factories import Draft, from_drafts, make_deployment
 from airflow_rollback_provider.sandbox.graphql_api import Session, execute, read_operation
 from airflow_rollback_provider.sandbox.model import ORGANIZATION, Deployment, make_id
 from airflow_rollback_provider.sandbox.process import SandboxProcess
@@ -24,7 +24,7 @@ from tests.support import openapi
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=timezone.utc)
 
 Ask = Callable[..., dict[str, Any]]
-Rest = Callable[..., requests.Response]
+DrainResult = Callable[..., requests.Response]
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def add(world: World, clock: Clock) -> Callable[..., Deployment]:
 
 
 @pytest.fixture
-def rest(rollback_sandbox: SandboxProcess) -> Rest:
+def rest(rollback_sandbox: SandboxProcess) -> DrainResult:
     """Ask hosted Astro's face over HTTP.
 
     Where the platform's document is at hand, each answer must be as it says, and each request that is

@@ -33,11 +33,11 @@ def test_deploys_can_land_and_change_and_vanish(rollback_sandbox: SandboxProcess
 
 def test_a_landed_deploy_runs_at_once(rollback_sandbox: SandboxProcess) -> None:
     """By default a landed deploy has succeeded and is what runs; an older one does not overtake."""
-    rollback_sandbox.land_deploy("image-af3", tag="newest", runtime="3.1-12")
+    rollback_sandbox.land_deploy("image-af3", tag="latest", runtime="3.1-12")
     rollback_sandbox.land_deploy("image-af3", tag="older", age=3600)
     deployment = rollback_sandbox.deployment("image-af3")
-    assert [row["imageTag"] for row in deployment["deploys"][:3]] == ["newest", "older", "release-44"]
-    assert (deployment["deployInfo"]["current"], deployment["runtimeVersion"]) == ("newest", "3.1-12")
+    assert [row["imageTag"] for row in deployment["deploys"][:3]] == ["latest", "older", "release-44"]
+    assert (deployment["deployInfo"]["current"], deployment["runtimeVersion"]) == ("latest", "3.1-12")
 
 
 def test_a_deployment_of_ones_own_can_be_made(rollback_sandbox: SandboxProcess) -> None:

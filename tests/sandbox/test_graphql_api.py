@@ -64,8 +64,8 @@ def test_every_field_of_the_schema_is_answered(ask: Ask) -> None:
     assert data["appConfig"]["featureFlags"] == {"deploymentLifecycle": {"deployRollback": {"enabled": True}}}
     assert data["deployment"]["dagDeployment"] == {"type": "dag_deploy"}
     assert data["deployment"]["deployInfo"]["current"] == "release-44"
-    newest, failed = data["paginatedDeployRevisions"][:2]
-    assert newest["imageTag"] == "release-44"
+    latest, failed = data["paginatedDeployRevisions"][:2]
+    assert latest["imageTag"] == "release-44"
     assert (failed["status"], failed["statusReason"]) == (
         "FAILED",
         "helm upgrade failed: image pull back-off",

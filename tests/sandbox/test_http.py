@@ -250,9 +250,9 @@ def test_somebody_elses_deploy_can_land_at_the_worst_moment(
     post = POSTS[name]
     rollback_sandbox.fault(kind, post.operation, deployment="dag-deploy-af3", draft={"tag": "hurried"})
     assert post.row(post(rollback_sandbox.url))
-    newest = rollback_sandbox.deployment("dag-deploy-af3")["deploys"][:2]
-    assert newest[position]["imageTag"] == "hurried"
-    assert newest[1 - position]["description"] == "why"
+    latest = rollback_sandbox.deployment("dag-deploy-af3")["deploys"][:2]
+    assert latest[position]["imageTag"] == "hurried"
+    assert latest[1 - position]["description"] == "why"
 
 
 def test_a_connection_that_the_client_closed_first_can_be_dropped(rollback_sandbox: SandboxProcess) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_rollback_provider.sandbox.building import base_content
+from airflow_rollback_provider.sandbox.factories import base_content
 from airflow_rollback_provider.sandbox.model import Author, Deploy, History, make_id
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=timezone.utc)
@@ -34,11 +34,11 @@ def test_a_history_is_in_the_order_of_time_however_rows_come(minutes: list[int])
     history = History(list)
     for number, minute in enumerate(minutes):
         history.add(deploy(number, minute))
-    rows = list(history.newest_first())
+    rows = list(history.latest_first())
     assert [row.created_at for row in rows] == sorted((row.created_at for row in rows), reverse=True)
     for position, row in enumerate(rows):
         assert history.get(row.id) is row
-        assert list(history.newest_first(row.id)) == rows[position + 1 :]
+        assert list(history.latest_first(row.id)) == rows[position + 1 :]
 
 
 def test_a_history_is_made_on_first_use() -> None:
@@ -52,4 +52,4 @@ def test_a_history_is_made_on_first_use() -> None:
 def test_a_cursor_that_never_was_is_an_error() -> None:
     """An unknown id is not the beginning."""
     with pytest.raises(KeyError):
-        list(History(list).newest_first("unknown"))
+        list(History(list).latest_first("unknown"))

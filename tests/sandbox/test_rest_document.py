@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_rollback_provider.sandbox.astro_api import OPERATIONS, handle
-from airflow_rollback_provider.sandbox.astro_parameters import Asked
-from airflow_rollback_provider.sandbox.building import RUNTIMES, Draft, from_drafts, make_deployment
+from airflow_rollback_provider.sandbox.astro_parameters import RequestContext
 from airflow_rollback_provider.sandbox.clock import Clock
+from airflow_rollback_provider.sandbox.factories import RUNTIMES, Draft, from_drafts, make_deployment
 from airflow_rollback_provider.sandbox.model import DEPLOYED, FAILED, MECHANISMS, ORGANIZATION, make_id
 from airflow_rollback_provider.sandbox.sessions import HostedSession
 from airflow_rollback_provider.sandbox.tokens import TOKENS
@@ -119,7 +119,7 @@ def test_whatever_exists_and_whoever_asks_the_answer_is_as_documented(
         "deploymentId": deployment.id,
         "deployId": make_id("mine", "deploy", row),
     }
-    asked = Asked(path, {key: [value] for key, value in query.items()}, "application/json", body)
+    asked = RequestContext(path, {key: [value] for key, value in query.items()}, "application/json", body)
     answer = handle(BY_NAME[name], session, asked, "request-1")
     whole = BY_NAME[name].path.format(**path)
     check_answer(BY_NAME[name].method, whole, answer.status, JSON, json.dumps(answer.body))

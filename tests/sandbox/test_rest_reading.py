@@ -12,24 +12,24 @@ import requests
 from airflow_rollback_provider.sandbox.model import ORGANIZATION, make_id
 from airflow_rollback_provider.sandbox.process import SandboxProcess
 from airflow_rollback_provider.sandbox.tokens import TOKENS
-from tests.sandbox.conftest import Rest, deployment_id, deployment_path
+from tests.sandbox.conftest import DrainResult, deployment_id, deployment_path
 
 ORDERS = deployment_path("dag-deploy-af3")
 DEPLOYS = f"{ORDERS}/deploys"
 SECONDS = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
 
-def listed(rest: Rest, path: str = DEPLOYS, token: str = "editor") -> list[dict[str, Any]]:
+def listed(rest: DrainResult, path: str = DEPLOYS, token: str = "editor") -> list[dict[str, Any]]:
     answer = rest("GET", path, token=token).json()
     rows: list[dict[str, Any]] = answer["deploys" if "/deploys" in path else "deployments"]
     return rows
 
 
-def names(rest: Rest, query: str, token: str = "editor") -> list[str]:
+def names(rest: DrainResult, query: str, token: str = "editor") -> list[str]:
     return [item["name"] for item in listed(rest, f"/deployments?{query}", token)]
 
 
-def test_both_faces_show_the_same_deploys(rest: Rest, rollback_sandbox: SandboxProcess) -> None:
+def test_both_faces_show_the_same_deploys(rest: DrainResult, rollback_sandbox: SandboxProcess) -> None:
     """The same rows in the same order, with the same content."""
     ours = rollback_sandbox.deployment("dag-deploy-af3")["deploys"]
     theirs = listed(rest, f"{DEPLOYS}?limit=1000")
@@ -47,7 +47,7 @@ def test_both_faces_show_the_same_deploys(rest: Rest, rollback_sandbox: SandboxP
         assert [row[houston] for row in ours] == [row.get(astro) for row in theirs]
 
 
-def test_a_deploy_is_told_in_the_documents_words(rest: Rest) -> None:
+def test_a_deploy_is_told_in_the_documents_words(rest: DrainResult) -> None:
     """Who, when, from where; what is not known is left out."""
     row = listed(rest)[0]
     assert row["deploymentId"] == deployment_id("dag-deploy-af3")
@@ -60,7 +60,7 @@ def test_a_deploy_is_told_in_the_documents_words(rest: Rest) -> None:
     assert rest("GET", f"{DEPLOYS}/{row['id']}").json() == row
 
 
-def test_odd_rows_pass_through(rest: Rest) -> None:
+def test_odd_rows_pass_through(rest: DrainResult) -> None:
     """A type that the document does not list, and a row that does not tell its Runtime."""
     rows = listed(rest, f"{DEPLOYS}?limit=1000")
     assert {row["type"] for row in rows} == {"IMAGE_AND_DAG", "DAG_ONLY", "CONFIG_SYNC"}
@@ -82,7 +82,7 @@ def test_odd_rows_pass_through(rest: Rest) -> None:
     ],
 )
 def test_a_page_is_a_slice_of_the_history(
-    rest: Rest, rollback_sandbox: SandboxProcess, query: str, expected: slice
+    rest: DrainResult, rollback_sandbox: SandboxProcess, query: str, expected: slice
 ) -> None:
     """Newest first; offset and limit are told back with the number of all rows."""
     path = deployment_path("ten-thousand", f"/deploys{query}")
@@ -95,7 +95,7 @@ def test_a_page_is_a_slice_of_the_history(
 
 
 def test_rows_past_the_retention_are_gone_but_the_latest(
-    rest: Rest, rollback_sandbox: SandboxProcess
+    rest: DrainResult, rollback_sandbox: SandboxProcess
 ) -> None:
     """A Deployment that nobody deployed to for months keeps its latest deploy, and that one alone."""
     row = make_id("dormant", "deploy", 1)
@@ -108,7 +108,9 @@ def test_rows_past_the_retention_are_gone_but_the_latest(
     assert rest("GET", older).status_code == 200
 
 
-def test_a_deployment_is_told_in_the_documents_words(rest: Rest, rollback_sandbox: SandboxProcess) -> None:
+def test_a_deployment_is_told_in_the_documents_words(
+    rest: DrainResult, rollback_sandbox: SandboxProcess
+) -> None:
     """Its ids and versions are those of the other face."""
     ours = rollback_sandbox.deployment("dag-deploy-af3")
     theirs = rest("GET", ORDERS).json()
@@ -120,7 +122,9 @@ def test_a_deployment_is_told_in_the_documents_words(rest: Rest, rollback_sandbo
     assert theirs["dagTarballVersion"] == theirs["desiredDagTarballVersion"]
 
 
-def test_a_deploy_in_progress_shows_in_the_deployment(rest: Rest, rollback_sandbox: SandboxProcess) -> None:
+def test_a_deploy_in_progress_shows_in_the_deployment(
+    rest: DrainResult, rollback_sandbox: SandboxProcess
+) -> None:
     """It is DEPLOYING towards the bundle that it waits for, and runs what it ran."""
     before = rest("GET", ORDERS).json()
     rollback_sandbox.land_deploy("dag-deploy-af3", type="DAG_ONLY", bundle="to-come", seconds=60)
@@ -131,7 +135,7 @@ def test_a_deploy_in_progress_shows_in_the_deployment(rest: Rest, rollback_sandb
     assert rest("GET", ORDERS).json()["dagTarballVersion"] == "to-come"
 
 
-def test_an_image_based_deployment_and_one_without_deploys(rest: Rest) -> None:
+def test_an_image_based_deployment_and_one_without_deploys(rest: DrainResult) -> None:
     """Without Dag deploys there is no bundle; without a deploy there is the bare Runtime."""
     billing = rest("GET", deployment_path("image-af3")).json()
     assert billing["isDagDeployEnabled"] is False
@@ -140,7 +144,7 @@ def test_an_image_based_deployment_and_one_without_deploys(rest: Rest) -> None:
     assert rest("GET", deployment_path("no-deploys", "/deploys")).json()["totalCount"] == 0
 
 
-def test_deployments_are_those_of_hosted_astro(rest: Rest, rollback_sandbox: SandboxProcess) -> None:
+def test_deployments_are_those_of_hosted_astro(rest: DrainResult, rollback_sandbox: SandboxProcess) -> None:
     """Those with git-sync or NFS are no part of it: not listed, not found."""
     found = {item["id"] for item in listed(rest, "/deployments?limit=1000")}
     everything = rollback_sandbox.state()["deployments"]
@@ -166,12 +170,14 @@ def test_deployments_are_those_of_hosted_astro(rest: Rest, rollback_sandbox: San
         ("limit=0", []),
     ],
 )
-def test_deployments_can_be_filtered_sorted_and_paged(rest: Rest, query: str, expected: list[str]) -> None:
+def test_deployments_can_be_filtered_sorted_and_paged(
+    rest: DrainResult, query: str, expected: list[str]
+) -> None:
     """As the document says, with names that repeat."""
     assert names(rest, query) == expected
 
 
-def test_a_token_lists_the_deployments_of_its_workspaces(rest: Rest) -> None:
+def test_a_token_lists_the_deployments_of_its_workspaces(rest: DrainResult) -> None:
     """The member of one workspace sees that one's Deployments; a system-wide role sees all."""
     assert names(rest, "", "other-workspace") == ["Marketing"]
     assert len(names(rest, "limit=100", "service-account")) == len(names(rest, "limit=100"))
@@ -191,7 +197,7 @@ def test_a_token_lists_the_deployments_of_its_workspaces(rest: Rest) -> None:
     ],
 )
 def test_a_parameter_out_of_range_is_refused_field_by_field(
-    rest: Rest, path: str, fields: dict[str, str]
+    rest: DrainResult, path: str, fields: dict[str, str]
 ) -> None:
     """HTTP 400; each field that is wrong has an entry of its own."""
     answer = rest("GET", path)
@@ -203,19 +209,19 @@ def test_a_parameter_out_of_range_is_refused_field_by_field(
     "authorization",
     [None, "", TOKENS["editor"].value, "Bearer", "Bearer no-such-token", f"Basic {TOKENS['editor'].value}"],
 )
-def test_only_a_bearer_token_is_accepted(rest: Rest, authorization: str | None) -> None:
+def test_only_a_bearer_token_is_accepted(rest: DrainResult, authorization: str | None) -> None:
     """HTTP 401 for the raw token that Houston takes, and whatever else was not issued."""
     headers = {} if authorization is None else {"authorization": authorization}
     answer = rest("GET", DEPLOYS, token=None, **headers)
     assert (answer.status_code, answer.json()["statusCode"]) == (401, 401)
 
 
-def test_the_scheme_is_read_in_any_case(rest: Rest) -> None:
+def test_the_scheme_is_read_in_any_case(rest: DrainResult) -> None:
     """HTTP says so."""
     assert rest("GET", ORDERS, token=None, authorization="bearer sandbox-token-editor").status_code == 200
 
 
-def test_an_expired_token_is_told_so(rest: Rest, rollback_sandbox: SandboxProcess) -> None:
+def test_an_expired_token_is_told_so(rest: DrainResult, rollback_sandbox: SandboxProcess) -> None:
     """HTTP 401, in other words than for an unknown one."""
     answer = rest("GET", ORDERS, token="expired")
     assert (answer.status_code, "expired" in answer.json()["message"]) == (401, True)
@@ -242,13 +248,13 @@ def test_an_expired_token_is_told_so(rest: Rest, rollback_sandbox: SandboxProces
         (f"{DEPLOYS}/{make_id('image-af3', 'deploy', 3)}", "editor", 404),
     ],
 )
-def test_who_may_see_what(rest: Rest, path: str, token: str, status: int) -> None:
+def test_who_may_see_what(rest: DrainResult, path: str, token: str, status: int) -> None:
     """Permissions hold on this face too; what does not exist, or is another Deployment's, is not found."""
     assert rest("GET", path, token=token).status_code == status
 
 
 @pytest.mark.parametrize("path", ["/deployments", ORDERS, DEPLOYS])
-def test_another_organization_is_forbidden(rest: Rest, path: str) -> None:
+def test_another_organization_is_forbidden(rest: DrainResult, path: str) -> None:
     """A token belongs to one organization."""
     assert rest("GET", path, organization="cother").status_code == 403
 
@@ -277,7 +283,7 @@ def test_what_is_not_known_is_passed_over(rollback_sandbox: SandboxProcess) -> N
     assert requests.post(target, json=body, headers=headers, timeout=30).json()["description"] == "why"
 
 
-def test_an_errors_request_id_is_in_the_record(rest: Rest, rollback_sandbox: SandboxProcess) -> None:
+def test_an_errors_request_id_is_in_the_record(rest: DrainResult, rollback_sandbox: SandboxProcess) -> None:
     """Each request has an id of its own, and after a reset the same ones come again."""
     told = [rest("GET", "/deployments/none").json()["requestId"] for _ in range(2)]
     assert [item["id"] for item in rollback_sandbox.requests()] == told
@@ -286,7 +292,9 @@ def test_an_errors_request_id_is_in_the_record(rest: Rest, rollback_sandbox: San
     assert rest("GET", "/deployments/none").json()["requestId"] == told[0]
 
 
-def test_requests_are_recorded_with_name_and_path(rest: Rest, rollback_sandbox: SandboxProcess) -> None:
+def test_requests_are_recorded_with_name_and_path(
+    rest: DrainResult, rollback_sandbox: SandboxProcess
+) -> None:
     """By the document's name for the operation; the token's name in place of its value."""
     rest("GET", "/deployments?limit=1")
     rest("GET", ORDERS, token="viewer")

@@ -9,7 +9,7 @@ import pytest
 
 from airflow_rollback_provider.sandbox.model import make_id
 from airflow_rollback_provider.sandbox.process import SandboxProcess
-from tests.sandbox.conftest import Rest, deployment_path
+from tests.sandbox.conftest import DrainResult, deployment_path
 
 KEY = "dag-deploy-af3"
 TARGET = make_id(KEY, "deploy", 45)  # release-42
@@ -26,7 +26,9 @@ def rows(sandbox: SandboxProcess, key: str = KEY) -> list[dict[str, Any]]:
     return found
 
 
-def test_a_rollback_is_a_new_deploy_that_takes_its_time(rest: Rest, rollback_sandbox: SandboxProcess) -> None:
+def test_a_rollback_is_a_new_deploy_that_takes_its_time(
+    rest: DrainResult, rollback_sandbox: SandboxProcess
+) -> None:
     """INITIALIZED at first, DEPLOYED when the clock says so; both faces show the same row."""
     rollback_sandbox.clock(freeze=True)
     made = rest("POST", rollback_path(), {"description": "Orders fail"}).json()
@@ -47,7 +49,7 @@ def test_a_rollback_is_a_new_deploy_that_takes_its_time(rest: Rest, rollback_san
     assert rest("GET", deployment_path(KEY)).json()["imageTag"] == "release-42"
 
 
-def test_a_rollback_can_fail_or_never_end(rest: Rest, rollback_sandbox: SandboxProcess) -> None:
+def test_a_rollback_can_fail_or_never_end(rest: DrainResult, rollback_sandbox: SandboxProcess) -> None:
     """As scripted; this face does not tell why."""
     rollback_sandbox.next_rollbacks(
         {"outcome": "FAILED", "seconds": 0, "reason": "no nodes"}, {"seconds": None}
@@ -62,7 +64,7 @@ def test_a_rollback_can_fail_or_never_end(rest: Rest, rollback_sandbox: SandboxP
 
 @pytest.mark.parametrize("description", [None, "", "x", "ü" * 500, "with a mark [rollback abc/1]\nand more"])
 def test_a_description_survives_as_it_is(
-    rest: Rest, rollback_sandbox: SandboxProcess, description: str | None
+    rest: DrainResult, rollback_sandbox: SandboxProcess, description: str | None
 ) -> None:
     """Up to 500 characters, and it may go without."""
     body = {} if description is None else {"description": description}
@@ -85,7 +87,11 @@ def test_a_description_survives_as_it_is(
     ],
 )
 def test_a_body_that_cannot_be_used_is_refused(
-    rest: Rest, rollback_sandbox: SandboxProcess, body: Any, content_type: str, fields: dict[str, str] | None
+    rest: DrainResult,
+    rollback_sandbox: SandboxProcess,
+    body: Any,
+    content_type: str,
+    fields: dict[str, str] | None,
 ) -> None:
     """HTTP 400, with the field where one is to blame; nothing happens."""
     before = rows(rollback_sandbox)
@@ -109,7 +115,9 @@ def test_a_body_that_cannot_be_used_is_refused(
         ("expired", 401),
     ],
 )
-def test_who_may_roll_back(rest: Rest, rollback_sandbox: SandboxProcess, token: str, status: int) -> None:
+def test_who_may_roll_back(
+    rest: DrainResult, rollback_sandbox: SandboxProcess, token: str, status: int
+) -> None:
     """There are no scopes here: it takes the right to push images and the right to push Dags."""
     before = len(rows(rollback_sandbox))
     assert rest("POST", rollback_path(), {}, token=token).status_code == status
@@ -134,7 +142,7 @@ def test_who_may_roll_back(rest: Rest, rollback_sandbox: SandboxProcess, token: 
     ],
 )
 def test_what_the_platform_refuses(
-    rest: Rest, rollback_sandbox: SandboxProcess, path: str, status: int, words: str
+    rest: DrainResult, rollback_sandbox: SandboxProcess, path: str, status: int, words: str
 ) -> None:
     """The one form of error, and no new row."""
     before = {key: len(item["deploys"]) for key, item in rollback_sandbox.state()["deployments"].items()}
@@ -157,7 +165,7 @@ def test_what_the_platform_refuses(
     ],
 )
 def test_the_table_of_paths_holds_here_too(
-    rest: Rest, rollback_sandbox: SandboxProcess, runtimes: tuple[str, str], status: int
+    rest: DrainResult, rollback_sandbox: SandboxProcess, runtimes: tuple[str, str], status: int
 ) -> None:
     """From the second Runtime back to the first."""
     deploys = [{"age": 2 * DAY, "runtime": runtimes[0]}, {"age": DAY, "runtime": runtimes[1]}]
@@ -168,7 +176,7 @@ def test_the_table_of_paths_holds_here_too(
 
 @pytest.mark.parametrize("nightly_job", [True, False])
 def test_of_an_old_history_the_latest_deploy_alone_can_be_the_target(
-    rest: Rest, rollback_sandbox: SandboxProcess, nightly_job: bool
+    rest: DrainResult, rollback_sandbox: SandboxProcess, nightly_job: bool
 ) -> None:
     """The exception of hosted Astro, whether or not old rows are still listed."""
     rollback_sandbox.settings(nightly_job=nightly_job)
@@ -177,7 +185,7 @@ def test_of_an_old_history_the_latest_deploy_alone_can_be_the_target(
     assert rest("POST", latest, {}).status_code == 200
 
 
-def test_with_a_young_deploy_the_exception_ends(rest: Rest, rollback_sandbox: SandboxProcess) -> None:
+def test_with_a_young_deploy_the_exception_ends(rest: DrainResult, rollback_sandbox: SandboxProcess) -> None:
     """The old row is no longer the latest."""
     rollback_sandbox.settings(nightly_job=False)
     rollback_sandbox.land_deploy("dormant", tag="awake")
@@ -185,7 +193,7 @@ def test_with_a_young_deploy_the_exception_ends(rest: Rest, rollback_sandbox: Sa
     assert (answer.status_code, "older than 90 days" in answer.json()["message"]) == (400, True)
 
 
-def test_there_are_no_flags_and_no_toggles(rest: Rest, rollback_sandbox: SandboxProcess) -> None:
+def test_there_are_no_flags_and_no_toggles(rest: DrainResult, rollback_sandbox: SandboxProcess) -> None:
     """What Houston can turn off is always on here, and what runs already may be deployed again."""
     rollback_sandbox.settings(installation_enabled=False)
     row = make_id("rollback-disabled", "deploy", 45)
@@ -195,7 +203,7 @@ def test_there_are_no_flags_and_no_toggles(rest: Rest, rollback_sandbox: Sandbox
 
 
 def test_a_second_rollback_overtakes_unless_the_platform_is_told_to_refuse(
-    rest: Rest, rollback_sandbox: SandboxProcess
+    rest: DrainResult, rollback_sandbox: SandboxProcess
 ) -> None:
     """The same setting as for Houston."""
     rollback_sandbox.next_rollbacks({"seconds": None})
@@ -205,7 +213,7 @@ def test_a_second_rollback_overtakes_unless_the_platform_is_told_to_refuse(
     assert (answer.status_code, "in progress" in answer.json()["message"]) == (400, True)
 
 
-def test_another_organization_is_forbidden(rest: Rest, rollback_sandbox: SandboxProcess) -> None:
+def test_another_organization_is_forbidden(rest: DrainResult, rollback_sandbox: SandboxProcess) -> None:
     """Nothing of this one changes."""
     before = rows(rollback_sandbox)
     assert rest("POST", rollback_path(), {}, organization="cother").status_code == 403

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from airflow_rollback_provider.sandbox.building import Draft
 from airflow_rollback_provider.sandbox.errors import Refused
+from airflow_rollback_provider.sandbox.factories import Draft
 from airflow_rollback_provider.sandbox.model import Deployment
 from airflow_rollback_provider.sandbox.rules import forbidden_path
 from airflow_rollback_provider.sandbox.tokens import TOKENS

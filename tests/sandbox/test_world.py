@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_rollback_provider.sandbox.building import Draft, from_drafts, make_deployment
 from airflow_rollback_provider.sandbox.clock import Clock
 from airflow_rollback_provider.sandbox.errors import Refused
+from airflow_rollback_provider.sandbox.factories import Draft, from_drafts, make_deployment
 from airflow_rollback_provider.sandbox.model import Deploy, Deployment, make_id
 from airflow_rollback_provider.sandbox.tokens import TOKENS
 from airflow_rollback_provider.sandbox.world import RollbackRequest, World
@@ -194,7 +194,7 @@ def test_pages_of_any_size_make_the_whole_history(data: st.DataObject) -> None:
             row.purged = True
             vanished.add(row.id)
     ids = [row.id for row in read]
-    everything = [row.id for row in deployment.history.newest_first()]
+    everything = [row.id for row in deployment.history.latest_first()]
     assert [row for row in ids if row not in vanished] == [row for row in everything if row not in vanished]
     assert len(set(ids)) == len(ids)
 

@@ -103,11 +103,11 @@ def test_a_rollback(
         "platform": sandbox.state(),
     }.items():
         evidence.add(where, what)
-    assert result["ending"] == "done"
+    assert result["status"] == "done"
     assert evidence.holds("rendered", "too slow of remediation")
     assert evidence.holds("log", "Rollback plan for")
     assert evidence.holds("log", "POST /v1")
-    assert evidence.holds("trigger", "watch") is deferrable
+    assert evidence.holds("trigger", "tracking") is deferrable
 
 
 @pytest.mark.parametrize("token", [name for name in TOKENS if name != "service-account"])

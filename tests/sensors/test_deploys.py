@@ -71,7 +71,7 @@ def link(sensor: Any, left: str | None, **kwargs: Any) -> tuple[str, str]:
     """Run a sensor that goes on where another left off; return the tag that it found and what it left."""
     ti = TaskInstance()
     found = run(sensor(after=left, **kwargs), ti)
-    return found["image_tag"], ti.xcom["bookmark"]
+    return found["image_tag"], ti.xcom["cursor"]
 
 
 def test_a_chain(sensor: Any, sandbox: SandboxProcess) -> None:
@@ -89,7 +89,7 @@ def test_a_chain(sensor: Any, sandbox: SandboxProcess) -> None:
 
 
 def test_a_chain_whose_deploy_has_vanished(sensor: Any, sandbox: SandboxProcess) -> None:
-    """The platform's retention does not break it; the bookmark may come as text or as values."""
+    """The platform's retention does not break it; the cursor may come as text or as values."""
     _, left = link(sensor, row(sandbox, "b")["id"])
     sandbox.remove_deploy(KEY, row(sandbox, "c")["id"])
     sandbox.land_deploy(KEY, tag="d")
@@ -108,7 +108,7 @@ def test_what_is_left_when_the_time_is_up(sandbox: SandboxProcess) -> None:
     with pytest.raises(AirflowSensorTimeout):
         run(DeploySensor(task_id="wait", after=row(sandbox, "c")["id"], timeout=0.5, **kwargs), ti)
     sandbox.change_deploy(KEY, slow["id"], outcome="DEPLOYED", seconds=0)
-    assert run(DeploySensor(task_id="wait", after=ti.xcom["bookmark"], **kwargs))["image_tag"] == "slow"
+    assert run(DeploySensor(task_id="wait", after=ti.xcom["cursor"], **kwargs))["image_tag"] == "slow"
 
 
 def test_it_waits(sensor: Any, sandbox: SandboxProcess) -> None:
@@ -120,23 +120,23 @@ def test_it_waits(sensor: Any, sandbox: SandboxProcess) -> None:
 
 
 @pytest.mark.parametrize(
-    ("wanted", "tag"),
+    ("deploy_filter", "tag"),
     [({"statuses": ["failed"]}, "bad"), ({"types": ["DAG_ONLY"]}, "dags"), ({"rollbacks": True}, "a")],
     ids=str,
 )
-def test_what_counts(sensor: Any, sandbox: SandboxProcess, wanted: dict[str, Any], tag: str) -> None:
+def test_what_counts(sensor: Any, sandbox: SandboxProcess, deploy_filter: dict[str, Any], tag: str) -> None:
     """Status, type and rollbacks can be chosen."""
     last = row(sandbox, "c")["id"]
     sandbox.land_deploy(KEY, tag="bad", outcome="FAILED")
     sandbox.land_deploy(KEY, rollback_to=0)
     sandbox.land_deploy(KEY, tag="dags", type="DAG_ONLY")
-    assert run(sensor(after=last, **wanted))["image_tag"] == tag
+    assert run(sensor(after=last, **deploy_filter))["image_tag"] == tag
 
 
 def test_a_deploy_by_id(sensor: Any, sandbox: SandboxProcess) -> None:
     """Whatever its type and however old."""
-    wanted = row(sandbox, "b")["id"]
-    assert run(sensor(deploy_id=wanted, types=["DAG_ONLY"]))["id"] == wanted
+    deploy_filter = row(sandbox, "b")["id"]
+    assert run(sensor(deploy_id=deploy_filter, types=["DAG_ONLY"]))["id"] == deploy_filter
 
 
 def test_a_deploy_that_ended_otherwise(sensor: Any, sandbox: SandboxProcess) -> None:
@@ -155,7 +155,7 @@ def test_a_deploy_that_ended_otherwise(sensor: Any, sandbox: SandboxProcess) -> 
         ({"deploy_id": "c000000000000000000000000"}, errors.DeployNotFound),
         ({"after": "c000000000000000000000000"}, errors.DeployNotFound),
         ({"after": "2026-11-01"}, errors.BadInput),
-        ({"after": "{'no': 'bookmark'}"}, errors.BadInput),
+        ({"after": "{'no': 'cursor'}"}, errors.BadInput),
         ({"statuses": ["landed"]}, errors.BadInput),
     ],
     ids=str,
@@ -249,7 +249,7 @@ def test_the_example_is_a_chain(sandbox: SandboxProcess) -> None:
 
         def xcom_pull(self, task_ids: str, key: str, include_prior_dates: bool) -> str | None:
             """Return what it left, if there was one."""
-            assert (task_ids, key, include_prior_dates) == ("wait_for_deploy", "bookmark", True)
+            assert (task_ids, key, include_prior_dates) == ("wait_for_deploy", "cursor", True)
             return left[-1] if left else None
 
     example = Path(__file__).resolve().parents[2] / "example_dags" / "example_watch_and_roll_back.py"
@@ -260,10 +260,10 @@ def test_the_example_is_a_chain(sandbox: SandboxProcess) -> None:
         sensor.render_template_fields({"ti": Previous()})
         return sensor
 
-    assert waits()._lookout({}).left_off is None
+    assert waits()._subscription({}).left_off is None
     ti = TaskInstance()
     began = datetime.now(timezone.utc) - timedelta(seconds=1500)
     assert run(waits(), ti, dag_run=SimpleNamespace(queued_at=began))["image_tag"] == "c"
-    left.append(ti.xcom["bookmark"])
+    left.append(ti.xcom["cursor"])
     sandbox.land_deploy(KEY, tag="d")
     assert run(waits())["image_tag"] == "d"

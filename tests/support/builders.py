@@ -18,7 +18,7 @@ from airflow_rollback_provider.domain.deploys import (
 )
 from airflow_rollback_provider.domain.history import History
 from airflow_rollback_provider.domain.plan import RollbackPlan, make_plan
-from airflow_rollback_provider.domain.targets import Target
+from airflow_rollback_provider.domain.selector import DeploySelector
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=timezone.utc)
 PERMISSIONS = {"image": "deployment.images.push", "dags": "deployment.dags.push"}
@@ -104,4 +104,6 @@ def plan(*oldest_first: Deploy, target: str = "previous", **values: Any) -> Roll
         "now": NOW,
     }
     runs = values.pop("deployment", None) or deployment(oldest_first[-1].runtime_version)
-    return make_plan(runs, history(*oldest_first), target=Target.parse(target), **{**defaults, **values})
+    return make_plan(
+        runs, history(*oldest_first), target=DeploySelector.parse(target), **{**defaults, **values}
+    )

@@ -2,7 +2,7 @@
 """The few pages of an Airflow's REST API that this package asks for, v1 or v2, over real HTTP.
 
 For what a real Airflow does slowly or not on demand. That it behaves as the real ones do is shown in
-``tests/airflow/judge``, where the same questions go to them.
+``tests/airflow/health``, where the same questions go to them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-LOGIN, PASSWORD = "judge", "pa55word-of-the-judge"
+LOGIN, PASSWORD = "evaluate", "pa55word-of-the-judge"
 TOKEN = "t0ken-of-the-judge"
 UNSCHEDULED = "Never, external triggers only"
 MOST_ROWS = 100
@@ -193,8 +193,8 @@ class FakeAirflow:
         first, last = wanted.get("start_date_gte"), wanted.get("start_date_lte")
         rows = [run for run in rows if first is None or _time(run) >= datetime.fromisoformat(first)]
         rows = [run for run in rows if last is None or _time(run) <= datetime.fromisoformat(last)]
-        order = wanted.get("order_by", "id")
-        return sorted(rows, key=_time, reverse=order.startswith("-")) if "start_date" in order else rows
+        request = wanted.get("order_by", "id")
+        return sorted(rows, key=_time, reverse=request.startswith("-")) if "start_date" in request else rows
 
     def _tasks(self, wanted: dict[str, Any]) -> list[dict[str, Any]]:
         keys = {"dag_ids": "dag_id", "dag_run_ids": "dag_run_id", "state": "state"}

@@ -6,8 +6,8 @@ from __future__ import annotations
 import pytest
 
 from airflow_rollback_provider.drain import paused_dags
-from airflow_rollback_provider.drain.draining import Held
-from airflow_rollback_provider.drain.paused_dags import PausedDags
+from airflow_rollback_provider.drain.drain import PausedDags
+from airflow_rollback_provider.drain.paused_dags import PausedDagsStore
 from tests.support.store import DictStore
 
 
@@ -18,21 +18,21 @@ class DictPaused:
         self.store = DictStore()
 
     @property
-    def kept(self) -> list[Held]:
+    def kept(self) -> list[PausedDags]:
         """All that is kept."""
-        return [Held.from_dict(value) for value in self.store.values("paused")]
+        return [PausedDags.from_dict(value) for value in self.store.values("paused")]
 
-    def recall(self, airflow: str) -> Held | None:
+    def recall(self, airflow: str) -> PausedDags | None:
         """Return the Dags that are paused, or about to be."""
-        return PausedDags(airflow, self.store).get()
+        return PausedDagsStore(airflow, self.store).get()
 
-    def keep(self, airflow: str, held: Held) -> None:
+    def keep(self, airflow: str, paused_dags: PausedDags) -> None:
         """Keep Dags."""
-        PausedDags(airflow, self.store).set(held)
+        PausedDagsStore(airflow, self.store).set(paused_dags)
 
     def forget(self, airflow: str) -> None:
         """Keep nothing any more."""
-        PausedDags(airflow, self.store).delete()
+        PausedDagsStore(airflow, self.store).delete()
 
 
 def remembering(monkeypatch: pytest.MonkeyPatch) -> DictPaused:

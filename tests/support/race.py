@@ -12,7 +12,7 @@ from typing import Any
 
 from airflow_rollback_provider.domain.deploys import Access, Deploy
 from airflow_rollback_provider.domain.errors import DeployNotFound, OutcomeUnknown
-from airflow_rollback_provider.hooks.verbs import Verbs
+from airflow_rollback_provider.hooks.client import DeployHistoryClient
 from airflow_rollback_provider.platforms.base import Page, Survey
 from tests.support.builders import HOUSTON, NOW, deploy, deployment
 
@@ -147,7 +147,7 @@ class MemoryPlatform:
         return row
 
 
-class RaceHook(Verbs):
+class RaceHook(DeployHistoryClient):
     """The hook's verbs on a platform in memory.
 
     :param platform: the platform.
@@ -173,11 +173,11 @@ class RaceHook(Verbs):
         """Wait between two looks."""
         self._platform.time.sleep(seconds)
 
-    def run(self, conversation: Any) -> Any:
+    def run(self, flow: Any) -> Any:
         """Send a request and wait for its answer."""
         self.sleep(self._latency())
         try:
-            conversation.send(None)
+            flow.send(None)
         except StopIteration as stop:
             answer = stop.value
         self.sleep(self._latency())

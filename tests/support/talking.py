@@ -11,7 +11,7 @@ from types import SimpleNamespace
 from typing import Any, TypeVar
 
 from airflow_rollback_provider.http.client_pool import ClientPool
-from airflow_rollback_provider.http.messages import Conversation, Request, Response
+from airflow_rollback_provider.http.messages import Flow, Request, Response
 from airflow_rollback_provider.http.retry_policy import Policy
 from airflow_rollback_provider.http.transports import HttpxTransport, RequestsTransport
 from airflow_rollback_provider.platforms.base import Platform
@@ -38,7 +38,7 @@ def connection(**fields: Any) -> SimpleNamespace:
 
 @dataclass
 class Talker:
-    """Holds conversations with a platform over one transport, and notes the pauses it would have made.
+    """Holds flows with a platform over one transport, and notes the pauses it would have made.
 
     What it says to a platform whose API has an OpenAPI document, and what that answers, is held to the
     document where there is one.
@@ -75,50 +75,48 @@ class Talker:
         """Return one with another token."""
         return Talker(self.driver, {**self.values, "password": token})
 
-    def run(self, conversation: Conversation[T]) -> T:
-        """Hold a conversation to its end."""
+    def run(self, flow: Flow[T]) -> T:
+        """Hold a flow to its end."""
         policy = self.connected.policy
         if self.held:
-            conversation = held_to_document(conversation, spoilt=self.spoilt)
+            flow = held_to_document(flow, spoilt=self.spoilt)
         if self.driver == "requests":
-            transport = RequestsTransport(policy, sleep=self.pauses.append, dice=lambda: 1.0)
+            transport = RequestsTransport(policy, sleep=self.pauses.append, rng=lambda: 1.0)
             try:
-                return transport.run(conversation)
+                return transport.run(flow)
             finally:
                 transport.close()
-        return asyncio.run(self._arun(policy, conversation))
+        return asyncio.run(self._arun(policy, flow))
 
-    async def _arun(self, policy: Policy, conversation: Conversation[T]) -> T:
+    async def _arun(self, policy: Policy, flow: Flow[T]) -> T:
         async def pause(seconds: float) -> None:
             self.pauses.append(seconds)
 
-        return await HttpxTransport(policy, pool=ClientPool(), sleep=pause, dice=lambda: 1.0).run(
-            conversation
-        )
+        return await HttpxTransport(policy, pool=ClientPool(), sleep=pause, rng=lambda: 1.0).run(flow)
 
 
-def held_to_document(conversation: Conversation[T], *, spoilt: bool = False) -> Conversation[T]:
-    """Listen to a conversation and require that it is one of the platform's OpenAPI document, if it has one.
+def held_to_document(flow: Flow[T], *, spoilt: bool = False) -> Flow[T]:
+    """Listen to a flow and require that it is one of the platform's OpenAPI document, if it has one.
 
     :param spoilt: answers may differ from the document.
     """
     try:
-        request = next(conversation)
+        request = next(flow)
         while True:
             _hold_request(request)
             try:
                 response = yield request
             except Exception as error:  # noqa: BLE001 - it goes where it would have gone
-                request = conversation.throw(error)
+                request = flow.throw(error)
                 continue
             if not spoilt:
                 _hold_answer(request, response)
-            request = conversation.send(response)
+            request = flow.send(response)
     except StopIteration as end:
         value: T = end.value
         return value
     finally:
-        conversation.close()
+        flow.close()
 
 
 def _has_document(request: Request) -> bool:

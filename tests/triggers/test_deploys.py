@@ -15,8 +15,8 @@ from unittest.mock import Mock
 import pytest
 
 from airflow_rollback_provider.compat import AIRFLOW_3
-from airflow_rollback_provider.deploy_events.poll import Lookout
-from airflow_rollback_provider.deploy_events.subscription import Arrival, Ending, Wanted
+from airflow_rollback_provider.deploy_events.poll import Subscription
+from airflow_rollback_provider.deploy_events.subscription import DeployFilter, WaitResult, WaitStatus
 from airflow_rollback_provider.domain.errors import BadInput, DeploymentNotFound, WaitBrokenOff, WaitFailed
 from airflow_rollback_provider.sandbox.process import SandboxProcess
 from airflow_rollback_provider.sandbox.tokens import TOKENS
@@ -51,7 +51,7 @@ def watcher(sandbox: SandboxProcess, **kwargs: Any) -> DeployLandedTrigger:
     """A watcher that looks often."""
     made = DeployLandedTrigger(
         deployment_id=sandbox.deployment(KEY)["id"],
-        **{"poll_interval": 0.05, "rollback_conn_id": "watcher", **kwargs},
+        **{"poll_interval": 0.05, "astro_conn_id": "watcher", **kwargs},
     )
     return restored(made)
 
@@ -195,7 +195,7 @@ async def test_a_connection_that_is_made_later(
 ) -> None:
     """A watcher that cannot begin waits until it can."""
     monkeypatch.setattr(deploys, "_LONGEST_PAUSE_IN_AN_OUTAGE", 0.1)
-    async with watching(watcher(sandbox, rollback_conn_id="made_later")) as told:
+    async with watching(watcher(sandbox, astro_conn_id="made_later")) as told:
         await asyncio.sleep(0)
         monkeypatch.setenv("AIRFLOW_CONN_MADE_LATER", sandbox.connection_json("editor"))
         await begun(store)
@@ -309,42 +309,46 @@ def test_bad_arguments_are_told_when_the_dag_is_parsed() -> None:
         made.serialize()
 
 
-def waiting(sandbox: SandboxProcess, patience: float = 60.0, **lookout: Any) -> DeployTrigger:
+def waiting(sandbox: SandboxProcess, patience: float = 60.0, **subscription: Any) -> DeployTrigger:
     """A trigger of a task that waits."""
-    wanted = Lookout(**{"deployment": sandbox.deployment(KEY)["id"], "wanted": Wanted(), **lookout})
-    return DeployTrigger("watcher", wanted.to_dict(), None, 0.05, time.time() + patience)
+    deploy_filter = Subscription(**{
+        "deployment": sandbox.deployment(KEY)["id"],
+        "deploy_filter": DeployFilter(),
+        **subscription,
+    })
+    return DeployTrigger("watcher", deploy_filter.to_dict(), None, 0.05, time.time() + patience)
 
 
-async def arrival(trigger: DeployTrigger) -> Arrival:
+async def wait_result(trigger: DeployTrigger) -> WaitResult:
     """Run a trigger to its event."""
-    return Arrival.from_dict(await first_event(restored(trigger)))
+    return WaitResult.from_dict(await first_event(restored(trigger)))
 
 
 async def test_a_task_waits_for_one(sandbox: SandboxProcess) -> None:
     """The oldest of those that count, after the one that is named."""
     rows = sandbox.deployment(KEY)["deploys"]
     sandbox.land_deploy(KEY, tag="c")
-    found = (await arrival(waiting(sandbox, after=rows[1]["id"]))).require()
+    found = (await wait_result(waiting(sandbox, after=rows[1]["id"]))).require()
     assert found.image_tag == "b"
 
 
 async def test_a_task_waits_for_a_deploy_by_id(sandbox: SandboxProcess) -> None:
     """Until it has come to the state; one that ends otherwise is not waited for for ever."""
     slow = sandbox.land_deploy(KEY, tag="c", seconds=None)
-    waits = asyncio.create_task(arrival(waiting(sandbox, deploy_id=slow["id"])))
+    waits = asyncio.create_task(wait_result(waiting(sandbox, deploy_id=slow["id"])))
     seen = len(sandbox.requests())
     await until(lambda: len(sandbox.requests()) > seen + 2)
     sandbox.change_deploy(KEY, slow["id"], outcome="FAILED", seconds=0, reason="no disk")
     ended = await waits
-    assert ended.ending is Ending.OTHERWISE
+    assert ended.status is WaitStatus.OTHERWISE
     assert "no disk" in ended.message
 
 
 async def test_a_task_keeps_its_deadline(sandbox: SandboxProcess) -> None:
     """Though the platform is away, and with what it waited for in the message."""
     sandbox.fault("status", None, status=503, count=None)
-    ended = await arrival(waiting(sandbox, patience=0.3, after="2020-01-01T00:00:00+00:00"))
-    assert ended.ending is Ending.TIMED_OUT
+    ended = await wait_result(waiting(sandbox, patience=0.3, after="2020-01-01T00:00:00+00:00"))
+    assert ended.status is WaitStatus.TIMED_OUT
     assert "to be succeeded" in ended.message
 
 
@@ -352,16 +356,16 @@ async def test_a_task_that_waited_in_vain(sandbox: SandboxProcess) -> None:
     """It leaves off where it stopped: what was on its way then is not lost to the next."""
     began = datetime.now(timezone.utc) - timedelta(seconds=60)
     slow = sandbox.land_deploy(KEY, tag="slow", seconds=None)
-    ended = await arrival(waiting(sandbox, patience=0.3, after=began.isoformat()))
-    assert ended.ending is Ending.TIMED_OUT
-    assert ended.bookmark is not None
-    assert ended.bookmark.open == (slow["id"],)
+    ended = await wait_result(waiting(sandbox, patience=0.3, after=began.isoformat()))
+    assert ended.status is WaitStatus.TIMED_OUT
+    assert ended.cursor is not None
+    assert ended.cursor.open == (slow["id"],)
 
 
 async def test_what_waiting_cannot_cure(sandbox: SandboxProcess) -> None:
     """A Deployment that does not exist ends in an event, and by name: no retry would help."""
-    ended = await arrival(waiting(sandbox, deployment="c000000000000000000000000", after=None))
-    assert ended.ending is Ending.BROKEN_OFF
+    ended = await wait_result(waiting(sandbox, deployment="c000000000000000000000000", after=None))
+    assert ended.status is WaitStatus.BROKEN_OFF
     with pytest.raises(DeploymentNotFound, match="c000000000000000000000000"):
         ended.require()
 
@@ -371,19 +375,19 @@ async def test_what_a_retry_may_cure(sandbox: SandboxProcess, monkeypatch: pytes
     made = waiting(sandbox)
     monkeypatch.delenv("AIRFLOW_CONN_WATCHER")
     with pytest.raises(WaitBrokenOff, match="the task's next try waits on"):
-        (await arrival(made)).require()
+        (await wait_result(made)).require()
 
 
 def test_the_event_of_another_version() -> None:
     """A refusal whose name is not known here is one all the same."""
     for name in ("RefusedByTheMoon", "annotations", "Exception"):
         with pytest.raises(WaitFailed, match="no") as failure:
-            Arrival(Ending.BROKEN_OFF, "no", refusal=name).require()
+            WaitResult(WaitStatus.BROKEN_OFF, "no", refusal=name).require()
         assert not failure.value.retryable
 
 
 async def test_no_token_in_what_is_kept(sandbox: SandboxProcess, store: DictStore) -> None:
-    """Arguments, events and bookmarks are plain text in Airflow's database."""
+    """Arguments, events and cursors are plain text in Airflow's database."""
     async with watching(watcher(sandbox)) as told:
         await begun(store)
         sandbox.land_deploy(KEY, tag="c")

@@ -11,25 +11,25 @@ from typing import Any
 import pytest
 
 from airflow_rollback_provider.domain.deploys import Deploy, DeployStatus, Scope
-from airflow_rollback_provider.rollback.outcome import Ending, Outcome
-from airflow_rollback_provider.rollback.waiter import Watch
+from airflow_rollback_provider.rollback.outcome import Outcome, RollbackStatus
+from airflow_rollback_provider.rollback.poller import Tracking
 from airflow_rollback_provider.sandbox.process import SandboxProcess
 from airflow_rollback_provider.sandbox.tokens import TOKENS
 from airflow_rollback_provider.triggers.rollback import RollbackTrigger
 from tests.support.task_run import first_event, restored
 
 
-def watch(deployment: dict[str, Any], patience: float = 30.0) -> dict[str, Any]:
-    """Watch the newest deploy of a Deployment as if it were a rollback to itself."""
-    newest = deployment["deploys"][0]
-    target = Deploy(newest["id"], deployment["id"], datetime.now(timezone.utc), DeployStatus.SUCCEEDED)
+def tracking(deployment: dict[str, Any], patience: float = 30.0) -> dict[str, Any]:
+    """Watch the latest deploy of a Deployment as if it were a rollback to itself."""
+    latest = deployment["deploys"][0]
+    target = Deploy(latest["id"], deployment["id"], datetime.now(timezone.utc), DeployStatus.SUCCEEDED)
     now = time.time()
-    return Watch(
-        deployment["id"], newest["id"], target, Scope.IMAGE, now, now + patience, 0.1, "the history page", {}
+    return Tracking(
+        deployment["id"], latest["id"], target, Scope.IMAGE, now, now + patience, 0.1, "the history page", {}
     ).to_dict()
 
 
-async def ending(trigger: RollbackTrigger) -> Outcome:
+async def status(trigger: RollbackTrigger) -> Outcome:
     """Run a trigger to its event."""
     return Outcome.from_dict((await first_event(restored(trigger)))["outcome"])
 
@@ -43,36 +43,38 @@ def connection(monkeypatch: pytest.MonkeyPatch, rollback_sandbox: SandboxProcess
 
 async def test_reports_what_has_ended(connection: str, rollback_sandbox: SandboxProcess) -> None:
     """A rollback that is done ends the trigger at its first look."""
-    outcome = await ending(RollbackTrigger(connection, watch(rollback_sandbox.deployment("image-af3"))))
-    assert outcome.ending is Ending.DONE
+    outcome = await status(RollbackTrigger(connection, tracking(rollback_sandbox.deployment("image-af3"))))
+    assert outcome.status is RollbackStatus.DONE
 
 
 async def test_keeps_the_deadline_itself(connection: str, rollback_sandbox: SandboxProcess) -> None:
     """The deadline is the trigger's own: the framework's time-out would bypass the operator."""
     rollback_sandbox.land_deploy("image-af3", tag="slow", seconds=None)
-    outcome = await ending(RollbackTrigger(connection, watch(rollback_sandbox.deployment("image-af3"), 0.3)))
-    assert outcome.ending is Ending.TIMED_OUT
+    outcome = await status(
+        RollbackTrigger(connection, tracking(rollback_sandbox.deployment("image-af3"), 0.3))
+    )
+    assert outcome.status is RollbackStatus.TIMED_OUT
 
 
 async def test_an_outage_until_the_deadline(connection: str, rollback_sandbox: SandboxProcess) -> None:
     """A platform that stays away is waited out until the deadline, and the message tells the last error."""
     deployment = rollback_sandbox.deployment("image-af3")
     rollback_sandbox.fault("status", None, status=503, count=None)
-    outcome = await ending(RollbackTrigger(connection, watch(deployment, 0.3)))
-    assert outcome.ending is Ending.TIMED_OUT
+    outcome = await status(RollbackTrigger(connection, tracking(deployment, 0.3)))
+    assert outcome.status is RollbackStatus.TIMED_OUT
     assert "503" in outcome.message
 
 
 async def test_a_missing_connection_ends_in_an_event(rollback_sandbox: SandboxProcess) -> None:
     """What cannot work is said in the event, so that the operator can fail by name."""
-    outcome = await ending(
-        RollbackTrigger("no_such_connection", watch(rollback_sandbox.deployment("image-af3")))
+    outcome = await status(
+        RollbackTrigger("no_such_connection", tracking(rollback_sandbox.deployment("image-af3")))
     )
-    assert outcome.ending is Ending.OUT_OF_SIGHT
+    assert outcome.status is RollbackStatus.UNKNOWN
     assert "no_such_connection" in outcome.message
 
 
 async def test_the_event_holds_no_token(connection: str, rollback_sandbox: SandboxProcess) -> None:
     """What the database keeps of the event is JSON without the token."""
-    event = await first_event(RollbackTrigger(connection, watch(rollback_sandbox.deployment("image-af3"))))
+    event = await first_event(RollbackTrigger(connection, tracking(rollback_sandbox.deployment("image-af3"))))
     assert TOKENS["editor"].value not in json.dumps(event)

@@ -18,10 +18,10 @@ import pytest
 from airflow_rollback_provider.domain.errors import InvalidConnection
 from airflow_rollback_provider.sandbox.process import SandboxProcess
 from airflow_rollback_provider.ui.cache import Cache
-from airflow_rollback_provider.ui.config import Place
-from airflow_rollback_provider.ui.reading import Reader
+from airflow_rollback_provider.ui.config import DeploymentOption
+from airflow_rollback_provider.ui.page_client import Platforms
 from airflow_rollback_provider.ui.service import Addresses, Service
-from airflow_rollback_provider.ui.upstream import Platforms
+from airflow_rollback_provider.ui.snapshot import Reader
 from tests.ui.sites import Site, make_site
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -50,11 +50,11 @@ class Page:
         self.sandbox = sandbox
         self.clock = Clock()
         self.connections: dict[str, dict[str, Any]] = {}
-        self.places: list[Place] = []
+        self.options: list[DeploymentOption] = []
         self.connect("apc")
         self.why_not: Callable[[str], str | None] = lambda _dag_id: None
         self.reader = Reader(Platforms(self._connection), Cache(clock=self.clock))
-        self.service = Service(self.reader, lambda: tuple(self.places), self.clock)
+        self.service = Service(self.reader, lambda: tuple(self.options), self.clock)
 
     def connect(self, conn_id: str, token: str = "editor", **extra: Any) -> None:
         """Make or change a connection to the sandbox."""
@@ -64,14 +64,14 @@ class Page:
     def offer(self, key: str, connection: str = "apc", dag_id: str = "roll_back") -> str:
         """Offer a Deployment by its id and return that."""
         found: str = self.sandbox.deployment(key, rows=1)["id"]
-        self.places.append(Place(connection, found, key, dag_id))
+        self.options.append(DeploymentOption(connection, found, key, dag_id))
         return found
 
     def history(self, deployment: str, **parameters: str) -> dict[str, Any]:
         """Ask for a history as the browser does."""
-        from airflow_rollback_provider.ui.wanted import Wanted
+        from airflow_rollback_provider.ui.history_query import HistoryQuery
 
-        return self.service.history("apc", deployment, Wanted.read(**parameters))
+        return self.service.history("apc", deployment, HistoryQuery.read(**parameters))
 
     def whole_history(self, deployment: str, **parameters: str) -> list[dict[str, Any]]:
         """Ask for page after page, to the end."""

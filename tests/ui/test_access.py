@@ -15,7 +15,7 @@ from tests.support.leaks import Evidence
 from tests.ui.sites import PAGE, PREFIX, Site
 
 OTHER_SITES = ("cross-site", "same-site", "none")
-ROUTES = {f"{PREFIX}/api/{name}" for name in ("places", "history", "plan")}
+ROUTES = {f"{PREFIX}/api/{name}" for name in ("options", "history", "plan")}
 
 
 def test_the_routes_are_those_that_are_known(site: Site) -> None:
@@ -73,10 +73,10 @@ def test_every_route_refuses_other_sites(site: Site, where: str) -> None:
 @pytest.mark.parametrize("headers", [{}, {"Sec-Fetch-Site": "same-origin"}], ids=["no browser", "own page"])
 def test_airflows_own_pages_are_answered(site: Site, headers: dict[str, str]) -> None:
     """So are programs that are no browser."""
-    assert site.ask(f"{PREFIX}/api/places", "admin", headers=headers).status == 200
+    assert site.ask(f"{PREFIX}/api/options", "admin", headers=headers).status == 200
 
 
-@pytest.mark.parametrize("path", ["docs", "redoc", "openapi.json", "api", "api/places/x"])
+@pytest.mark.parametrize("path", ["docs", "redoc", "openapi.json", "api", "api/options/x"])
 def test_nothing_else_is_there(site: Site, path: str) -> None:
     """Above all no page that describes the routes to anybody."""
     assert site.ask(f"{PREFIX}/{path}", "admin").status == 404
@@ -87,7 +87,7 @@ def test_a_reader_sees_the_history(site: Site, billing: dict[str, str]) -> None:
     """Reading takes the right to see the page alone."""
     answer = site.ask(f"{PREFIX}/api/history", "reader", query=billing)
     assert answer.status == 200
-    assert answer.json["head"]["name"] == "Billing"
+    assert answer.json["summary"]["name"] == "Billing"
     assert answer.headers["cache-control"] == "no-store"
 
 
@@ -95,9 +95,9 @@ def test_a_reader_is_told_that_rolling_back_takes_more(
     site: Site, billing: dict[str, str], rollback_dag: str
 ) -> None:
     """The page says so beforehand, and gives no way to start it."""
-    (place,) = site.ask(f"{PREFIX}/api/places", "reader").json["places"]
-    assert not place["may_roll_back"]
-    assert f"right to trigger the Dag {rollback_dag}" in place["reason"]
+    (option,) = site.ask(f"{PREFIX}/api/options", "reader").json["options"]
+    assert not option["may_roll_back"]
+    assert f"right to trigger the Dag {rollback_dag}" in option["reason"]
     plan = site.ask(f"{PREFIX}/api/plan", "reader", query={**billing, "target": _target(site, billing)}).json
     assert (plan["may_roll_back"], plan["start"]) == (False, None)
     assert plan["plan"]["allowed"]
@@ -105,8 +105,8 @@ def test_a_reader_is_told_that_rolling_back_takes_more(
 
 def test_an_administrator_may_roll_back(site: Site, rollback_dag: str) -> None:
     """The rights are those on the Dag."""
-    (place,) = site.ask(f"{PREFIX}/api/places", "admin").json["places"]
-    assert (place["may_roll_back"], place["reason"], place["dag_id"]) == (True, None, rollback_dag)
+    (option,) = site.ask(f"{PREFIX}/api/options", "admin").json["options"]
+    assert (option["may_roll_back"], option["reason"], option["dag_id"]) == (True, None, rollback_dag)
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_no_token_reaches_the_browser(site: Site, billing: dict[str, str]) -> No
     """Neither in an answer nor in its headers, whatever is asked."""
     evidence = Evidence()
     target = _target(site, billing)
-    for path, query in (("places", {}), ("history", billing), ("plan", {**billing, "target": target})):
+    for path, query in (("options", {}), ("history", billing), ("plan", {**billing, "target": target})):
         answer = site.ask(f"{PREFIX}/api/{path}", "admin", query=query)
         assert answer.status == 200
         evidence.add(path, answer.text)
@@ -152,7 +152,7 @@ def test_a_defect_of_ours_tells_nothing(
 def test_the_platform_is_asked_by_no_other_page(site: Site, rollback_sandbox: SandboxProcess) -> None:
     """Neither Airflow's start nor the list of Deployments asks for anything."""
     rollback_sandbox.clear_requests()
-    for path in ("/", "/api/v2/plugins" if AIRFLOW_3 else "/home", f"{PREFIX}/api/places"):
+    for path in ("/", "/api/v2/plugins" if AIRFLOW_3 else "/home", f"{PREFIX}/api/options"):
         assert site.ask(path, "admin").status in (200, 302)
     assert rollback_sandbox.requests() == []
 
@@ -196,7 +196,7 @@ def test_a_start_is_a_run_with_its_person_in_the_audit_log(
     assert answer.json["state"] == "queued"
     run_id = answer.json["dag_run_id"]
     assert _conf(rollback_dag, run_id) == start["body"]["conf"]
-    assert start["body"]["conf"]["expected_current"]
+    assert start["body"]["conf"]["expected_current_deploy_id"]
     (line,) = _audit(rollback_dag)[len(before) :]
     assert line == ("trigger_dag_run" if AIRFLOW_3 else "trigger", "admin")
     shown = site.ask(start["run_url"].replace("{run_id}", run_id), "admin")
@@ -239,7 +239,7 @@ def test_a_dag_that_is_paused_or_unknown_is_not_started(
     from airflow.models.dag import DagModel
 
     def reason() -> str:
-        return str(site.ask(f"{PREFIX}/api/places", person).json["places"][0]["reason"])
+        return str(site.ask(f"{PREFIX}/api/options", person).json["options"][0]["reason"])
 
     _pause(rollback_dag, paused=True)
     try:
@@ -282,7 +282,7 @@ class TestStartInAirflow2:
         answer = site.start("admin", f"{PREFIX}/api/runs/{rollback_dag}", body)
         assert (answer.status, answer.code) == (400, "BAD-REQUEST")
 
-    @pytest.mark.parametrize("change", [{"rollback_conn_id": "other"}, {"deployment_id": "other"}])
+    @pytest.mark.parametrize("change", [{"astro_conn_id": "other"}, {"deployment_id": "other"}])
     def test_it_starts_what_is_offered_alone(
         self, site: Site, billing: dict[str, str], rollback_dag: str, change: dict[str, str]
     ) -> None:

@@ -13,34 +13,34 @@ from airflow_rollback_provider.ui.config import (
     DEFAULT_DAG,
     OPTION,
     SECTION,
+    DeploymentOption,
     InvalidOffer,
-    Place,
-    parse_places,
-    read_places,
+    parse_options,
+    read_options,
 )
 
 
 def test_the_shortest_form() -> None:
     """A list of Deployments is enough: they are called what they are named, and the example Dag does it."""
-    assert parse_places('{"apc": ["a", "b"]}') == (
-        Place("apc", "a", "a", DEFAULT_DAG),
-        Place("apc", "b", "b", DEFAULT_DAG),
+    assert parse_options('{"apc": ["a", "b"]}') == (
+        DeploymentOption("apc", "a", "a", DEFAULT_DAG),
+        DeploymentOption("apc", "b", "b", DEFAULT_DAG),
     )
 
 
 def test_everything_said() -> None:
     """Deployments can have labels, connections a Dag of their own."""
     told = {"one": {"deployments": {"a": "Billing"}, "rollback_dag": "mine"}, "two": {"deployments": ["b"]}}
-    assert parse_places(json.dumps(told)) == (
-        Place("one", "a", "Billing", "mine"),
-        Place("two", "b", "b", DEFAULT_DAG),
+    assert parse_options(json.dumps(told)) == (
+        DeploymentOption("one", "a", "Billing", "mine"),
+        DeploymentOption("two", "b", "b", DEFAULT_DAG),
     )
 
 
 @pytest.mark.parametrize("text", ["", "  \n", "{}"])
 def test_nothing_is_offered_by_default(text: str) -> None:
     """Without a setting the page reaches no connection."""
-    assert parse_places(text) == ()
+    assert parse_options(text) == ()
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_what_cannot_be_read_is_named(told: Any, complaint: str) -> None:
     """The complaint names the setting, what is wrong with it and a form that is right."""
     text = told if isinstance(told, str) else json.dumps(told)
     with pytest.raises(InvalidOffer, match=complaint) as caught:
-        parse_places(text)
+        parse_options(text)
     assert f"[{SECTION}] {OPTION}" in str(caught.value)
     assert "stellar-orbit-4821" in str(caught.value)
 
@@ -70,9 +70,9 @@ def test_what_cannot_be_read_is_named(told: Any, complaint: str) -> None:
 def test_it_is_read_from_airflows_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
     """As every setting it can come from the environment, and it is read anew each time."""
     name = f"AIRFLOW__{SECTION}__{OPTION}".upper()
-    assert read_places() == ()
+    assert read_options() == ()
     monkeypatch.setenv(name, '{"apc": ["a"]}')
-    assert [place.deployment for place in read_places()] == ["a"]
+    assert [option.deployment for option in read_options()] == ["a"]
 
 
 def test_the_package_has_one_section() -> None:

@@ -109,7 +109,7 @@ from starlette.testclient import TestClient
 from airflow_rollback_provider.ui.fastapi_app import addresses
 from airflow_rollback_provider.ui.plugin import DeployHistoryPlugin
 client = TestClient(create_app())
-statuses = [client.get(path).status_code for path in ("/team/rollback/api/places", "/rollback/api/places")]
+statuses = [client.get(path).status_code for path in ("/team/rollback/api/options", "/rollback/api/options")]
 bundle = DeployHistoryPlugin().react_apps[0]["bundle_url"]
 print(json.dumps([statuses, bundle, addresses().start, addresses().page]))
 """
@@ -144,7 +144,7 @@ from airflow.www.app import create_app
 from airflow_rollback_provider.ui.flask_views import _addresses, _base
 app = create_app()
 client = app.test_client()
-statuses = [client.get(path).status_code for path in ("/team/rollback/api/places", "/rollback/api/places")]
+statuses = [client.get(path).status_code for path in ("/team/rollback/api/options", "/rollback/api/options")]
 with app.test_request_context("/rollback/", environ_overrides={"SCRIPT_NAME": "/team"}):
     print(json.dumps([statuses, _base(), _addresses().start, _addresses().page]))
 """

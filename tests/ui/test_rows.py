@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from airflow_rollback_provider.domain.deploys import Access, Deploy, Mechanism
 from airflow_rollback_provider.domain.errors import DeployNotFound
 from airflow_rollback_provider.domain.history import History
-from airflow_rollback_provider.domain.intent import describe
+from airflow_rollback_provider.domain.idempotency import describe
 from airflow_rollback_provider.domain.plan import make_plan
-from airflow_rollback_provider.domain.targets import Target
+from airflow_rollback_provider.domain.selector import DeploySelector
 from airflow_rollback_provider.platforms.base import Page, Survey
-from airflow_rollback_provider.ui.rows import Judge, Leaving, told
+from airflow_rollback_provider.ui.rows import RowChecks, SupersededTracker, told
 from tests.support.builders import (
     BAD,
     FULL_ACCESS,
@@ -32,11 +32,11 @@ from tests.support.builders import (
 )
 
 
-def judge(*oldest_first: Deploy, access: Access = FULL_ACCESS, **values: Any) -> Judge:
+def row_checks(*oldest_first: Deploy, access: Access = FULL_ACCESS, **values: Any) -> RowChecks:
     """A judge of this history."""
-    newest_first = tuple(reversed(oldest_first))
-    survey = Survey(deployment(**values), access, Page(newest_first, None), NOW)
-    return Judge(survey, HOUSTON, newest_first)
+    latest_first = tuple(reversed(oldest_first))
+    survey = Survey(deployment(**values), access, Page(latest_first, None), NOW)
+    return RowChecks(survey, HOUSTON, latest_first)
 
 
 D1, D2, D3 = deploy("d1", 4, runtime_version="13.1.0"), deploy("d2", 3), deploy("d3", 2)
@@ -69,7 +69,7 @@ def test_a_row_says_what_its_plan_would_say(
     """No rule is written twice: row and plan agree on every reason, its words included."""
     access = Access(FULL_ACCESS.permissions, switched_on, "flag", True)
     where = {"mechanism": mechanism, "runtime": runtime}
-    by_rows = judge(*rows, access=access, **where)
+    by_rows = row_checks(*rows, access=access, **where)
     for target in rows:
         history = History(reversed(rows)).read_out()
         row = by_rows.row(target, None)
@@ -77,7 +77,7 @@ def test_a_row_says_what_its_plan_would_say(
             plan = make_plan(
                 deployment(**where),
                 history,
-                target=Target("id", target.id),
+                target=DeploySelector("id", target.id),
                 scope=None,
                 access=access,
                 capabilities=HOUSTON,
@@ -93,8 +93,8 @@ def test_a_row_says_what_its_plan_would_say(
 
 
 def test_what_runs_now_is_marked() -> None:
-    """It is the newest that succeeded, whatever came after."""
-    rows = judge(D1, D2, deploy("bad", 1, status=BAD))
+    """It is the latest that succeeded, whatever came after."""
+    rows = row_checks(D1, D2, deploy("bad", 1, status=BAD))
     marked = [rows.row(one, None)["runs_now"] for one in (D1, D2, deploy("bad", 1, status=BAD))]
     assert marked == [False, True, False]
 
@@ -119,8 +119,8 @@ def test_a_row_tells_what_the_platform_told() -> None:
 
 
 def _left(*oldest_first: Deploy) -> dict[str, str]:
-    leaving = Leaving()
-    found = {one.id: leaving.pass_by(one) for one in reversed(oldest_first)}
+    superseded_tracker = SupersededTracker()
+    found = {one.id: superseded_tracker.pass_by(one) for one in reversed(oldest_first)}
     return {name: by for name, by in found.items() if by is not None}
 
 
@@ -144,7 +144,7 @@ def test_rollbacks_of_rollbacks() -> None:
 
 def test_the_walk_goes_on_from_another_page() -> None:
     """The rollback at the end of a page left the first deploy of the next one."""
-    ahead = Leaving()
+    ahead = SupersededTracker()
     ahead.pass_by(rollback("r", D1))
     assert ahead.rollback == "r"
-    assert Leaving(ahead.rollback).pass_by(D3) == "r"
+    assert SupersededTracker(ahead.rollback).pass_by(D3) == "r"

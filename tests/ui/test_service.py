@@ -26,10 +26,10 @@ from airflow_rollback_provider.domain.errors import (
     UnknownField,
 )
 from airflow_rollback_provider.sandbox.seeds import CASES
-from airflow_rollback_provider.ui.config import InvalidOffer, Place
+from airflow_rollback_provider.ui.config import DeploymentOption, InvalidOffer
+from airflow_rollback_provider.ui.page_client import PageClient, Platforms
 from airflow_rollback_provider.ui.problems import Problem, problem_of
-from airflow_rollback_provider.ui.reading import SECONDS_SHARED, SECONDS_SHARED_FOR_OLDER_DEPLOYS
-from airflow_rollback_provider.ui.upstream import Platforms, Upstream
+from airflow_rollback_provider.ui.snapshot import SECONDS_SHARED, SECONDS_SHARED_FOR_OLDER_DEPLOYS
 from tests.support.leaks import Evidence
 from tests.ui.conftest import Page
 
@@ -41,13 +41,16 @@ _SECONDS = 120.0
 
 def test_places_ask_no_platform(page: Page) -> None:
     """The list is there at once, with what this person may do, while every platform may be down."""
-    page.places += [Place("apc", "billing", "Billing", "mine"), Place("gone", "orders", "orders", "other")]
+    page.options += [
+        DeploymentOption("apc", "billing", "Billing", "mine"),
+        DeploymentOption("gone", "orders", "orders", "other"),
+    ]
     page.sandbox.clear_requests()
-    answer = page.service.places(3, "ana", lambda dag_id: "You may not." if dag_id == "other" else None)
+    answer = page.service.options(3, "ana", lambda dag_id: "You may not." if dag_id == "other" else None)
     assert answer == {
         "airflow": 3,
         "user": {"name": "ana"},
-        "places": [
+        "options": [
             {
                 "connection": "apc",
                 "deployment": "billing",
@@ -72,8 +75,8 @@ def test_places_ask_no_platform(page: Page) -> None:
 
 def test_nothing_offered(page: Page) -> None:
     """Without a setting the page says which one is missing."""
-    answer = page.service.places(2, None, page.why_not)
-    assert answer["places"] == []
+    answer = page.service.options(2, None, page.why_not)
+    assert answer["options"] == []
     assert answer["notice"]["code"] == "NOTHING-OFFERED"
     assert "[airflow_rollback] page_connections" in answer["notice"]["remedy"]
 
@@ -81,12 +84,12 @@ def test_nothing_offered(page: Page) -> None:
 def test_a_setting_that_cannot_be_read(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
     """The page is there and says what is wrong with it."""
 
-    def broken() -> tuple[Place, ...]:
+    def broken() -> tuple[DeploymentOption, ...]:
         raise InvalidOffer("it is not JSON")
 
     monkeypatch.setattr(page.service, "_offered", broken)
-    answer = page.service.places(3, "ana", page.why_not)
-    assert (answer["places"], answer["notice"]["message"]) == ([], "it is not JSON")
+    answer = page.service.options(3, "ana", page.why_not)
+    assert (answer["options"], answer["notice"]["message"]) == ([], "it is not JSON")
 
 
 # -- the history ---------------------------------------------------------------------------------------
@@ -95,17 +98,17 @@ def test_a_setting_that_cannot_be_read(page: Page, monkeypatch: pytest.MonkeyPat
 def test_the_head(page: Page) -> None:
     """What the Deployment is, what runs on it and since when."""
     deployment = page.offer("dag-deploy-af3")
-    head = page.history(deployment)["head"]
-    newest = page.sandbox.deployment("dag-deploy-af3", rows=1)["deploys"][0]
-    assert head["deployment"] == head["id"] == deployment
-    assert (head["name"], head["release_name"]) == ("Orders", "cosmic-dust-5931")
-    assert (head["runtime"], head["mechanism"]) == ("3.3-2", "dag_deploy")
-    assert (head["scope"], head["scopes"]) == ("image_and_dags", ["image_and_dags", "image", "dags"])
-    assert head["running"]["id"] == head["newest_id"] == newest["id"]
-    assert head["running"]["image_tag"] == "release-44"
-    assert head["platform"] == "Astro Private Cloud"
-    assert (head["going_on"], head["obstacles"]) == (None, [])
-    assert head["health"] == "HEALTHY"
+    summary = page.history(deployment)["summary"]
+    latest = page.sandbox.deployment("dag-deploy-af3", rows=1)["deploys"][0]
+    assert summary["deployment"] == summary["id"] == deployment
+    assert (summary["name"], summary["release_name"]) == ("Orders", "cosmic-dust-5931")
+    assert (summary["runtime"], summary["mechanism"]) == ("3.3-2", "dag_deploy")
+    assert (summary["scope"], summary["scopes"]) == ("image_and_dags", ["image_and_dags", "image", "dags"])
+    assert summary["running"]["id"] == summary["latest_id"] == latest["id"]
+    assert summary["running"]["image_tag"] == "release-44"
+    assert summary["platform"] == "Astro Private Cloud"
+    assert (summary["going_on"], summary["obstacles"]) == (None, [])
+    assert summary["health"] == "HEALTHY"
 
 
 def test_the_rows(page: Page) -> None:
@@ -151,20 +154,20 @@ def test_an_empty_history(page: Page) -> None:
     """Nothing runs, and there is nothing to load."""
     answer = page.history(page.offer("no-deploys"))
     assert (answer["rows"], answer["next_cursor"]) == ([], None)
-    assert (answer["head"]["running"], answer["head"]["newest_id"]) == (None, None)
+    assert (answer["summary"]["running"], answer["summary"]["latest_id"]) == (None, None)
 
 
 def test_nothing_has_succeeded(page: Page) -> None:
     """Where nothing runs there is nothing to roll back from, and each row says so."""
     answer = page.history(page.offer("only-failures"))
-    assert answer["head"]["running"] is None
+    assert answer["summary"]["running"] is None
     assert {row["reasons"][0]["code"] for row in answer["rows"]} == {"NOTHING-RUNS"}
 
 
 def test_what_holds_for_every_deploy_stands_at_the_top(page: Page) -> None:
     """Rollbacks that are switched off, and volumes, are no matter of a target."""
-    off = page.history(page.offer("rollback-disabled"))["head"]["obstacles"]
-    volume = page.history(page.offer("volume-af3"))["head"]["obstacles"]
+    off = page.history(page.offer("rollback-disabled"))["summary"]["obstacles"]
+    volume = page.history(page.offer("volume-af3"))["summary"]["obstacles"]
     assert [one["code"] for one in off] == ["ROLLBACK-OFF-ON-DEPLOYMENT"]
     assert [one["code"] for one in volume] == ["MECHANISM-CANNOT-ROLL-BACK"]
 
@@ -172,16 +175,16 @@ def test_what_holds_for_every_deploy_stands_at_the_top(page: Page) -> None:
 def test_a_token_that_may_only_read(page: Page) -> None:
     """The page shows the history and names the permission that a rollback takes."""
     page.connect("apc", "viewer")
-    head = page.history(page.offer("image-af3"))["head"]
-    assert [one["code"] for one in head["obstacles"]] == ["PERMISSION-MISSING"]
-    assert "deployment.images.push" in head["obstacles"][0]["reason"]
+    summary = page.history(page.offer("image-af3"))["summary"]
+    assert [one["code"] for one in summary["obstacles"]] == ["PERMISSION-MISSING"]
+    assert "deployment.images.push" in summary["obstacles"][0]["reason"]
 
 
 def test_a_rollback_that_goes_on(page: Page) -> None:
     """Whoever looks sees what goes on, since when and by whom."""
     deployment = page.offer("image-af3")
     page.sandbox.land_deploy(deployment, seconds=None, outcome="DEPLOYED", description="Slow", author="bo")
-    going_on = page.history(deployment)["head"]["going_on"]
+    going_on = page.history(deployment)["summary"]["going_on"]
     assert (going_on["description"], going_on["rollback"]) == ("Slow", False)
     assert going_on["created_by"]
 
@@ -247,13 +250,13 @@ def test_marks_go_across_pages(page: Page) -> None:
 
 
 def test_what_runs_is_found_behind_many_failures(page: Page) -> None:
-    """The head reads on where the newest deploys all failed."""
+    """The head reads on where the latest deploys all failed."""
     deployment = page.offer("dag-deploy-af3")
     page.sandbox.settings(max_take=1)
     for number in range(3):
         page.sandbox.land_deploy(deployment, outcome="FAILED", tag=f"bad-{number}")
     answer = page.history(deployment)
-    assert answer["head"]["running"]["image_tag"] == "release-44"
+    assert answer["summary"]["running"]["image_tag"] == "release-44"
     assert [row["image_tag"] for row in answer["rows"]] == ["bad-2"]
 
 
@@ -263,7 +266,7 @@ def test_what_runs_is_looked_for_in_one_place(page: Page) -> None:
     page.sandbox.settings(max_take=5)
     for number in range(35):
         page.sandbox.land_deploy(deployment, outcome="FAILED", tag=f"bad-{number}")
-    assert page.history(deployment)["head"]["running"] is None
+    assert page.history(deployment)["summary"]["running"] is None
     rows = page.whole_history(deployment)
     assert len(rows) > 35
     assert not any(row["runs_now"] or row["can_roll_back"] for row in rows)
@@ -297,9 +300,9 @@ def test_nothing_else_can_be_reached(page: Page, connection: str, deployment: st
 
 
 def _all() -> Any:
-    from airflow_rollback_provider.ui.wanted import Wanted
+    from airflow_rollback_provider.ui.history_query import HistoryQuery
 
-    return Wanted.read()
+    return HistoryQuery.read()
 
 
 def _fail(kind: str, page: Page) -> None:
@@ -416,12 +419,12 @@ def test_older_deploys_are_shared_longer(page: Page) -> None:
     assert page.sandbox.requests() == []
 
 
-def _offer_by_name(page: Page) -> Place:
+def _offer_by_name(page: Page) -> DeploymentOption:
     workspace = page.sandbox.deployment("image-af3", rows=1)["workspace"]["id"]
     page.connect("apc", workspace_id=workspace)
-    place = Place("apc", "stellar-orbit-4821", "Billing", "roll_back")
-    page.places.append(place)
-    return place
+    option = DeploymentOption("apc", "stellar-orbit-4821", "Billing", "roll_back")
+    page.options.append(option)
+    return option
 
 
 def _operations(page: Page) -> list[str]:
@@ -432,7 +435,7 @@ def test_a_release_name_is_looked_up_once(page: Page) -> None:
     """The first answer takes a request more than those that follow."""
     _offer_by_name(page)
     page.sandbox.clear_requests()
-    assert page.history("stellar-orbit-4821")["head"]["name"] == "Billing"
+    assert page.history("stellar-orbit-4821")["summary"]["name"] == "Billing"
     page.clock.now += SECONDS_SHARED
     page.history("stellar-orbit-4821")
     read = ["SurveyContext", "SurveyHistory"]
@@ -441,11 +444,11 @@ def test_a_release_name_is_looked_up_once(page: Page) -> None:
 
 def test_a_release_name_that_moved(page: Page) -> None:
     """Where the connection leads to another installation by now, the name is looked up anew."""
-    place = _offer_by_name(page)
+    option = _offer_by_name(page)
     page.history("stellar-orbit-4821")
-    page.reader._ids[place] = "cm0000000000000000000gone"
+    page.reader._ids[option] = "cm0000000000000000000gone"
     page.clock.now += SECONDS_SHARED
-    assert page.history("stellar-orbit-4821")["head"]["name"] == "Billing"
+    assert page.history("stellar-orbit-4821")["summary"]["name"] == "Billing"
 
 
 # -- plans ---------------------------------------------------------------------------------------------
@@ -459,8 +462,8 @@ def test_a_plan(page: Page) -> None:
     """It says what changes, and how the browser starts it with everything but the reason."""
     deployment = page.offer("dag-deploy-af3", dag_id="roll back/it")
     target = _rows_that_can(page, deployment)[0]["id"]
-    current = page.history(deployment)["head"]["running"]["id"]
-    answer = page.plan(deployment, target, expected_current=current)
+    current = page.history(deployment)["summary"]["running"]["id"]
+    answer = page.plan(deployment, target, expected_current_deploy_id=current)
     assert answer["plan"]["allowed"]
     assert [change["what"] for change in answer["plan"]["changes"]] == ["image", "Runtime", "Dags"]
     assert answer["plan"]["not_rolled_back"]
@@ -474,12 +477,12 @@ def test_a_plan(page: Page) -> None:
             "conf": {
                 "deployment_id": deployment,
                 "target": target,
-                "expected_current": current,
-                "rollback_conn_id": "apc",
+                "expected_current_deploy_id": current,
+                "astro_conn_id": "apc",
                 "scope": "image_and_dags",
                 "description": "",
                 "acknowledge_airflow_3_to_2": False,
-                "dry_run": False,
+                "plan_only": False,
             },
         },
         "run_url": "/api/roll%20back%2Fit/runs/{run_id}",
@@ -518,7 +521,7 @@ def test_a_plan_to_downgrade_the_deployment_that_shows_the_page(
     assert answer["start"] is not None  # a Dag of one's own may submit it and leave
     same_runtime = next(row for row in _rows_that_can(page, page.offer("image-af3")) if not row["downgrade"])
     monkeypatch.setenv("ASTRO_DEPLOYMENT_ID", page.sandbox.deployment("image-af3", rows=0)["id"])
-    answer = page.plan(page.places[-1].deployment, same_runtime["id"])
+    answer = page.plan(page.options[-1].deployment, same_runtime["id"])
     assert "RUNS-INSIDE" not in _warnings(answer)
 
 
@@ -536,7 +539,7 @@ def test_a_plan_that_is_not_allowed(page: Page) -> None:
 
 
 def test_a_plan_goes_back_far(page: Page) -> None:
-    """A deploy that is on none of the newest pages is fetched by its id."""
+    """A deploy that is on none of the latest pages is fetched by its id."""
     deployment = page.offer("ten-thousand")
     older = page.history(deployment, cursor=page.history(deployment)["next_cursor"])["rows"][0]
     page.sandbox.clear_requests()
@@ -547,12 +550,12 @@ def test_a_plan_goes_back_far(page: Page) -> None:
 def test_a_stale_plan_is_refused(page: Page) -> None:
     """What the person saw as current has to be current still."""
     deployment = page.offer("image-af3")
-    saw = page.history(deployment)["head"]["running"]["id"]
+    saw = page.history(deployment)["summary"]["running"]["id"]
     target = _rows_that_can(page, deployment)[0]["id"]
     page.sandbox.land_deploy(deployment, tag="new")
     page.clock.now += SECONDS_SHARED
     with pytest.raises(StalePlan, match=saw):
-        page.plan(deployment, target, expected_current=saw)
+        page.plan(deployment, target, expected_current_deploy_id=saw)
 
 
 def test_a_scope_can_be_chosen(page: Page) -> None:
@@ -572,7 +575,7 @@ def test_a_target_that_is_gone(page: Page) -> None:
 def test_marks_are_no_part_of_what_people_read(page: Page) -> None:
     """The description in a plan is the one that a person wrote."""
     deployment = page.offer("image-af3")
-    mark = "[rollback-intent:00000000000000000000]"
+    mark = "[idempotency-key:00000000000000000000]"
     page.sandbox.land_deploy(deployment, tag="new", description=f"Orders {mark}")
     rows = page.history(deployment)["rows"]
     plan = page.plan(deployment, rows[1]["id"])["plan"]
@@ -586,12 +589,12 @@ def test_only_what_is_offered_can_be_started(page: Page) -> None:
     """The Dag, the connection and the Deployment must belong together."""
     _offer_by_name(page)
     deployment = page.sandbox.deployment("image-af3", rows=1)["id"]
-    conf = {"deployment_id": deployment, "rollback_conn_id": "apc"}
+    conf = {"deployment_id": deployment, "astro_conn_id": "apc"}
     page.service.require_offered("roll_back", conf)
     page.service.require_offered("roll_back", {**conf, "deployment_id": "stellar-orbit-4821"})
     for dag_id, other in (
         ("another", conf),
-        ("roll_back", {**conf, "rollback_conn_id": "other"}),
+        ("roll_back", {**conf, "astro_conn_id": "other"}),
         ("roll_back", {**conf, "deployment_id": "another"}),
         ("roll_back", {**conf, "deployment_id": None}),
         ("roll_back", {}),
@@ -602,9 +605,9 @@ def test_only_what_is_offered_can_be_started(page: Page) -> None:
 
 def test_a_deployment_that_is_gone_stops_no_start_of_another(page: Page) -> None:
     """The setting may still name one that the platform has deleted."""
-    page.places.insert(0, Place("apc", "cm0000000000000000000gone", "Gone", "roll_back"))
+    page.options.insert(0, DeploymentOption("apc", "cm0000000000000000000gone", "Gone", "roll_back"))
     deployment = _offer_by_name(page)
-    conf = {"deployment_id": page.reader.id_of(deployment), "rollback_conn_id": "apc"}
+    conf = {"deployment_id": page.reader.id_of(deployment), "astro_conn_id": "apc"}
     page.service.require_offered("roll_back", conf)
 
 
@@ -613,14 +616,14 @@ def test_a_platform_that_is_down_is_told_as_such(page: Page) -> None:
     _offer_by_name(page)
     _fail("down", page)
     with pytest.raises(PlatformUnreachable):
-        page.service.require_offered("roll_back", {"deployment_id": "other", "rollback_conn_id": "apc"})
+        page.service.require_offered("roll_back", {"deployment_id": "other", "astro_conn_id": "apc"})
 
 
 def test_what_the_setting_names_is_started_though_the_platform_is_down(page: Page) -> None:
     """The run has more patience than the page."""
-    place = _offer_by_name(page)
+    option = _offer_by_name(page)
     _fail("down", page)
-    conf = {"deployment_id": place.deployment, "rollback_conn_id": "apc"}
+    conf = {"deployment_id": option.deployment, "astro_conn_id": "apc"}
     page.service.require_offered("roll_back", conf)
 
 
@@ -629,8 +632,8 @@ def test_what_the_setting_names_is_started_though_the_platform_is_down(page: Pag
 
 def test_each_request_has_a_time_out(page: Page) -> None:
     """A connection made for tasks waits half a minute and tries four times; the page does not."""
-    with Platforms(page._connection).reach("apc") as upstream:
-        policy = upstream.transport._policy
+    with Platforms(page._connection).reach("apc") as client:
+        policy = client.transport._policy
     assert policy.connect_timeout <= 3
     assert policy.read_timeout <= policy.longest_answer <= 8
     assert policy.tries == 1
@@ -644,7 +647,7 @@ def test_all_requests_together_have_a_time_out(page: Page) -> None:
         page.clock.now += 10
         return page.clock.now
 
-    slow = Upstream(Platforms(page._connection)._connected("apc"), late)
+    slow = PageClient(Platforms(page._connection)._connected("apc"), late)
     page.sandbox.clear_requests()
     with pytest.raises(PlatformUnreachable, match="too slowly"):
         slow.survey(deployment)

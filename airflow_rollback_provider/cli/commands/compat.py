@@ -7,8 +7,8 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from airflow_rollback_provider.cli.exits import Exit
+from airflow_rollback_provider.domain.compatibility import Verdict, check
 from airflow_rollback_provider.domain.errors import BadInput, InvalidVersion
-from airflow_rollback_provider.domain.rulebook import Verdict, judge
 from airflow_rollback_provider.domain.versions import AirflowVersion, RuntimeVersion, Versions
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, console: Console) -> Exit:
     """Print the verdict on two versions; refused is exit code 1."""
     source, target = read_versions(args.source, args.target)
-    verdict = judge(source, target)
+    verdict = check(source, target)
     if args.json:
         console.say_json({"source": str(source), "target": str(target), **asdict(verdict)})
     else:

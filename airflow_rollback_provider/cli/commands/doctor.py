@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from airflow_rollback_provider.cli.arguments import DEFAULT_CONN_ID
 from airflow_rollback_provider.cli.connecting import connected
-from airflow_rollback_provider.cli.diagnoses import explain_report
 from airflow_rollback_provider.cli.exits import Exit
+from airflow_rollback_provider.cli.reports import explain_report
 from airflow_rollback_provider.domain.findings import Status
 
 if TYPE_CHECKING:

@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=positive_int,
         default=20,
         metavar="N",
-        help="how many deploys, from the newest (default: %(default)s)",
+        help="how many deploys, from the latest (default: %(default)s)",
     )
     parser.add_argument("--all", action="store_true", help="the whole history, page by page")
     parser.add_argument("--json", action="store_true", help="print JSON Lines")

@@ -18,8 +18,8 @@ from airflow_rollback_provider.cli.arguments import (
     add_deployment,
     positive_seconds,
 )
+from airflow_rollback_provider.cli.confirmation import ACKNOWLEDGE, require_confirmation
 from airflow_rollback_provider.cli.connecting import connected
-from airflow_rollback_provider.cli.consent import ACKNOWLEDGE, require_consent
 from airflow_rollback_provider.cli.exits import Exit, exit_table
 from airflow_rollback_provider.cli.stored_plan import plan_again, read_plan
 from airflow_rollback_provider.domain.errors import (
@@ -30,7 +30,7 @@ from airflow_rollback_provider.domain.errors import (
     RollbackRefused,
 )
 from airflow_rollback_provider.domain.explain import describe_deploy, explain
-from airflow_rollback_provider.domain.intent import describe
+from airflow_rollback_provider.domain.idempotency import describe
 from airflow_rollback_provider.rollback.submission import GRACE_PERIOD, pauses
 
 if TYPE_CHECKING:
@@ -41,8 +41,8 @@ if TYPE_CHECKING:
 
 EPILOG = f"{TARGET_HELP}\n\n{exit_table()}"
 
-_INTENT_BYTES = 10
-_OLDEST_INTENT = timedelta(days=30)
+_KEY_BYTES = 10
+_OLDEST_KEY = timedelta(days=30)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -73,21 +73,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="how long to follow it (default: 30 minutes, two hours from Airflow 3 to 2)",
     )
     parser.add_argument(
-        "--intent",
-        type=intent,
+        "--idempotency-key",
+        type=idempotency_key,
         metavar="ID",
         help="take up an earlier call that printed this id: its rollback is found and followed, not repeated",
     )
 
 
-def intent(text: str) -> str:
+def idempotency_key(text: str) -> str:
     """Read the id of an intent.
 
     :raises argparse.ArgumentTypeError: when it is none.
     """
-    if not re.fullmatch(rf"[0-9a-f]{{{2 * _INTENT_BYTES}}}", text):
+    if not re.fullmatch(rf"[0-9a-f]{{{2 * _KEY_BYTES}}}", text):
         raise argparse.ArgumentTypeError(
-            f"{text!r} is not an intent as roll-back prints it ({2 * _INTENT_BYTES} hex digits)"
+            f"{text!r} is not an intent as roll-back prints it ({2 * _KEY_BYTES} hex digits)"
         )
     return text
 
@@ -117,7 +117,7 @@ class RollBack:
         self._console = console
         self._hook = hook
         self._stored = stored
-        self._intent: str = args.intent or secrets.token_hex(_INTENT_BYTES)
+        self._idempotency_key: str = args.idempotency_key or secrets.token_hex(_KEY_BYTES)
         self._sent = False
         self._chosen: RollbackPlan | None = None
         self._rollback: Deploy | None = None
@@ -143,30 +143,30 @@ class RollBack:
 
     def _run(self) -> Exit:
         reading = self._hook.read(self._args.deployment)
-        earlier = self._earlier(reading) if self._args.intent else None
+        earlier = self._earlier(reading) if self._args.idempotency_key else None
         if earlier is not None:
-            return self._adopt(reading, earlier)
+            return self._resume_existing(reading, earlier)
         plan = self._plan(reading)
         self._console.say(explain(plan))
-        describe(self._args.description, self._intent, self._hook.capabilities.description_limit)
+        describe(self._args.description, self._idempotency_key, self._hook.capabilities.description_limit)
         plan.require_allowed()
         self._refuse_to_stop_oneself(plan)
-        require_consent(plan, self._console, acknowledged=self._args.acknowledged, yes=self._args.yes)
+        require_confirmation(plan, self._console, acknowledged=self._args.acknowledged, yes=self._args.yes)
         return self._submit(reading, plan)
 
     def _earlier(self, reading: Reading) -> Deploy | None:
         """Find the rollback of an earlier call; a request whose answer was lost may show a little later."""
-        since = reading.survey.now - _OLDEST_INTENT
+        since = reading.survey.now - _OLDEST_KEY
         for pause in pauses(GRACE_PERIOD):
             if pause:
                 self._console.say(
-                    f"No deploy carries the intent {self._intent} yet. Looking again in {pause:g} s."
+                    f"No deploy carries the intent {self._idempotency_key} yet. Looking again in {pause:g} s."
                 )
             time.sleep(pause)
-            found = self._hook.find_intent(reading.deployment.id, self._intent, since=since)
+            found = self._hook.find_by_key(reading.deployment.id, self._idempotency_key, since=since)
             if found is not None:
                 return found
-        self._console.say(f"No deploy carries the intent {self._intent}.")
+        self._console.say(f"No deploy carries the intent {self._idempotency_key}.")
         return None
 
     def _plan(self, reading: Reading) -> RollbackPlan:
@@ -189,41 +189,41 @@ class RollBack:
             )
 
     def _submit(self, reading: Reading, plan: RollbackPlan) -> Exit:
-        self._console.say(f"Intent {self._intent}")
+        self._console.say(f"Intent {self._idempotency_key}")
         self._sent = self._console.must_go_on = True
         self._chosen = plan
         self._rollback = self._hook.submit(
-            plan, self._args.description, self._intent, grace_period=GRACE_PERIOD
+            plan, self._args.description, self._idempotency_key, grace_period=GRACE_PERIOD
         )
         self._console.say(f"Submitted: deploy {self._rollback.id}.")
         if self._rollback.rolled_back_to not in (None, plan.target.id):
-            return self._adopt(reading, self._rollback)
-        return self._follow(reading, self._rollback, plan.target, adopted=False)
+            return self._resume_existing(reading, self._rollback)
+        return self._follow(reading, self._rollback, plan.target, resumed=False)
 
-    def _adopt(self, reading: Reading, rollback: Deploy) -> Exit:
+    def _resume_existing(self, reading: Reading, rollback: Deploy) -> Exit:
         """Follow the rollback of an earlier call, to the deploy which that call chose."""
         self._sent = self._console.must_go_on = True
         self._rollback = rollback
         self._console.say(f"Found, nothing is submitted now: {describe_deploy(rollback)}.")
-        return self._follow(reading, rollback, self._hook.target_of(rollback), adopted=True)
+        return self._follow(reading, rollback, self._hook.target_of(rollback), resumed=True)
 
-    def _follow(self, reading: Reading, rollback: Deploy, target: Deploy, *, adopted: bool) -> Exit:
+    def _follow(self, reading: Reading, rollback: Deploy, target: Deploy, *, resumed: bool) -> Exit:
         from airflow_rollback_provider.cli.following import POLL_INTERVAL, TerminalFollower
         from airflow_rollback_provider.rollback.submit import Submitted
-        from airflow_rollback_provider.rollback.tracking import new_watch
+        from airflow_rollback_provider.rollback.tracking import new_tracking
 
         if self._args.no_wait:
             self._console.say(f"Not waited for.\n{self._hints()}")
             return Exit.DONE
-        watch = new_watch(
-            Submitted(reading, rollback, target, adopted),
+        tracking = new_tracking(
+            Submitted(reading, rollback, target, resumed),
             timeout=self._args.timeout,
             poll_interval=POLL_INTERVAL,
             where=self._hook.history_url(reading.deployment) or "the Deployment's deploy history",
         )
-        limit = watch.deadline - watch.started_at
+        limit = tracking.deadline - tracking.started_at
         self._console.say(f"Following it for at most {limit:,.0f} s. Ctrl-C stops looking, not the rollback.")
-        outcome = TerminalFollower(self._hook, watch, self._console).follow()
+        outcome = TerminalFollower(self._hook, tracking, self._console).follow()
         outcome.require_done()
         self._console.say(f"{outcome.message} {reading.deployment} runs {target.versions}.")
         return Exit.DONE
@@ -236,7 +236,13 @@ class RollBack:
     def _hints(self) -> str:
         """Say how to look and how to take the call up again, as commands that can be pasted."""
         where = [self._args.deployment, "--conn-id", self._args.conn_id]
-        again = ["--intent", self._intent, "--description", self._args.description, *self._pinned()]
+        again = [
+            "--idempotency-key",
+            self._idempotency_key,
+            "--description",
+            self._args.description,
+            *self._pinned(),
+        ]
         return (
             f"To look: {shlex.join(['airflow-rollback', 'history', *where, '--limit', '5'])}\n"
             f"To follow it: {shlex.join(['airflow-rollback', 'roll-back', *where, *again])}"

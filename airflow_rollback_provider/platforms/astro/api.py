@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 from airflow_rollback_provider.http.messages import Request, Response
-from airflow_rollback_provider.platforms.astro.errors import Asked, error_of
+from airflow_rollback_provider.platforms.astro.errors import RequestContext, error_of
 from airflow_rollback_provider.platforms.rows import Row
 
 if TYPE_CHECKING:
     from airflow_rollback_provider.http.secret import Secret
 
-Asking = Generator[Request, Response, tuple[Row, Response]]
+PlatformApi = Generator[Request, Response, tuple[Row, Response]]
 
 
 class Api:
@@ -29,31 +29,33 @@ class Api:
         self._base = f"{endpoint}/organizations/{quote(organization_id, safe='')}"
         self._token = token
 
-    def read(self, asked: Asked, *path: str, **query: Any) -> Asking:
+    def read(self, context: RequestContext, *path: str, **query: Any) -> PlatformApi:
         """Ask for something, which may be sent twice.
 
         :param path: what follows the Organization in the address, piece by piece.
         :param query: parameters; one that is a list is repeated.
         """
         parameters = f"?{urlencode(query, doseq=True)}" if query else ""
-        return (yield from self._ask(asked, "GET", self._url(path) + parameters))
+        return (yield from self._ask(context, "GET", self._url(path) + parameters))
 
-    def change(self, asked: Asked, *path: str, body: Mapping[str, Any]) -> Asking:
+    def change(self, context: RequestContext, *path: str, body: Mapping[str, Any]) -> PlatformApi:
         """Ask for a change, which is never sent twice."""
-        return (yield from self._ask(asked, "POST", self._url(path), body))
+        return (yield from self._ask(context, "POST", self._url(path), body))
 
     def _url(self, path: tuple[str, ...]) -> str:
         return "/".join([self._base, *(quote(piece, safe="") for piece in path)])
 
-    def _ask(self, asked: Asked, method: str, url: str, body: Mapping[str, Any] | None = None) -> Asking:
+    def _ask(
+        self, context: RequestContext, method: str, url: str, body: Mapping[str, Any] | None = None
+    ) -> PlatformApi:
         response = yield Request(
-            operation=asked.operation,
+            operation=context.operation,
             method=method,
             url=url,
             body=body,
             headers={"authorization": f"Bearer {self._token.reveal()}"},
             repeatable=method == "GET",
         )
-        if (problem := error_of(response, asked, self._token)) is not None:
+        if (problem := error_of(response, context, self._token)) is not None:
             raise problem
-        return Row(asked.operation, response.json(asked.operation)), response
+        return Row(context.operation, response.json(context.operation)), response

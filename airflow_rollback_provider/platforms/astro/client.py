@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Hosted Astro: the verbs as conversations with its Platform API (REST, v1)."""
+"""Hosted Astro: the verbs as flows with its Platform API (REST, v1)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from airflow_rollback_provider.domain.errors import (
     Unsupported,
 )
 from airflow_rollback_provider.platforms.astro.api import Api
-from airflow_rollback_provider.platforms.astro.errors import HISTORY, ROLL_BACK, Asked
+from airflow_rollback_provider.platforms.astro.errors import HISTORY, ROLL_BACK, RequestContext
 from airflow_rollback_provider.platforms.astro.mapping import (
     MECHANISMS,
     read_count,
@@ -35,7 +35,7 @@ from airflow_rollback_provider.platforms.history_page import fill
 if TYPE_CHECKING:
     from airflow_rollback_provider.domain.findings import Finding
     from airflow_rollback_provider.domain.versions import RuntimeVersion
-    from airflow_rollback_provider.http.messages import Conversation, Response
+    from airflow_rollback_provider.http.messages import Flow, Response
     from airflow_rollback_provider.http.secret import Secret
 
 NAME = "Astro"
@@ -105,8 +105,8 @@ class Astro:
         """The URL that requests begin with."""
         return self._settings.endpoint
 
-    def survey(self, deployment: str) -> Conversation[Survey]:
-        """Read a Deployment and its newest deploys; what the token may do cannot be asked.
+    def survey(self, deployment: str) -> Flow[Survey]:
+        """Read a Deployment and its latest deploys; what the token may do cannot be asked.
 
         It takes two requests, more for a namespace.
 
@@ -118,7 +118,7 @@ class Astro:
         skew = response.received_at - now if now else None
         return Survey(found, Access(), window.page(0, FIRST_PAGE), now or response.received_at, skew)
 
-    def deployment(self, deployment: str) -> Conversation[Deployment]:
+    def deployment(self, deployment: str) -> Flow[Deployment]:
         """Read a Deployment by id, name or namespace.
 
         :raises DeploymentNotFound: when there is none.
@@ -128,23 +128,21 @@ class Astro:
         if not _LOOKS_LIKE_ID.fullmatch(name):
             return (yield from find_deployment(self._api, name))
         row, _ = yield from self._api.read(
-            Asked("deployment", subject=f"Deployment {name}"), "deployments", name
+            RequestContext("deployment", subject=f"Deployment {name}"), "deployments", name
         )
         return read_deployment(row)
 
-    def deploys(
-        self, deployment_id: str, cursor: str | None = None, limit: int | None = None
-    ) -> Conversation[Page]:
+    def deploys(self, deployment_id: str, cursor: str | None = None, limit: int | None = None) -> Flow[Page]:
         """Read one page of a deploy history; None takes 100 rows at first and 1,000 from then on."""
         return (yield from read_page(partial(self._window, deployment_id), cursor, limit))
 
-    def deploy(self, deployment_id: str, deploy_id: str) -> Conversation[Deploy]:
+    def deploy(self, deployment_id: str, deploy_id: str) -> Flow[Deploy]:
         """Read one deploy.
 
         :raises DeployNotFound: when the Deployment has none with this id.
         """
-        asked = Asked("deploy", subject=f"deploy {deploy_id} of Deployment {deployment_id}")
-        row, _ = yield from self._api.read(asked, *_entry(deployment_id, deploy_id))
+        context = RequestContext("deploy", subject=f"deploy {deploy_id} of Deployment {deployment_id}")
+        row, _ = yield from self._api.read(context, *_entry(deployment_id, deploy_id))
         found = read_deploy(row)
         if found.deployment_id != deployment_id:
             raise DeployNotFound(
@@ -155,7 +153,7 @@ class Astro:
 
     def roll_back(
         self, deployment: Deployment, target: Deploy, scope: Scope, description: str
-    ) -> Conversation[Deploy]:
+    ) -> Flow[Deploy]:
         """Start a rollback; its request is not repeatable. Return the new deploy as the platform shows it.
 
         :raises Unsupported: for another scope than the one that the Deployment's mechanism has.
@@ -168,15 +166,15 @@ class Astro:
                 f"{NAME} cannot limit a rollback to one part: it brings back {whole} of {deployment} (asked "
                 f"for: {scope}). Nothing was sent. Leave the scope out."
             )
-        asked = Asked("roll_back", subject=f"{deployment} to deploy {target.id}")
+        context = RequestContext("roll_back", subject=f"{deployment} to deploy {target.id}")
         path = (*_entry(deployment.id, target.id), "rollback")
         try:
-            row, _ = yield from self._api.change(asked, *path, body={"description": description})
+            row, _ = yield from self._api.change(context, *path, body={"description": description})
             return read_deploy(row)
         except MalformedAnswer as error:
             raise OutcomeUnknown(f"The answer to the rollback request cannot be read. {error}") from None
 
-    def logs(self, deployment: Deployment, since: datetime) -> Conversation[tuple[LogLine, ...]]:
+    def logs(self, deployment: Deployment, since: datetime) -> Flow[tuple[LogLine, ...]]:
         """Refuse: the API has no logs.
 
         :raises Unsupported: always.
@@ -184,7 +182,7 @@ class Astro:
         raise Unsupported(
             f"{NAME} serves no log lines of rollbacks. Look in its UI at those of {deployment} since {since}."
         )
-        yield  # makes it a conversation
+        yield  # makes it a flow
 
     def history_url(self, deployment: Deployment) -> str | None:
         """Return the page of the deploy history; None where the Deployment's Workspace is not known."""
@@ -199,23 +197,23 @@ class Astro:
             },
         )
 
-    def check(self) -> Conversation[str]:
+    def check(self) -> Flow[str]:
         """Check that the platform answers and accepts the token for the Organization, in one request."""
         organization = self._settings.organization_id
-        asked = Asked(
+        context = RequestContext(
             "check",
             subject=f"Organization {organization}",
             hint=" A token of a single Deployment may be refused here and be good for that one all the same: "
             "name the Deployment by its id.",
         )
-        row, _ = yield from self._api.read(asked, "deployments", limit=1)
+        row, _ = yield from self._api.read(context, "deployments", limit=1)
         count = read_count(row, "totalCount")
         return (
             f"{NAME} accepts the token, which sees {count:,} Deployment(s) of the Organization "
             f"{organization}. Whose it is and what it may do cannot be asked."
         )
 
-    def diagnose(self, deployment: str | None) -> Conversation[tuple[Finding, ...]]:
+    def diagnose(self, deployment: str | None) -> Flow[tuple[Finding, ...]]:
         """Look at everything that must hold, the network aside, and say what does not. Changes nothing.
 
         :param deployment: id, name or namespace of a Deployment to look at as well; None for none.
@@ -224,18 +222,16 @@ class Astro:
 
         return (yield from AstroDoctor(self).run(deployment))
 
-    def _window(self, deployment_id: str, start: int, size: int) -> Conversation[Window]:
+    def _window(self, deployment_id: str, start: int, size: int) -> Flow[Window]:
         window, _ = yield from self._read_window(deployment_id, start, size)
         return window
 
-    def _read_window(
-        self, deployment_id: str, start: int, size: int
-    ) -> Conversation[tuple[Window, Response]]:
-        asked = Asked("deploys", subject=f"Deployment {deployment_id}")
-        row, response = yield from self._api.read(asked, *_history(deployment_id), offset=start, limit=size)
-        rows = tuple(read_deploy(one) for one in read_rows(row, "deploys", asked.operation))
+    def _read_window(self, deployment_id: str, start: int, size: int) -> Flow[tuple[Window, Response]]:
+        context = RequestContext("deploys", subject=f"Deployment {deployment_id}")
+        row, response = yield from self._api.read(context, *_history(deployment_id), offset=start, limit=size)
+        rows = tuple(read_deploy(one) for one in read_rows(row, "deploys", context.operation))
         window = Window(start, rows, read_count(row, "totalCount"))
-        window.require_newest_first()
+        window.require_latest_first()
         return window, response
 
 

@@ -18,7 +18,7 @@ from airflow_rollback_provider.platforms.clock_skew import attempt
 
 if TYPE_CHECKING:
     from airflow_rollback_provider.domain.deploys import Deployment
-    from airflow_rollback_provider.http.messages import Conversation
+    from airflow_rollback_provider.http.messages import Flow
     from airflow_rollback_provider.platforms.astro.client import Astro
     from airflow_rollback_provider.platforms.base import Page
 
@@ -36,7 +36,7 @@ class AstroDoctor:
         self._platform = platform
         self._name = platform.capabilities.name
 
-    def run(self, deployment: str | None) -> Conversation[tuple[Finding, ...]]:
+    def run(self, deployment: str | None) -> Flow[tuple[Finding, ...]]:
         """Ask everything and return what was found.
 
         :param deployment: id, name or namespace of a Deployment to look at; None looks at none.
@@ -71,7 +71,7 @@ class AstroDoctor:
 
     def _deployment(
         self, seen: str | RollbackError, found: Deployment | RollbackError | None
-    ) -> Conversation[list[Finding]]:
+    ) -> Flow[list[Finding]]:
         if found is None:
             reason = "the token is not accepted." if _is_refused(seen) else "no Deployment was named."
             return list(skip(("DEPLOYMENT", *_OF_A_DEPLOYMENT), reason))

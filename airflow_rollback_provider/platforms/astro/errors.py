@@ -44,7 +44,7 @@ _MOST_FIELDS = 5
 _REFUSALS = (400, 404, 409, 422)
 
 
-class Asked(asked_of_any.Asked):
+class RequestContext(asked_of_any.RequestContext):
     """What was asked of hosted Astro, for the words of an error."""
 
     @property
@@ -101,80 +101,82 @@ def _fields(values: object) -> Iterator[str]:
             yield f"{value.get('field', 'a field')}: {value.get('message', 'not accepted')}{code}"
 
 
-def error_of(response: Response, asked: Asked, token: Secret) -> RollbackError | None:
+def error_of(response: Response, context: RequestContext, token: Secret) -> RollbackError | None:
     """Return the domain error of an answer; None for a success."""
     if 200 <= response.status < 300:
         return None
     if response.status == 429:
-        return rate_limited(response, asked)
+        return rate_limited(response, context)
     refusal = read_refusal(response, token)
     told = str(refusal or f"HTTP {response.status}")
     if response.status == 401:
-        return _not_accepted(asked, told)
+        return _not_accepted(context, told)
     if response.status == 403:
-        return _not_permitted(asked, told)
+        return _not_permitted(context, told)
     if response.status >= 500 or response.status == 408:
-        return _failed(asked, told)
-    if asked.operation == "roll_back" and (refusal is None or refusal.status not in _REFUSALS):
-        return _failed(asked, told)
-    return _nobody(asked, told) if refusal is None else _refused(asked, refusal)
+        return _failed(context, told)
+    if context.operation == "roll_back" and (refusal is None or refusal.status not in _REFUSALS):
+        return _failed(context, told)
+    return _nobody(context, told) if refusal is None else _refused(context, refusal)
 
 
-def _not_accepted(asked: Asked, told: str) -> RollbackError:
+def _not_accepted(context: RequestContext, told: str) -> RollbackError:
     if "expired" in told.lower():
         return TokenExpired(
-            f"The token has expired ({told}): the platform refused to {asked.purpose}. Put a new one in the "
+            f"The token has expired ({told}): the platform refused to {context.purpose}. Put a new one in "
+            "the "
             "connection's password."
         )
     return TokenRefused(
-        f"The platform does not accept the token ({told}); it was asked to {asked.purpose}. Put a valid one "
+        f"The platform does not accept the token ({told}); it was asked to {context.purpose}. Put a valid "
+        "one "
         "in the connection's password: an API token of the Organization, Workspace or Deployment, or a "
         "user's token, without 'Bearer'."
     )
 
 
-def _not_permitted(asked: Asked, told: str) -> PermissionMissing:
+def _not_permitted(context: RequestContext, told: str) -> PermissionMissing:
     return PermissionMissing(
-        f"The token lacks {asked.lacking} that it takes to {asked.purpose}, or belongs to another "
-        f"Organization than the connection's ({told}).{asked.hint} Use a token with this permission, and "
+        f"The token lacks {context.lacking} that it takes to {context.purpose}, or belongs to another "
+        f"Organization than the connection's ({told}).{context.hint} Use a token with this permission, and "
         "check the connection's organization_id."
     )
 
 
-def _failed(asked: Asked, told: str) -> RollbackError:
-    if asked.operation == "roll_back":
-        return OutcomeUnknown(f"The platform failed while it was asked to {asked.purpose} ({told}).")
+def _failed(context: RequestContext, told: str) -> RollbackError:
+    if context.operation == "roll_back":
+        return OutcomeUnknown(f"The platform failed while it was asked to {context.purpose} ({told}).")
     return PlatformFailed(
-        f"The platform failed when it was asked to {asked.purpose} ({told}). It may pass; try again."
+        f"The platform failed when it was asked to {context.purpose} ({told}). It may pass; try again."
     )
 
 
-def _nobody(asked: Asked, told: str) -> PlatformUnreachable:
+def _nobody(context: RequestContext, told: str) -> PlatformUnreachable:
     return PlatformUnreachable(
-        f"Nothing at this address speaks the platform's API: the request to {asked.purpose} was answered "
+        f"Nothing at this address speaks the platform's API: the request to {context.purpose} was answered "
         f"with {told}. Check the base URL; it ends in /v1."
     )
 
 
-def _refused(asked: Asked, refusal: Refusal) -> RollbackError:
+def _refused(context: RequestContext, refusal: Refusal) -> RollbackError:
     """Return the error for a request that the API has read and does not carry out."""
     if refusal.status == 404:
-        return _not_found(asked, refusal)
-    if asked.operation == "roll_back":
-        return PlanRefused(f"The platform refused to {asked.purpose} ({refusal}). Nothing was changed.")
+        return _not_found(context, refusal)
+    if context.operation == "roll_back":
+        return PlanRefused(f"The platform refused to {context.purpose} ({refusal}). Nothing was changed.")
     return NotFound(
-        f"The platform does not accept the request to {asked.purpose} ({refusal}). Check what was named, "
+        f"The platform does not accept the request to {context.purpose} ({refusal}). Check what was named, "
         "and the connection's organization_id."
     )
 
 
-def _not_found(asked: Asked, refusal: Refusal) -> RollbackError:
-    if asked.operation in ("deploy", "roll_back"):
+def _not_found(context: RequestContext, refusal: Refusal) -> RollbackError:
+    if context.operation in ("deploy", "roll_back"):
         return DeployNotFound(
-            f"The platform does not know what it was asked for: {asked.purpose} ({refusal}). List the "
+            f"The platform does not know what it was asked for: {context.purpose} ({refusal}). List the "
             "history and choose from it."
         )
     return DeploymentNotFound(
         f"There is no such Deployment in the connection's Organization, or the token may not see it: it was "
-        f"asked to {asked.purpose} ({refusal}).{asked.hint}"
+        f"asked to {context.purpose} ({refusal}).{context.hint}"
     )

@@ -7,14 +7,14 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from airflow_rollback_provider.domain.errors import AmbiguousTarget, DeploymentNotFound
-from airflow_rollback_provider.platforms.astro.errors import Asked
+from airflow_rollback_provider.platforms.astro.errors import RequestContext
 from airflow_rollback_provider.platforms.astro.mapping import read_count, read_deployment, read_rows
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
     from airflow_rollback_provider.domain.deploys import Deployment
-    from airflow_rollback_provider.http.messages import Conversation, Request, Response
+    from airflow_rollback_provider.http.messages import Flow, Request, Response
     from airflow_rollback_provider.platforms.astro.api import Api
 
 _LONGEST_NAME = 200
@@ -25,7 +25,7 @@ _PAGE = 100
 _USE_THE_ID = " A token of a single Deployment may not list Deployments: name the Deployment by its id."
 
 
-def find_deployment(api: Api, name: str) -> Conversation[Deployment]:
+def find_deployment(api: Api, name: str) -> Flow[Deployment]:
     """Find a Deployment by its name or else by its namespace.
 
     A name takes one request. A namespace takes another one for each hundred Deployments: the platform filters
@@ -49,7 +49,7 @@ def find_deployment(api: Api, name: str) -> Conversation[Deployment]:
     return found
 
 
-def _in_namespace(api: Api, name: str) -> Conversation[Deployment | None]:
+def _in_namespace(api: Api, name: str) -> Flow[Deployment | None]:
     start, total = 0, 1 if _CAN_BE_NAMESPACE.fullmatch(name) else 0
     while start < total:
         # In this order a Deployment that is created meanwhile moves none of those that were not read yet.
@@ -62,9 +62,9 @@ def _in_namespace(api: Api, name: str) -> Conversation[Deployment | None]:
 
 
 def _list(api: Api, name: str, **query: Any) -> Generator[Request, Response, tuple[list[Deployment], int]]:
-    asked = Asked("deployments", subject=repr(name), hint=_USE_THE_ID)
-    row, _ = yield from api.read(asked, "deployments", limit=_PAGE, **query)
-    rows = read_rows(row, "deployments", asked.operation)
+    context = RequestContext("deployments", subject=repr(name), hint=_USE_THE_ID)
+    row, _ = yield from api.read(context, "deployments", limit=_PAGE, **query)
+    rows = read_rows(row, "deployments", context.operation)
     return [read_deployment(one) for one in rows], read_count(row, "totalCount")
 
 

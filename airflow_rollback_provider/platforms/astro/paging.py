@@ -54,15 +54,15 @@ class Window:
         """Whether the history ends with it."""
         return not self.deploys or self.end >= self.total
 
-    def require_newest_first(self) -> None:
-        """Do nothing if the newest rows come first.
+    def require_latest_first(self) -> None:
+        """Do nothing if the latest rows come first.
 
-        :raises MalformedAnswer: otherwise: everything here takes the first row for the newest deploy.
+        :raises MalformedAnswer: otherwise: everything here takes the first row for the latest deploy.
         """
         if self.deploys and self.deploys[0].created_at < self.deploys[-1].created_at:
             raise MalformedAnswer(
                 "The platform lists the deploy history with the oldest deploy first, and this version of the "
-                "package relies on the newest being first. Nothing was done. Look for a newer version of "
+                "package relies on the latest being first. Nothing was done. Look for a newer version of "
                 "this package."
             )
 
@@ -87,7 +87,7 @@ def read_page(fetch: Fetch, cursor: str | None, limit: int | None) -> Generator[
     """Read one page.
 
     :param fetch: serves so many rows behind so many.
-    :param cursor: where the page begins, from the page before; None begins with the newest deploy.
+    :param cursor: where the page begins, from the page before; None begins with the latest deploy.
     :param limit: how many rows it has at most.
     :raises BadInput: when the cursor is none of this platform's.
     """

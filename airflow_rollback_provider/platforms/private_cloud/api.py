@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_rollback_provider.domain.errors import MalformedAnswer, UnknownField
 from airflow_rollback_provider.platforms.private_cloud.errors import (
-    Asked,
+    RequestContext,
     error_of_answer,
     error_of_status,
     error_without_body,
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from airflow_rollback_provider.http.secret import Secret
     from airflow_rollback_provider.platforms.private_cloud.assumptions import Assumptions
 
-Asking = Generator["Request", "Response", tuple[Answer, "Response"]]
+PlatformApi = Generator["Request", "Response", tuple[Answer, "Response"]]
 
 
 class Api:
@@ -39,40 +39,42 @@ class Api:
         # Which of an operation's documents fits this installation; found out once.
         self._fitting: dict[str, int] = {}
 
-    def ask(self, asked: Asked, variables: Mapping[str, Any]) -> Asking:
-        """Ask with the newest document that the installation understands, and remember which one that is.
+    def ask(self, context: RequestContext, variables: Mapping[str, Any]) -> PlatformApi:
+        """Ask with the latest document that the installation understands, and remember which one that is.
 
         :raises UnknownField: when it understands none of them.
         """
-        documents = self._assumptions.operation(asked.operation).documents
+        documents = self._assumptions.operation(context.operation).documents
         first: UnknownField | None = None
-        for number in range(self._fitting.get(asked.operation, 0), len(documents)):
+        for number in range(self._fitting.get(context.operation, 0), len(documents)):
             try:
-                found = yield from self.ask_exactly(asked, documents[number], variables)
+                found = yield from self.ask_exactly(context, documents[number], variables)
             except UnknownField as error:
                 first = first or error
                 continue
-            self._fitting[asked.operation] = number
+            self._fitting[context.operation] = number
             return found
         assert first is not None  # noqa: S101 - an operation has at least one document
         raise first
 
-    def ask_exactly(self, asked: Asked, document: str, variables: Mapping[str, Any]) -> Asking:
+    def ask_exactly(
+        self, context: RequestContext, document: str, variables: Mapping[str, Any]
+    ) -> PlatformApi:
         """Ask with this document and no other.
 
         :raises UnknownField: when the installation does not understand it.
         """
-        response = yield post(self._endpoint, asked.operation, document, variables, self._token)
-        if (problem := error_of_status(response, asked)) is not None:
+        response = yield post(self._endpoint, context.operation, document, variables, self._token)
+        if (problem := error_of_status(response, context)) is not None:
             raise problem
         try:
-            answer = read_answer(asked.operation, response, self._token)
+            answer = read_answer(context.operation, response, self._token)
         except MalformedAnswer:
             if response.status < 300:
                 raise
-            raise error_without_body(response, asked) from None
+            raise error_without_body(response, context) from None
         if answer.errors and not self._usable(answer):
-            raise error_of_answer(answer, asked, self._assumptions)
+            raise error_of_answer(answer, context, self._assumptions)
         return answer, response
 
     def introspect(self) -> Generator[Request, Response, Answer]:

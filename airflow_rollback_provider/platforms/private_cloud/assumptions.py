@@ -22,7 +22,7 @@ from typing import Any
 from airflow_rollback_provider.domain.deploys import DeployStatus, Scope
 from airflow_rollback_provider.domain.errors import InvalidConnection
 
-FIELDS_MARK = "...DeployFields"
+FIELDS_PLACEHOLDER = "...DeployFields"
 _NEEDED_FIELDS = ("id", "created_at", "status")
 
 
@@ -31,7 +31,7 @@ class Operation:
     """One GraphQL operation.
 
     :param name: its key in the assumptions.
-    :param documents: the texts, newest installation first; the next is asked when a name in one is unknown.
+    :param documents: the texts, latest installation first; the next is asked when a name in one is unknown.
     :param paths: where in ``data`` the results are, by name; ``result`` is the main one.
     """
 
@@ -151,7 +151,7 @@ class Assumptions:
         found = self.template(name)
         selection = self.selection()
         return replace(
-            found, documents=tuple(text.replace(FIELDS_MARK, selection) for text in found.documents)
+            found, documents=tuple(text.replace(FIELDS_PLACEHOLDER, selection) for text in found.documents)
         )
 
     def source(self, name: str, number: int) -> str:

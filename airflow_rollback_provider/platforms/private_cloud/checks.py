@@ -22,8 +22,8 @@ from airflow_rollback_provider.platforms.private_cloud.mapping import read_deplo
 
 if TYPE_CHECKING:
     from airflow_rollback_provider.domain.deploys import Deployment
-    from airflow_rollback_provider.platforms.private_cloud.errors import Asked
-    from airflow_rollback_provider.platforms.private_cloud.partial_read import Told
+    from airflow_rollback_provider.platforms.private_cloud.errors import RequestContext
+    from airflow_rollback_provider.platforms.private_cloud.partial_read import PartialResult
 
 _UNKNOWN_NAME = "The request for it uses a name or type that this installation's schema does not have."
 
@@ -45,7 +45,7 @@ def lead_to_the_schema(found: Iterable[Finding], schema: Iterable[Finding]) -> I
             yield finding
 
 
-def silence(basics: Told) -> RollbackError | None:
+def silence(basics: PartialResult) -> RollbackError | None:
     """Return why nothing was answered at all, neither to what needs the token nor to what does not."""
     useless = [
         error
@@ -55,16 +55,16 @@ def silence(basics: Told) -> RollbackError | None:
     return useless[0] if useless and len(useless) == len(basics.errors) and not basics.data else None
 
 
-def _refusals(basics: Told) -> list[RollbackError]:
+def _refusals(basics: PartialResult) -> list[RollbackError]:
     return [error for error in basics.errors.values() if isinstance(error, (TokenExpired, TokenRefused))]
 
 
-def is_refused(basics: Told) -> bool:
+def is_refused(basics: PartialResult) -> bool:
     """Whether the token is expired or not known."""
     return bool(_refusals(basics))
 
 
-def of_token(basics: Told) -> Finding:
+def of_token(basics: PartialResult) -> Finding:
     """Judge the token by what was told besides the installation's settings, which anybody is told."""
     refusals = _refusals(basics)
     if refusals:
@@ -85,7 +85,7 @@ def of_token(basics: Told) -> Finding:
     return Finding("TOKEN", Status.OK, what)
 
 
-def of_version(basics: Told) -> Finding:
+def of_version(basics: PartialResult) -> Finding:
     """Judge what the installation told of its version."""
     error = basics.error("version")
     if error is not None:
@@ -105,7 +105,7 @@ def of_itself(read: Deployment | RollbackError) -> tuple[Finding, ...]:
     return doctor_checks.of_deployment(read), doctor_checks.of_mechanism(read)
 
 
-def of_toggle(told: Told, deployment: Deployment) -> Finding:
+def of_toggle(told: PartialResult, deployment: Deployment) -> Finding:
     """Judge a Deployment's own switch; an installation that has no such field does not tell it."""
     error = told.error("toggle")
     if error is not None and not isinstance(error, UnknownField):
@@ -114,7 +114,7 @@ def of_toggle(told: Told, deployment: Deployment) -> Finding:
     return doctor_checks.of_toggle(toggle if isinstance(toggle, bool) else None, deployment)
 
 
-def read_found(told: Told, asked: Asked) -> Deployment | RollbackError:
+def read_found(told: PartialResult, context: RequestContext) -> Deployment | RollbackError:
     """Read the Deployment that was asked for; return why it cannot be read."""
     error = told.error("result")
     if error is not None:
@@ -122,10 +122,10 @@ def read_found(told: Told, asked: Asked) -> Deployment | RollbackError:
     values = told.value("result")
     if values is None:
         return DeploymentNotFound(
-            f"There is no such {asked.subject}, or the token may not see it.{asked.hint}"
+            f"There is no such {context.subject}, or the token may not see it.{context.hint}"
         )
     try:
-        return read_deployment(values, asked.operation)
+        return read_deployment(values, context.operation)
     except RollbackError as unreadable:
         return unreadable.with_traceback(None)
 

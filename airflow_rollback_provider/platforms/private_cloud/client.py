@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Astro Private Cloud: the verbs as conversations with its GraphQL API (Houston)."""
+"""Astro Private Cloud: the verbs as flows with its GraphQL API (Houston)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from airflow_rollback_provider.platforms.base import LogLine, Page, Survey
 from airflow_rollback_provider.platforms.history_page import fill
 from airflow_rollback_provider.platforms.private_cloud.api import Api
 from airflow_rollback_provider.platforms.private_cloud.assumptions import Assumptions
-from airflow_rollback_provider.platforms.private_cloud.errors import Asked
+from airflow_rollback_provider.platforms.private_cloud.errors import RequestContext
 from airflow_rollback_provider.platforms.private_cloud.graphql import Answer, malformed
 from airflow_rollback_provider.platforms.private_cloud.mapping import (
     Row,
@@ -35,7 +35,7 @@ from airflow_rollback_provider.platforms.private_cloud.mapping import (
 if TYPE_CHECKING:
     from airflow_rollback_provider.domain.findings import Finding
     from airflow_rollback_provider.domain.versions import RuntimeVersion
-    from airflow_rollback_provider.http.messages import Conversation, Response
+    from airflow_rollback_provider.http.messages import Flow, Response
     from airflow_rollback_provider.http.secret import Secret
 
 NAME = "Astro Private Cloud"
@@ -106,55 +106,53 @@ class PrivateCloud:
         """The URL that requests begin with."""
         return self._settings.endpoint
 
-    def survey(self, deployment: str) -> Conversation[Survey]:
-        """Read a Deployment, what may be done to it, and its newest deploys.
+    def survey(self, deployment: str) -> Flow[Survey]:
+        """Read a Deployment, what may be done to it, and its latest deploys.
 
         It takes two requests, three for a release name.
 
         :raises DeploymentNotFound: when there is none.
         """
         deployment_id = yield from self.identify(deployment)
-        asked = asked_of("survey_context", deployment_id)
-        context, _ = yield from self._api.ask(asked, {"id": deployment_id, "deploymentUuid": deployment_id})
-        found = self._read_deployment(context, deployment_id)
-        if not found.versions.known and _before_1_0(self._api.optional(context, "version")):
+        context = context_of("survey_context", deployment_id)
+        answer, _ = yield from self._api.ask(context, {"id": deployment_id, "deploymentUuid": deployment_id})
+        found = self._read_deployment(answer, deployment_id)
+        if not found.versions.known and _before_1_0(self._api.optional(answer, "version")):
             found = yield from self._older_versions(found)
         access, health, page, response = yield from self._survey_history(found.id)
-        flag, enabled = read_flag(self._api.optional(context, "flags"), self._assumptions.flags)
+        flag, enabled = read_flag(self._api.optional(answer, "flags"), self._assumptions.flags)
         access = replace(
             access,
             enabled_on_installation=enabled,
-            installation_flag=installation_setting(self._api.optional(context, "version"), flag),
+            installation_flag=installation_setting(self._api.optional(answer, "version"), flag),
         )
         now = response.platform_time
         skew = response.received_at - now if now else None
         found = replace(found, status=health)
         return Survey(found, access, page, now or response.received_at, skew)
 
-    def deployment(self, deployment: str) -> Conversation[Deployment]:
+    def deployment(self, deployment: str) -> Flow[Deployment]:
         """Read a Deployment by id or release name.
 
         :raises DeploymentNotFound: when there is none.
         """
         deployment_id = yield from self.identify(deployment)
-        asked = asked_of("deployment", deployment_id)
-        answer, _ = yield from self._api.ask(asked, {"id": deployment_id})
+        context = context_of("deployment", deployment_id)
+        answer, _ = yield from self._api.ask(context, {"id": deployment_id})
         return self._read_deployment(answer, deployment_id)
 
-    def deploys(
-        self, deployment_id: str, cursor: str | None = None, limit: int | None = None
-    ) -> Conversation[Page]:
+    def deploys(self, deployment_id: str, cursor: str | None = None, limit: int | None = None) -> Flow[Page]:
         """Read one page of a deploy history; None takes the largest page that the platform serves."""
         take = min(limit or LARGEST_PAGE, LARGEST_PAGE)
         variables: dict[str, Any] = {"deploymentUuid": deployment_id, "take": take}
         if cursor is not None:
             variables["cursor"] = cursor
         answer, _ = yield from self._api.ask(
-            Asked("deploys", subject=f"Deployment {deployment_id}"), variables
+            RequestContext("deploys", subject=f"Deployment {deployment_id}"), variables
         )
         return self._read_page(answer, deployment_id)
 
-    def deploy(self, deployment_id: str, deploy_id: str) -> Conversation[Deploy]:
+    def deploy(self, deployment_id: str, deploy_id: str) -> Flow[Deploy]:
         """Read one deploy.
 
         :raises DeployNotFound: when the Deployment has none with this id.
@@ -163,8 +161,8 @@ class PrivateCloud:
             raise DeployNotFound(
                 f"{deploy_id[:80]!r} is no id of a deploy. List the history and choose from it."
             )
-        asked = Asked("deploy", subject=f"deploy {deploy_id} of Deployment {deployment_id}")
-        answer, _ = yield from self._api.ask(asked, {"deploymentUuid": deployment_id, "id": deploy_id})
+        context = RequestContext("deploy", subject=f"deploy {deploy_id} of Deployment {deployment_id}")
+        answer, _ = yield from self._api.ask(context, {"deploymentUuid": deployment_id, "id": deploy_id})
         values = self._api.result(answer)
         if values is None:
             raise DeployNotFound(
@@ -181,14 +179,14 @@ class PrivateCloud:
 
     def roll_back(
         self, deployment: Deployment, target: Deploy, scope: Scope, description: str
-    ) -> Conversation[Deploy]:
+    ) -> Flow[Deploy]:
         """Start a rollback; its request is not repeatable. Return the new deploy as the platform shows it.
 
         :raises RollbackRefused: when the platform refuses it.
         :raises OutcomeUnknown: when it may have been carried out and the answer does not tell.
         """
         permissions = tuple(PERMISSIONS[part] for part in ("image", "dags") if part in scope.parts)
-        asked = Asked("roll_back", permissions, f"{deployment} to deploy {target.id}")
+        context = RequestContext("roll_back", permissions, f"{deployment} to deploy {target.id}")
         variables = {
             "deploymentUuid": deployment.id,
             "deployRevisionUuid": target.id,
@@ -196,7 +194,7 @@ class PrivateCloud:
             "description": description,
         }
         try:
-            answer, _ = yield from self._api.ask(asked, variables)
+            answer, _ = yield from self._api.ask(context, variables)
             values = self._api.result(answer)
             if values is None:
                 raise malformed("roll_back", "does not show the new deploy")
@@ -204,12 +202,12 @@ class PrivateCloud:
         except MalformedAnswer as error:
             raise OutcomeUnknown(f"The answer to the rollback request cannot be read. {error}") from None
 
-    def logs(self, deployment: Deployment, since: datetime) -> Conversation[tuple[LogLine, ...]]:
+    def logs(self, deployment: Deployment, since: datetime) -> Flow[tuple[LogLine, ...]]:
         """Read what the platform logged about the Deployment's deploys since a time, oldest first."""
         variables: dict[str, Any] = {"deploymentUuid": deployment.id, "timestamp": since.isoformat()}
         if self._assumptions.log_component:
             variables["component"] = self._assumptions.log_component
-        answer, _ = yield from self._api.ask(Asked("logs", subject=str(deployment)), variables)
+        answer, _ = yield from self._api.ask(RequestContext("logs", subject=str(deployment)), variables)
         lines = (read_log_line(values, "logs") for values in self._api.rows(answer))
         return tuple(sorted(lines, key=lambda line: line.at))
 
@@ -223,13 +221,13 @@ class PrivateCloud:
         }
         return fill(self._settings.history_url, values)
 
-    def check(self) -> Conversation[str]:
+    def check(self) -> Flow[str]:
         """Check that the platform answers, accepts the token and has rollbacks switched on, in one request.
 
         :raises Unsupported: when rollbacks are switched off on the installation.
         :raises PermissionMissing: when the token's permissions are known and lack one that is always needed.
         """
-        answer, _ = yield from self._api.ask(Asked("check"), {})
+        answer, _ = yield from self._api.ask(RequestContext("check"), {})
         version = self._api.optional(answer, "version")
         flag, enabled = read_flag(self._api.optional(answer, "flags"), self._assumptions.flags)
         if enabled is False:
@@ -244,7 +242,7 @@ class PrivateCloud:
         who = self._api.optional(answer, "who")
         return _describe_check(version, who, enabled, bool(permissions))
 
-    def diagnose(self, deployment: str | None) -> Conversation[tuple[Finding, ...]]:
+    def diagnose(self, deployment: str | None) -> Flow[tuple[Finding, ...]]:
         """Look at everything that must hold, the network aside, and say what does not. Changes nothing.
 
         :param deployment: id or release name of a Deployment to look at as well; None for none.
@@ -253,7 +251,7 @@ class PrivateCloud:
 
         return (yield from PrivateCloudDoctor(self, self._api, self._settings).run(deployment))
 
-    def identify(self, deployment: str) -> Conversation[str]:
+    def identify(self, deployment: str) -> Flow[str]:
         """Return the id of a Deployment that is named by its id or release name."""
         name = deployment.strip() if isinstance(deployment, str) else ""
         if not _CAN_BE_ID.fullmatch(name):
@@ -261,8 +259,8 @@ class PrivateCloud:
         workspace = self._settings.workspace_id
         if _LOOKS_LIKE_ID.fullmatch(name) or not workspace:
             return name
-        asked = Asked("workspace_deployments", subject=f"{name} in workspace {workspace}")
-        answer, _ = yield from self._api.ask(asked, {"workspaceUuid": workspace, "releaseName": name})
+        context = RequestContext("workspace_deployments", subject=f"{name} in workspace {workspace}")
+        answer, _ = yield from self._api.ask(context, {"workspaceUuid": workspace, "releaseName": name})
         rows = [Row("workspace_deployments", values) for values in self._api.rows(answer)]
         found = [row.needed("id") for row in rows if row.text("releaseName") == name]
         if not found:
@@ -272,9 +270,9 @@ class PrivateCloud:
             )
         return found[0]
 
-    def _older_versions(self, deployment: Deployment) -> Conversation[Deployment]:
+    def _older_versions(self, deployment: Deployment) -> Flow[Deployment]:
         answer, _ = yield from self._api.ask(
-            Asked("deployment_before_1_0", subject=str(deployment)), {"id": deployment.id}
+            RequestContext("deployment_before_1_0", subject=str(deployment)), {"id": deployment.id}
         )
         row = Row("deployment_before_1_0", self._api.result(answer))
         return replace(
@@ -283,21 +281,21 @@ class PrivateCloud:
             airflow_version=row.text("airflowVersion") or row.text("desiredAirflowVersion"),
         )
 
-    def _survey_history(self, deployment_id: str) -> Conversation[tuple[Access, str | None, Page, Response]]:
-        """Read the newest deploys, with permissions, toggle and health where the installation tells them."""
+    def _survey_history(self, deployment_id: str) -> Flow[tuple[Access, str | None, Page, Response]]:
+        """Read the latest deploys, with permissions, toggle and health where the installation tells them."""
         subject = f"Deployment {deployment_id}"
         variables = {"id": deployment_id, "deploymentUuid": deployment_id, "take": LARGEST_PAGE}
         if self._tells_permissions:
             try:
                 answer, response = yield from self._api.ask(
-                    Asked("survey_history", subject=subject), variables
+                    RequestContext("survey_history", subject=subject), variables
                 )
                 health = self._api.optional(answer, "health")
                 known = health if isinstance(health, str) else None
                 return self._read_access(answer), known, self._read_page(answer, deployment_id), response
             except UnknownField:
                 self._tells_permissions = False
-        answer, response = yield from self._api.ask(Asked("deploys", subject=subject), variables)
+        answer, response = yield from self._api.ask(RequestContext("deploys", subject=subject), variables)
         return Access(), None, self._read_page(answer, deployment_id), response
 
     def _read_access(self, answer: Answer) -> Access:
@@ -311,7 +309,7 @@ class PrivateCloud:
     def _read_deployment(self, answer: Answer, deployment_id: str) -> Deployment:
         values = self._api.result(answer)
         if values is None:
-            hint = asked_of(answer.operation, deployment_id).hint
+            hint = context_of(answer.operation, deployment_id).hint
             raise DeploymentNotFound(
                 f"There is no Deployment {deployment_id}, or the token may not see it.{hint}"
             )
@@ -333,10 +331,10 @@ _HOW_TO_USE_RELEASE_NAMES = (
 )
 
 
-def asked_of(operation: str, deployment_id: str) -> Asked:
+def context_of(operation: str, deployment_id: str) -> RequestContext:
     """Say what is asked of a Deployment, with a hint for names that are no ids."""
     hint = "" if _LOOKS_LIKE_ID.fullmatch(deployment_id) else _HOW_TO_USE_RELEASE_NAMES
-    return Asked(operation, subject=f"Deployment {deployment_id}", hint=hint)
+    return RequestContext(operation, subject=f"Deployment {deployment_id}", hint=hint)
 
 
 def _before_1_0(version: object) -> bool:

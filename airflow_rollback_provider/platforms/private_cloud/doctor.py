@@ -24,11 +24,11 @@ from airflow_rollback_provider.platforms.private_cloud.checks import (
     rollback_switches,
     silence,
 )
-from airflow_rollback_provider.platforms.private_cloud.client import NAME, asked_of, installation_setting
-from airflow_rollback_provider.platforms.private_cloud.errors import Asked
+from airflow_rollback_provider.platforms.private_cloud.client import NAME, context_of, installation_setting
+from airflow_rollback_provider.platforms.private_cloud.errors import RequestContext
 from airflow_rollback_provider.platforms.private_cloud.graphql import malformed
 from airflow_rollback_provider.platforms.private_cloud.mapping import Row, read_deploy, read_flag
-from airflow_rollback_provider.platforms.private_cloud.partial_read import Told, ask_in_pieces
+from airflow_rollback_provider.platforms.private_cloud.partial_read import PartialResult, read_in_parts
 from airflow_rollback_provider.platforms.private_cloud.schema_comparison import (
     NoSchema,
     compare,
@@ -39,7 +39,7 @@ from airflow_rollback_provider.platforms.private_cloud.schema_comparison import 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from airflow_rollback_provider.http.messages import Conversation
+    from airflow_rollback_provider.http.messages import Flow
     from airflow_rollback_provider.platforms.private_cloud.api import Api
     from airflow_rollback_provider.platforms.private_cloud.client import PrivateCloud, PrivateCloudSettings
 
@@ -62,12 +62,12 @@ class PrivateCloudDoctor:
         self._settings = settings
         self._assumptions = settings.assumptions
 
-    def run(self, deployment: str | None) -> Conversation[tuple[Finding, ...]]:
+    def run(self, deployment: str | None) -> Flow[tuple[Finding, ...]]:
         """Ask everything and return what was found.
 
         :param deployment: id or release name of a Deployment to look at; None looks at none.
         """
-        basics = yield from self._ask(Asked("check"))
+        basics = yield from self._ask(RequestContext("check"))
         lost = silence(basics)
         if lost is not None:
             reason = "nothing that can be used answers at the address."
@@ -79,8 +79,8 @@ class PrivateCloudDoctor:
         return (*lead_to_the_schema(found, schema), *schema)
 
     def _rest(
-        self, basics: Told, deployment: str | None, *, token_refused: bool
-    ) -> Conversation[list[Finding]]:
+        self, basics: PartialResult, deployment: str | None, *, token_refused: bool
+    ) -> Flow[list[Finding]]:
         if token_refused:
             skipped = skip((*_PERMISSIONS, "DEPLOYMENT", *_OF_A_DEPLOYMENT), "the token is not accepted.")
             return [self._of_installation(basics), *skipped]
@@ -89,25 +89,25 @@ class PrivateCloudDoctor:
             return [self._of_installation(basics), *self._of_permissions(basics, None), *skipped]
         return (yield from self._deployment(basics, deployment))
 
-    def _ask(self, asked: Asked, **variables: Any) -> Conversation[Told]:
-        operation = self._assumptions.operation(asked.operation)
-        return (yield from ask_in_pieces(self._api, operation, asked, variables))
+    def _ask(self, context: RequestContext, **variables: Any) -> Flow[PartialResult]:
+        operation = self._assumptions.operation(context.operation)
+        return (yield from read_in_parts(self._api, operation, context, variables))
 
     # The Deployment
 
-    def _deployment(self, basics: Told, name: str) -> Conversation[list[Finding]]:
+    def _deployment(self, basics: PartialResult, name: str) -> Flow[list[Finding]]:
         found = yield from attempt(self._platform.identify(name))
         if isinstance(found, RollbackError):
             return [self._of_installation(basics), *self._without_deployment(basics, found)]
-        asked = asked_of("survey_context", found)
-        context = yield from self._ask(asked, id=found, deploymentUuid=found)
-        installation = self._of_installation(context if context.answered("flags") else basics)
-        deployment = context.fails_only_whole or read_found(context, asked)
+        context = context_of("survey_context", found)
+        result = yield from self._ask(context, id=found, deploymentUuid=found)
+        installation = self._of_installation(result if result.answered("flags") else basics)
+        deployment = result.fails_only_whole or read_found(result, context)
         if isinstance(deployment, DeploymentNotFound):
             return [installation, *self._without_deployment(basics, deployment)]
         return [installation, *(yield from self._of_deployment(basics, deployment, found))]
 
-    def _without_deployment(self, basics: Told, error: RollbackError) -> list[Finding]:
+    def _without_deployment(self, basics: PartialResult, error: RollbackError) -> list[Finding]:
         return [
             *self._of_permissions(basics, None),
             of_error("DEPLOYMENT", error),
@@ -115,13 +115,13 @@ class PrivateCloudDoctor:
         ]
 
     def _of_deployment(
-        self, basics: Told, read: Deployment | RollbackError, deployment_id: str
-    ) -> Conversation[list[Finding]]:
+        self, basics: PartialResult, read: Deployment | RollbackError, deployment_id: str
+    ) -> Flow[list[Finding]]:
         """Look at what only a Deployment has. Its history can be read even where it cannot be read itself."""
         known = read if isinstance(read, Deployment) else None
         deployment = known or Deployment(deployment_id, deployment_id)
         history = yield from self._ask(
-            Asked("survey_history", subject=str(deployment)),
+            RequestContext("survey_history", subject=str(deployment)),
             id=deployment.id,
             deploymentUuid=deployment.id,
             take=_ROWS,
@@ -134,12 +134,12 @@ class PrivateCloudDoctor:
             (yield from self._history(history, deployment)),
         ]
 
-    def _history(self, survey: Told, deployment: Deployment) -> Conversation[Finding]:
+    def _history(self, survey: PartialResult, deployment: Deployment) -> Flow[Finding]:
         """Judge the history as the survey has it, or else as it is asked for alone."""
         told = survey
         if isinstance(survey.error("result"), UnknownField):
-            asked = Asked("deploys", subject=str(deployment))
-            told = yield from self._ask(asked, deploymentUuid=deployment.id, take=_ROWS)
+            context = RequestContext("deploys", subject=str(deployment))
+            told = yield from self._ask(context, deploymentUuid=deployment.id, take=_ROWS)
         error = told.fails_only_whole or told.error("result")
         if error is not None:
             return of_error("HISTORY", error)
@@ -173,7 +173,7 @@ class PrivateCloudDoctor:
 
     # The installation and the token
 
-    def _of_installation(self, told: Told) -> Finding:
+    def _of_installation(self, told: PartialResult) -> Finding:
         error = told.error("flags")
         if error is not None:
             return of_error("INSTALLATION-FLAG", error)
@@ -193,7 +193,7 @@ class PrivateCloudDoctor:
             {"assumptions": merge(self._assumptions.given, patch)},
         )
 
-    def _of_permissions(self, told: Told, deployment: Deployment | None) -> Iterator[Finding]:
+    def _of_permissions(self, told: PartialResult, deployment: Deployment | None) -> Iterator[Finding]:
         granted = told.value("permissions")
         known = isinstance(granted, list) and all(isinstance(name, str) for name in granted)
         capabilities = self._platform.capabilities
@@ -201,7 +201,7 @@ class PrivateCloudDoctor:
 
     # The schema
 
-    def _schema(self, version: object) -> Conversation[tuple[Finding, ...]]:
+    def _schema(self, version: object) -> Flow[tuple[Finding, ...]]:
         answer = yield from attempt(self._api.introspect())
         if isinstance(answer, RollbackError):
             return (of_missing_schema(f"The installation's schema cannot be read ({answer})."),)

@@ -35,16 +35,16 @@ from airflow_rollback_provider.platforms.private_cloud.mapping import Row
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from airflow_rollback_provider.http.messages import Conversation
+    from airflow_rollback_provider.http.messages import Flow
     from airflow_rollback_provider.platforms.private_cloud.api import Api
     from airflow_rollback_provider.platforms.private_cloud.assumptions import Operation
-    from airflow_rollback_provider.platforms.private_cloud.errors import Asked
+    from airflow_rollback_provider.platforms.private_cloud.errors import RequestContext
 
 _NO_ANSWER = (PlatformUnreachable, TlsFailed)
 
 
 @dataclass
-class Told:
+class PartialResult:
     """What an operation told.
 
     :param operation: the operation.
@@ -85,40 +85,44 @@ class Told:
         return self.operation.paths.get(name, "").partition(".")[0]
 
 
-def ask_in_pieces(
-    api: Api, operation: Operation, asked: Asked, variables: Mapping[str, Any]
-) -> Conversation[Told]:
+def read_in_parts(
+    api: Api, operation: Operation, context: RequestContext, variables: Mapping[str, Any]
+) -> Flow[PartialResult]:
     """Ask an operation, and if that fails each field at its top by itself. Raises nothing of this package.
 
     :param operation: the operation, as the connection has it.
     :param variables: those of the operation; a piece takes what it uses.
     """
-    told = Told(operation)
+    told = PartialResult(operation)
     try:
-        answer, _ = yield from api.ask(asked, variables)
+        answer, _ = yield from api.ask(context, variables)
     except RollbackError as error:
         whole = error.with_traceback(None)
     else:
         told.data.update(answer.data)
         return told
     told.whole = whole
-    pieces = list(_pieces(operation))
-    names = {name for name, _ in pieces}
+    parts = list(_pieces(operation))
+    names = {name for name, _ in parts}
     told.errors.update(dict.fromkeys(names | told.roots, whole))
     if len(names) > 1 and not isinstance(whole, _NO_ANSWER):
-        yield from _ask_pieces(api, asked, variables, pieces, told)
+        yield from _read_parts(api, context, variables, parts, told)
     return told
 
 
-def _ask_pieces(
-    api: Api, asked: Asked, variables: Mapping[str, Any], pieces: list[tuple[str, str]], told: Told
-) -> Conversation[None]:
+def _read_parts(
+    api: Api,
+    context: RequestContext,
+    variables: Mapping[str, Any],
+    parts: list[tuple[str, str]],
+    told: PartialResult,
+) -> Flow[None]:
     found: dict[str, RollbackError] = {}
-    for name, document in pieces:
+    for name, document in parts:
         if name in told.data:
             continue
         try:
-            answer, _ = yield from api.ask_exactly(asked, document, variables)
+            answer, _ = yield from api.ask_exactly(context, document, variables)
         except RollbackError as error:
             # An older document may have what the newer one asks for under a name that is not known here.
             if isinstance(found.get(name, error), UnknownField) or name not in found:

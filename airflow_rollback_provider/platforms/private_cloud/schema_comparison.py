@@ -40,8 +40,8 @@ from graphql import (
 from graphql.pyutils import suggestion_list
 
 from airflow_rollback_provider.domain.findings import Finding, Status, merge
-from airflow_rollback_provider.platforms.private_cloud.assumptions import FIELDS_MARK, Assumptions
-from airflow_rollback_provider.platforms.request_context import Asked
+from airflow_rollback_provider.platforms.private_cloud.assumptions import FIELDS_PLACEHOLDER, Assumptions
+from airflow_rollback_provider.platforms.request_context import RequestContext
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -83,7 +83,7 @@ USES: Mapping[str, Use] = {
     "survey_context": Use(Status.ERROR, "Without it nothing can be planned."),
     "deploys": Use(Status.ERROR, "Without it no deploy history can be read, so nothing can be planned."),
     "survey_history": Use(Status.WARNING, "Without it plans do not know permissions and toggle."),
-    "deploy": Use(Status.ERROR, "Without it a deploy that is not among the newest cannot be read by its id."),
+    "deploy": Use(Status.ERROR, "Without it a deploy that is not among the latest cannot be read by its id."),
     "deployment": Use(Status.ERROR, "Without it nothing checks what a Deployment runs after a rollback."),
     "roll_back": Use(Status.ERROR, "Without it nothing can be rolled back."),
     "logs": Use(Status.WARNING, "Without it the platform's log lines do not reach the task log."),
@@ -113,7 +113,7 @@ def read_schema(data: Mapping[str, Any]) -> GraphQLSchema:
     """
     try:
         # Whether the schema keeps every rule of the specification is not the question here: a server runs it.
-        return build_client_schema(data, assume_valid=True)  # type: ignore[arg-type]  # checked by building it
+        return build_client_schema(data, assume_valid=True)  # type: ignore[arg-type]  # checked by building
     except _DAMAGED as error:
         raise NoSchema(" ".join(str(error).split())[:_LONGEST_REASON] or type(error).__name__) from None
 
@@ -197,7 +197,7 @@ class _Comparison:
                     found.append(info.get_parent_type())
 
         try:
-            visit(parse(text.replace(FIELDS_MARK, _PROBE)), TypeInfoVisitor(info, Probe()))
+            visit(parse(text.replace(FIELDS_PLACEHOLDER, _PROBE)), TypeInfoVisitor(info, Probe()))
         except (GraphQLError, RecursionError):
             return None
         return next((item for item in found if isinstance(item, ObjectType)), None)
@@ -250,7 +250,7 @@ class _Comparison:
     def _validate_without_missing(self, text: str, assumptions: Assumptions) -> list[GraphQLError]:
         there = self._type_at_mark(text) is self._row
         selection = assumptions.selection() if there else ""
-        return _validate(self._schema, text.replace(FIELDS_MARK, selection or "__typename"))
+        return _validate(self._schema, text.replace(FIELDS_PLACEHOLDER, selection or "__typename"))
 
     def _differing_operation(self, name: str, source: str, error: GraphQLError) -> Finding:
         use, missing = USES[name], _NO_FIELD.match(error.message)
@@ -258,7 +258,7 @@ class _Comparison:
         if meant and not _DESTROYS.search(meant):
             message = error.message
         line = f", line {error.locations[0].line}" if error.locations else ""
-        what = f"{name}, to {Asked(name).purpose}: {message} ({source}{line})"
+        what = f"{name}, to {RequestContext(name).purpose}: {message} ({source}{line})"
         alike, path = self._alike(name, missing[1], missing[2]) if missing else ("", {})
         setting = _written({name: {"document": "<GraphQL>", **path}})
         remedy = f"{use.without} {alike}Correct it in a copy of {source}, in the connection's extra: "
@@ -282,14 +282,15 @@ class _Comparison:
         """Return the finding on a result that holds deploys in one of its fields, or none at all."""
         row, path = self._row, self._assumptions.template(name).paths["result"]
         inside = [key for key, field in at_mark.fields.items() if get_named_type(field.type) is row]
-        what = f"{name}, to {Asked(name).purpose}: its result is {at_mark.name}, which is no deploy."
+        what = f"{name}, to {RequestContext(name).purpose}: its result is {at_mark.name}, which is no deploy."
         if not inside or row is None:
             return Finding("SCHEMA-OPERATION", USES[name].gravity, what, f"{USES[name].without} {_CAUTION}")
-        around = f"{inside[0]} {{ {FIELDS_MARK} }}"
+        around = f"{inside[0]} {{ {FIELDS_PLACEHOLDER} }}"
         setting = _written({name: {"document": "<GraphQL>", "path": f"{path}.{inside[0]}"}})
         remedy = (
             f"Probably meant: its field {inside[0]}, a {row.name}. Copy {source}, write {around} in "
-            f"the place of {FIELDS_MARK}, and write it into the connection's extra: {setting}. {_CAUTION}"
+            f"the place of {FIELDS_PLACEHOLDER}, and write it into the connection's extra: {setting}. "
+            f"{_CAUTION}"
         )
         return Finding("SCHEMA-OPERATION", USES[name].gravity, what, remedy)
 

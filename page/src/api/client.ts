@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The requests that the page makes. All go to Airflow's own origin; none carries a token of a platform.
 
-import type { Conf, HistoryPage, Place, PlanAnswer, Places, Run, Start } from "./contract";
+import type { Conf, HistoryPage, DeploymentOption, PlanAnswer, Options, Run, Start } from "./contract";
 import { Problem, problemOf } from "./problem";
 
 const SECONDS_TO_ANSWER = 60;
@@ -15,10 +15,10 @@ export interface HistoryOptions {
 }
 
 export interface Client {
-  places(): Promise<Places>;
+  options(): Promise<Options>;
   /** A page of the history; who searches gets as many as can be read within a few seconds. */
-  history(place: Place, options: HistoryOptions): Promise<HistoryPage>;
-  plan(place: Place, target: string, scope: string | null, current: string | null): Promise<PlanAnswer>;
+  history(option: DeploymentOption, options: HistoryOptions): Promise<HistoryPage>;
+  plan(option: DeploymentOption, target: string, scope: string | null, current: string | null): Promise<PlanAnswer>;
   /** Start the Dag run of this id; when it was started before, that is it. */
   start(start: Start, conf: Conf, runId: string): Promise<Run>;
   run(address: string): Promise<Run>;
@@ -33,12 +33,12 @@ export function makeClient(base: string, csrf: string | null): Client {
     const given = Object.entries(query).filter((entry): entry is [string, string] => Boolean(entry[1]));
     return `${base}rollback/api/${path}?${new URLSearchParams(given)}`;
   };
-  const of = (place: Place) => ({ connection: place.connection, deployment: place.deployment });
+  const of = (option: DeploymentOption) => ({ connection: option.connection, deployment: option.deployment });
   return {
-    places: () => ask(api("places", {})),
-    history: (place, { cursor, searching, fresh }) =>
-      ask(api("history", { ...of(place), cursor, searching: searching ? "1" : null, fresh })),
-    plan: (place, target, scope, current) => ask(api("plan", { ...of(place), target, scope, expected_current: current })),
+    options: () => ask(api("options", {})),
+    history: (option, { cursor, searching, fresh }) =>
+      ask(api("history", { ...of(option), cursor, searching: searching ? "1" : null, fresh })),
+    plan: (option, target, scope, current) => ask(api("plan", { ...of(option), target, scope, expected_current_deploy_id: current })),
     start: (start, conf, runId) =>
       ask<Run>(start.url, { ...start.body, conf, dag_run_id: runId }, csrf).catch((error: unknown) => {
         // There is a run of this name already, or something else is in the way.

@@ -8,7 +8,7 @@ export interface Reason {
 }
 
 /** A Deployment that the configuration offers. */
-export interface Place {
+export interface DeploymentOption {
   connection: string;
   deployment: string;
   label: string;
@@ -23,8 +23,8 @@ export interface Notice {
   remedy: string;
 }
 
-export interface Places {
-  places: Place[];
+export interface Options {
+  options: DeploymentOption[];
   notice: Notice | null;
 }
 
@@ -48,7 +48,7 @@ export interface GoingOn {
   created_by: string | null;
 }
 
-export interface Head {
+export interface Summary {
   id: string;
   name: string;
   release_name: string;
@@ -61,7 +61,7 @@ export interface Head {
   scope: string;
   scopes: string[];
   running: Running | null;
-  newest_id: string | null;
+  latest_id: string | null;
   going_on: GoingOn | null;
   obstacles: Reason[];
   read_at: string;
@@ -95,7 +95,7 @@ export interface Deploy {
 }
 
 export interface HistoryPage {
-  head: Head;
+  summary: Summary;
   rows: Deploy[];
   next_cursor: string | null;
 }
@@ -108,7 +108,7 @@ export interface PlanWarning {
 
 export interface Plan {
   allowed: boolean;
-  head_id: string;
+  latest_id: string;
   scope: string;
   verdict: { allowed: boolean; code: string; reason: string; source: string };
   failed_checks: Reason[];
@@ -133,7 +133,7 @@ export interface Start {
 
 export interface Conf {
   target: string;
-  expected_current: string | null;
+  expected_current_deploy_id: string | null;
   description: string;
   acknowledge_airflow_3_to_2: boolean;
   [name: string]: unknown;

@@ -103,7 +103,7 @@ function runtimesOf(deploys: readonly Deploy[]): string[] {
   });
 }
 
-/** The newest Runtime on top. Many versions are gathered, so that one sees all lanes at once. */
+/** The latest Runtime on top. Many versions are gathered, so that one sees all lanes at once. */
 function makeLanes(runtimes: readonly string[]): { lanes: Lane[]; laneOf: (runtime: string) => Lane } {
   const all = [...new Set(runtimes)].sort((one, other) => compareRuntimes(other, one));
   const gather = GATHERINGS.find((by) => new Set(all.map(by)).size <= MOST_LANES) ?? GATHERINGS.at(-1)!;

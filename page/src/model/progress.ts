@@ -12,9 +12,9 @@ export interface Started {
   runPage: string;
   target: string;
   targetName: string;
-  /** The newest deploy and the running one when the plan was made. */
-  headId: string;
-  expectedCurrent: string | null;
+  /** The latest deploy and the running one when the plan was made. */
+  latestId: string;
+  expectedCurrentDeployId: string | null;
 }
 
 export type Step = "run" | "submit" | "finish";
@@ -37,9 +37,9 @@ export function progressOf(started: Started, state: string | null, known: Known)
   return rollback ? ofRollback(rollback, started, state, known) : ofRun(started, state, known);
 }
 
-/** The newest deploy that went back to the target after the plan was made. */
-function rollbackOf({ headId, target }: Started, rows: readonly Deploy[]): Deploy | undefined {
-  const before = rows.findIndex((row) => row.id === headId);
+/** The latest deploy that went back to the target after the plan was made. */
+function rollbackOf({ latestId, target }: Started, rows: readonly Deploy[]): Deploy | undefined {
+  const before = rows.findIndex((row) => row.id === latestId);
   // Without it the rows are older than the plan.
   const newer = rows.slice(0, Math.max(0, before));
   return newer.find((row) => row.rollback?.target === target);
@@ -50,20 +50,20 @@ function ofRollback(rollback: Deploy, { targetName }: Started, state: string | n
     const why = rollback.status_reason ? `: ${rollback.status_reason}` : ".";
     return ended("finish", "failed", `The platform could not finish the rollback ${rollback.id}${why}`);
   }
-  if (rollback.status === "succeeded" && known.head.running?.id === rollback.id) {
-    return ended("finish", "done", `Done. ${known.head.name} runs ${targetName} again (deploy ${rollback.id}).`);
+  if (rollback.status === "succeeded" && known.summary.running?.id === rollback.id) {
+    return ended("finish", "done", `Done. ${known.summary.name} runs ${targetName} again (deploy ${rollback.id}).`);
   }
   if (rollback.status === "succeeded") {
-    const on = known.rows.find((row) => row.id === known.head.running?.id);
+    const on = known.rows.find((row) => row.id === known.summary.running?.id);
     const what = on ? wordsFor(on) : "another deploy";
     return ended("finish", "done", `Deploy ${rollback.id} brought ${targetName} back; then ${what} landed on top of it.`);
   }
   const unwatched = state === "failed" ? " The Dag run has failed meanwhile; the platform goes on by itself." : "";
-  return going("finish", `The platform is rolling ${known.head.name} back to ${targetName}.${unwatched}`);
+  return going("finish", `The platform is rolling ${known.summary.name} back to ${targetName}.${unwatched}`);
 }
 
-function ofRun(started: Started, state: string | null, { head, rows }: Known): Progress {
-  if (state === "failed") return ofFailedRun(started, head.running?.id ?? null, head.newest_id, rows);
+function ofRun(started: Started, state: string | null, { summary, rows }: Known): Progress {
+  if (state === "failed") return ofFailedRun(started, summary.running?.id ?? null, summary.latest_id, rows);
   if (state === "success") {
     return going("submit", "The Dag run has ended, and no rollback shows in the history yet. The run's log says what it did.");
   }
@@ -73,11 +73,11 @@ function ofRun(started: Started, state: string | null, { head, rows }: Known): P
   return going("run", state === "queued" ? "The Dag run waits for its turn." : "The Dag run was started.");
 }
 
-function ofFailedRun(started: Started, running: string | null, newest: string | null, rows: readonly Deploy[]): Progress {
-  if (running === started.expectedCurrent && newest === started.headId) {
+function ofFailedRun(started: Started, running: string | null, latest: string | null, rows: readonly Deploy[]): Progress {
+  if (running === started.expectedCurrentDeployId && latest === started.latestId) {
     return ended("submit", "failed", "The Dag run failed, and no rollback shows in the history. The run's log says why.");
   }
-  const other = rows.find((row) => row.id === (running !== started.expectedCurrent ? running : newest));
+  const other = rows.find((row) => row.id === (running !== started.expectedCurrentDeployId ? running : latest));
   const what = other ? wordsFor(other) : "another deploy";
   return ended("submit", "refused", `Refused, because ${what} landed meanwhile. Nothing was changed. Look at the history as it is now and plan anew.`);
 }

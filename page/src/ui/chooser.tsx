@@ -1,44 +1,44 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which Deployment is looked at.
 
-import type { Place } from "../api/contract";
+import type { DeploymentOption } from "../api/contract";
 import { linkTo } from "../host/choice";
 import { Select } from "./parts";
 
 interface Props {
-  places: readonly Place[];
-  chosen: Place | null;
-  choose: (place: Place) => void;
+  options: readonly DeploymentOption[];
+  chosen: DeploymentOption | null;
+  choose: (option: DeploymentOption) => void;
 }
 
-function byConnection(places: readonly Place[]): [connection: string, places: Place[]][] {
-  const groups = new Map<string, Place[]>();
-  for (const place of places) groups.set(place.connection, [...(groups.get(place.connection) ?? []), place]);
+function byConnection(options: readonly DeploymentOption[]): [connection: string, options: DeploymentOption[]][] {
+  const groups = new Map<string, DeploymentOption[]>();
+  for (const option of options) groups.set(option.connection, [...(groups.get(option.connection) ?? []), option]);
   return [...groups];
 }
 
 /** Its label; when another of the group has the same, with what tells them apart. */
-const named = ({ label, deployment }: Place, group: readonly Place[]): string =>
-  group.filter((place) => place.label === label).length > 1 ? `${label} (${deployment})` : label;
+const named = ({ label, deployment }: DeploymentOption, group: readonly DeploymentOption[]): string =>
+  group.filter((option) => option.label === label).length > 1 ? `${label} (${deployment})` : label;
 
-/** For the head of the page. */
-export const Chooser = ({ places, chosen, choose }: Props) => (
+/** For the summary of the page. */
+export const Chooser = ({ options, chosen, choose }: Props) => (
   <div className="rbk-chooser">
     <Select
       label="Deployment"
-      value={chosen ? String(places.indexOf(chosen)) : ""}
-      choose={(at) => choose(places[Number(at)]!)}
+      value={chosen ? String(options.indexOf(chosen)) : ""}
+      choose={(at) => choose(options[Number(at)]!)}
     >
       {!chosen && (
         <option value="" disabled>
           Choose…
         </option>
       )}
-      {byConnection(places).map(([connection, group]) => (
+      {byConnection(options).map(([connection, group]) => (
         <optgroup key={connection} label={connection}>
-          {group.map((place) => (
-            <option key={place.deployment} value={places.indexOf(place)}>
-              {named(place, group)}
+          {group.map((option) => (
+            <option key={option.deployment} value={options.indexOf(option)}>
+              {named(option, group)}
             </option>
           ))}
         </optgroup>
@@ -48,16 +48,16 @@ export const Chooser = ({ places, chosen, choose }: Props) => (
 );
 
 /** For a page on which nothing is chosen yet. */
-export function PlaceList({ places, choose }: Omit<Props, "chosen">) {
+export function OptionList({ options, choose }: Omit<Props, "chosen">) {
   return (
-    <nav aria-label="Deployments" className="rbk-places">
-      {byConnection(places).map(([connection, group]) => (
+    <nav aria-label="Deployments" className="rbk-options">
+      {byConnection(options).map(([connection, group]) => (
         <section key={connection}>
           <h2>{connection}</h2>
           <ul>
-            {group.map((place) => (
-              <li key={place.deployment}>
-                <PlaceLink place={place} choose={choose} />
+            {group.map((option) => (
+              <li key={option.deployment}>
+                <OptionLink option={option} choose={choose} />
               </li>
             ))}
           </ul>
@@ -67,16 +67,16 @@ export function PlaceList({ places, choose }: Omit<Props, "chosen">) {
   );
 }
 
-function PlaceLink({ place, choose }: { place: Place; choose: (place: Place) => void }) {
+function OptionLink({ option, choose }: { option: DeploymentOption; choose: (option: DeploymentOption) => void }) {
   const follow = (event: { preventDefault(): void; ctrlKey: boolean; metaKey: boolean; shiftKey: boolean }) => {
     if (event.ctrlKey || event.metaKey || event.shiftKey) return; // another tab or window is wanted
     event.preventDefault();
-    choose(place);
+    choose(option);
   };
   return (
-    <a href={linkTo(window.location.pathname, place)} onClick={follow}>
-      <strong>{place.label}</strong>
-      <span>{place.deployment}</span>
+    <a href={linkTo(window.location.pathname, option)} onClick={follow}>
+      <strong>{option.label}</strong>
+      <span>{option.deployment}</span>
     </a>
   );
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// One Deployment: its head, its deploys as a picture and as a table, and what can be done.
+// One Deployment: its summary, its deploys as a picture and as a table, and what can be done.
 
 import { useMemo, useRef, useState } from "react";
-import type { Deploy, Head, Place } from "../api/contract";
+import type { Deploy, Summary, DeploymentOption } from "../api/contract";
 import { applyFilters, choicesIn, type Filters, isFiltered, NO_FILTERS } from "../model/filters";
 import type { Known } from "../model/history";
 import type { Unanswered } from "../model/order";
@@ -10,7 +10,7 @@ import { goingOnWords } from "../model/words";
 import { useSurroundings } from "./context";
 import { RollbackDialog } from "./dialog";
 import { FilterBar } from "./filter-bar";
-import { HeadCard } from "./head";
+import { SummaryCard } from "./summary";
 import { usePoll, useReturn } from "./hooks";
 import { More } from "./more";
 import { Box, ProblemBox, Reasons, Time, Waiting } from "./parts";
@@ -25,19 +25,19 @@ const BETWEEN_LOOKS = 4000;
 /** Who comes back to the tab after this time, in milliseconds, must not decide on an old list. */
 const OUTDATED = 60_000;
 
-export function DeploymentView({ place }: { place: Place }) {
+export function DeploymentView({ option }: { option: DeploymentOption }) {
   const { client } = useSurroundings();
-  const history = useHistory(client, place);
+  const history = useHistory(client, option);
   const following = useProgress(client, history);
   const [target, setTarget] = useState<Deploy | null>(null);
   const unanswered = useRef<Map<string, Unanswered>>(new Map());
   const { known, problem, busy } = history;
   const isFollowing = Boolean(following.started) && !following.progress?.ending;
-  usePoll(Boolean(known?.head.going_on) && !isFollowing, BETWEEN_LOOKS, history.refresh);
+  usePoll(Boolean(known?.summary.going_on) && !isFollowing, BETWEEN_LOOKS, history.refresh);
 
   const again = () => void history.refresh(true);
   useReturn(() => {
-    if (known && Date.now() - Date.parse(known.head.read_at) > OUTDATED) again();
+    if (known && Date.now() - Date.parse(known.summary.read_at) > OUTDATED) again();
   });
   return (
     <>
@@ -45,7 +45,7 @@ export function DeploymentView({ place }: { place: Place }) {
         <ProblemBox problem={problem} again={again} busy={busy === "refresh"}>
           {known && (
             <p>
-              What was read at <Time iso={known.head.read_at} /> is still shown below.
+              What was read at <Time iso={known.summary.read_at} /> is still shown below.
             </p>
           )}
         </ProblemBox>
@@ -53,14 +53,14 @@ export function DeploymentView({ place }: { place: Place }) {
       {!known && !problem && <Waiting>Reading the deploy history…</Waiting>}
       {known && (
         <>
-          <HeadCard head={known.head} refresh={again} busy={busy === "refresh"} />
+          <SummaryCard summary={known.summary} refresh={again} busy={busy === "refresh"} />
           <ProgressCard following={following} />
-          <Notices place={place} head={known.head} following={isFollowing} />
-          <Deploys place={place} known={known} history={history} isFollowing={isFollowing} plan={setTarget} />
+          <Notices option={option} summary={known.summary} following={isFollowing} />
+          <Deploys option={option} known={known} history={history} isFollowing={isFollowing} plan={setTarget} />
           {target && (
             <RollbackDialog
-              place={place}
-              head={known.head}
+              option={option}
+              summary={known.summary}
               target={target}
               unanswered={unanswered.current}
               close={() => setTarget(null)}
@@ -78,25 +78,25 @@ export function DeploymentView({ place }: { place: Place }) {
 }
 
 /** What holds for every deploy of this Deployment. */
-function Notices({ place, head, following }: { place: Place; head: Head; following: boolean }) {
+function Notices({ option, summary, following }: { option: DeploymentOption; summary: Summary; following: boolean }) {
   return (
     <>
-      {head.going_on && !following && (
-        <Box tone="info" role="status" title={head.going_on.rollback ? "A rollback is going on" : "A deploy is going on"}>
+      {summary.going_on && !following && (
+        <Box tone="info" role="status" title={summary.going_on.rollback ? "A rollback is going on" : "A deploy is going on"}>
           <p>
-            {goingOnWords(head.going_on)} Since <Time iso={head.going_on.since} />
-            {head.going_on.description && `: “${head.going_on.description}”`}
+            {goingOnWords(summary.going_on)} Since <Time iso={summary.going_on.since} />
+            {summary.going_on.description && `: “${summary.going_on.description}”`}
           </p>
         </Box>
       )}
-      {head.obstacles.length > 0 && (
+      {summary.obstacles.length > 0 && (
         <Box tone="warn" title="This Deployment cannot be rolled back now">
-          <Reasons reasons={head.obstacles} />
+          <Reasons reasons={summary.obstacles} />
         </Box>
       )}
-      {!place.may_roll_back && (
+      {!option.may_roll_back && (
         <Box tone="info" title="You can look and plan, but not roll back">
-          <p>{place.reason}</p>
+          <p>{option.reason}</p>
         </Box>
       )}
     </>
@@ -104,15 +104,15 @@ function Notices({ place, head, following }: { place: Place; head: Head; followi
 }
 
 interface DeploysProps {
-  place: Place;
+  option: DeploymentOption;
   known: Known;
   history: HistoryReader;
   isFollowing: boolean;
   plan: (deploy: Deploy) => void;
 }
 
-function Deploys({ place, known, history, isFollowing, plan }: DeploysProps) {
-  const { rows, head, cursor } = known;
+function Deploys({ option, known, history, isFollowing, plan }: DeploysProps) {
+  const { rows, summary, cursor } = known;
   const [filters, setFilters] = useState<Filters>(NO_FILTERS);
   const [wanted, setWanted] = useState<{ id: string; times: number } | null>(null);
   const shown = useMemo(() => applyFilters(rows, filters), [rows, filters]);
@@ -122,17 +122,17 @@ function Deploys({ place, known, history, isFollowing, plan }: DeploysProps) {
     if (!shown.some((row) => row.id === id)) setFilters(NO_FILTERS);
     setWanted({ id, times: (wanted?.times ?? 0) + 1 });
   };
-  const going = head.going_on ? goingOnWords(head.going_on) : null;
+  const going = summary.going_on ? goingOnWords(summary.going_on) : null;
   const busy = going ?? (isFollowing ? "A rollback that you started is going on." : null);
   const actions: RowActions = useMemo(() => {
     const byId = new Map(rows.map((row) => [row.id, row]));
-    return { find: (id) => byId.get(id), show, plan, mayRollBack: place.may_roll_back, busy };
-  }, [rows, shown, place, busy]);
+    return { find: (id) => byId.get(id), show, plan, mayRollBack: option.may_roll_back, busy };
+  }, [rows, shown, option, busy]);
 
   if (!rows.length && !cursor) {
     return (
       <Box tone="plain" title="No deploys yet">
-        <p>Nothing was ever deployed to {head.name}. Its deploys appear here, newest first.</p>
+        <p>Nothing was ever deployed to {summary.name}. Its deploys appear here, newest first.</p>
       </Box>
     );
   }

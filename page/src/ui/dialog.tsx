@@ -2,7 +2,7 @@
 // The dialog in which a rollback is planned and agreed to.
 
 import { useCallback, useEffect, useLayoutEffect, useRef, useState } from "react";
-import type { Deploy, Head, Place, PlanAnswer, Start } from "../api/contract";
+import type { Deploy, Summary, DeploymentOption, PlanAnswer, Start } from "../api/contract";
 import { runAddress } from "../api/client";
 import { asProblem, Problem } from "../api/problem";
 import { blocked, confOf, type Entry, isUnanswered, type Mistakes, mistakesIn, newRunId, type Unanswered, whyNotNow } from "../model/order";
@@ -15,8 +15,8 @@ import { ProblemBox, Select, Time, Waiting } from "./parts";
 import { PlanView } from "./plan-view";
 
 interface Props {
-  place: Place;
-  head: Head;
+  option: DeploymentOption;
+  summary: Summary;
   target: Deploy;
   /** Presses that nobody has answered, by what they meant. */
   unanswered: Map<string, Unanswered>;
@@ -26,10 +26,10 @@ interface Props {
   started: (started: Started) => void;
 }
 
-export function RollbackDialog({ place, head, target, unanswered, close, reload, started }: Props) {
-  const press = usePress(unanswered, `${target.id} from ${head.running?.id}`);
+export function RollbackDialog({ option, summary, target, unanswered, close, reload, started }: Props) {
+  const press = usePress(unanswered, `${target.id} from ${summary.running?.id}`);
   const [scope, setScope] = useState(press.earlier?.scope ?? null);
-  const { answer, problem, read } = usePlan(place, head, target, scope);
+  const { answer, problem, read } = usePlan(option, summary, target, scope);
   const [entry, setEntry] = useState<Entry>(press.earlier?.entry ?? { description: "", typedName: "" });
   const [mistakes, setMistakes] = useState<Mistakes>({});
   const order = useStart(answer, { runId: press.runId, scope, entry }, press, target, (run) => {
@@ -56,7 +56,7 @@ export function RollbackDialog({ place, head, target, unanswered, close, reload,
     <dialog ref={dialog} className="rbk-dialog" aria-labelledby="rbk-dialog-title">
       <header>
         <h2 id="rbk-dialog-title" tabIndex={-1}>
-          {isAllowed ? `Roll ${head.name} back to ${nameOf(target)}` : `${nameOf(target)} cannot be rolled back to`}
+          {isAllowed ? `Roll ${summary.name} back to ${nameOf(target)}` : `${nameOf(target)} cannot be rolled back to`}
         </h2>
         <p className="rbk-muted">
           Deploy {target.id} of <Time iso={target.created_at} />
@@ -76,7 +76,7 @@ export function RollbackDialog({ place, head, target, unanswered, close, reload,
           />
         )}
         {!answer && !problem && <Waiting>Planning…</Waiting>}
-        {head.scopes.length > 1 && <ScopeChoice head={head} scope={scope} choose={setScope} disabled={isSent} />}
+        {summary.scopes.length > 1 && <ScopeChoice summary={summary} scope={scope} choose={setScope} disabled={isSent} />}
         {answer && <PlanView plan={answer.plan} />}
         {answer && !blocked(answer) && (
           <OrderForm answer={answer} entry={entry} mistakes={mistakes} change={setEntry} submit={submit} disabled={isSent} />
@@ -85,7 +85,7 @@ export function RollbackDialog({ place, head, target, unanswered, close, reload,
       </div>
       <footer className="rbk-row">
         <span className="rbk-push rbk-muted" id="rbk-blocked">
-          {why ?? (answer?.start && `Starts the Dag ${place.dag_id} with your own rights.`)}
+          {why ?? (answer?.start && `Starts the Dag ${option.dag_id} with your own rights.`)}
         </span>
         <button type="button" aria-disabled={order.busy} onClick={shut}>
           {answer && why === null ? "Cancel" : "Close"}
@@ -117,15 +117,15 @@ function PlanProblem({ problem, again, reload }: { problem: Problem; again: () =
 }
 
 interface ScopeProps {
-  head: Head;
+  summary: Summary;
   scope: string | null;
   choose: (scope: string) => void;
   disabled: boolean;
 }
 
-const ScopeChoice = ({ head, scope, choose, disabled }: ScopeProps) => (
-  <Select label="Bring back" value={scope ?? head.scope} choose={choose} disabled={disabled}>
-    {head.scopes.map((each) => (
+const ScopeChoice = ({ summary, scope, choose, disabled }: ScopeProps) => (
+  <Select label="Bring back" value={scope ?? summary.scope} choose={choose} disabled={disabled}>
+    {summary.scopes.map((each) => (
       <option key={each} value={each}>
         {scopeWords(each)}
       </option>
@@ -133,22 +133,22 @@ const ScopeChoice = ({ head, scope, choose, disabled }: ScopeProps) => (
   </Select>
 );
 
-/** Read the plan; a plan for another scope or head takes the place of the one before. */
-function usePlan(place: Place, head: Head, target: Deploy, scope: string | null) {
+/** Read the plan; a plan for another scope or summary takes the place of the one before. */
+function usePlan(option: DeploymentOption, summary: Summary, target: Deploy, scope: string | null) {
   const { client } = useSurroundings();
   const [state, setState] = useState<{ answer: PlanAnswer | null; problem: Problem | null }>({ answer: null, problem: null });
   // The deploy that the person saw as current when the dialog was opened, whatever is read meanwhile.
-  const seen = useRef(head.running?.id ?? null);
+  const seen = useRef(summary.running?.id ?? null);
   const asked = useRef(0);
   const read = useCallback(async () => {
     const mine = ++asked.current;
     setState({ answer: null, problem: null });
-    const next = await client.plan(place, target.id, scope, seen.current).then(
+    const next = await client.plan(option, target.id, scope, seen.current).then(
       (answer) => ({ answer, problem: null }),
       (error: unknown) => ({ answer: null, problem: asProblem(error) }),
     );
     if (mine === asked.current) setState(next);
-  }, [client, place, target.id, scope]);
+  }, [client, option, target.id, scope]);
   useEffect(() => {
     void read();
     return () => {
@@ -213,8 +213,8 @@ function useStart(
         runPage: runAddress(start.run_page, run.dag_run_id),
         target: target.id,
         targetName: nameOf(target),
-        headId: plan.head_id,
-        expectedCurrent: start.body.conf.expected_current,
+        latestId: plan.latest_id,
+        expectedCurrentDeployId: start.body.conf.expected_current_deploy_id,
       });
     } catch (error) {
       const found = asProblem(error);

@@ -3,12 +3,12 @@
 
 import { useCallback, useEffect, useMemo, useState } from "react";
 import { makeClient } from "../api/client";
-import type { Place, Places } from "../api/contract";
+import type { DeploymentOption, Options } from "../api/contract";
 import { asProblem, type Problem } from "../api/problem";
 import { chosenIn, linkTo, namesAnother } from "../host/choice";
 import type { Host } from "../host/host";
 import css from "../style.css";
-import { Chooser, PlaceList } from "./chooser";
+import { Chooser, OptionList } from "./chooser";
 import { SurroundingsContext } from "./context";
 import { DeploymentView } from "./deployment";
 import { useClock } from "./hooks";
@@ -31,9 +31,9 @@ export function DeployHistoryPage({ host }: { host: Host }) {
 }
 
 function usePlaces(client: ReturnType<typeof makeClient>) {
-  const [state, setState] = useState<{ offered: Places | null; problem: Problem | null }>({ offered: null, problem: null });
+  const [state, setState] = useState<{ offered: Options | null; problem: Problem | null }>({ offered: null, problem: null });
   const read = useCallback(() => {
-    client.places().then(
+    client.options().then(
       (offered) => setState({ offered, problem: null }),
       (error: unknown) => setState({ offered: null, problem: asProblem(error) }),
     );
@@ -42,14 +42,14 @@ function usePlaces(client: ReturnType<typeof makeClient>) {
   return { ...state, read };
 }
 
-function Offered({ offered: { places, notice } }: { offered: Places }) {
+function Offered({ offered: { options, notice } }: { offered: Options }) {
   const [search, choose] = useChoice();
-  const chosen = useMemo(() => chosenIn(search, places), [search, places]);
+  const chosen = useMemo(() => chosenIn(search, options), [search, options]);
   return (
     <>
       <header className="rbk-row rbk-top">
         <h1>Deploy History</h1>
-        {places.length > 0 && <Chooser places={places} chosen={chosen} choose={choose} />}
+        {options.length > 0 && <Chooser options={options} chosen={chosen} choose={choose} />}
       </header>
       {notice && (
         <Box tone="info" title="Nothing to show yet">
@@ -57,30 +57,30 @@ function Offered({ offered: { places, notice } }: { offered: Places }) {
           <p>{notice.remedy}</p>
         </Box>
       )}
-      {namesAnother(search, places) && (
+      {namesAnother(search, options) && (
         <Box tone="warn" role="status" title="This Deployment is not offered here">
           <p>The link names one that is not in the configuration of this Airflow. Choose one of these.</p>
         </Box>
       )}
       {chosen ? (
-        <DeploymentView key={`${chosen.connection}\n${chosen.deployment}`} place={chosen} />
+        <DeploymentView key={`${chosen.connection}\n${chosen.deployment}`} option={chosen} />
       ) : (
-        <PlaceList places={places} choose={choose} />
+        <OptionList options={options} choose={choose} />
       )}
     </>
   );
 }
 
 /** The choice as the address carries it. Airflow's own state of the address is kept. */
-function useChoice(): [search: string, choose: (place: Place) => void] {
+function useChoice(): [search: string, choose: (option: DeploymentOption) => void] {
   const [search, setSearch] = useState(window.location.search);
   useEffect(() => {
     const moved = () => setSearch(window.location.search);
     window.addEventListener("popstate", moved);
     return () => window.removeEventListener("popstate", moved);
   }, []);
-  const choose = (place: Place) => {
-    window.history.pushState(window.history.state, "", linkTo(window.location.pathname, place));
+  const choose = (option: DeploymentOption) => {
+    window.history.pushState(window.history.state, "", linkTo(window.location.pathname, option));
     setSearch(window.location.search);
   };
   return [search, choose];

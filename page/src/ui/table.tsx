@@ -7,7 +7,7 @@ import type { Deploy } from "../api/contract";
 import { useNear } from "./hooks";
 import { Row, type RowActions } from "./row";
 
-/** The first chunk is drawn at once: the newest deploys, which people came for. */
+/** The first chunk is drawn at once: the latest deploys, which people came for. */
 const CHUNK = 50;
 const NEAR = 1500;
 const USUAL_ROW_HEIGHT = 64;

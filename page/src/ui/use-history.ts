@@ -2,7 +2,7 @@
 // Reads a deploy history page by page. What was read stays when the platform goes away.
 
 import { useCallback, useEffect, useRef, useState } from "react";
-import type { HistoryPage, Place } from "../api/contract";
+import type { HistoryPage, DeploymentOption } from "../api/contract";
 import type { Client } from "../api/client";
 import { asProblem, type Problem } from "../api/problem";
 import { begin, extend, hasMoved, type Known, renew } from "../model/history";
@@ -19,11 +19,11 @@ export interface Reading {
 export interface HistoryReader extends Reading {
   /** Reads on; who searches, further than who scrolls. */
   more(searching?: boolean): Promise<void>;
-  /** Tells whether the newest deploys were read. What was shared a moment ago will do unless a person asks. */
+  /** Tells whether the latest deploys were read. What was shared a moment ago will do unless a person asks. */
   refresh(asked?: boolean): Promise<boolean>;
 }
 
-export function useHistory(client: Client, place: Place): HistoryReader {
+export function useHistory(client: Client, option: DeploymentOption): HistoryReader {
   const [reading, setReading] = useState<Reading>({ known: null, problem: null, busy: "first" });
   const latest = useRef<Reading>({ ...reading, busy: null });
   const alive = useRef(true);
@@ -53,37 +53,37 @@ export function useHistory(client: Client, place: Place): HistoryReader {
     async (searching = false) => {
       if (!latest.current.known?.cursor) return;
       await read("more", async (known) => {
-        return extend(known!, await client.history(place, { cursor: known!.cursor, searching }));
+        return extend(known!, await client.history(option, { cursor: known!.cursor, searching }));
       });
     },
-    [client, place, read],
+    [client, option, read],
   );
 
   const refresh = useCallback(
     (asked = false) =>
       read("refresh", async (known) => {
-        const page = await client.history(place, { fresh: asked ? "now" : "1" });
+        const page = await client.history(option, { fresh: asked ? "now" : "1" });
         if (!known) return begin(page);
-        return hasMoved(known, page) ? reread(client, place, page, known.rows.length) : renew(known, page);
+        return hasMoved(known, page) ? reread(client, option, page, known.rows.length) : renew(known, page);
       }),
-    [client, place, read],
+    [client, option, read],
   );
 
   useEffect(() => {
     alive.current = true;
-    void read("first", async () => begin(await client.history(place, {})));
+    void read("first", async () => begin(await client.history(option, {})));
     return () => {
       alive.current = false;
     };
-  }, [client, place, read]);
+  }, [client, option, read]);
 
   return { ...reading, more, refresh };
 }
 
-async function reread(client: Client, place: Place, first: HistoryPage, wanted: number): Promise<Known> {
+async function reread(client: Client, option: DeploymentOption, first: HistoryPage, wanted: number): Promise<Known> {
   let known = begin(first);
   while (known.cursor && known.rows.length < Math.min(wanted, MOST_REREAD)) {
-    known = extend(known, await client.history(place, { cursor: known.cursor }));
+    known = extend(known, await client.history(option, { cursor: known.cursor }));
   }
   return known;
 }

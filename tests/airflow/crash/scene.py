@@ -13,7 +13,7 @@ from typing import Any
 
 import psutil
 
-from airflow_rollback_provider.domain.intent import intent_in, intent_of, without_target
+from airflow_rollback_provider.domain.idempotency import key_in, make_idempotency_key, without_target
 from airflow_rollback_provider.sandbox.process import SandboxProcess
 from demo.airflow_home import ThrowAwayAirflow
 from demo.airflow_settings import airflow_major
@@ -215,7 +215,7 @@ class Scene:
 
     def rollbacks(self) -> list[dict[str, Any]]:
         """Return the entries of the history that carry the run's intent."""
-        return [row for row in self._deploys() if intent_in(row["description"] or "") == self._intent]
+        return [row for row in self._deploys() if key_in(row["description"] or "") == self._idempotency_key]
 
     def seen(self) -> Seen:
         """Wait until the run has ended and return how."""
@@ -237,9 +237,9 @@ class Scene:
         return deploys
 
     @property
-    def _intent(self) -> str:
+    def _idempotency_key(self) -> str:
         deployment_id = self.sandbox.deployment(self.name)["id"]
-        return intent_of(self.dag_id, self.run_id, TASK, deployment_id, "image", target="previous")
+        return make_idempotency_key(self.dag_id, self.run_id, TASK, deployment_id, "image", target="previous")
 
     def _log(self) -> str:
         lines = self.airflow.task_log(self.dag_id, self.run_id, TASK)
@@ -256,7 +256,7 @@ class Scene:
     def _remembers(self) -> bool:
         """Tell whether anything of a submission is left, in Airflow's own store or in Variables."""
         tables = ["variable"] if version("apache-airflow") < "3.3" else ["variable", "task_state_store"]
-        key = f"rollback_%_{without_target(self._intent)}"
+        key = f"rollback_%_{without_target(self._idempotency_key)}"
         rows = self.airflow.metadata._rows
         return any(rows(f"SELECT 1 FROM {table} WHERE key LIKE ?", key) for table in tables)
 

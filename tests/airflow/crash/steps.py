@@ -19,7 +19,7 @@ from tests.airflow.crash.scene import (
 
 # A request that is never answered: nothing here waits that long, the process is killed.
 _FOR_EVER = 3600
-# Long enough to kill the process meanwhile, and well within the task's ``settle`` of 15 s.
+# Long enough to kill the process meanwhile, and well within the task's ``submission_grace_period`` of 15 s.
 _A_LITTLE_LATER = 8
 
 TASK = "the task's process"

@@ -30,11 +30,11 @@ for mapped, deferrable in itertools.product((False, True), repeat=2):
     ) as dag:
         arguments = {
             "task_id": "roll_back",
-            "rollback_conn_id": "{{ params.connection }}",
+            "astro_conn_id": "{{ params.connection }}",
             "description": "Run {{ run_id }}: wrong totals",
             "deferrable": deferrable,
             "poll_interval": 1,
-            "settle": 20,
+            "submission_grace_period": 20,
             **AGAIN,
         }
         if mapped:

@@ -53,15 +53,15 @@ for deferrable in (False, True):
     ) as dag:
         RollbackOperator(
             task_id="roll_back",
-            rollback_conn_id="{{ params.connection }}",
+            astro_conn_id="{{ params.connection }}",
             deployment_id="{{ params.deployment }}",
             description="Run {{ run_id }}: wrong totals",
             deferrable=deferrable,
             poll_interval=1,
-            settle=float(os.environ.get("CRASH_SETTLE", "15")),
+            submission_grace_period=float(os.environ.get("CRASH_SETTLE", "15")),
             retries=4,
             retry_delay=timedelta(seconds=3),
-            on_planned=planned,
+            on_planned_callback=planned,
             pre_execute=before,
             post_execute=after,
         )

@@ -12,9 +12,7 @@ from airflow.sdk import DAG, Asset, AssetWatcher
 from airflow_rollback_provider.triggers.deploys import DeployLandedTrigger
 
 for deployment in os.environ["WATCHED"].split():
-    trigger = DeployLandedTrigger(
-        deployment, poll_interval=1, rollback_conn_id=os.environ["WATCHED_CONNECTION"]
-    )
+    trigger = DeployLandedTrigger(deployment, poll_interval=1, astro_conn_id=os.environ["WATCHED_CONNECTION"])
     asset = Asset(
         f"deploys_{deployment}", watchers=[AssetWatcher(name=f"watch_{deployment}", trigger=trigger)]
     )

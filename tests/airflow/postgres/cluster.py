@@ -21,7 +21,7 @@ _OPTIONS = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off -c ma
 
 
 def programs() -> Path | None:
-    """Return the folder of PostgreSQL's server programs, the newest one of Debian's, or None."""
+    """Return the folder of PostgreSQL's server programs, the latest one of Debian's, or None."""
     on_path = shutil.which("initdb")
     if on_path is not None:
         return Path(on_path).resolve().parent

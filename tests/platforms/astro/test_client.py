@@ -26,8 +26,8 @@ from airflow_rollback_provider.domain.errors import (
     TokenExpired,
     TokenRefused,
 )
-from airflow_rollback_provider.http.messages import Conversation, Request, Response
-from airflow_rollback_provider.platforms.astro.errors import Asked
+from airflow_rollback_provider.http.messages import Flow, Request, Response
+from airflow_rollback_provider.platforms.astro.errors import RequestContext
 from airflow_rollback_provider.platforms.registry import connect
 from airflow_rollback_provider.sandbox.process import SandboxProcess
 from tests.http.test_retry_policy import NOW
@@ -68,8 +68,8 @@ def hosted(**extra: Any) -> Any:
     return connect(connection(**fields, extra={"organization_id": "org1", **extra})).platform
 
 
-def ask(verb: str) -> Conversation[Any]:
-    """Begin a conversation."""
+def ask(verb: str) -> Flow[Any]:
+    """Begin a flow."""
     platform = hosted()
     verbs: dict[str, Any] = {
         "deploys": lambda: platform.deploys(ID),
@@ -79,17 +79,17 @@ def ask(verb: str) -> Conversation[Any]:
         "roll_back": lambda: platform.roll_back(DEPLOYMENT, TARGET, Scope.IMAGE_AND_DAGS, "why"),
         "check": platform.check,
     }
-    conversation: Conversation[Any] = verbs[verb]()
-    return conversation
+    flow: Flow[Any] = verbs[verb]()
+    return flow
 
 
 def answered(status: int, body: Any, verb: str = "deploys", **headers: str) -> Any:
     """Return what a verb makes of an answer."""
-    conversation = ask(verb)
-    next(conversation)
+    flow = ask(verb)
+    next(flow)
     text = body if isinstance(body, bytes) else json.dumps(body).encode()
     try:
-        conversation.send(Response(status, {"content-type": "application/json", **headers}, text, NOW))
+        flow.send(Response(status, {"content-type": "application/json", **headers}, text, NOW))
     except StopIteration as end:
         return end.value
     raise AssertionError("asked again")
@@ -148,8 +148,8 @@ def test_a_deployment_is_found_by_name_or_namespace(sandbox: SandboxProcess, nam
     talking, before = talk(sandbox), len(sandbox.requests())
     survey = talking.run(talking.platform.survey(name))
     assert survey.deployment == talking.run(talking.platform.deployment(truth["id"]))
-    asked = [request["operation"] for request in sandbox.requests()[before:-1]]
-    assert asked == ["ListDeployments"] * (1 if name == "Billing" else 2) + ["ListDeploys"]
+    context = [request["operation"] for request in sandbox.requests()[before:-1]]
+    assert context == ["ListDeployments"] * (1 if name == "Billing" else 2) + ["ListDeploys"]
 
 
 def test_a_namespace_is_looked_for_on_every_page(sandbox: SandboxProcess) -> None:
@@ -184,15 +184,15 @@ def test_ids_cannot_change_the_address(odd: str) -> None:
     """What is no id is refused before it becomes a part of a path."""
     platform = hosted()
     foreign = Deploy(odd, ID, NOW, DeployStatus.SUCCEEDED)
-    for conversation in (platform.deploys(odd), platform.deploy(odd, "d1")):
+    for flow in (platform.deploys(odd), platform.deploy(odd, "d1")):
         with pytest.raises(DeploymentNotFound):
-            next(conversation)
-    for conversation in (
+            next(flow)
+    for flow in (
         platform.deploy(ID, odd),
         platform.roll_back(DEPLOYMENT, foreign, Scope.IMAGE_AND_DAGS, "why"),
     ):
         with pytest.raises(DeployNotFound):
-            next(conversation)
+            next(flow)
 
 
 def test_a_deploy_of_another_deployment_is_told() -> None:
@@ -309,7 +309,7 @@ def test_the_permissions_are_those_of_the_document() -> None:
         described = operation(method, f"/v1/organizations/org1/{path}")
         assert described is not None
         name = "deployments" if verb == "by name" else verb
-        assert Asked(name).needed == tuple(item["action"] for item in described["x-permission"])
+        assert RequestContext(name).needed == tuple(item["action"] for item in described["x-permission"])
 
 
 @pytest.mark.parametrize("after", ["7", "Mon, 23 Nov 2026 18:00:00 GMT"])

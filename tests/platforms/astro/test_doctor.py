@@ -32,14 +32,14 @@ def refusal(status: int) -> tuple[int, dict[str, Any]]:
 
 
 def findings_of(*answers: tuple[int, Any], deployment: str | None = DEPLOYMENT["id"]) -> dict[str, Finding]:
-    """Return the findings by code of a conversation that is given these answers."""
+    """Return the findings by code of a flow that is given these answers."""
     values = connection(conn_type="astro", host="", extra={"organization_id": "o1"})
-    conversation = connect(values).platform.diagnose(deployment)
-    next(conversation)
+    flow = connect(values).platform.diagnose(deployment)
+    next(flow)
     for status, body in answers:
         text = json.dumps(body).encode()
         try:
-            conversation.send(Response(status, {"content-type": "application/json"}, text, NOW))
+            flow.send(Response(status, {"content-type": "application/json"}, text, NOW))
         except StopIteration as end:
             return {finding.code: finding for finding in end.value}
     raise AssertionError("asked again")

@@ -32,7 +32,7 @@ class Platform:
     ) -> None:
         self.ids = [f"old-{number}" for number in range(rows)]
         self.most, self.meanwhile = most, meanwhile
-        self.asked: list[tuple[int, int]] = []
+        self.context: list[tuple[int, int]] = []
         self.landed = 0
 
     def land(self, number: int) -> None:
@@ -42,10 +42,10 @@ class Platform:
             self.ids.insert(0, f"new-{self.landed}")
 
     def page(self, cursor: str | None = None, limit: int | None = None) -> Page:
-        """Return a page as the conversation reads it."""
-        conversation = read_page(self.fetch, cursor, limit)  # type: ignore[arg-type]  # asks no request
+        """Return a page as the flow reads it."""
+        flow = read_page(self.fetch, cursor, limit)  # type: ignore[arg-type]  # asks no request
         try:
-            next(conversation)
+            next(flow)
         except StopIteration as end:
             page: Page = end.value
             return page
@@ -53,11 +53,11 @@ class Platform:
 
     def fetch(self, start: int, size: int):  # type: ignore[no-untyped-def]
         """Serve a stretch of the history."""
-        if self.asked:
+        if self.context:
             self.meanwhile(self)
         assert size <= LARGEST_PAGE
-        self.asked.append((start, size))
-        assert len(self.asked) < 5000
+        self.context.append((start, size))
+        assert len(self.context) < 5000
         served = self.ids[start : start + min(size, self.most)]
         deploys = tuple(
             Deploy(name, "c1", NOW - timedelta(seconds=start + place), DeployStatus.SUCCEEDED)
@@ -76,9 +76,9 @@ def test_a_first_look_is_small_and_reading_on_is_not() -> None:
     """Ten thousand deploys take eleven requests."""
     platform = Platform(10_000)
     assert platform.read_all() == platform.ids
-    assert platform.asked[0] == (0, FIRST_PAGE)
-    assert {size for _, size in platform.asked[1:]} == {LARGEST_PAGE}
-    assert len(platform.asked) == 12
+    assert platform.context[0] == (0, FIRST_PAGE)
+    assert {size for _, size in platform.context[1:]} == {LARGEST_PAGE}
+    assert len(platform.context) == 12
 
 
 @pytest.mark.parametrize("rows", [0, 1, 99, 100, 101, 1080, 1081])
@@ -86,7 +86,7 @@ def test_the_end_is_known_without_another_request(rows: int) -> None:
     """The platform says how many there are."""
     platform = Platform(rows)
     assert platform.read_all() == platform.ids
-    assert len(platform.asked) == 1 + (rows > 100) + (rows > 1080)
+    assert len(platform.context) == 1 + (rows > 100) + (rows > 1080)
 
 
 @pytest.mark.parametrize("limit", [1, 7, 5000, None])
@@ -171,4 +171,4 @@ def test_what_is_no_cursor_is_told(cursor: str) -> None:
     platform = Platform(5)
     with pytest.raises(BadInput, match="Begin anew"):
         platform.page(cursor)
-    assert platform.asked == []
+    assert platform.context == []

@@ -23,7 +23,7 @@ from airflow_rollback_provider.domain.errors import (
     UnknownField,
     Unsupported,
 )
-from airflow_rollback_provider.http.messages import Conversation, Request, Response
+from airflow_rollback_provider.http.messages import Flow, Request, Response
 from airflow_rollback_provider.platforms.registry import connect
 from airflow_rollback_provider.sandbox.process import SandboxProcess
 from tests.http.test_retry_policy import NOW
@@ -61,11 +61,11 @@ def answered(status: int, body: Any, ask: str = "deploys", **extra: Any) -> Any:
         "logs": lambda: platform.logs(deployment, NOW),
         "check": platform.check,
     }
-    conversation: Conversation[Any] = verbs[ask]()
-    next(conversation)
+    flow: Flow[Any] = verbs[ask]()
+    next(flow)
     text = body if isinstance(body, bytes) else json.dumps(body).encode()
     try:
-        conversation.send(Response(status, {}, text, NOW))
+        flow.send(Response(status, {}, text, NOW))
     except StopIteration as end:
         return end.value
     raise AssertionError("asked again")
@@ -75,12 +75,10 @@ ROW = {"id": "d1", "createdAt": "2026-11-01T00:00:00Z", "status": "DEPLOYED"}
 
 
 def _row_value(platform: Any) -> Any:
-    conversation = platform.deploys("c1")
-    next(conversation)
+    flow = platform.deploys("c1")
+    next(flow)
     try:
-        conversation.send(
-            Response(200, {}, json.dumps({"data": {"paginatedDeployRevisions": [ROW]}}).encode(), NOW)
-        )
+        flow.send(Response(200, {}, json.dumps({"data": {"paginatedDeployRevisions": [ROW]}}).encode(), NOW))
     except StopIteration as end:
         return end.value.deploys[0]
     raise AssertionError("asked again")
@@ -93,8 +91,8 @@ def error(message: str, name: str = "", data: Any = None) -> dict[str, Any]:
 
 def test_the_raw_token_goes_into_the_header() -> None:
     """No Bearer before it, and it is not in what a log would show of the request."""
-    conversation = connect(connection(password=TOKEN)).platform.deploys("c1")
-    request: Request = next(conversation)
+    flow = connect(connection(password=TOKEN)).platform.deploys("c1")
+    request: Request = next(flow)
     assert request.headers["authorization"] == TOKEN
     assert TOKEN not in repr(request)
     assert request.url == "https://houston.example.com/v1"
@@ -108,9 +106,9 @@ def test_only_the_rollback_is_not_repeatable() -> None:
     assert not next(platform.roll_back(Deployment("c1", "One"), target, Scope.IMAGE, "why")).repeatable
 
 
-@pytest.mark.parametrize(("version", "asked"), [("2.0.0", 2), ("1.0.0", 3), ("0.37.0", 3)])
+@pytest.mark.parametrize(("version", "context"), [("2.0.0", 2), ("1.0.0", 3), ("0.37.0", 3)])
 def test_older_installations_are_asked_in_their_own_words(
-    sandbox: SandboxProcess, version: str, asked: int
+    sandbox: SandboxProcess, version: str, context: int
 ) -> None:
     """The document that fits is found once and used from then on."""
     sandbox.settings(version=version)
@@ -118,9 +116,9 @@ def test_older_installations_are_asked_in_their_own_words(
     talking, before = talk(sandbox), len(sandbox.requests())
     survey = talking.run(talking.platform.survey(deployment_id))
     assert survey.access.enabled_on_installation is True
-    assert len(operations(sandbox, before)) == asked
+    assert len(operations(sandbox, before)) == context
     talking.run(talking.platform.survey(deployment_id))
-    assert len(operations(sandbox, before)) == asked + 2
+    assert len(operations(sandbox, before)) == context + 2
 
 
 def test_a_deployment_that_tells_no_version_is_asked_in_the_older_fields(sandbox: SandboxProcess) -> None:

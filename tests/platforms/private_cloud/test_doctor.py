@@ -44,7 +44,7 @@ def wrong(found: dict[str, Finding]) -> set[str]:
     return {code for code, item in found.items() if item.status is ERROR}
 
 
-def asked(sandbox: Sandbox) -> list[str]:
+def context(sandbox: Sandbox) -> list[str]:
     """Return what was asked, in order."""
     return [request["operation"] for request in sandbox.requests()]
 
@@ -52,7 +52,7 @@ def asked(sandbox: Sandbox) -> list[str]:
 def test_four_questions_are_enough_where_all_is_well(rollback_sandbox: Sandbox) -> None:
     """Each operation is asked as the connection has it, once."""
     findings_of(rollback_sandbox)
-    assert asked(rollback_sandbox) == ["Check", "SurveyContext", "SurveyHistory", "IntrospectionQuery"]
+    assert context(rollback_sandbox) == ["Check", "SurveyContext", "SurveyHistory", "IntrospectionQuery"]
 
 
 BASICS = {"TOKEN", "PERMISSION-IMAGE"}
@@ -95,7 +95,7 @@ def test_one_question_without_an_answer_does_not_hide_the_others(
     found = findings_of(rollback_sandbox)
     assert lost <= wrong(found)
     assert {found[code].status for code in ("TOKEN", "VERSION", "PERMISSION-IMAGE")} == {OK}
-    assert len(asked(rollback_sandbox)) == len(set(asked(rollback_sandbox)))
+    assert len(context(rollback_sandbox)) == len(set(context(rollback_sandbox)))
 
 
 @pytest.mark.parametrize(
@@ -290,17 +290,17 @@ def test_where_the_schema_may_not_be_read_a_refusal_says_what_it_can(rollback_sa
 )
 def test_a_schema_that_is_none_is_a_warning(body: bytes) -> None:
     """Whatever stands in its place."""
-    conversation = connect(connection()).platform.diagnose(None)
+    flow = connect(connection()).platform.diagnose(None)
     answer = {
         "data": {
             "appConfig": {"version": "2.0.0", "featureFlags": {}},
             "self": {"username": "me", "permissions": []},
         }
     }
-    next(conversation)
-    conversation.send(Response(200, {}, json.dumps(answer).encode(), NOW))
+    next(flow)
+    flow.send(Response(200, {}, json.dumps(answer).encode(), NOW))
     with pytest.raises(StopIteration) as end:
-        conversation.send(Response(200, {}, body, NOW))
+        flow.send(Response(200, {}, body, NOW))
     found = {item.code: item for item in end.value.value}
     assert found["SCHEMA"].status is WARNING
 
@@ -308,13 +308,13 @@ def test_a_schema_that_is_none_is_a_warning(body: bytes) -> None:
 def test_a_schema_that_repeats_the_token_is_not_quoted() -> None:
     """Findings show names of the schema: one with the token among them is refused as a whole."""
     values = connection(password="tok3cr3tvalue")
-    conversation = connect(values).platform.diagnose(None)
-    next(conversation)
+    flow = connect(values).platform.diagnose(None)
+    next(flow)
     data = {"appConfig": {"version": "2.0.0"}, "self": None}
-    conversation.send(Response(200, {}, json.dumps({"data": data}).encode(), NOW))
+    flow.send(Response(200, {}, json.dumps({"data": data}).encode(), NOW))
     answer = {"data": {"__schema": {"queryType": {"name": "tok3cr3tvalue"}, "types": []}}}
     with pytest.raises(StopIteration) as end:
-        conversation.send(Response(200, {}, json.dumps(answer).encode(), NOW))
+        flow.send(Response(200, {}, json.dumps(answer).encode(), NOW))
     found = {item.code: item for item in end.value.value}
     assert found["SCHEMA"].status is WARNING
     assert "tok3cr3tvalue" not in repr(found)
@@ -330,11 +330,11 @@ def test_a_schema_that_repeats_the_token_is_not_quoted() -> None:
 )
 def test_who_asks_may_not_be_told(data: dict[str, Any], status: Status) -> None:
     """Null is neither yes nor no; a version that is not told is not known."""
-    conversation = connect(connection()).platform.diagnose(None)
-    next(conversation)
-    conversation.send(Response(200, {}, json.dumps({"data": data}).encode(), NOW))
+    flow = connect(connection()).platform.diagnose(None)
+    next(flow)
+    flow.send(Response(200, {}, json.dumps({"data": data}).encode(), NOW))
     with pytest.raises(StopIteration) as end:
-        conversation.send(Response(200, {}, b"{}", NOW))
+        flow.send(Response(200, {}, b"{}", NOW))
     found = {item.code: item for item in end.value.value}
     assert found["TOKEN"].status is status
     version = data["appConfig"]["version"]

@@ -16,21 +16,21 @@ def test_each_piece_of_each_operation_is_valid() -> None:
     schema = build_schema(SDL)
     for name in USES:
         for text in Assumptions().operation(name).documents:
-            pieces = split(parse(text))
-            assert pieces
-            for piece in pieces.values():
+            parts = split(parse(text))
+            assert parts
+            for piece in parts.values():
                 assert validate(schema, parse(piece)) == []
 
 
 def test_a_piece_has_the_name_in_the_answer_and_what_it_uses() -> None:
     """Aliases, fragments in fragments, variables in directives."""
-    pieces = split(
+    parts = split(
         parse(
             "query Q($a: Boolean!, $b: Int, $c: Int) { one: x(b: $b) { ...F } y @include(if: $a) ...G }"
             " fragment F on X { ...H } fragment H on X { z(c: $c) } fragment G on Query { y }"
         )
     )
-    flat = {name: " ".join(text.split()) for name, text in pieces.items()}
+    flat = {name: " ".join(text.split()) for name, text in parts.items()}
     assert flat == {
         "one": "query Q($b: Int, $c: Int) { one: x(b: $b) { ...F } }"
         " fragment F on X { ...H } fragment H on X { z(c: $c) }",

@@ -38,7 +38,7 @@ class HistoryPage:
         self.picture = page.get_by_role("region", name="Deploys over time")
 
     def row(self, text: str) -> Locator:
-        """Return the newest row that has this text."""
+        """Return the latest row that has this text."""
         return self.table.locator("tbody tr").filter(has_text=text).first
 
     def rows(self) -> list[str]:
@@ -67,11 +67,11 @@ class HistoryPage:
         return self
 
     def wait_for_history_of(self, scene: Scene, key: str) -> None:
-        """Wait until the newest deploy is this platform's, by its time: a fresh one has the same ids."""
-        newest = datetime.fromisoformat(scene.deploys(key)[0]["createdAt"].replace("Z", "+00:00"))
+        """Wait until the latest deploy is this platform's, by its time: a fresh one has the same ids."""
+        latest = datetime.fromisoformat(scene.deploys(key)[0]["createdAt"].replace("Z", "+00:00"))
         time_shown = self.wait().table.locator("tbody tr[data-deploy]").first.locator("time").first
         self.persist(
-            lambda: datetime.fromisoformat(time_shown.get_attribute("datetime") or "") == newest, self.refresh
+            lambda: datetime.fromisoformat(time_shown.get_attribute("datetime") or "") == latest, self.refresh
         )
 
     def open_plan(self, tag: str) -> Locator:

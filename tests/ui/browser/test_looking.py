@@ -30,9 +30,9 @@ expect.set_options(timeout=MILLISECONDS_TO_WAIT)
 def test_who_looks_sees_what_runs_and_every_deploy_newest_first(scene: Scene, browse: Browse) -> None:
     """The head tells what runs and since when; the rows tell everything that is known of a deploy."""
     shown = look(browse, scene, "image-af3")
-    head = shown.page.get_by_role("region", name="Billing")
+    summary = shown.page.get_by_role("region", name="Billing")
     for text in ("release-44", "3.3-2", "image-based", "stellar-orbit-4821", "by github-actions"):
-        expect(head).to_contain_text(text)
+        expect(summary).to_contain_text(text)
     columns = shown.table.locator("thead th").all_inner_texts()
     assert columns == [
         "When", "Who", "Description", "Type", "Image tag", "Runtime", "Commit", "Status", "Roll back"
@@ -147,7 +147,7 @@ def test_the_picture_by_keyboard(scene: Scene, browse: Browse) -> None:
 
 
 def test_a_picture_of_runtimes_and_rollbacks(scene: Scene, browse: Browse) -> None:
-    """A lane for each Runtime, the newest on top; an arc for each rollback."""
+    """A lane for each Runtime, the latest on top; an arc for each rollback."""
     shown = look(browse, scene, "after-rollback")
     lanes = shown.picture.get_by_role("list", name="Runtime versions, newest first")
     runtimes = {deploy["runtimeVersion"] for deploy in scene.deploys("after-rollback")}

@@ -52,7 +52,7 @@ def test_a_start_in_a_browser(scene: Scene, browse: Browse) -> None:
     page = browse(scene.url("image-af3"))
     deployment, before = scene.deployment("image-af3"), scene.deploys("image-af3")
     query = f"connection={CONNECTION}&deployment={deployment}&target={before[2]['id']}"
-    status, answer = _ask(page, f"/rollback/api/plan?{query}&expected_current={before[0]['id']}")
+    status, answer = _ask(page, f"/rollback/api/plan?{query}&expected_current_deploy_id={before[0]['id']}")
     assert (status, answer["may_roll_back"]) == (200, True), answer
     start = answer["start"]
     status, run = _start(page, start)

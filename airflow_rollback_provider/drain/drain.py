@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bringing a Deployment to rest: which Dags to pause now, and which must run on for a while.
+
+A paused Dag gets no new runs, and nothing of it begins: what runs comes to its end and what waits does not.
+A deferred task that wakes up in a paused Dag stays where it is, and with it what Airflow keeps of it. So a
+Dag with a task that waits runs on until that has ended.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from airflow_rollback_provider.domain.errors import (
+    AccessDenied,
+    BadInput,
+    PlatformError,
+    RollbackError,
+    StateUnavailable,
+)
+from airflow_rollback_provider.domain.poll_backoff import PollBackoff
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Mapping
+
+    from airflow_rollback_provider.domain.runs import DagRow
+    from airflow_rollback_provider.drain.active_work import ActiveWork
+
+
+def paused_key(airflow_conn_id: str) -> str:
+    """Return the name of the Variable that holds :class:`PausedDags`.
+
+    It holds no part of the connection's id: Airflow's UI hides values of Variables whose names sound secret.
+    """
+    return f"rollback_paused_{hashlib.sha256(airflow_conn_id.encode()).hexdigest()[:12]}"
+
+
+@dataclass(frozen=True)
+class PausedDags:
+    """What is remembered of the Dags of an Airflow that a preparation has paused, or is about to.
+
+    No Dag is paused that is not in it, so that it tells, whoever was killed, what has to run again.
+
+    :param run: Dag and run that hold them.
+    :param dags: the Dags, none of which was paused before.
+    :param restoring: whether they are being let run again: none may be paused any more.
+    """
+
+    run: tuple[str, str]
+    dags: tuple[str, ...] = ()
+    restoring: bool = False
+
+    def __str__(self) -> str:
+        dag_id, run_id = self.run
+        return f"run {run_id!r} of the Dag {dag_id!r}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON-ready values; :meth:`from_dict` reads them back."""
+        return {"run": list(self.run), "dags": list(self.dags), "restoring": self.restoring}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> PausedDags:
+        """Read what :meth:`to_dict` wrote."""
+        dag_id, run_id = values["run"]
+        return cls((dag_id, run_id), tuple(values["dags"]), values["restoring"])
+
+
+@dataclass(frozen=True)
+class Steps:
+    """What to do after a look.
+
+    :param pause: Dags to pause.
+    :param unpause: Dags of ours to let run on.
+    """
+
+    pause: tuple[str, ...] = ()
+    unpause: tuple[str, ...] = ()
+
+
+def next_steps(dags: Iterable[DagRow], work: ActiveWork, ours: Collection[str]) -> Steps:
+    """Say which Dags to pause and which to let run on.
+
+    :param dags: the Dags as they are.
+    :param work: what goes on.
+    :param ours: the Dags that may be touched.
+    """
+    busy = {task.dag_id for task in work.waiting}
+    touched = [dag for dag in dags if dag.dag_id in ours]
+    return Steps(
+        pause=tuple(dag.dag_id for dag in touched if not dag.paused and dag.dag_id not in busy),
+        unpause=tuple(dag.dag_id for dag in touched if dag.paused and dag.dag_id in busy),
+    )
+
+
+@dataclass(frozen=True)
+class DrainRequest:
+    """What it takes to bring a Deployment to rest, in JSON-ready values; holds no secret.
+
+    :param ours: Dags that may be paused.
+    :param own: Dag, run and task that ask; it does not count.
+    :param deadline: when to stop waiting, in seconds since the epoch.
+    :param poll_interval: longest time between two looks, in seconds.
+    """
+
+    ours: tuple[str, ...]
+    own: tuple[str, str, str]
+    deadline: float
+    poll_interval: float
+
+    def may_pause(self, paused_dags: PausedDags | None) -> bool:
+        """Tell whether the run that asks still holds Dags; an order that pauses none needs none.
+
+        :param paused_dags: what is remembered now.
+        """
+        return not self.ours or (
+            paused_dags is not None and paused_dags.run == self.own[:2] and not paused_dags.restoring
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON-ready values; :meth:`from_dict` reads them back."""
+        return {**vars(self), "ours": list(self.ours), "own": list(self.own)}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> DrainRequest:
+        """Read what :meth:`to_dict` wrote."""
+        first, second, third = values["own"]
+        return cls(**{**values, "ours": tuple(values["ours"]), "own": (first, second, third)})
+
+
+@dataclass(frozen=True)
+class DrainResult:
+    """How the wait ended.
+
+    :param drained: whether nothing goes on any more.
+    :param message: one sentence for a person.
+    :param work: what was seen last, as :meth:`ActiveWork.to_dict` writes it; None when nothing was.
+    """
+
+    drained: bool
+    message: str
+    work: dict[str, Any] | None = None
+
+
+class DrainPoller:
+    """Decides, look by look, whether to go on waiting for a Deployment to come to rest.
+
+    :param request: what is waited for.
+    :param rng: returns random numbers from 0 to 1.
+    """
+
+    def __init__(self, request: DrainRequest, rng: Callable[[], float]) -> None:
+        self._request = request
+        self._backoff = PollBackoff(request.poll_interval, rng)
+        self._last: ActiveWork | None = None
+
+    def on_result(self, work: ActiveWork, steps: Steps, now: float) -> DrainResult | None:
+        """Take what a look showed; return how the wait ended, or None to go on.
+
+        What was paused a moment ago may have begun something a moment before: that takes one more look.
+        """
+        self._backoff.answered()
+        self._last = work
+        if work.drained and not steps.pause:
+            return DrainResult(True, "The Deployment is at rest: no task runs or waits.", work.to_dict())
+        return self._expired(now, str(work))
+
+    def failed(self, error: RollbackError, now: float) -> DrainResult | None:
+        """Take that a look failed. An outage is waited out.
+
+        :raises BadInput: the error itself when the connection or an argument cannot be used.
+        """
+        if isinstance(error, BadInput) or not isinstance(
+            error, (PlatformError, AccessDenied, StateUnavailable)
+        ):
+            raise error
+        if not self._backoff.failed(error):
+            return self._ended(f"What goes on could not be read: {error}")
+        return self._expired(now, f"The last look failed: {error}")
+
+    def delay(self, now: float) -> float:
+        """Return how long to wait before the next look, in seconds; never past the deadline."""
+        return max(0.1, min(self._backoff.delay(), self._request.deadline - now))
+
+    def _expired(self, now: float, why: str) -> DrainResult | None:
+        return self._ended(f"The time is up. {why}") if now >= self._request.deadline else None
+
+    def _ended(self, why: str) -> DrainResult:
+        work = self._last.to_dict() if self._last is not None else None
+        return DrainResult(False, f"The Deployment has not come to rest. {why}", work)

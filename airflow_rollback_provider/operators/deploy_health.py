@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The operator that judges whether a deploy broke its Deployment."""
+
+from __future__ import annotations
+
+import time
+from contextlib import closing
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow_rollback_provider.compat import BaseOperator, conf
+from airflow_rollback_provider.domain.arguments import flag, names, optional
+from airflow_rollback_provider.domain.errors import DeploymentNotHealthy
+from airflow_rollback_provider.health.rule import HealthRule
+from airflow_rollback_provider.health.verdict import Health, Reason, explain, overruled
+from airflow_rollback_provider.hooks.airflow_api import AirflowApiHook
+from airflow_rollback_provider.hooks.deploy_history import DeployHistoryHook
+from airflow_rollback_provider.hooks.failures import task_failures
+from airflow_rollback_provider.operators.health_check import (
+    HealthCheckRequest,
+    HealthWatcher,
+    moment,
+    new_health_check,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from airflow_rollback_provider.compat import Context
+    from airflow_rollback_provider.health.case import HealthCase
+    from airflow_rollback_provider.health.poller import HealthCheck
+
+# The framework's own time-out of a deferral bypasses this operator: the trigger's deadline has to come first.
+_DEFERRAL_MARGIN = timedelta(minutes=5)
+
+
+class DeployHealthOperator(BaseOperator):
+    """Judge whether a deploy broke its Deployment, by what the Deployment's own Airflow tells.
+
+    The Dag runs after the deploy are compared with those before it, in two windows that do not overlap. The
+    verdict is ``healthy``, ``regressed`` or ``inconclusive``; all three let the task succeed and are returned
+    with their evidence. An Airflow that does not answer is no failure of the Deployment: inconclusive.
+
+    The task waits until the windows are over; a regression ends it earlier. Judging a rollback, it compares
+    with the time when the rollback's target ran, not with the bad deploy that was undone.
+
+    Templated: ``airflow_conn_id``, ``astro_conn_id``, ``deployment_id``, ``deploy_id``, ``since``,
+    ``baseline_until``, ``critical_dags``, ``ignored_dags``, ``known_import_errors``, ``require_healthy``.
+
+    :param airflow_conn_id: Airflow connection to the Airflow of the Deployment.
+    :param deployment_id: id or release name of the Deployment; its deploy history tells when the deploy
+        landed.
+    :param deploy_id: the deploy to judge. Default: the one that runs now.
+    :param astro_conn_id: Airflow connection to the platform, used with ``deployment_id``.
+    :param since: when the deploy had landed, in the place of ``deployment_id``: a datetime or an ISO text,
+        with a zone.
+    :param baseline_until: runs before this time are compared with. Default: when the deploy began.
+    :param critical_dags: Dags whose failure counts by itself.
+    :param ignored_dags: Dags that do not count.
+    :param known_import_errors: files that could not be read before the deploy, as ``import_error_files`` of
+        an earlier result names them. Default None: an error is new if a Dag of the file ran just before the
+        deploy, and else of unknown age, which is inconclusive.
+    :param rule: the numbers, as a :class:`HealthRule` or a mapping of what differs from its defaults.
+    :param require_healthy: let the task fail unless the verdict is ``healthy``. Default False.
+    :param wait_for_completion: wait until the windows are over; False judges by what is there now. Default
+        True.
+    :param poll_interval: time between two looks, in seconds. Default 60.
+    :param timeout: how long to go on trying, once the windows are over, while Airflow's API does not answer;
+        in seconds or as a timedelta. Default 30 minutes.
+    :param deferrable: wait in the triggerer. Default: ``[operators] default_deferrable``.
+    :raises DeploymentNotHealthy: with ``require_healthy``, for any other verdict; no retry.
+    :raises BadInput: when an argument or a connection cannot be used; no retry.
+    :raises DeployInProgress: when the deploy has not ended; the task's retries apply.
+    :raises PlatformError: when the platform's deploy history cannot be read; the task's retries apply.
+    """
+
+    template_fields: Sequence[str] = (
+        "airflow_conn_id",
+        "astro_conn_id",
+        "deployment_id",
+        "deploy_id",
+        "since",
+        "baseline_until",
+        "critical_dags",
+        "ignored_dags",
+        "known_import_errors",
+        "require_healthy",
+    )
+    ui_color = "#d6e4f0"
+
+    def __init__(
+        self,
+        *,
+        airflow_conn_id: str = AirflowApiHook.default_conn_name,
+        deployment_id: str | None = None,
+        deploy_id: str | None = None,
+        astro_conn_id: str = DeployHistoryHook.default_conn_name,
+        since: datetime | str | None = None,
+        baseline_until: datetime | str | None = None,
+        critical_dags: Sequence[str] | str = (),
+        ignored_dags: Sequence[str] | str = (),
+        known_import_errors: Sequence[str] | str | None = None,
+        rule: HealthRule | Mapping[str, Any] | None = None,
+        require_healthy: bool | str = False,
+        wait_for_completion: bool = True,
+        poll_interval: float = 60.0,
+        timeout: float | timedelta | None = None,
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.airflow_conn_id = airflow_conn_id
+        self.deployment_id = deployment_id
+        self.deploy_id = deploy_id
+        self.astro_conn_id = astro_conn_id
+        self.since = since
+        self.baseline_until = baseline_until
+        self.critical_dags = critical_dags
+        self.ignored_dags = ignored_dags
+        self.known_import_errors = known_import_errors
+        self.rule = rule
+        self.require_healthy = require_healthy
+        self.wait_for_completion = wait_for_completion
+        self.poll_interval = poll_interval
+        self.timeout = timeout
+        self.deferrable = deferrable
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Judge, waiting for the windows; return the judgement."""
+        with task_failures():
+            case = self._case(self._request())
+            self.log.info(
+                "Judging the deploy that had landed at %s by the runs in %s, next to those of %s.",
+                case.landed_at,
+                ", ".join(map(str, case.windows)),
+                case.before,
+            )
+            health_check = new_health_check(case, poll_interval=self.poll_interval, timeout=self.timeout)
+            superseded = case.superseded_at is not None  # what was not over then never will be
+            with closing(AirflowApiHook(self.airflow_conn_id)) as hook:
+                watcher = HealthWatcher(
+                    hook, health_check, self.log, waits=self.wait_for_completion and not superseded
+                )
+                # What can be told already must not be deferred (apache/airflow#46424).
+                evaluation = watcher.look() if self.deferrable else watcher.watch()
+            if evaluation is None:
+                return self._defer(health_check)
+            self.log.info("%s", explain(evaluation))
+            result = evaluation.to_dict()
+            return self._finish(result if superseded else self._unless_superseded(result))
+
+    def resume(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
+        """Take over from the triggerer: return the judgement."""
+        with task_failures():
+            self.log.info("%s", event["words"])
+            return self._finish(self._unless_superseded(event["evaluation"]))
+
+    def _request(self) -> HealthCheckRequest:
+        return HealthCheckRequest(
+            rule=HealthRule.read(self.rule),
+            deployment=optional(self.deployment_id),
+            deploy_id=optional(self.deploy_id),
+            since=moment(self.since, "since"),
+            baseline_until=moment(self.baseline_until, "baseline_until"),
+            critical=names(self.critical_dags, "critical_dags") or (),
+            ignored=names(self.ignored_dags, "ignored_dags") or (),
+            known_import_errors=names(self.known_import_errors, "known_import_errors"),
+        )
+
+    def _case(self, request: HealthCheckRequest) -> HealthCase:
+        return request.case(DeployHistoryHook(self.astro_conn_id) if request.deployment else None)
+
+    def _defer(self, health_check: HealthCheck) -> dict[str, Any]:
+        from airflow_rollback_provider.triggers.deploy_health import DeployHealthTrigger
+
+        remaining = timedelta(seconds=max(0.0, health_check.deadline - time.time()))
+        self.defer(
+            trigger=DeployHealthTrigger(self.airflow_conn_id, health_check.to_dict()),
+            method_name="resume",
+            timeout=remaining + _DEFERRAL_MARGIN,
+        )
+
+    def _finish(self, result: dict[str, Any]) -> dict[str, Any]:
+        if flag(self.require_healthy, "require_healthy") and result["verdict"] != Health.HEALTHY.value:
+            raise DeploymentNotHealthy(result["summary"])
+        return result
+
+    def _unless_superseded(self, result: dict[str, Any]) -> dict[str, Any]:
+        """Another deploy may have landed while the windows went by: part of what was seen is its doing."""
+        if result["deploy_id"] is None or result["verdict"] == Health.INCONCLUSIVE.value:
+            return result
+        superseded_at = self._case(replace(self._request(), deploy_id=result["deploy_id"])).superseded_at
+        if superseded_at is None or superseded_at > datetime.fromisoformat(result["evaluated_at"]):
+            return result
+        reason = Reason(
+            "ANOTHER-DEPLOY",
+            f"Another deploy followed at {superseded_at:%Y-%m-%d %H:%M} UTC, before the windows of this one "
+            "were over.",
+        )
+        self.log.warning("%s", reason)
+        return overruled(result, Health.INCONCLUSIVE, reason)

@@ -1,0 +1,342 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The operators that bring a Deployment to rest before a downgrade, and let it run again afterwards."""
+
+from __future__ import annotations
+
+import random
+import time
+from contextlib import closing
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow_rollback_provider.compat import BaseOperator, conf
+from airflow_rollback_provider.domain.arguments import names
+from airflow_rollback_provider.domain.errors import DeployInProgress, DeploymentNotDrained, RollbackError
+from airflow_rollback_provider.domain.poll_backoff import PollBackoff
+from airflow_rollback_provider.domain.summary import paragraph
+from airflow_rollback_provider.drain.drain import (
+    DrainPoller,
+    DrainRequest,
+    DrainResult,
+    PausedDags,
+    paused_key,
+)
+from airflow_rollback_provider.drain.paused_dags import PausedDagsStore, is_of_others, run_of
+from airflow_rollback_provider.drain.survey import (
+    pausable,
+    pause_all,
+    pause_idle_dags,
+    read_active_work,
+    restore,
+    still_ours,
+)
+from airflow_rollback_provider.hooks.airflow_api import AirflowApiHook
+from airflow_rollback_provider.hooks.failures import task_failures
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from airflow_rollback_provider.compat import Context
+
+# The framework's own time-out of a deferral bypasses this operator: the trigger's deadline has to come first.
+_DEFERRAL_MARGIN = timedelta(minutes=5)
+_MOST_NAMES = 20
+# Longer than it takes another task to write what it remembers, or to end the request that it is sending.
+_MOMENT = 5.0
+
+Restored = tuple[list[str], list[str]]
+"""Dags that run again, and those that are gone."""
+
+
+class DrainDeploymentOperator(BaseOperator):
+    """Bring a Deployment to rest before it is downgraded, so that nothing is lost and nothing stops it.
+
+    A downgrade fails the tasks that run. What Airflow 3.2 and later keep of deferred tasks stops an older
+    scheduler. So Airflow's own schedule is paused, Dag by Dag, and the task waits until nothing runs and
+    nothing waits. A Dag with a deferred task runs on until that has ended: in a paused Dag it never would.
+
+    Put :class:`ResumeDeploymentOperator` at the end of the Dag: it lets exactly those Dags run again that
+    this task paused, also when a task in between was killed.
+
+    Run it from another Deployment than the one that it prepares.
+
+    Templated: ``airflow_conn_id``, ``exclude_dags``.
+
+    :param airflow_conn_id: Airflow connection to the Airflow of the Deployment.
+    :param pause: pause the Dags that Airflow starts by itself. False only waits. Default True.
+    :param exclude_dags: Dags that are not paused.
+    :param timeout: how long to wait for the Deployment to come to rest, in seconds or as a timedelta; 0 does
+        not wait: whatever is going on goes on. Default 30 minutes.
+    :param fail_on_timeout: let the task fail when the time is up, with all Dags running again. False goes on.
+        Default True.
+    :param poll_interval: longest time between two looks, in seconds. Default 15.
+    :param deferrable: wait in the triggerer. Default: ``[operators] default_deferrable``.
+    :raises DeploymentNotDrained: when the time is up, or the Dags were let run again meanwhile; the task's
+        retries apply.
+    :raises DeployInProgress: when another run has Dags of this Airflow paused; the task's retries apply.
+    :raises BadInput: when an argument or the connection cannot be used; no retry.
+    :raises AccessDenied: when Airflow refuses the login or lets it not pause Dags; no retry.
+    :raises PlatformError: when Airflow does not answer; the task's retries apply.
+    :raises StateUnavailable: when this Airflow cannot keep which Dags are paused; the task's retries apply.
+    """
+
+    template_fields: Sequence[str] = ("airflow_conn_id", "exclude_dags")
+    ui_color = "#e3ddf0"
+
+    def __init__(
+        self,
+        *,
+        airflow_conn_id: str = AirflowApiHook.default_conn_name,
+        pause: bool = True,
+        exclude_dags: Sequence[str] | str = (),
+        timeout: float | timedelta = timedelta(minutes=30),
+        fail_on_timeout: bool = True,
+        poll_interval: float = 15.0,
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.airflow_conn_id = airflow_conn_id
+        self.pause = pause
+        self.exclude_dags = exclude_dags
+        self.timeout = timeout
+        self.fail_on_timeout = fail_on_timeout
+        self.poll_interval = poll_interval
+        self.deferrable = deferrable
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Pause and wait; return what was paused and what was going on."""
+        with task_failures(), closing(AirflowApiHook(self.airflow_conn_id)) as hook:
+            request = self._request(context, hook)
+            if not _seconds(self.timeout):
+                return self._without_waiting(hook, request)
+            drain = DrainPoller(request, random.random)  # noqa: S311 - spreads load, hides nothing
+            drained = (
+                self._look(hook, request, drain) if self.deferrable else self._wait(hook, request, drain)
+            )
+            return self._finish(hook, request, drained) if drained is not None else self._defer(request)
+
+    def resume(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
+        """Take over from the triggerer."""
+        with task_failures(), closing(AirflowApiHook(self.airflow_conn_id)) as hook:
+            return self._finish(
+                hook, DrainRequest.from_dict(event["request"]), DrainResult(**event["drained"])
+            )
+
+    def on_kill(self) -> None:
+        """Say what a killed task leaves behind."""
+        self.log.warning(
+            "Killed while Dags may be paused. Which ones is remembered: the next try of this task goes on "
+            "with them, and ResumeDeploymentOperator lets them run again."
+        )
+
+    def _paused(self) -> PausedDagsStore:
+        return PausedDagsStore(self.airflow_conn_id)
+
+    def _request(self, context: Context, hook: AirflowApiHook) -> DrainRequest:
+        ti = context["ti"]
+        return DrainRequest(
+            ours=self._to_pause(context, hook) if self.pause else (),
+            own=(ti.dag_id, ti.run_id, ti.task_id),
+            deadline=time.time() + _seconds(self.timeout),
+            poll_interval=self.poll_interval,
+        )
+
+    def _to_pause(self, context: Context, hook: AirflowApiHook) -> tuple[str, ...]:
+        """Choose the Dags and remember them, before any of them is paused."""
+        # This very Dag must run on, or nothing would ever be restored where it is in the same Airflow.
+        spared = {context["ti"].dag_id, *(names(self.exclude_dags, "exclude_dags") or ())}
+        paused_dags = self._claim(context)
+        found = hook.run(pausable(hook.api, spared))
+        self._must_hold(paused_dags)
+        paused_dags = replace(paused_dags, dags=tuple(dict.fromkeys((*paused_dags.dags, *found))))
+        self._paused().set(paused_dags)
+        ours = tuple(dag_id for dag_id in paused_dags.dags if dag_id not in spared)
+        self.log.info("Pausing %d Dag(s): %s", len(ours), ", ".join(ours) or "none")
+        return ours
+
+    def _claim(self, context: Context) -> PausedDags:
+        """Have this Airflow to this run alone, with what earlier tries and runs left paused in it."""
+        earlier = self._paused_dags()
+        if earlier is not None and is_of_others(earlier, context):
+            raise DeployInProgress(_in_use(self.airflow_conn_id, earlier))
+        paused_dags = PausedDags(run_of(context), earlier.dags if earlier is not None else ())
+        self._paused().set(paused_dags)
+        if earlier is None or earlier.run != paused_dags.run:
+            # Whoever found it free at the same time has written as well by then; the last one has it.
+            time.sleep(_MOMENT)
+            self._must_hold(paused_dags)
+        return paused_dags
+
+    def _must_hold(self, paused_dags: PausedDags) -> None:
+        if (now := self._paused_dags()) != paused_dags:
+            raise DeployInProgress(_in_use(self.airflow_conn_id, now))
+
+    def _paused_dags(self) -> PausedDags | None:
+        return self._paused().get()
+
+    def _without_waiting(self, hook: AirflowApiHook, request: DrainRequest) -> dict[str, Any]:
+        self._pause_all(hook, request)
+        work = hook.run(read_active_work(hook.api, request.own))
+        self.log.info("%s", work)
+        return _result(request.ours, DrainResult(work.drained, str(work), work.to_dict()))
+
+    def _wait(self, hook: AirflowApiHook, request: DrainRequest, drain: DrainPoller) -> DrainResult:
+        while True:
+            drained = self._look(hook, request, drain)
+            if drained is not None:
+                return drained
+            time.sleep(drain.delay(time.time()))
+
+    def _look(self, hook: AirflowApiHook, request: DrainRequest, drain: DrainPoller) -> DrainResult | None:
+        try:
+            work, steps = hook.run(pause_idle_dags(hook.api, request, self._paused_dags()))
+        except RollbackError as error:
+            self.log.warning("Could not look at the Deployment: %s", error)
+            return drain.failed(error, time.time())
+        self.log.info("%s", work)
+        return drain.on_result(work, steps, time.time())
+
+    def _defer(self, request: DrainRequest) -> dict[str, Any]:
+        from airflow_rollback_provider.triggers.drain import DrainTrigger
+
+        remaining = timedelta(seconds=max(0.0, request.deadline - time.time()))
+        self.defer(
+            trigger=DrainTrigger(self.airflow_conn_id, request.to_dict()),
+            method_name="resume",
+            timeout=remaining + _DEFERRAL_MARGIN,
+        )
+
+    def _finish(self, hook: AirflowApiHook, request: DrainRequest, drained: DrainResult) -> dict[str, Any]:
+        self.log.info("%s", drained.message)
+        if not drained.drained and self.fail_on_timeout:
+            self._give_up(hook, request)
+            raise DeploymentNotDrained(f"{drained.message} What was paused runs again as before.")
+        self._pause_all(hook, request)  # those with a task that waits were running on
+        return _result(request.ours, drained)
+
+    def _give_up(self, hook: AirflowApiHook, request: DrainRequest) -> None:
+        paused_dags = self._paused_dags()
+        hook.run(still_ours(hook.api, request, paused_dags))
+        if self.pause and paused_dags is not None and paused_dags.run == request.own[:2]:
+            _let_run(self._paused(), paused_dags, lambda: hook.run(restore(hook.api, paused_dags.dags)))
+
+    def _pause_all(self, hook: AirflowApiHook, request: DrainRequest) -> None:
+        hook.run(pause_all(hook.api, request, self._paused_dags()))
+        hook.run(still_ours(hook.api, request, self._paused_dags()))  # nobody let them run again meanwhile
+
+
+class ResumeDeploymentOperator(BaseOperator):
+    """Let the Dags of a Deployment run again that :class:`DrainDeploymentOperator` paused, and no others.
+
+    It is a teardown: it runs whatever became of the tasks before it, and the run of the Dag ends as they did.
+    Its own failure does not fail the run: give it an ``on_failure_callback``. After a rollback it waits until
+    Airflow answers again. Dags that are gone are named and left alone.
+
+    Templated: ``airflow_conn_id``.
+
+    :param airflow_conn_id: Airflow connection to the Airflow of the Deployment, as for the preparation.
+    :param timeout: how long to wait for Airflow to answer, in seconds or as a timedelta. Default 30 minutes.
+    :param poll_interval: longest time between two tries, in seconds. Default 15.
+    :raises PlatformError: when Airflow does not answer in time; the task's retries apply. What was paused
+        stays remembered.
+    """
+
+    template_fields: Sequence[str] = ("airflow_conn_id",)
+    ui_color = "#e3ddf0"
+
+    def __init__(
+        self,
+        *,
+        airflow_conn_id: str = AirflowApiHook.default_conn_name,
+        timeout: float | timedelta = timedelta(minutes=30),
+        poll_interval: float = 15.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.airflow_conn_id = airflow_conn_id
+        self.timeout = timeout
+        self.poll_interval = poll_interval
+        # Without a setup of its own, so that it runs even if the preparation was killed half-way. Were its
+        # own failure to count for the run (on_failure_fail_dagrun), its success would hide the rollback's.
+        self.as_teardown()
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Let the Dags run again; return which they are."""
+        paused = self._paused()
+        paused_dags = paused.get()
+        if paused_dags is None or is_of_others(paused_dags, context):
+            self.log.info(
+                "No Dag was paused by this run.%s", f" {paused_dags} has some paused." if paused_dags else ""
+            )
+            return {"restored": [], "gone": [], "count": 0}
+        with task_failures(), closing(AirflowApiHook(self.airflow_conn_id)) as hook:
+            restored, gone = _let_run(paused, paused_dags, lambda: self._restore(hook, paused_dags.dags))
+        self.log.info("%d Dag(s) run again: %s", len(restored), ", ".join(restored) or "none")
+        if gone:
+            self.log.warning("%d Dag(s) that were paused are gone: %s", len(gone), ", ".join(gone))
+        return {"restored": restored[:_MOST_NAMES], "gone": gone[:_MOST_NAMES], "count": len(restored)}
+
+    def _paused(self) -> PausedDagsStore:
+        return PausedDagsStore(self.airflow_conn_id)
+
+    def _restore(self, hook: AirflowApiHook, ours: tuple[str, ...]) -> Restored:
+        deadline = time.monotonic() + _seconds(self.timeout)
+        pace = PollBackoff(self.poll_interval, random.random)  # noqa: S311 - spreads load, hides nothing
+        while True:
+            try:
+                return hook.run(restore(hook.api, ours))
+            except RollbackError as error:
+                if not pace.failed(error) or time.monotonic() >= deadline:
+                    raise
+                self.log.warning("Could not let the Dags run again yet: %s", error)
+            time.sleep(max(0.0, min(pace.delay(), deadline - time.monotonic())))
+
+
+def _let_run(paused: PausedDagsStore, paused_dags: PausedDags, look: Callable[[], Restored]) -> Restored:
+    """Let Dags run again, and then remember them no more.
+
+    A preparation that was not told to stop yet may be pausing at this very moment. It stops at its next look,
+    for that is told in what is remembered; what it paused until then is found by a second look here.
+
+    :param look: lets those of the Dags run again that are paused.
+    """
+    ending = replace(paused_dags, restoring=True)
+    paused.set(ending)
+    restored, gone = look() if paused_dags.dags else ([], [])
+    if paused_dags.dags:
+        time.sleep(_MOMENT)
+        late, gone = look()
+        restored = list(dict.fromkeys([*restored, *late]))
+    if paused.get() == ending:  # another run may have taken them over
+        paused.delete()
+    return restored, gone
+
+
+def _in_use(airflow: str, paused_dags: PausedDags | None) -> str:
+    who = (
+        f"{paused_dags}, which has not ended"
+        if paused_dags is not None
+        else "a task that restored at the same time"
+    )
+    return (
+        f"The Airflow of the connection {airflow!r} is being prepared for a rollback by {who}. Nothing was "
+        "paused. Wait until that run has ended, or mark it as failed: its ResumeDeploymentOperator lets the "
+        "Dags run again, and where it has none the next preparation goes on with them. Which they are is in "
+        f"the Variable {paused_key(airflow)}."
+    )
+
+
+def _result(ours: tuple[str, ...], drained: DrainResult) -> dict[str, Any]:
+    return {
+        "at_rest": drained.drained,
+        "paused": list(ours[:_MOST_NAMES]),
+        "paused_count": len(ours),
+        **(drained.work or {}),
+        "summary": paragraph(drained.message),
+    }
+
+
+def _seconds(timeout: float | timedelta) -> float:
+    return timeout.total_seconds() if isinstance(timeout, timedelta) else float(timeout)

@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Judging in a task: what its arguments ask for, which deploy they mean, and the waiting itself."""
+
+from __future__ import annotations
+
+import random
+import time
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING
+
+from airflow_rollback_provider.domain.arguments import optional
+from airflow_rollback_provider.domain.deploys import DeployStatus
+from airflow_rollback_provider.domain.errors import BadInput, DeployInProgress, DeployNotFound, RollbackError
+from airflow_rollback_provider.domain.explain import describe_deploy
+from airflow_rollback_provider.health.case import HealthCase, case_of
+from airflow_rollback_provider.health.observe import Observer
+from airflow_rollback_provider.health.poller import HealthCheck, HealthPoller
+
+if TYPE_CHECKING:
+    from airflow_rollback_provider.domain.deploys import Deploy
+    from airflow_rollback_provider.health.rule import HealthRule
+    from airflow_rollback_provider.health.verdict import Evaluation
+    from airflow_rollback_provider.hooks.airflow_api import AirflowApiHook
+    from airflow_rollback_provider.hooks.deploy_history import DeployHistoryHook
+    from airflow_rollback_provider.rollback.log import Log
+
+_PATIENCE = 30 * 60.0
+
+
+@dataclass(frozen=True)
+class HealthCheckRequest:
+    """What a task was asked to judge, its templates rendered and its words read.
+
+    :param rule: the numbers.
+    :param deployment: id or release name of the Deployment; None where a time says which deploy is meant.
+    :param deploy_id: the deploy; None means the one that runs now.
+    :param since: when the deploy had landed, where no deploy history is asked.
+    :param baseline_until: runs before this are compared with; None leaves it to the deploy.
+    :param critical: Dags whose failure counts by itself.
+    :param ignored: Dags that do not count.
+    :param known_import_errors: files that could not be read before; None when that is not known.
+    """
+
+    rule: HealthRule
+    deployment: str | None
+    deploy_id: str | None
+    since: datetime | None
+    baseline_until: datetime | None
+    critical: tuple[str, ...]
+    ignored: tuple[str, ...]
+    known_import_errors: tuple[str, ...] | None
+
+    def __post_init__(self) -> None:
+        if (self.deployment is None) == (self.since is None):
+            raise BadInput(
+                "Say which deploy is to be judged, in one of two ways: by deployment_id, which asks the "
+                "deploy history, or by since, the time when it had landed."
+            )
+
+    def case(self, history: DeployHistoryHook | None) -> HealthCase:
+        """Say what is judged.
+
+        :param history: where deploys are looked up; None where a time says which deploy is meant.
+        :raises DeployNotFound: when the Deployment has no such deploy, or none that runs.
+        :raises DeployInProgress: when the deploy has not ended.
+        """
+        case = self._of_time() if history is None else self._of_history(history)
+        if self.baseline_until is not None:
+            case = replace(case, before_until=self.baseline_until, trusted_from=None)
+        return replace(
+            case,
+            critical=self.critical,
+            ignored=self.ignored,
+            known_import_errors=self.known_import_errors,
+        )
+
+    def _of_time(self) -> HealthCase:
+        assert self.since is not None  # noqa: S101 - see __post_init__
+        return HealthCase(self.since, self.since, self.rule)
+
+    def _of_history(self, hook: DeployHistoryHook) -> HealthCase:
+        assert self.deployment is not None  # noqa: S101 - see __post_init__
+        reading = hook.read(self.deployment)
+        history = reading.history
+        deploy = history.find(self.deploy_id) if self.deploy_id else history.running
+        if deploy is None:
+            which = f"no deploy {self.deploy_id!r}" if self.deploy_id else "no deploy that succeeded"
+            raise DeployNotFound(
+                f"The deploy history of {reading.deployment} has {which}. Nothing is judged."
+            )
+        _require_landed(deploy)
+        return case_of(deploy, history, self.rule)
+
+
+def _require_landed(deploy: Deploy) -> None:
+    if deploy.succeeded:
+        return
+    if deploy.status is DeployStatus.FAILED:
+        raise BadInput(
+            f"{describe_deploy(deploy)} failed by the platform's own account. What runs is an earlier "
+            "deploy: judge that, by leaving deploy_id out."
+        )
+    raise DeployInProgress(f"{describe_deploy(deploy)} has not ended, so it cannot be judged. Wait for it.")
+
+
+def new_health_check(
+    case: HealthCase, *, poll_interval: float, timeout: float | timedelta | None
+) -> HealthCheck:
+    """Say until when to wait.
+
+    :param poll_interval: time between two looks, in seconds.
+    :param timeout: how long to go on trying, once the windows are over, while Airflow's API does not answer;
+        in seconds or as a timedelta. None takes half an hour.
+    """
+    patience = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
+    start = max(case.verdict_at.timestamp(), time.time())
+    return HealthCheck(case, start + (_PATIENCE if patience is None else patience), poll_interval)
+
+
+class HealthWatcher:
+    """Looks at a deploy in this process.
+
+    :param hook: the Airflow of the Deployment.
+    :param health_check: what is judged.
+    :param log: the task's log.
+    :param waits: whether to wait for the windows.
+    """
+
+    def __init__(self, hook: AirflowApiHook, health_check: HealthCheck, log: Log, *, waits: bool) -> None:
+        self._hook = hook
+        self._log = log
+        self._observer = Observer(hook.api, health_check.case)
+        self._poller = HealthPoller(health_check, random.random, waits=waits)  # noqa: S311 - spreads load, hides nothing
+
+    def watch(self) -> Evaluation:
+        """Look until there is a verdict."""
+        while True:
+            evaluation = self.look()
+            if evaluation is not None:
+                return evaluation
+            time.sleep(self._poller.delay(time.time()))
+
+    def look(self) -> Evaluation | None:
+        """Look once; None while there is no verdict."""
+        try:
+            seen = self._hook.run(self._observer.look(datetime.now(timezone.utc)))
+        except RollbackError as error:
+            self._log.warning("Could not look at the Deployment: %s", error)
+            return self._poller.failed(error, time.time())
+        return self._poller.on_result(seen, time.time())
+
+
+def moment(value: datetime | str | None, name: str) -> datetime | None:
+    """Read a time that a template may have turned into text, and tell it in UTC.
+
+    Other zones repeat and skip hours, and Python's arithmetic within one knows nothing of it.
+
+    :raises BadInput: when it is none, or has no zone.
+    """
+    if isinstance(value, str) or value is None:
+        text = optional(value)
+        if text is None:
+            return None
+        try:
+            value = datetime.fromisoformat(text.replace("Z", "+00:00"))
+        except ValueError:
+            raise BadInput(
+                f"{name} is {text!r}; it must be a time such as 2026-11-01T12:00:00+00:00."
+            ) from None
+    if value.tzinfo is None:
+        raise BadInput(f"{name} is {value}, which has no zone. Write one, such as +00:00.")
+    return value.astimezone(timezone.utc)

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who has to agree, and how, before anything is submitted."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from airflow_rollback_provider.cli.confirmation import NotConfirmed, require_confirmation
+from airflow_rollback_provider.cli.console import Console
+from airflow_rollback_provider.domain.errors import AcknowledgementMissing, BadInput, PlanRefused
+from airflow_rollback_provider.domain.plan import RollbackPlan
+from airflow_rollback_provider.hooks.deploy_history import DeployHistoryHook
+from airflow_rollback_provider.sandbox.process import SandboxProcess
+
+
+class Terminal(io.StringIO):
+    """A stream with a person at it."""
+
+    def isatty(self) -> bool:
+        """Say so."""
+        return True
+
+
+def _console(answer: str | None) -> Console:
+    """Return a console on which a person answers; None: there is no person."""
+    if answer is None:
+        return Console(io.StringIO(), io.StringIO(), io.StringIO())
+    return Console(io.StringIO(), Terminal(), Terminal(answer))
+
+
+@pytest.fixture
+def plan(platform: SandboxProcess) -> RollbackPlan:
+    """A plan within Airflow 3."""
+    return DeployHistoryHook().plan(platform.deployment("image-af3")["id"])
+
+
+@pytest.fixture
+def crossing(platform: SandboxProcess) -> RollbackPlan:
+    """A plan from Airflow 3 to Airflow 2."""
+    return DeployHistoryHook().plan(platform.deployment("moved-to-af3")["id"], "airflow:2")
+
+
+def test_yes_is_the_only_yes(plan: RollbackPlan) -> None:
+    """A plan within one major version takes the word yes."""
+    require_confirmation(plan, _console("yes\n"), acknowledged=False, yes=False)
+
+
+@pytest.mark.parametrize("answer", ["", "\n", "y\n", "no\n", "Billing\n"])
+def test_anything_else_is_no(plan: RollbackPlan, answer: str) -> None:
+    """The end of input counts as no, too."""
+    with pytest.raises(NotConfirmed):
+        require_confirmation(plan, _console(answer), acknowledged=False, yes=False)
+
+
+def test_from_airflow_3_to_2_the_name_has_to_be_typed(crossing: RollbackPlan) -> None:
+    """A yes from habit is not enough."""
+    require_confirmation(crossing, _console(f"{crossing.deployment.name}\n"), acknowledged=True, yes=False)
+    with pytest.raises(NotConfirmed):
+        require_confirmation(crossing, _console("yes\n"), acknowledged=True, yes=False)
+
+
+def test_the_loss_has_to_be_acknowledged_even_with_yes(crossing: RollbackPlan) -> None:
+    """--yes skips the question, not the acknowledgement; the error lists what would be lost."""
+    with pytest.raises(AcknowledgementMissing, match=r"(?s)erased.*--acknowledge-airflow-3-to-2"):
+        require_confirmation(crossing, _console(None), acknowledged=False, yes=True)
+    require_confirmation(crossing, _console(None), acknowledged=True, yes=True)
+
+
+def test_without_a_terminal_it_takes_yes(plan: RollbackPlan) -> None:
+    """Nobody can be asked in a pipeline; nobody is taken to have agreed."""
+    with pytest.raises(BadInput, match="--yes"):
+        require_confirmation(plan, _console(None), acknowledged=False, yes=False)
+
+
+def test_a_refused_plan_is_not_asked_about(platform: SandboxProcess) -> None:
+    """No answer can make a refused plan go."""
+    refused = DeployHistoryHook().plan(platform.deployment("rollback-disabled")["id"])
+    with pytest.raises(PlanRefused):
+        require_confirmation(refused, _console("yes\n"), acknowledged=True, yes=True)

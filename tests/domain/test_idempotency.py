@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The mark in the description."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_rollback_provider.domain.errors import InvalidDescription
+from airflow_rollback_provider.domain.idempotency import (
+    TAG_LENGTH,
+    describe,
+    find_by_key,
+    key_in,
+    make_idempotency_key,
+    same_target,
+    without_tag,
+    without_target,
+)
+from tests.support.builders import Counted, deploy
+
+KEY, OTHER = make_idempotency_key("dag", "run", "task", -1), make_idempotency_key("dag", "run", "task", 0)
+MARKED = f"Bad release. [idempotency-key:{KEY}]"
+
+
+def test_the_same_wish_has_the_same_intent() -> None:
+    """And every other one another, also where the parts run together or differ in type alone."""
+    assert make_idempotency_key("dag", "run", "task", -1) == KEY
+    wishes = [("a", "bc"), ("ab", "c"), ("a", "b", "c"), ("a", 1), ("a", "1"), ("a", None), ("a", ""), ("a",)]
+    assert len({without_target(make_idempotency_key(*wish)) for wish in wishes}) == len(wishes)
+    assert len(KEY) == 20
+
+
+def test_the_target_does_not_change_the_wish() -> None:
+    """It is told apart all the same, and a deploy is found without it."""
+    one, other = (
+        make_idempotency_key("dag", "run", target="previous"),
+        make_idempotency_key("dag", "run", target="tag:7"),
+    )
+    assert without_target(one) == without_target(other)
+    assert (same_target(one, other), same_target(one, one)) == (False, True)
+    marked = deploy("d", description=describe("why", one, 500))
+    assert find_by_key([marked], other) is marked
+
+
+def test_the_intent_stays_the_same_over_releases() -> None:
+    """A task that is retried after an upgrade of this package must still find its own rollback."""
+    assert make_idempotency_key("dag", "run", "task", -1) == "d8966c33a8c603e3b0c4"
+
+
+def test_the_mark_stands_at_the_end() -> None:
+    """Behind the words of the person, which are stripped."""
+    assert describe("  Bad release.\n", KEY, 500) == MARKED
+    assert len(MARKED) == len("Bad release.") + TAG_LENGTH
+
+
+@given(st.text(min_size=1, max_size=300).filter(str.strip), st.text(" \t\n\r", max_size=5))
+def test_a_mark_survives_the_platform(text: str, space: str) -> None:
+    """What was written is read back, whether the platform trims or adds space at the ends."""
+    kept = describe(text, KEY, 500)
+    for shown in (kept, kept.strip(), space + kept + space):
+        assert key_in(shown) == KEY
+    assert without_tag(kept) == text.strip()
+
+
+def test_words_that_look_like_a_mark_do_not_count() -> None:
+    """Only the very end does; a person who copies a marked description forges nothing."""
+    copied = describe(MARKED, OTHER, 500)
+    assert key_in(copied) == OTHER
+    assert without_tag(copied) == MARKED
+    for text in (
+        f"{MARKED} again",
+        f"{MARKED}.",
+        f"{MARKED}\nand more",
+        MARKED[:-1],
+        MARKED.upper(),
+        MARKED.replace("idempotency-key", "idempotency_key"),
+        f"[idempotency-key:{KEY}0]",
+        f"[idempotency-key:{KEY[:-1]}]",
+        f"[idempotency-key:{KEY[:-1]}g]",
+        "",
+        "]",
+    ):
+        assert key_in(text) is None
+        assert without_tag(text) == text
+
+
+def test_many_lines_are_one_description() -> None:
+    """A mark at the end of an inner line is none."""
+    text = f"First. [idempotency-key:{OTHER}]\nSecond."
+    assert key_in(text) is None
+    assert key_in(describe(text, KEY, 500)) == KEY
+    assert without_tag(describe(text, KEY, 500)) == text
+
+
+def test_a_mark_alone_is_read() -> None:
+    """A platform may show a description without the words."""
+    assert key_in(f"[idempotency-key:{KEY}]") == KEY
+    assert without_tag(f"[idempotency-key:{KEY}]") == ""
+
+
+@pytest.mark.parametrize("text", ["", " ", "\n\t", None, 7])
+def test_an_empty_description_is_refused(text: Any) -> None:
+    """The reason is for people; the mark alone is no reason."""
+    with pytest.raises(InvalidDescription, match="needs a description"):
+        describe(text, KEY, 500)
+
+
+@pytest.mark.parametrize("letter", ["x", "ü", "雪", "🔥"])
+def test_the_limit_counts_the_mark(letter: str) -> None:
+    """Up to the last character; the error says how many are left for the person."""
+    room = 500 - TAG_LENGTH
+    assert len(describe(letter * room, KEY, 500)) == 500
+    assert len(describe(f" {letter * room} ", KEY, 500)) == 500
+    with pytest.raises(InvalidDescription, match=rf"has {room + 1} characters.* Shorten it to {room}\."):
+        describe(letter * (room + 1), KEY, 500)
+    with pytest.raises(InvalidDescription, match=r"has 10,000 characters.* Shorten it to 0\."):
+        describe(letter * 10_000, KEY, 10)
+
+
+def test_the_newest_deploy_with_the_intent_is_found() -> None:
+    """Reading no further, and none where there is none."""
+    rows = [
+        deploy("d4", description=f"{MARKED} quoted"),
+        deploy("d3", description=describe("x", OTHER, 500)),
+        deploy("d2", description=MARKED),
+        deploy("d1", description=MARKED),
+    ]
+    source = Counted(rows)
+    found = find_by_key(source, KEY)
+    assert found is rows[2]
+    assert source.taken == 3
+    assert find_by_key(rows, make_idempotency_key("another")) is None
+    assert find_by_key([], KEY) is None
+
+
+@pytest.mark.timeout(10)
+def test_long_whitespace_takes_no_long_time() -> None:
+    """A description of a million blanks in the history is read at once."""
+    assert key_in(" " * 1_000_000 + "x" + " " * 1_000_000) is None
+    assert without_tag(" " * 1_000_000 + "[") == " " * 1_000_000 + "["

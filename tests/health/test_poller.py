@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""When to look again, and when there is a verdict."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta, timezone
+
+import pytest
+
+from airflow_rollback_provider.domain.errors import (
+    InvalidConnection,
+    PlatformFailed,
+    RollbackError,
+    TlsFailed,
+    TokenRefused,
+)
+from airflow_rollback_provider.health.poller import HealthCheck, HealthPoller
+from airflow_rollback_provider.health.verdict import Evaluation, Health, Reason
+from tests.support.health_cases import LANDED, case
+
+CASE = case()
+VERDICT_AT = CASE.verdict_at.timestamp()
+AGENDA = HealthCheck(CASE, VERDICT_AT + 1800, 60.0)
+EARLY = LANDED.timestamp() + 1200
+
+
+def evaluation(verdict: Health, code: str) -> Evaluation:
+    """What a look showed."""
+    return Evaluation(verdict, (Reason(code, "because"),), LANDED, datetime.now(timezone.utc))
+
+
+TOO_EARLY = evaluation(Health.INCONCLUSIVE, "TOO-EARLY")
+HEALTHY = evaluation(Health.HEALTHY, "AS-BEFORE")
+RUNS_FAIL = evaluation(Health.REGRESSED, "RUNS-FAIL")
+UNREADABLE = evaluation(Health.REGRESSED, "NEW-IMPORT-ERRORS")
+
+
+def poller(*, waits: bool = True, health_check: HealthCheck = AGENDA) -> HealthPoller:
+    """A sitting whose pauses are never shortened."""
+    return HealthPoller(health_check, lambda: 0.0, waits=waits)
+
+
+def test_json_and_back() -> None:
+    """An health_check comes back from JSON as it was."""
+    assert HealthCheck.from_dict(json.loads(json.dumps(AGENDA.to_dict()))) == AGENDA
+
+
+def test_it_goes_on_until_the_windows_are_over() -> None:
+    """Then whatever is found is the verdict."""
+    one = poller()
+    assert one.on_result(TOO_EARLY, EARLY) is None
+    assert one.on_result(HEALTHY, VERDICT_AT) is HEALTHY
+
+
+def test_failing_runs_need_no_second_look() -> None:
+    """They were counted over two windows already."""
+    assert poller().on_result(RUNS_FAIL, EARLY) is RUNS_FAIL
+
+
+def test_what_is_seen_at_one_moment_is_looked_at_once_more() -> None:
+    """A file that cannot be read may be on its way."""
+    one = poller()
+    assert one.on_result(UNREADABLE, EARLY) is None
+    assert one.on_result(TOO_EARLY, EARLY + 60) is None
+    assert one.on_result(UNREADABLE, EARLY + 120) is None
+    assert one.on_result(UNREADABLE, EARLY + 180) is UNREADABLE
+
+
+def test_without_waiting_the_first_look_decides() -> None:
+    """Whatever it shows."""
+    for found in (TOO_EARLY, UNREADABLE, HEALTHY):
+        assert poller(waits=False).on_result(found, EARLY) is found
+
+
+def test_an_outage_is_waited_out_until_the_deadline() -> None:
+    """An Airflow that does not answer is no failure of the Deployment."""
+    one, error = poller(), PlatformFailed("it is restarting")
+    assert one.failed(error, EARLY) is None
+    found = one.failed(error, AGENDA.deadline)
+    assert found is not None
+    assert (found.verdict, found.reasons[0].code) == (Health.INCONCLUSIVE, "API-ERROR")
+    assert "it is restarting" in found.summary
+
+
+def test_an_outage_that_ends_is_forgotten() -> None:
+    """Two refusals, an answer, two refusals: not yet given up."""
+    one, refusal = poller(), TokenRefused("no")
+    for error in (refusal, refusal, None, refusal, refusal):
+        found = one.on_result(TOO_EARLY, EARLY) if error is None else one.failed(error, EARLY)
+        assert found is None
+    found = one.failed(refusal, EARLY)
+    assert found is not None
+    assert found.verdict is Health.INCONCLUSIVE
+
+
+@pytest.mark.parametrize("error", [TlsFailed("a certificate")])
+def test_what_waiting_cannot_cure(error: RollbackError) -> None:
+    """It is inconclusive at once."""
+    found = poller().failed(error, EARLY)
+    assert found is not None
+    assert found.verdict is Health.INCONCLUSIVE
+
+
+def test_an_outage_without_waiting() -> None:
+    """One look, one verdict."""
+    found = poller(waits=False).failed(PlatformFailed("no"), EARLY)
+    assert found is not None
+    assert found.verdict is Health.INCONCLUSIVE
+
+
+def test_a_connection_that_cannot_be_used_is_the_callers_mistake() -> None:
+    """It is no verdict."""
+    with pytest.raises(InvalidConnection):
+        poller().failed(InvalidConnection("no host"), EARLY)
+
+
+def test_before_the_first_window_there_is_nothing_to_see() -> None:
+    """The next look is when it begins."""
+    one = poller()
+    one.on_result(TOO_EARLY, LANDED.timestamp())
+    assert one.delay(LANDED.timestamp()) == 300
+
+
+def test_looks_in_between() -> None:
+    """As often as was asked for, but not past the end of the windows, nor past the deadline."""
+    one = poller()
+    one.on_result(TOO_EARLY, EARLY)
+    assert one.delay(EARLY) == 60
+    assert one.delay(VERDICT_AT - 7) == pytest.approx(7)
+    assert one.delay(AGENDA.deadline - 3) == pytest.approx(3)
+    assert one.delay(AGENDA.deadline + 3) > 0
+
+
+def test_an_outage_before_the_first_window() -> None:
+    """It is tried again soon, or it would not be known until then that the connection works."""
+    one = poller()
+    one.failed(PlatformFailed("no"), LANDED.timestamp())
+    assert one.delay(LANDED.timestamp()) < 60
+    assert timedelta(seconds=300) == CASE.windows[0].begin - LANDED

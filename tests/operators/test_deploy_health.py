@@ -1,0 +1,335 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The operator that judges, polling and deferred."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from airflow_rollback_provider.compat import AirflowFailException, TaskDeferred
+from airflow_rollback_provider.domain.errors import (
+    BadInput,
+    DeployInProgress,
+    DeploymentNotHealthy,
+    DeployNotFound,
+    InvalidConnection,
+)
+from airflow_rollback_provider.operators.deploy_health import DeployHealthOperator
+from airflow_rollback_provider.sandbox.process import SandboxProcess
+from tests.support.fake_airflow import PASSWORD, FakeAirflow, serving
+from tests.support.health import BROKEN, LANDED, add_history, codes
+from tests.support.leaks import Evidence, listening
+from tests.support.task_run import TaskInstance, run
+
+SOON = {"grace": 0.2, "window": 0.4, "submission_grace_period": 0.2, "min_runs": 5, "before": 86400}
+
+
+@pytest.fixture
+def airflow(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeAirflow]:
+    """The judged Airflow, on the default connection; how the lines differ is tested one layer below."""
+    with serving(FakeAirflow()) as fake:
+        monkeypatch.setenv("AIRFLOW_CONN_AIRFLOW_API_DEFAULT", fake.connection())
+        yield fake
+
+
+@pytest.fixture
+def watcher(deferrable: bool) -> Any:
+    """Make the operator and run it to its end."""
+
+    def watcher(**kwargs: Any) -> dict[str, Any]:
+        usual = {"poll_interval": 0.05, "deferrable": deferrable, "timeout": 20}
+        if "deployment_id" not in kwargs:
+            usual["since"] = LANDED
+        return run(DeployHealthOperator(task_id="watcher", **{**usual, **kwargs}))
+
+    return watcher
+
+
+def test_a_good_deploy(airflow: FakeAirflow, watcher: Any) -> None:
+    """Healthy; the result says since when, and has no ids where none are known."""
+    add_history(airflow)
+    result = watcher()
+    assert (result["verdict"], codes(result)) == ("healthy", ["AS-BEFORE"])
+    assert result["since"] == LANDED.isoformat()
+    assert (result["deployment_id"], result["deploy_id"]) == (None, None)
+    assert result["summary"].startswith(f"The deploy of {LANDED:%Y-%m-%d %H:%M} UTC is judged healthy: ")
+
+
+def test_a_bad_deploy(airflow: FakeAirflow, watcher: Any) -> None:
+    """Regressed, with the Dags that are broken."""
+    add_history(airflow, broken=BROKEN)
+    result = watcher()
+    assert (result["verdict"], codes(result)) == ("regressed", ["RUNS-FAIL"])
+    assert [dag["dag_id"] for dag in result["dags"]] == BROKEN
+    assert len(json.dumps(result)) < 4000
+
+
+def test_waiting_for_the_windows(airflow: FakeAirflow, watcher: Any) -> None:
+    """What is not over is waited for."""
+    landed = datetime.now(timezone.utc)
+    add_history(airflow, landed, hours_after=0)
+    airflow.add_runs("dag_0", [landed + timedelta(seconds=0.25 + number / 100) for number in range(70)])
+    result = watcher(since=landed, rule=SOON)
+    assert codes(result) == ["AS-BEFORE"], result
+    assert datetime.fromisoformat(result["evaluated_at"]) >= landed + timedelta(seconds=1)
+
+
+def test_not_waiting(airflow: FakeAirflow, watcher: Any) -> None:
+    """Then what is not over is inconclusive."""
+    add_history(airflow, broken=BROKEN)
+    result = watcher(since=datetime.now(timezone.utc) - timedelta(hours=1), wait_for_completion=False)
+    assert (result["verdict"], codes(result)) == ("inconclusive", ["TOO-EARLY"])
+
+
+def test_a_regression_ends_the_wait(airflow: FakeAirflow, watcher: Any) -> None:
+    """A file that can no longer be read is known long before the windows are over."""
+    landed = datetime.now(timezone.utc) - timedelta(minutes=10)
+    add_history(airflow, landed)
+    airflow.add_import_error("dag_3.py")
+    result = watcher(since=landed)
+    assert (result["verdict"], codes(result)) == ("regressed", ["NEW-IMPORT-ERRORS"])
+
+
+def test_known_import_errors(airflow: FakeAirflow, watcher: Any) -> None:
+    """As an earlier result named them, in whatever form a template hands them on."""
+    add_history(airflow)
+    airflow.add_import_error("dag_3.py")
+    before = watcher()
+    assert before["verdict"] == "regressed"
+    files = before["import_error_files"]
+    for known in (files, tuple(files), json.dumps(files), str(files), ",".join(files)):
+        assert watcher(known_import_errors=known)["verdict"] == "healthy"
+    assert watcher(known_import_errors="None")["verdict"] == "regressed"
+
+
+def test_critical_and_ignored_dags(airflow: FakeAirflow, watcher: Any) -> None:
+    """A critical Dag counts alone, an ignored one not at all."""
+    add_history(airflow, broken=BROKEN[:1])
+    assert codes(watcher(critical_dags=BROKEN[:1])) == ["CRITICAL-DAG-FAILS"]
+    assert codes(watcher(ignored_dags=BROKEN[:1])) == ["AS-BEFORE"]
+
+
+def test_an_airflow_that_does_not_answer(airflow: FakeAirflow, watcher: Any, monkeypatch: Any) -> None:
+    """It is no failure of the Deployment: inconclusive, with what was wrong."""
+    down = json.dumps({"host": "http://127.0.0.1:9", "login": "j", "password": "p"})
+    monkeypatch.setenv("AIRFLOW_CONN_AIRFLOW_API_DEFAULT", down)
+    monkeypatch.setattr("airflow_rollback_provider.http.retry_policy.Policy.tries", 1)
+    result = watcher(wait_for_completion=False)
+    assert (result["verdict"], codes(result)) == ("inconclusive", ["API-ERROR"])
+    assert "connection refused" in result["summary"]
+
+
+def test_an_outage_is_waited_out(airflow: FakeAirflow, watcher: Any, monkeypatch: Any) -> None:
+    """An Airflow that restarts after the deploy answers again."""
+    monkeypatch.setattr("airflow_rollback_provider.domain.poll_backoff.FIRST_DELAY", 0.05)
+    add_history(airflow)
+    airflow.faults += [404, 404, 404]  # what an ingress says while nothing is behind it
+    assert watcher()["verdict"] == "healthy"
+
+
+def test_a_password_that_is_refused(airflow: FakeAirflow, watcher: Any, monkeypatch: Any) -> None:
+    """It is inconclusive after some tries, not after hours."""
+    values = {**json.loads(airflow.connection()), "password": "wrong"}
+    monkeypatch.setenv("AIRFLOW_CONN_AIRFLOW_API_DEFAULT", json.dumps(values))
+    monkeypatch.setattr("airflow_rollback_provider.domain.poll_backoff.FIRST_DELAY", 0.05)
+    assert codes(watcher()) == ["API-ERROR"]
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "kind", "words"),
+    [
+        ({"since": "yesterday"}, BadInput, "since"),
+        ({"since": "2026-11-01T12:00:00"}, BadInput, "zone"),
+        ({"since": None}, BadInput, "deployment_id"),
+        ({"since": LANDED, "deployment_id": "x"}, BadInput, "deployment_id"),
+        ({"rule": {"windows": 1}}, BadInput, "windows"),
+        ({"critical_dags": 5}, BadInput, "critical_dags"),
+        ({"critical_dags": "[a"}, BadInput, "critical_dags"),
+        ({"require_healthy": "perhaps"}, BadInput, "require_healthy"),
+        ({"airflow_conn_id": "broken"}, InvalidConnection, "host"),
+    ],
+    ids=[
+        "no-time",
+        "no-zone",
+        "neither-time-nor-deployment",
+        "both",
+        "one-window",
+        "no-patterns",
+        "broken-pattern",
+        "perhaps",
+        "no-host",
+    ],
+)
+def test_mistakes(
+    airflow: FakeAirflow, watcher: Any, monkeypatch: Any, kwargs: dict[str, Any], kind: type, words: str
+) -> None:
+    """They fail the task for good, and say which argument."""
+    monkeypatch.setenv("AIRFLOW_CONN_BROKEN", json.dumps({"conn_type": "airflow_api"}))
+    add_history(airflow)
+    with pytest.raises(kind, match=words) as caught:
+        watcher(**kwargs)
+    assert isinstance(caught.value, AirflowFailException)
+
+
+def test_requiring_health(airflow: FakeAirflow, watcher: Any) -> None:
+    """After a rollback the task fails unless all is well again; a retry would judge the same."""
+    add_history(airflow, broken=BROKEN)
+    with pytest.raises(DeploymentNotHealthy, match="is judged regressed") as caught:
+        watcher(require_healthy="True")
+    assert isinstance(caught.value, AirflowFailException)
+    assert watcher(require_healthy="False")["verdict"] == "regressed"
+
+
+def test_times_in_templates(airflow: FakeAirflow, watcher: Any) -> None:
+    """As text with a Z, and left out as the text None."""
+    add_history(airflow)
+    text = LANDED.isoformat().replace("+00:00", "Z")
+    assert watcher(since=text, deployment_id="None", baseline_until="None")["verdict"] == "healthy"
+    assert watcher(since=text, baseline_until=text)["verdict"] == "healthy"
+
+
+@pytest.mark.parametrize(
+    ("value", "utc"),
+    [
+        (datetime(2026, 3, 29, 1, 30, tzinfo=ZoneInfo("Europe/Berlin")), "2026-03-29T00:30:00+00:00"),
+        ("2026-07-01T14:00:00+02:00", "2026-07-01T12:00:00+00:00"),
+    ],
+    ids=["the night in which clocks are put forward", "text"],
+)
+def test_times_of_other_zones(airflow: FakeAirflow, watcher: Any, value: Any, utc: str) -> None:
+    """They are told in UTC, and no window gets lost where an hour does."""
+    result = watcher(since=value, wait_for_completion=False)
+    assert result["since"] == utc
+    begins = [datetime.fromisoformat(window["begin"]) for window in result["windows"]]
+    ends = [datetime.fromisoformat(window["end"]) for window in result["windows"]]
+    assert [end - begin for begin, end in zip(begins, ends, strict=True)] == [timedelta(hours=1)] * 2
+    assert result["summary"].startswith(f"The deploy of {utc[:10]} {utc[11:16]} UTC ")
+
+
+def test_what_was_seen_is_in_the_log(airflow: FakeAirflow, watcher: Any) -> None:
+    """In words, with the windows before it is known how it ends; and the password is not."""
+    add_history(airflow, broken=BROKEN)
+    evidence = Evidence()
+    with listening(evidence):
+        watcher()
+    assert evidence.holds("log", "Judging the deploy that had landed at")
+    assert evidence.holds("log", "dag_0: before 0 of 48 failed, after 2 of 2 failed")
+    assert not evidence.holds("log", PASSWORD)
+
+
+# With a deploy history
+
+
+@pytest.fixture
+def deployment(rollback_sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A Deployment with a deploy six hours ago and one the day before that."""
+    monkeypatch.setenv("AIRFLOW_CONN_ASTRO_PRIVATE_CLOUD_DEFAULT", rollback_sandbox.connection_json())
+    hours = (30, 6)
+    deploys = [{"age": 3600 * number, "tag": f"release-{number}"} for number in hours]
+    return str(rollback_sandbox.add_deployment("judged", deploys=deploys)["id"])
+
+
+def landed(sandbox: SandboxProcess) -> datetime:
+    """When the latest deploy had landed."""
+    row = sandbox.deployment("judged", rows=1)["deploys"][0]
+    return datetime.fromisoformat(row["createdAt"].replace("Z", "+00:00"))
+
+
+def test_the_deploy_that_runs_now(
+    airflow: FakeAirflow, watcher: Any, deployment: str, rollback_sandbox: SandboxProcess
+) -> None:
+    """Its times come from the deploy history, and its id is in the result."""
+    add_history(airflow, landed(rollback_sandbox), broken=BROKEN)
+    result = watcher(deployment_id=deployment)
+    latest = rollback_sandbox.deployment("judged", rows=1)["deploys"][0]["id"]
+    assert result["verdict"] == "regressed"
+    assert (result["deployment_id"], result["deploy_id"]) == (deployment, latest)
+    assert latest in result["summary"]
+
+
+def test_another_deploy_while_waiting(
+    airflow: FakeAirflow, watcher: Any, deployment: str, rollback_sandbox: SandboxProcess, monkeypatch: Any
+) -> None:
+    """What was seen is partly its doing: inconclusive, with the evidence all the same."""
+    rollback_sandbox.land_deploy("judged", tag="new")
+    began = landed(rollback_sandbox)
+    add_history(airflow, began, hours_after=0)
+    airflow.add_runs("dag_0", [began + timedelta(seconds=0.25 + number / 100) for number in range(70)])
+    page = airflow._page
+
+    def deploy_at_first(*args: Any) -> Any:
+        monkeypatch.setattr(airflow, "_page", page)
+        rollback_sandbox.land_deploy("judged", tag="newer")
+        return page(*args)
+
+    monkeypatch.setattr(airflow, "_page", deploy_at_first)
+    result = watcher(deployment_id=deployment, rule=SOON)
+    assert (result["verdict"], codes(result)) == ("inconclusive", ["ANOTHER-DEPLOY"])
+    assert result["windows"]
+
+
+def test_an_older_deploy(
+    airflow: FakeAirflow, watcher: Any, deployment: str, rollback_sandbox: SandboxProcess
+) -> None:
+    """It is judged by its own time, as long as that was long enough."""
+    add_history(airflow, landed(rollback_sandbox), broken=BROKEN)
+    latest = rollback_sandbox.deployment("judged", rows=1)["deploys"][0]["id"]
+    rollback_sandbox.land_deploy("judged", tag="repair")
+    assert watcher(deployment_id=deployment, deploy_id=latest)["verdict"] == "regressed"
+    assert watcher(deployment_id=deployment, wait_for_completion=False)["verdict"] == "inconclusive"
+
+
+@pytest.mark.parametrize(
+    ("draft", "kind", "final"),
+    [({"seconds": None}, DeployInProgress, False), ({"outcome": "FAILED"}, BadInput, True)],
+    ids=["going on", "failed"],
+)
+def test_a_deploy_that_has_not_landed(
+    airflow: FakeAirflow,
+    watcher: Any,
+    deployment: str,
+    rollback_sandbox: SandboxProcess,
+    draft: dict[str, Any],
+    kind: type,
+    final: bool,
+) -> None:
+    """One that goes on can be judged later, one that failed never."""
+    row = rollback_sandbox.land_deploy("judged", tag="new", **draft)
+    with pytest.raises(kind) as caught:
+        watcher(deployment_id=deployment, deploy_id=row["id"])
+    assert isinstance(caught.value, AirflowFailException) is final
+
+
+def test_a_deploy_that_is_not_there(airflow: FakeAirflow, watcher: Any, deployment: str) -> None:
+    """The error names it."""
+    with pytest.raises(DeployNotFound, match="no-such-deploy"):
+        watcher(deployment_id=deployment, deploy_id="no-such-deploy")
+
+
+# Deferring
+
+
+def test_what_is_over_is_not_deferred(airflow: FakeAirflow) -> None:
+    """A verdict that can be told at once needs no triggerer."""
+    add_history(airflow)
+    operator = DeployHealthOperator(task_id="watcher", since=LANDED, deferrable=True)
+    assert operator.execute({"ti": TaskInstance()})["verdict"] == "healthy"
+
+
+def test_the_triggers_deadline_comes_first(airflow: FakeAirflow) -> None:
+    """The framework's own time-out would bypass the operator; and nothing secret is in the database."""
+    now = datetime.now(timezone.utc)
+    operator = DeployHealthOperator(
+        task_id="watcher", since=now, deferrable=True, timeout=timedelta(minutes=1)
+    )
+    with pytest.raises(TaskDeferred) as deferred:
+        operator.execute({"ti": TaskInstance()})
+    health_check = deferred.value.trigger.health_check
+    left = timedelta(seconds=health_check["deadline"] - now.timestamp())
+    assert timedelta(hours=2) < left < deferred.value.timeout
+    assert PASSWORD not in json.dumps(deferred.value.trigger.serialize())

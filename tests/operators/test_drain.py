@@ -1,0 +1,653 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bringing a Deployment to rest and letting it run again, polling and deferred, on either line."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from airflow_rollback_provider import compat
+from airflow_rollback_provider.airflow_api.api import Api
+from airflow_rollback_provider.compat import AirflowFailException, TaskDeferred
+from airflow_rollback_provider.domain.errors import (
+    BadInput,
+    DeployInProgress,
+    DeploymentNotDrained,
+    PermissionMissing,
+    PlatformError,
+)
+from airflow_rollback_provider.drain.drain import DrainRequest, PausedDags
+from airflow_rollback_provider.drain.paused_dags import is_of_others
+from airflow_rollback_provider.operators.drain import DrainDeploymentOperator, ResumeDeploymentOperator
+from tests.support.fake_airflow import PASSWORD, TOKEN, UNSCHEDULED, FakeAirflow, serving
+from tests.support.paused import DictPaused, remembering
+from tests.support.task_run import TaskInstance, first_event, restored, run
+
+CONN = "airflow_api_default"
+RUN = ("remediation", "manual__1")
+OTHER = ("other", "manual__2")
+
+
+@pytest.fixture
+def paused(monkeypatch: pytest.MonkeyPatch) -> DictPaused:
+    """What the operators and the trigger remember."""
+    monkeypatch.setattr("airflow_rollback_provider.operators.drain._MOMENT", 0.0)
+    return remembering(monkeypatch)
+
+
+@pytest.fixture(params=["2.11.2", "3.3.2"])
+def airflow(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, paused: DictPaused
+) -> Iterator[FakeAirflow]:
+    """An Airflow with two Dags that run, one that a person paused, and one without a schedule."""
+    monkeypatch.setattr("airflow_rollback_provider.domain.poll_backoff.FIRST_DELAY", 0.02)
+    with serving(FakeAirflow(request.param)) as fake:
+        monkeypatch.setenv("AIRFLOW_CONN_AIRFLOW_API_DEFAULT", fake.connection())
+        fake.add_dag("a")
+        fake.add_dag("b")
+        fake.add_dag("resting", is_paused=True)
+        fake.add_dag("by_hand", timetable_description=UNSCHEDULED)
+        yield fake
+
+
+@pytest.fixture
+def prepare(deferrable: bool) -> Any:
+    """Make the operator and run it to its end."""
+
+    def prepare(**kwargs: Any) -> dict[str, Any]:
+        usual = {"poll_interval": 0.02, "deferrable": deferrable, "timeout": 30}
+        return run(DrainDeploymentOperator(task_id="prepare", **{**usual, **kwargs}))
+
+    return prepare
+
+
+def restore(**kwargs: Any) -> dict[str, Any]:
+    """Let all run again."""
+    usual: dict[str, Any] = {"poll_interval": 0.02, "timeout": 5}
+    return run(ResumeDeploymentOperator(task_id="restore", **{**usual, **kwargs}))
+
+
+def when_asked(airflow: FakeAirflow, times: int, change: Callable[[], None]) -> None:
+    """Let something change when the tasks have been asked for so often."""
+    tasks, asked = airflow._tasks, []
+
+    def answer(wanted: dict[str, Any]) -> Any:
+        asked.append(1)
+        if len(asked) == times:
+            change()
+        return tasks(wanted)
+
+    airflow._tasks = answer  # type: ignore[method-assign]
+
+
+def test_nothing_goes_on(airflow: FakeAirflow, prepare: Any, paused: DictPaused) -> None:
+    """What Airflow starts by itself is paused, remembered, and runs again; no other Dag is touched."""
+    result = prepare()
+    assert (result["at_rest"], result["paused"], result["paused_count"]) == (True, ["a", "b"], 2)
+    assert airflow.paused() == {"a", "b", "resting"}
+    assert paused.kept == [PausedDags(RUN, ("a", "b"))]
+    assert restore() == {"restored": ["a", "b"], "gone": [], "count": 2}
+    assert airflow.paused() == {"resting"}
+    assert paused.kept == []
+
+
+def test_waiting_for_running_tasks(airflow: FakeAirflow, prepare: Any) -> None:
+    """Their Dag is paused meanwhile: they come to their end all the same."""
+    airflow.add_task("a", "running")
+    seen: list[set[str]] = []
+
+    def end() -> None:
+        seen.append(airflow.paused())
+        airflow.tasks.clear()
+
+    when_asked(airflow, 3, end)
+    assert prepare()["at_rest"]
+    assert seen == [{"a", "b", "resting"}]
+
+
+def test_a_dag_with_a_deferred_task_runs_on(airflow: FakeAirflow, prepare: Any) -> None:
+    """It is paused once the task has woken up and ended: in a paused Dag it never would."""
+    airflow.add_task("a", "deferred")
+    seen: list[set[str]] = []
+
+    def wake_up() -> None:
+        seen.append(airflow.paused())
+        airflow.tasks[0]["state"] = "scheduled"
+
+    def end() -> None:
+        seen.append(airflow.paused())
+        airflow.tasks.clear()
+
+    when_asked(airflow, 3, wake_up)
+    when_asked(airflow, 5, end)
+    assert prepare()["at_rest"]
+    assert seen == [{"b", "resting"}, {"b", "resting"}]
+    assert airflow.paused() == {"a", "b", "resting"}
+
+
+def test_a_task_that_defers_at_the_last_moment(airflow: FakeAirflow, prepare: Any) -> None:
+    """Its Dag is paused already and runs on for its sake."""
+    airflow.add_task("a", "running")
+    when_asked(airflow, 2, lambda: airflow.tasks[0].update(state="deferred"))
+    seen: list[set[str]] = []
+
+    def end() -> None:
+        seen.append(airflow.paused())
+        airflow.tasks.clear()
+
+    when_asked(airflow, 4, end)
+    assert prepare()["at_rest"]
+    assert seen == [{"b", "resting"}]
+
+
+def test_it_does_not_come_to_rest(airflow: FakeAirflow, prepare: Any, paused: DictPaused) -> None:
+    """The task fails, may be tried again, and leaves nothing paused."""
+    airflow.add_task("by_hand", "running")
+    with pytest.raises(
+        DeploymentNotDrained, match=r"1 task\(s\) run \(by_hand\).*runs again as before"
+    ) as caught:
+        prepare(timeout=timedelta(seconds=0.3))
+    assert not isinstance(caught.value, AirflowFailException)
+    assert airflow.paused() == {"resting"}
+    assert paused.kept == []
+
+
+def test_going_on_all_the_same(airflow: FakeAirflow, prepare: Any) -> None:
+    """Everything is paused then, also what still waits; the result says that it is not at rest."""
+    airflow.add_task("a", "deferred")
+    result = prepare(timeout=0.3, fail_on_timeout=False)
+    assert (result["at_rest"], result["waiting"]) == (False, 1)
+    assert airflow.paused() == {"a", "b", "resting"}
+
+
+def test_not_waiting(airflow: FakeAirflow, prepare: Any) -> None:
+    """What goes on goes on, and is told."""
+    airflow.add_task("a", "running")
+    result = prepare(timeout=0)
+    assert (result["at_rest"], result["running"], result["airflow"]) == (False, 1, airflow.version)
+    assert result["tasks"] == [{"dag_id": "a", "run_id": "r", "task_id": "t", "state": "running"}]
+    assert airflow.paused() == {"a", "b", "resting"}
+
+
+def test_only_waiting(airflow: FakeAirflow, prepare: Any, paused: DictPaused) -> None:
+    """Nothing is paused and nothing remembered."""
+    airflow.add_task("a", "running")
+    when_asked(airflow, 3, airflow.tasks.clear)
+    assert prepare(pause=False)["paused_count"] == 0
+    assert airflow.paused() == {"resting"}
+    assert paused.kept == []
+
+
+def test_only_waiting_in_vain(airflow: FakeAirflow, prepare: Any, paused: DictPaused) -> None:
+    """What another task paused stays remembered: it is not this one's to restore, nor to forget."""
+    paused.keep(CONN, PausedDags(OTHER, ("resting",)))
+    airflow.add_task("a", "running")
+    with pytest.raises(DeploymentNotDrained):
+        prepare(pause=False, timeout=0.3)
+    assert airflow.paused() == {"resting"}
+    assert paused.kept == [PausedDags(OTHER, ("resting",))]
+
+
+def test_dags_that_are_to_run_on(airflow: FakeAirflow, prepare: Any) -> None:
+    """Those that are named, in whatever form, and the Dag of the task itself, which would never end."""
+    airflow.add_dag("remediation")
+    airflow.add_task("remediation", "running", task_id="prepare", dag_run_id="manual__1")
+    ti = TaskInstance(task_id="prepare")
+    operator = DrainDeploymentOperator(task_id="prepare", exclude_dags="['a']", timeout=5, poll_interval=0.02)
+    assert run(operator, ti)["paused"] == ["b"]
+    assert airflow.paused() == {"b", "resting"}
+
+
+def test_dags_that_are_to_run_on_and_were_paused_by_an_earlier_try(
+    airflow: FakeAirflow, prepare: Any, paused: DictPaused
+) -> None:
+    """They are not paused again, and stay remembered so that they are restored."""
+    airflow.add_dag("remediation")
+    paused.keep(CONN, PausedDags(RUN, ("a", "b", "remediation")))
+    airflow.dags[0]["is_paused"] = True
+    airflow.add_dag("c")
+    assert prepare(exclude_dags=["a", "b"])["paused"] == ["c"]
+    assert airflow.paused() == {"a", "c", "resting"}
+    assert paused.kept == [PausedDags(RUN, ("a", "b", "remediation", "c"))]
+    restore()
+    assert airflow.paused() == {"resting"}
+
+
+# What happens in between
+
+
+def test_killed_before_the_first_dag_is_paused(airflow: FakeAirflow, paused: DictPaused) -> None:
+    """What is remembered is more than what was paused; restoring it does no harm."""
+    paused.keep(CONN, PausedDags(RUN, ("a", "b")))
+    assert restore() == {"restored": [], "gone": [], "count": 0}
+    assert airflow.paused() == {"resting"}
+
+
+def test_killed_half_way(airflow: FakeAirflow, prepare: Any, paused: DictPaused, monkeypatch: Any) -> None:
+    """The next try remembers what the killed one paused, though Airflow says of it that it is paused."""
+    with monkeypatch.context() as context:
+        context.setattr("airflow_rollback_provider.airflow_api.client.AirflowApi.set_paused", _killing(2))
+        with pytest.raises(KeyboardInterrupt):
+            DrainDeploymentOperator(task_id="prepare").execute({"ti": TaskInstance()})
+    assert airflow.paused() == {"a", "resting"}
+    assert paused.kept == [PausedDags(RUN, ("a", "b"))]
+    assert prepare()["paused"] == ["a", "b"]
+    restore()
+    assert airflow.paused() == {"resting"}
+
+
+def _killing(call: int) -> Any:
+    from airflow_rollback_provider.airflow_api.client import AirflowApi
+
+    set_paused, calls = AirflowApi.set_paused, []
+
+    def killing(self: Any, dag_id: str, paused: bool) -> Any:
+        calls.append(dag_id)
+        if len(calls) == call:
+            raise KeyboardInterrupt
+        return set_paused(self, dag_id, paused)
+
+    return killing
+
+
+def test_killed_while_restoring(
+    airflow: FakeAirflow, prepare: Any, paused: DictPaused, monkeypatch: Any
+) -> None:
+    """The next try restores the rest."""
+    prepare()
+    with monkeypatch.context() as context:
+        context.setattr("airflow_rollback_provider.airflow_api.client.AirflowApi.set_paused", _killing(2))
+        with pytest.raises(KeyboardInterrupt):
+            ResumeDeploymentOperator(task_id="restore").execute({"ti": TaskInstance()})
+    assert airflow.paused() == {"b", "resting"}
+    assert restore()["restored"] == ["b"]
+    assert paused.kept == []
+
+
+def test_nothing_to_restore(airflow: FakeAirflow) -> None:
+    """Nobody is asked."""
+    assert restore() == {"restored": [], "gone": [], "count": 0}
+    assert airflow.requests == []
+
+
+def test_dags_that_are_gone_after_the_rollback(
+    airflow: FakeAirflow, prepare: Any, paused: DictPaused
+) -> None:
+    """They are named, and the others restored."""
+    prepare()
+    airflow.dags = [dag for dag in airflow.dags if dag["dag_id"] != "a"]
+    assert restore() == {"restored": ["b"], "gone": ["a"], "count": 1}
+    assert paused.kept == []
+
+
+def test_an_airflow_that_is_not_back_yet(airflow: FakeAirflow, prepare: Any) -> None:
+    """It is waited for."""
+    prepare()
+    airflow.faults += [404] * 5
+    assert restore()["count"] == 2
+
+
+def test_an_airflow_that_does_not_come_back(airflow: FakeAirflow, prepare: Any, paused: DictPaused) -> None:
+    """What was paused stays remembered for the next try."""
+    prepare()
+    airflow.faults += [404] * 10_000
+    with pytest.raises(PlatformError) as caught:
+        restore(timeout=0.2)
+    assert not isinstance(caught.value, AirflowFailException)
+    assert paused.kept == [PausedDags(RUN, ("a", "b"), restoring=True)]
+
+
+def test_who_may_not_pause(airflow: FakeAirflow, paused: DictPaused, monkeypatch: Any) -> None:
+    """The task fails for good and says what is missing."""
+    monkeypatch.setattr(airflow, "_patch", lambda *_: (403, {"detail": "Forbidden"}))
+    with pytest.raises(PermissionMissing, match="edit Dags"):
+        run(DrainDeploymentOperator(task_id="prepare", timeout=0))
+
+
+def test_a_connection_that_cannot_be_used(airflow: FakeAirflow, prepare: Any, monkeypatch: Any) -> None:
+    """It is no outage to wait for."""
+    monkeypatch.setenv("AIRFLOW_CONN_BROKEN", json.dumps({"conn_type": "airflow_api"}))
+    with pytest.raises(BadInput, match="host") as caught:
+        prepare(airflow_conn_id="broken")
+    assert isinstance(caught.value, AirflowFailException)
+
+
+def test_what_the_database_keeps(airflow: FakeAirflow) -> None:
+    """No password, and the trigger's deadline before the framework's."""
+    airflow.add_task("a", "running")
+    operator = DrainDeploymentOperator(task_id="prepare", deferrable=True)
+    with pytest.raises(TaskDeferred) as deferred:
+        operator.execute({"ti": TaskInstance()})
+    assert PASSWORD not in json.dumps(deferred.value.trigger.serialize())
+    assert timedelta(minutes=30) < deferred.value.timeout
+
+
+async def test_a_trigger_that_breaks_off(paused: DictPaused) -> None:
+    """It says so in its event, and the operator restores."""
+    from airflow_rollback_provider.triggers.drain import DrainTrigger
+
+    request = DrainRequest((), ("d", "r", "t"), 0.0, 0.01).to_dict()
+    event = await first_event(restored(DrainTrigger("no_such_connection", request)))
+    assert event["drained"]["drained"] is False
+    assert "no_such_connection" in event["drained"]["message"]
+
+
+# Others at the same time
+
+
+@pytest.fixture
+def ended(monkeypatch: pytest.MonkeyPatch) -> set[tuple[str, str]]:
+    """The runs that have ended; all others go on."""
+    ended: set[tuple[str, str]] = set()
+    monkeypatch.setattr(
+        "airflow_rollback_provider.drain.paused_dags.run_goes_on",
+        lambda _context, *run: run not in ended,
+    )
+    return ended
+
+
+def other_task() -> TaskInstance:
+    """A task of the other run."""
+    return TaskInstance(dag_id=OTHER[0], run_id=OTHER[1])
+
+
+def other_prepares() -> dict[str, Any]:
+    """Prepare the same Airflow in the other run."""
+    return run(DrainDeploymentOperator(task_id="prepare", timeout=0), other_task())
+
+
+def other_restores() -> dict[str, Any]:
+    """Restore in the other run."""
+    return run(ResumeDeploymentOperator(task_id="restore", poll_interval=0.02, timeout=5), other_task())
+
+
+def polling_prepare() -> dict[str, Any]:
+    """Prepare without the triggerer, which has tests of its own."""
+    return run(DrainDeploymentOperator(task_id="prepare", deferrable=False, poll_interval=0.02, timeout=30))
+
+
+@pytest.fixture
+def with_a_token(airflow: FakeAirflow, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Several may ask at once: a login ends the session of the one before it in the fake."""
+    conn = {**json.loads(airflow.connection()), "login": None, "password": TOKEN}
+    monkeypatch.setenv("AIRFLOW_CONN_AIRFLOW_API_DEFAULT", json.dumps(conn))
+
+
+def at_request(monkeypatch: pytest.MonkeyPatch, number: int, what: Callable[[], object]) -> Counter[str]:
+    """Let something happen right before a request; return how many there were."""
+    request, sent = Api._request, Counter[str]()
+
+    def counting(self: Api, *args: Any) -> Any:
+        sent["requests"] += 1
+        if sent["requests"] == number:
+            what()
+        return request(self, *args)
+
+    monkeypatch.setattr(Api, "_request", counting)
+    return sent
+
+
+class Killed(BaseException):
+    """The end of a process."""
+
+
+def at_every_request(
+    monkeypatch: pytest.MonkeyPatch, task: Callable[[], object], what: Callable[[], object]
+) -> Iterator[bool]:
+    """Run a task again and again, and let something happen at each moment of it; tell if it stopped."""
+    number, sent = 0, Counter(requests=1)
+    while number <= sent["requests"]:
+        number, stopped = number + 1, False
+        with monkeypatch.context() as context:
+            sent = at_request(context, number, what)
+            try:
+                task()
+            except (DeploymentNotDrained, DeployInProgress, Killed):
+                stopped = True
+        yield stopped
+    assert number > 5
+
+
+def test_another_run_has_the_airflow(
+    airflow: FakeAirflow, prepare: Any, paused: DictPaused, ended: set[tuple[str, str]]
+) -> None:
+    """The preparation is refused, names that run and may be tried again; its restore leaves all as it is."""
+    other_prepares()
+    with pytest.raises(
+        DeployInProgress, match=r"'manual__2' of the Dag 'other'.*mark it as failed"
+    ) as caught:
+        prepare()
+    assert not isinstance(caught.value, AirflowFailException)
+    assert restore()["count"] == 0
+    assert airflow.paused() == {"a", "b", "resting"}
+    assert other_restores()["count"] == 2
+    assert airflow.paused() == {"resting"}
+    assert paused.kept == []
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["the-next-preparation", "a-restore"])
+def test_another_run_ended_without_restoring(
+    airflow: FakeAirflow, prepare: Any, paused: DictPaused, ended: set[tuple[str, str]], first: bool
+) -> None:
+    """Whoever comes next goes on with its Dags."""
+    other_prepares()
+    ended.add(OTHER)
+    if first:
+        assert prepare()["paused"] == ["a", "b"]
+        assert other_restores()["count"] == 0
+    assert restore()["restored"] == ["a", "b"]
+    assert airflow.paused() == {"resting"}
+    assert paused.kept == []
+
+
+def test_two_preparations_at_once(
+    airflow: FakeAirflow, prepare: Any, paused: DictPaused, ended: set[tuple[str, str]], monkeypatch: Any
+) -> None:
+    """Both find nothing remembered; the one that wrote last has the Airflow."""
+    written = PausedDags(OTHER)
+    monkeypatch.setattr(
+        "airflow_rollback_provider.operators.drain.time.sleep", lambda _: paused.keep(CONN, written)
+    )
+    with pytest.raises(DeployInProgress, match="manual__2"):
+        prepare()
+    assert airflow.paused() == {"resting"}
+    assert paused.kept == [written]
+
+
+@pytest.mark.usefixtures("with_a_token")
+def test_restored_while_preparing(
+    airflow: FakeAirflow,
+    prepare: Any,
+    paused: DictPaused,
+    ended: set[tuple[str, str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """At whatever moment the run's own restore comes, no Dag stays paused after both have ended."""
+    for stopped in at_every_request(monkeypatch, prepare, restore):
+        if stopped:
+            assert airflow.paused() == {"resting"}
+        restore()
+        assert airflow.paused() == {"resting"}
+        assert paused.kept == []
+
+
+@pytest.mark.usefixtures("with_a_token")
+def test_taken_over_while_preparing(
+    airflow: FakeAirflow,
+    paused: DictPaused,
+    ended: set[tuple[str, str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A task that is left over of a run that has ended stops, and leaves the other's Dags paused."""
+    ended.add(RUN)
+    for stopped in at_every_request(monkeypatch, polling_prepare, other_prepares):
+        if stopped:
+            assert paused.kept == [PausedDags(OTHER, ("a", "b"))]
+        other_restores()
+        restore()
+        assert airflow.paused() == {"resting"}
+        assert paused.kept == []
+
+
+@pytest.mark.usefixtures("with_a_token")
+def test_taken_over_and_restored_while_preparing(
+    airflow: FakeAirflow,
+    paused: DictPaused,
+    ended: set[tuple[str, str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The same when the other run is over, before the task looks again."""
+    ended.add(RUN)
+
+    def come_and_go() -> None:
+        other_prepares()
+        other_restores()
+
+    for stopped in at_every_request(monkeypatch, polling_prepare, come_and_go):
+        if stopped:
+            assert airflow.paused() == {"resting"}
+        restore()
+        assert airflow.paused() == {"resting"}
+        assert paused.kept == []
+
+
+@pytest.mark.usefixtures("with_a_token")
+def test_taken_over_while_restoring(
+    airflow: FakeAirflow,
+    paused: DictPaused,
+    ended: set[tuple[str, str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What another run has taken over stays remembered for that one to restore."""
+    ended.add(RUN)
+    polling_prepare()
+    left = []
+    for _ in at_every_request(monkeypatch, restore, other_prepares):
+        left.append(paused.recall(CONN))
+        other_restores()
+        assert airflow.paused() == {"resting"}
+        assert paused.kept == []
+        polling_prepare()
+    assert left == [*[PausedDags(OTHER, ("a", "b"))] * (len(left) - 1), None]
+
+
+@pytest.mark.usefixtures("with_a_token")
+def test_killed_at_any_moment(
+    airflow: FakeAirflow,
+    paused: DictPaused,
+    ended: set[tuple[str, str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Wherever the preparation was, the restore of its run lets run again what it paused."""
+
+    def die() -> None:
+        raise Killed
+
+    for _ in at_every_request(monkeypatch, polling_prepare, die):
+        restore()
+        assert airflow.paused() == {"resting"}
+        assert paused.kept == []
+
+
+def test_a_request_that_arrives_while_restoring(
+    airflow: FakeAirflow, prepare: Any, paused: DictPaused, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last one of a preparation that was killed: the restore has told it to stop, and looks twice."""
+    prepare()
+
+    def arrive(_seconds: float) -> None:
+        assert paused.kept == [PausedDags(RUN, ("a", "b"), restoring=True)]
+        airflow.dags[0]["is_paused"] = True
+
+    monkeypatch.setattr("airflow_rollback_provider.operators.drain.time.sleep", arrive)
+    assert restore() == {"restored": ["a", "b"], "gone": [], "count": 2}
+    assert airflow.paused() == {"resting"}
+
+
+def test_time_is_up_and_another_has_taken_over(
+    airflow: FakeAirflow, prepare: Any, paused: DictPaused
+) -> None:
+    """What the other holds is not restored."""
+    airflow.add_task("by_hand", "running")
+    airflow.dags[0]["is_paused"] = True
+    paused.keep(CONN, PausedDags(RUN, ("a", "b")))
+    when_asked(airflow, 1, lambda: paused.keep(CONN, PausedDags(OTHER, ("a",))))
+    with pytest.raises(DeploymentNotDrained, match=r"manual__2.*has taken them over"):
+        prepare(timeout=0.01)
+    assert airflow.paused() == {"a", "resting"}
+    assert paused.kept == [PausedDags(OTHER, ("a",))]
+
+
+@pytest.mark.parametrize(("count", "is_theirs"), [(1, True), (0, False)])
+def test_whether_another_run_goes_on_in_airflow_3(
+    count: int, is_theirs: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Airflow counts the runs that are queued or running; one that was deleted is none."""
+    monkeypatch.setattr(compat, "AIRFLOW_3", True)
+    asked: list[Any] = []
+    ti = SimpleNamespace(
+        dag_id="d", run_id="r", get_dr_count=lambda **kwargs: (asked.append(kwargs), count)[1]
+    )
+    assert is_of_others(PausedDags(OTHER), {"ti": ti}) is is_theirs  # type: ignore[typeddict-item]
+    assert asked == [{"dag_id": "other", "run_ids": ["manual__2"], "states": ["queued", "running"]}]
+
+
+@pytest.mark.parametrize(
+    ("states", "is_theirs"), [(["running"], True), (["queued"], True), (["failed"], False), ([], False)]
+)
+def test_whether_another_run_goes_on_in_airflow_2(
+    states: list[str], is_theirs: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A task may ask the database."""
+    monkeypatch.setattr(compat, "AIRFLOW_3", False)
+
+    class DagRun:
+        @staticmethod
+        def find(dag_id: str, run_id: str) -> list[SimpleNamespace]:
+            assert (dag_id, run_id) == OTHER
+            return [SimpleNamespace(state=state) for state in states]
+
+    context = {"ti": SimpleNamespace(dag_id="d", run_id="r"), "dag_run": DagRun()}
+    assert is_of_others(PausedDags(OTHER), context) is is_theirs  # type: ignore[arg-type]
+
+
+def test_ones_own_run() -> None:
+    """It is none of others, and nobody is asked."""
+    ti = SimpleNamespace(dag_id=OTHER[0], run_id=OTHER[1])
+    assert not is_of_others(PausedDags(OTHER), {"ti": ti})  # type: ignore[typeddict-item]
+
+
+@pytest.mark.parametrize(("before", "after"), [("3.3.2", "2.11.2"), ("2.11.2", "3.3.2")])
+def test_an_airflow_of_the_other_line_takes_over_while_restoring(
+    before: str, after: str, paused: DictPaused, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The old API server answers once more, and then the new one: it is asked in its own words."""
+    monkeypatch.setattr("airflow_rollback_provider.domain.poll_backoff.FIRST_DELAY", 0.02)
+    with serving(FakeAirflow(before)) as fake:
+        monkeypatch.setenv("AIRFLOW_CONN_AIRFLOW_API_DEFAULT", fake.connection())
+        fake.add_dag("a", is_paused=True)
+        fake.add_dag("b", is_paused=True)
+        paused.keep(CONN, PausedDags(RUN, ("a", "b")))
+        patch = fake._patch
+
+        def last_answer(dag_id: str, body: Any) -> Any:
+            answer = patch(dag_id, body)
+            fake.change_to(after)
+            return answer
+
+        monkeypatch.setattr(fake, "_patch", last_answer)
+        assert restore()["count"] == 1
+        assert fake.paused() == set()
+
+
+def test_restoring_is_a_teardown_without_a_setup() -> None:
+    """It runs though what came before it failed, and does not let the run of the Dag succeed for that."""
+    operator = ResumeDeploymentOperator(task_id="restore")
+    assert operator.is_teardown
+    assert not operator.on_failure_fail_dagrun

@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+"""When to look again, and when to give up."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_rollback_provider.domain.deploys import Scope
+from airflow_rollback_provider.domain.errors import NotFound, PlatformUnreachable, RollbackError, TokenExpired
+from airflow_rollback_provider.rollback.outcome import Outcome, RollbackStatus
+from airflow_rollback_provider.rollback.poller import RollbackPoller, Tracking
+from tests.support.builders import deploy
+
+WATCH = Tracking("dep", "r", deploy("d1"), Scope.IMAGE, 1000.0, 4600.0, 30.0, "https://where", {"a": 1})
+DONE, MISMATCH = (
+    Outcome(RollbackStatus.DONE, "r", "Done."),
+    Outcome(RollbackStatus.MISMATCH, "r", "Mismatch."),
+)
+DOWN = PlatformUnreachable("No route.")
+
+
+def waiter(luck: float = 0.0) -> RollbackPoller:
+    """A waiter whose dice always fall the same way."""
+    return RollbackPoller(WATCH, lambda: luck)
+
+
+def test_a_watch_survives_json() -> None:
+    """It travels to the triggerer as plain values."""
+    assert Tracking.from_dict(json.loads(json.dumps(WATCH.to_dict()))) == WATCH
+
+
+def test_looks_become_rarer_up_to_the_poll_interval() -> None:
+    """While the platform answers."""
+    waits = waiter()
+    delays = []
+    for _ in range(20):
+        assert waits.on_result(None, 1001.0) is None
+        delays.append(waits.delay(1001.0))
+    assert delays[:3] == [2.0, 3.0, 4.5]
+    assert delays == sorted(delays)
+    assert delays[-1] == 30.0
+
+
+def test_an_outage_is_waited_out() -> None:
+    """Up to the deadline, with looks a minute apart; the next answer forgets it."""
+    waits = waiter()
+    for _ in range(50):
+        assert waits.failed(DOWN, 1001.0) is None
+    assert waits.delay(1001.0) == 60.0
+    assert waits.on_result(DONE, 1001.0) is DONE
+
+
+@given(st.floats(0, 1), st.lists(st.booleans(), max_size=60), st.floats(1000, 5000))
+def test_a_delay_is_never_negative_nor_past_the_deadline(luck: float, looks: list[bool], now: float) -> None:
+    """Whatever happened before."""
+    waits = waiter(luck)
+    for good in looks:
+        waits.on_result(None, 1000.0) if good else waits.failed(DOWN, 1000.0)
+    delay = waits.delay(now)
+    assert 0 <= delay <= max(0.0, WATCH.deadline - now)
+    assert delay <= 60
+
+
+def test_jitter_only_shortens() -> None:
+    """By a fifth at most."""
+    waits = waiter(1.0)
+    waits.on_result(None, 1000.0)
+    assert waits.delay(1000.0) == pytest.approx(1.6)
+
+
+def test_the_deadline_ends_the_wait() -> None:
+    """With what the last look said, if it failed."""
+    on_time = waiter().on_result(None, 4599.9)
+    assert on_time is None
+    late = waiter().on_result(None, 4600.0)
+    assert late is not None
+    assert late.status is RollbackStatus.TIMED_OUT
+    assert "after 3,600 s" in late.message
+    broken = waiter().failed(DOWN, 4600.0)
+    assert broken is not None
+    assert broken.message.endswith("The last look failed: No route.")
+
+
+def test_an_end_that_is_seen_late_is_still_the_end() -> None:
+    """The deadline does not hide a success."""
+    assert waiter().on_result(DONE, 9999.0) is DONE
+
+
+def test_a_mismatch_has_time_to_settle() -> None:
+    """The platform may finish the row a little before the Deployment shows the version."""
+    waits = waiter()
+    assert waits.on_result(MISMATCH, 1000.0) is None
+    assert waits.on_result(MISMATCH, 1059.9) is None
+    assert waits.on_result(MISMATCH, 1060.0) is MISMATCH
+
+
+def test_a_token_that_stays_refused_ends_the_wait() -> None:
+    """Three refusals in a row; an answer in between counts anew."""
+    waits, expired = waiter(), TokenExpired("Expired.")
+    assert waits.failed(expired, 1001.0) is None
+    assert waits.failed(expired, 1002.0) is None
+    assert waits.on_result(None, 1003.0) is None
+    assert [waits.failed(expired, 1004.0) for _ in range(2)] == [None, None]
+    outcome = waits.failed(expired, 1005.0)
+    assert outcome is not None
+    assert outcome.status is RollbackStatus.UNKNOWN
+    assert "Expired." in outcome.message
+
+
+@pytest.mark.parametrize("error", [NotFound("Gone."), RollbackError("Odd.")])
+def test_what_waiting_cannot_cure_is_raised(error: Any) -> None:
+    """The error itself, not a time-out later."""
+    with pytest.raises(type(error), match=str(error)):
+        waiter().failed(error, 1001.0)
