@@ -9,6 +9,8 @@ imported that Airflow has not loaded by itself when it parses a Dag.
 
 from __future__ import annotations
 
+import time
+from datetime import timedelta
 from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
@@ -65,6 +67,17 @@ else:
 
 
 _masked: set[str] = set()
+
+
+_DEFERRAL_MARGIN = timedelta(minutes=5)
+
+
+def deferral_timeout(deadline: float) -> timedelta:
+    """Return the time-out of a deferral. Airflow's own one bypasses the operator: the trigger's comes first.
+
+    :param deadline: when the trigger stops waiting, in seconds since the epoch.
+    """
+    return timedelta(seconds=max(0.0, deadline - time.time())) + _DEFERRAL_MARGIN
 
 
 def mask_secret(secret: str) -> None:

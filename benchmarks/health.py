@@ -3,7 +3,7 @@
 
 Each Dag has a chance of its own to fail without anybody's fault: most next to none, some a lot. Deploys that
 change nothing leave it as it is; deploys that break a share of the Dags let those fail every run. The
-evaluation is the real one with its default numbers. A naive rule stands next to it: the failure rate has doubled.
+evaluation is the real one with its default numbers. A naive rule stands next to it: twice the failure rate.
 """
 
 from __future__ import annotations

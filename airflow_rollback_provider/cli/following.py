@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Following a rollback in a terminal: what the platform logs, and a line of progress now and then."""
+"""Tracking a rollback in a terminal: the platform's log lines, and a line of progress now and then."""
 
 from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING, Any
 
-from airflow_rollback_provider.rollback.tracking import RollbackTracker
+from airflow_rollback_provider.rollback.tracking import track
 
 if TYPE_CHECKING:
     from airflow_rollback_provider.cli.console import Console
@@ -31,25 +31,20 @@ class ConsoleLog:
     warning = info
 
 
-class TerminalFollower(RollbackTracker):
-    """Follows a rollback in this process and says that it goes on.
+def follow(hook: DeployHistoryHook, tracking: Tracking, console: Console) -> Outcome:
+    """Track a rollback in this process, with a line of progress where nothing was printed for a while.
 
     :param hook: the platform.
-    :param tracking: what is waited for.
-    :param console: where to say it.
+    :param tracking: the rollback.
+    :param console: where the lines go.
     """
+    began = next_line = time.monotonic()
 
-    def __init__(self, hook: DeployHistoryHook, tracking: Tracking, console: Console) -> None:
-        super().__init__(hook, tracking, ConsoleLog(console))
-        self._console = console
-        self._began = time.monotonic()
-        self._next_line = self._began
-
-    def look(self) -> Outcome | None:
-        """Look once, with a line of progress where there was none for a while."""
-        outcome = super().look()
+    def progress() -> None:
+        nonlocal next_line
         now = time.monotonic()
-        if outcome is None and now >= self._next_line:
-            self._console.say(f"  in progress for {now - self._began:,.0f} s")
-            self._next_line = now + _BETWEEN_LINES
-        return outcome
+        if now >= next_line:
+            console.say(f"  in progress for {now - began:,.0f} s")
+            next_line = now + _BETWEEN_LINES
+
+    return hook.run(track(hook.platform, tracking, ConsoleLog(console), on_wait=progress))

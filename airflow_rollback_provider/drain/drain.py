@@ -12,17 +12,8 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from airflow_rollback_provider.domain.errors import (
-    AccessDenied,
-    BadInput,
-    PlatformError,
-    RollbackError,
-    StateUnavailable,
-)
-from airflow_rollback_provider.domain.poll_backoff import PollBackoff
-
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from airflow_rollback_provider.domain.runs import DagRow
     from airflow_rollback_provider.drain.active_work import ActiveWork
@@ -140,51 +131,3 @@ class DrainResult:
     drained: bool
     message: str
     work: dict[str, Any] | None = None
-
-
-class DrainPoller:
-    """Decides, look by look, whether to go on waiting for a Deployment to come to rest.
-
-    :param request: what is waited for.
-    :param rng: returns random numbers from 0 to 1.
-    """
-
-    def __init__(self, request: DrainRequest, rng: Callable[[], float]) -> None:
-        self._request = request
-        self._backoff = PollBackoff(request.poll_interval, rng)
-        self._last: ActiveWork | None = None
-
-    def on_result(self, work: ActiveWork, steps: Steps, now: float) -> DrainResult | None:
-        """Take what a look showed; return how the wait ended, or None to go on.
-
-        What was paused a moment ago may have begun something a moment before: that takes one more look.
-        """
-        self._backoff.answered()
-        self._last = work
-        if work.drained and not steps.pause:
-            return DrainResult(True, "The Deployment is at rest: no task runs or waits.", work.to_dict())
-        return self._expired(now, str(work))
-
-    def failed(self, error: RollbackError, now: float) -> DrainResult | None:
-        """Take that a look failed. An outage is waited out.
-
-        :raises BadInput: the error itself when the connection or an argument cannot be used.
-        """
-        if isinstance(error, BadInput) or not isinstance(
-            error, (PlatformError, AccessDenied, StateUnavailable)
-        ):
-            raise error
-        if not self._backoff.failed(error):
-            return self._ended(f"What goes on could not be read: {error}")
-        return self._expired(now, f"The last look failed: {error}")
-
-    def delay(self, now: float) -> float:
-        """Return how long to wait before the next look, in seconds; never past the deadline."""
-        return max(0.1, min(self._backoff.delay(), self._request.deadline - now))
-
-    def _expired(self, now: float, why: str) -> DrainResult | None:
-        return self._ended(f"The time is up. {why}") if now >= self._request.deadline else None
-
-    def _ended(self, why: str) -> DrainResult:
-        work = self._last.to_dict() if self._last is not None else None
-        return DrainResult(False, f"The Deployment has not come to rest. {why}", work)

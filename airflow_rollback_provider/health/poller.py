@@ -1,36 +1,36 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Waiting for a verdict: when to look again, what a look that failed means, when to close.
-
-The same object decides for a task that polls and for the triggerer; only who sleeps and who asks differs.
-"""
+"""Waiting for a verdict: what is checked, when to read again, what an outage means, when to stop."""
 
 from __future__ import annotations
 
+import random
+import time
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from airflow_rollback_provider.domain.errors import AccessDenied, BadInput, PlatformError, RollbackError
-from airflow_rollback_provider.domain.poll_backoff import PollBackoff
+from airflow_rollback_provider.domain.poller import Poller, poll, poll_once
 from airflow_rollback_provider.health.case import HealthCase
 from airflow_rollback_provider.health.evaluate import without_evidence
-from airflow_rollback_provider.health.verdict import Health
+from airflow_rollback_provider.health.observe import Observer
+from airflow_rollback_provider.health.verdict import Evaluation, Health
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from airflow_rollback_provider.health.verdict import Evaluation
-
-_LEAST_DELAY = 0.1
+    from airflow_rollback_provider.airflow_api.client import AirflowApi
+    from airflow_rollback_provider.domain.log import Log
+    from airflow_rollback_provider.http.messages import Flow
 
 
 @dataclass(frozen=True)
 class HealthCheck:
-    """What a sitting is about, in JSON-ready values; holds no token.
+    """What is checked, in JSON-ready values; without a token.
 
-    :param case: what is judged.
-    :param deadline: when to close at the latest, in seconds since the epoch.
-    :param poll_interval: time between two looks, in seconds.
+    :param case: the deploy and the windows.
+    :param deadline: when to stop at the latest, in seconds since the epoch.
+    :param poll_interval: time between two polls, in seconds.
     """
 
     case: HealthCase
@@ -47,63 +47,111 @@ class HealthCheck:
         return cls(**{**values, "case": HealthCase.from_dict(values["case"])})
 
 
-class HealthPoller:
-    """Decides, look by look, whether there is a verdict.
+class HealthPoller(Poller[Evaluation, Evaluation]):
+    """Decides after each poll whether there is a verdict.
 
-    :param health_check: what is judged, and until when.
+    :param health_check: what is evaluated, and until when.
     :param rng: returns random numbers from 0 to 1.
-    :param waits: whether to wait for the windows; otherwise the first look decides.
+    :param waits: whether to wait for the windows; otherwise the first poll decides.
     """
 
+    least_delay = 0.1
+
     def __init__(self, health_check: HealthCheck, rng: Callable[[], float], *, waits: bool = True) -> None:
-        self._health_check = health_check
+        interval = health_check.poll_interval
+        super().__init__(health_check.deadline, interval, rng, first=interval)
         self._case = health_check.case
         self._waits = waits
-        self._backoff = PollBackoff(health_check.poll_interval, rng, first=health_check.poll_interval)
         self._suspected = False
-        self._in_outage = False
 
-    def on_result(self, evaluation: Evaluation, now: float) -> Evaluation | None:
-        """Take what a look showed; return the verdict, or None to go on.
-
-        :param now: seconds since the epoch.
-        """
-        self._backoff.answered()
-        self._in_outage = False
-        if not self._waits or now >= self._health_check.deadline:
-            return evaluation
-        if evaluation.verdict is Health.REGRESSED:
-            return self._confirmed(evaluation)
+    def evaluate(self, result: Evaluation, now: float) -> Evaluation | None:
+        """Return the verdict, or None while the windows are not over."""
+        if not self._waits or now >= self.deadline:
+            return result
+        if result.verdict is Health.REGRESSED:
+            return self._confirmed(result)
         self._suspected = False
-        return None if any(reason.code == "TOO-EARLY" for reason in evaluation.reasons) else evaluation
+        return None if any(reason.code == "TOO-EARLY" for reason in result.reasons) else result
 
-    def failed(self, error: RollbackError, now: float) -> Evaluation | None:
-        """Take that a look failed. What the API does not tell is no failure of the Deployment.
+    def on_error(self, error: RollbackError, now: float) -> Evaluation | None:
+        """Take the error of a poll. An API that does not answer is no failure of the Deployment.
 
         :raises BadInput: the error itself when the connection or an argument cannot be used.
         """
+        outcome = super().on_error(error, now)
+        curable = self._waits and (error.retryable or isinstance(error, AccessDenied))
+        return outcome if outcome is not None or curable else self.give_up(error, now)
+
+    def next_delay(self, now: float) -> float:
+        """Return the time until the next poll, in seconds: nothing shows before the first window begins."""
+        steps = [self._case.windows[0].begin, self._case.verdict_at]
+        ahead = [moment.timestamp() - now for moment in steps if moment.timestamp() > now]
+        pause = super().next_delay(now)
+        if len(ahead) == len(steps) and self.last_error is None:
+            pause = ahead[0]
+        return max(self.least_delay, min(pause, *ahead, self.deadline - now))
+
+    def time_out(self, now: float) -> Evaluation:
+        """Return the evaluation where the deadline passed during an outage."""
+        assert self.last_error is not None  # noqa: S101 - evaluate() ends every other wait
+        return self._without_evidence(self.last_error, now)
+
+    def give_up(self, error: RollbackError, now: float) -> Evaluation:
+        """Return an evaluation without evidence."""
         if isinstance(error, BadInput) or not isinstance(error, (PlatformError, AccessDenied)):
             raise error
-        self._in_outage = True
-        curable = self._backoff.failed(error) and (error.retryable or isinstance(error, AccessDenied))
-        if self._waits and curable and now < self._health_check.deadline:
-            return None
+        return self._without_evidence(error, now)
+
+    def _without_evidence(self, error: RollbackError, now: float) -> Evaluation:
         moment = datetime.fromtimestamp(now, timezone.utc)
         message = f"What happened since the deploy could not be read: {error}"
         return without_evidence(self._case, "API-ERROR", message, moment)
 
-    def delay(self, now: float) -> float:
-        """Return how long to wait before the next look, in seconds."""
-        steps = [self._case.windows[0].begin, self._case.verdict_at]
-        ahead = [moment.timestamp() - now for moment in steps if moment.timestamp() > now]
-        pause = self._backoff.delay()
-        if len(ahead) == len(steps) and not self._in_outage:  # nothing to be seen yet
-            pause = ahead[0]
-        return max(_LEAST_DELAY, min(pause, *ahead, self._health_check.deadline - now))
-
     def _confirmed(self, evaluation: Evaluation) -> Evaluation | None:
-        """Runs are counted for good; what is seen at one moment is looked at once more."""
+        """Runs are counted for good; a state at one moment is read once more."""
         if self._suspected or any(reason.code == "RUNS-FAIL" for reason in evaluation.reasons):
             return evaluation
         self._suspected = True
         return None
+
+
+def check_health(
+    api: AirflowApi, health_check: HealthCheck, log: Log, *, waits: bool = True, pause_first: bool = False
+) -> Flow[Evaluation]:
+    """Poll the Airflow of a Deployment until there is a verdict.
+
+    :param api: the REST API of that Airflow.
+    :param health_check: what is evaluated, and until when.
+    :param log: the task's log.
+    :param waits: whether to wait for the windows; otherwise the first poll decides.
+    :param pause_first: whether to wait before the first poll.
+    """
+    poller = _poller(health_check, waits)
+    return poll(
+        poller,
+        _reader(api, health_check.case),
+        clock=time.time,
+        report=_reporter(log),
+        first_pause=poller.next_delay(time.time()) if pause_first else 0.0,
+    )
+
+
+def check_health_once(
+    api: AirflowApi, health_check: HealthCheck, log: Log, *, waits: bool = True
+) -> Flow[Evaluation | None]:
+    """Poll once; the arguments are those of :func:`check_health`. None while there is no verdict."""
+    reader = _reader(api, health_check.case)
+    return poll_once(_poller(health_check, waits), reader, clock=time.time, report=_reporter(log))
+
+
+def _poller(health_check: HealthCheck, waits: bool) -> HealthPoller:
+    return HealthPoller(health_check, random.random, waits=waits)  # noqa: S311 - spreads load
+
+
+def _reader(api: AirflowApi, case: HealthCase) -> Callable[[], Flow[Evaluation]]:
+    observer = Observer(api, case)
+    return lambda: observer.look(datetime.now(timezone.utc))
+
+
+def _reporter(log: Log) -> Callable[[RollbackError], None]:
+    return lambda error: log.warning("Could not read the state of the Deployment: %s", error)

@@ -24,8 +24,8 @@ T = TypeVar("T")
 class AirflowApiHook(BaseHook):
     """Talks to the Airflow of a Deployment, Airflow 2 or 3, through its REST API.
 
-    In an event loop, use it as ``async with AirflowApiHook(conn_id) as hook``, and ``arun`` in the place of
-    ``run``.
+    In an event loop, use it as ``async with AirflowApiHook(conn_id) as hook``, and ``async_run`` in the place
+    of ``run``.
 
     :param airflow_conn_id: Airflow connection with the address of that Airflow as host, and login and
         password, or a token as password alone. Its type does not matter.
@@ -86,7 +86,7 @@ class AirflowApiHook(BaseHook):
         if self._transport is not None:
             self._transport.close()
 
-    async def arun(self, flow: Flow[T]) -> T:
+    async def async_run(self, flow: Flow[T]) -> T:
         """Hold a flow to its end inside an event loop and return its value."""
         connected = await self._aconnect()
         return await HttpxTransport(connected.policy).run(flow)

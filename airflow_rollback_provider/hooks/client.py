@@ -17,7 +17,6 @@ from airflow_rollback_provider.domain.idempotency import find_by_key
 from airflow_rollback_provider.domain.plan import RollbackPlan, make_plan
 from airflow_rollback_provider.domain.selector import DeploySelector
 from airflow_rollback_provider.platforms.paging import walk
-from airflow_rollback_provider.rollback.observe import observe
 from airflow_rollback_provider.rollback.submission import GRACE_PERIOD, Submission
 
 if TYPE_CHECKING:
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
     from airflow_rollback_provider.http.messages import Flow
     from airflow_rollback_provider.http.transports import RequestsTransport
     from airflow_rollback_provider.platforms.base import LogLine, Page, Platform, Survey
-    from airflow_rollback_provider.rollback.outcome import Outcome
-    from airflow_rollback_provider.rollback.poller import Tracking
 
 T = TypeVar("T")
 
@@ -80,7 +77,7 @@ class DeployHistoryClient:
         :param deployment: its id or release name.
         :raises DeploymentNotFound: when there is none.
         """
-        return self._remember(deployment, self._run(self.platform.deployment(deployment)))
+        return self._remember(deployment, self.run(self.platform.deployment(deployment)))
 
     def deploys(self, deployment_id: str) -> Iterator[Deploy]:
         """Yield the deploys of a Deployment, newest first, asking for each page when it is needed.
@@ -94,7 +91,7 @@ class DeployHistoryClient:
 
         :raises DeployNotFound: when the Deployment has none with this id.
         """
-        return self._run(self.platform.deploy(deployment_id, deploy_id))
+        return self.run(self.platform.deploy(deployment_id, deploy_id))
 
     def target_of(self, rollback: Deploy) -> Deploy:
         """Return the deploy that a rollback goes back to.
@@ -115,7 +112,7 @@ class DeployHistoryClient:
         :param deployment: its id or release name.
         :raises DeploymentNotFound: when there is none.
         """
-        survey = self._run(self.platform.survey(deployment))
+        survey = self.run(self.platform.survey(deployment))
         found = self._remember(deployment, survey.deployment)
         return Reading(survey, History(walk(survey.page, lambda cursor: self._page(found.id, cursor))))
 
@@ -199,10 +196,6 @@ class DeployHistoryClient:
         submission = Submission(self.platform, self.transport, before_sending, grace_period)
         return submission.submit(plan, description, idempotency_key)
 
-    def observe(self, tracking: Tracking) -> Outcome | None:
-        """Look once at a rollback that goes on; None while it does."""
-        return self._run(observe(self.platform, tracking))
-
     def wait_for_deploy(
         self, subscription: Subscription, cursor: Cursor | None = None
     ) -> tuple[WaitResult | None, Cursor]:
@@ -211,7 +204,7 @@ class DeployHistoryClient:
         :param subscription: what is waited for.
         :param cursor: where the look before this one stopped, if there was one.
         """
-        return self._run(wait_for_deploy(self.platform, subscription, cursor))
+        return self.run(wait_for_deploy(self.platform, subscription, cursor))
 
     def state(self, deployment_id: str, rollback_id: str) -> DeployStatus:
         """Read how far a rollback has come.
@@ -225,7 +218,7 @@ class DeployHistoryClient:
 
         :param deployment: the Deployment or its id.
         """
-        return self._run(self.platform.logs(self._known(deployment), since))
+        return self.run(self.platform.logs(self._known(deployment), since))
 
     def history_url(self, deployment: Deployment | str) -> str | None:
         """Return the page of a Deployment's deploy history, None where it is not known. Asks nobody.
@@ -234,11 +227,12 @@ class DeployHistoryClient:
         """
         return self.platform.history_url(self._known(deployment))
 
-    def _run(self, flow: Flow[T]) -> T:
+    def run(self, flow: Flow[T]) -> T:
+        """Run a flow; return its value."""
         return self.transport.run(flow)
 
     def _page(self, deployment_id: str, cursor: str | None = None) -> Page:
-        return self._run(self.platform.deploys(deployment_id, cursor))
+        return self.run(self.platform.deploys(deployment_id, cursor))
 
     def _chosen(self, reading: Reading, target: DeploySelector) -> Deploy | None:
         """Fetch a deploy that is named by its id and is not among the latest, rather than walk to it."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from contextlib import AsyncExitStack
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -29,7 +28,6 @@ from airflow_rollback_provider.domain.errors import (
 )
 from airflow_rollback_provider.domain.redaction import redact
 from airflow_rollback_provider.http.flow import arun_flow, run_flow
-from airflow_rollback_provider.pods.cluster import Pause
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -112,10 +110,7 @@ class Cluster(_Access):
         """
         return run_flow(flow, self._ask)
 
-    def _ask(self, request: ClusterRequest | Pause) -> Any:
-        if isinstance(request, Pause):
-            time.sleep(request.seconds)
-            return None
+    def _ask(self, request: ClusterRequest) -> Any:
         self._connected()
         try:
             told = run_flow(_asking(request), self._send)
@@ -176,9 +171,7 @@ class AsyncCluster(_Access):
         """Do what :meth:`Cluster.run` does, inside an event loop."""
         return await arun_flow(flow, self._ask)
 
-    async def _ask(self, request: ClusterRequest | Pause) -> Any:
-        if isinstance(request, Pause):
-            return await asyncio.sleep(request.seconds)
+    async def _ask(self, request: ClusterRequest) -> Any:
         try:
             told = await arun_flow(_asking(request), self._send)
         except _expected("kubernetes_asyncio.client.ApiException", "aiohttp.ClientError") as error:

@@ -6,7 +6,6 @@ from __future__ import annotations
 import asyncio
 import sys
 from contextlib import AsyncExitStack
-from datetime import datetime
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -19,18 +18,14 @@ from airflow_rollback_provider.http.client_pool import POOL
 from airflow_rollback_provider.http.transports import HttpxTransport, RequestsTransport
 from airflow_rollback_provider.platforms.connection_types import ASTRO, PRIVATE_CLOUD
 from airflow_rollback_provider.platforms.registry import IMPORTED_LATE, Connected, connect
-from airflow_rollback_provider.rollback.observe import observe
 
 if TYPE_CHECKING:
     from airflow_rollback_provider.deploy_events.poll import Subscription
     from airflow_rollback_provider.deploy_events.subscription import Cursor, PollResult, WaitResult
-    from airflow_rollback_provider.domain.deploys import Deployment
     from airflow_rollback_provider.domain.findings import Report
     from airflow_rollback_provider.http.connection_fields import ConnectionLike
     from airflow_rollback_provider.http.messages import Flow
-    from airflow_rollback_provider.platforms.base import LogLine, Platform
-    from airflow_rollback_provider.rollback.outcome import Outcome
-    from airflow_rollback_provider.rollback.poller import Tracking
+    from airflow_rollback_provider.platforms.base import Platform
 
 T = TypeVar("T")
 
@@ -119,11 +114,6 @@ class DeployHistoryHook(DeployHistoryClient, BaseHook):
         if self._transport is not None:
             self._transport.close()
 
-    async def async_observe(self, tracking: Tracking) -> Outcome | None:
-        """Look once at a rollback that goes on, inside an event loop; None while it does."""
-        connected = await self._aconnect()
-        return await self._arun(observe(connected.platform, tracking))
-
     async def async_poll_deploys(
         self, subscription: Subscription, cursor: Cursor | None = None
     ) -> PollResult:
@@ -132,19 +122,14 @@ class DeployHistoryHook(DeployHistoryClient, BaseHook):
         :param cursor: where the look before this one stopped, if there was one.
         """
         connected = await self._aconnect()
-        return await self._arun(poll_deploys(connected.platform, subscription, cursor))
+        return await self.async_run(poll_deploys(connected.platform, subscription, cursor))
 
     async def async_wait_for_deploy(
         self, subscription: Subscription, cursor: Cursor | None = None
     ) -> tuple[WaitResult | None, Cursor]:
         """Do what :meth:`wait_for_deploy` does, inside an event loop."""
         connected = await self._aconnect()
-        return await self._arun(wait_for_deploy(connected.platform, subscription, cursor))
-
-    async def async_logs(self, deployment: Deployment | str, since: datetime) -> tuple[LogLine, ...]:
-        """Read what the platform logged about a Deployment's deploys since a time, inside an event loop."""
-        connected = await self._aconnect()
-        return await self._arun(connected.platform.logs(self._known(deployment), since))
+        return await self.async_run(wait_for_deploy(connected.platform, subscription, cursor))
 
     async def __aenter__(self) -> DeployHistoryHook:
         connected = await self._aconnect()
@@ -188,7 +173,8 @@ class DeployHistoryHook(DeployHistoryClient, BaseHook):
             self._connected = connected
         return self._connected
 
-    async def _arun(self, flow: Flow[T]) -> T:
+    async def async_run(self, flow: Flow[T]) -> T:
+        """Run a flow inside an event loop; return its value."""
         connected = await self._aconnect()
         return await HttpxTransport(connected.policy).run(flow)
 

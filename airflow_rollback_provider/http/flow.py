@@ -1,35 +1,45 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs a flow: sends each of its requests, and hands the answer or the error back."""
+"""Runs a flow: performs each of its steps, and hands the answer or the error back."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_rollback_provider.domain.errors import RollbackError
+from airflow_rollback_provider.domain.poller import Call, Pause
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator
 
-RequestT = TypeVar("RequestT")
-AnswerT = TypeVar("AnswerT")
 T = TypeVar("T")
 
 
-def run_flow(flow: Generator[RequestT, AnswerT, T], send: Callable[[RequestT], AnswerT]) -> T:
+def run_flow(
+    flow: Generator[Any, Any, T],
+    send: Callable[[Any], Any],
+    sleep: Callable[[float], object] = time.sleep,
+) -> T:
     """Run a flow to its end and return its value. The flow is closed in any case.
 
-    :param send: answers one request. An error of this package goes to the flow, which may go on.
+    :param send: sends one request and returns the answer. An error of this package goes to the flow, which
+        may go on.
+    :param sleep: waits so many seconds.
     :raises RollbackError: what the flow raises, or does not catch.
     """
     try:
-        request = next(flow)
+        step = next(flow)
         while True:
             try:
-                answer = send(request)
+                if isinstance(step, Pause):
+                    answer = sleep(step.seconds)
+                else:
+                    answer = step.run() if isinstance(step, Call) else send(step)
             except RollbackError as error:
-                request = flow.throw(error)
+                step = flow.throw(error)
             else:
-                request = flow.send(answer)
+                step = flow.send(answer)
     except StopIteration as end:
         value: T = end.value
         return value
@@ -38,19 +48,23 @@ def run_flow(flow: Generator[RequestT, AnswerT, T], send: Callable[[RequestT], A
 
 
 async def arun_flow(
-    flow: Generator[RequestT, AnswerT, T],
-    send: Callable[[RequestT], Awaitable[AnswerT]],
+    flow: Generator[Any, Any, T],
+    send: Callable[[Any], Awaitable[Any]],
+    sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
 ) -> T:
     """Do what :func:`run_flow` does, inside an event loop."""
     try:
-        request = next(flow)
+        step = next(flow)
         while True:
             try:
-                answer = await send(request)
+                if isinstance(step, Pause):
+                    answer = await sleep(step.seconds)
+                else:
+                    answer = await (step.arun() if isinstance(step, Call) else send(step))
             except RollbackError as error:
-                request = flow.throw(error)
+                step = flow.throw(error)
             else:
-                request = flow.send(answer)
+                step = flow.send(answer)
     except StopIteration as end:
         value: T = end.value
         return value

@@ -12,9 +12,12 @@ from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_rollback_provider.domain.errors import MalformedAnswer
+
+if TYPE_CHECKING:
+    from airflow_rollback_provider.domain.poller import Call, Pause
 
 T = TypeVar("T")
 
@@ -81,4 +84,4 @@ class Response:
             ) from None
 
 
-Flow = Generator[Request, Response, T]
+Flow = Generator["Request | Pause | Call", Any, T]

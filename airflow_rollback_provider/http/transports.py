@@ -56,7 +56,7 @@ class RequestsTransport:
 
         :raises RollbackError: what the flow raises, or why the network failed.
         """
-        return run_flow(flow, self.send)
+        return run_flow(flow, self.send, lambda seconds: self.sleep(seconds))
 
     def close(self) -> None:
         """Close connections that are kept open."""
@@ -145,7 +145,7 @@ class HttpxTransport:
         """
         try:
             async with self._pool.lease(self._policy) as lease:
-                return await arun_flow(flow, partial(self._send, lease))
+                return await arun_flow(flow, partial(self._send, lease), self.sleep)
         finally:
             flow.close()
 

@@ -3,15 +3,15 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import closing
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow_rollback_provider.compat import BaseOperator, conf
+from airflow_rollback_provider.compat import BaseOperator, conf, deferral_timeout
 from airflow_rollback_provider.domain.arguments import flag, names, optional
 from airflow_rollback_provider.domain.errors import DeploymentNotHealthy
+from airflow_rollback_provider.health.poller import check_health, check_health_once
 from airflow_rollback_provider.health.rule import HealthRule
 from airflow_rollback_provider.health.verdict import Health, Reason, explain, overruled
 from airflow_rollback_provider.hooks.airflow_api import AirflowApiHook
@@ -19,7 +19,6 @@ from airflow_rollback_provider.hooks.deploy_history import DeployHistoryHook
 from airflow_rollback_provider.hooks.failures import task_failures
 from airflow_rollback_provider.operators.health_check import (
     HealthCheckRequest,
-    HealthWatcher,
     moment,
     new_health_check,
 )
@@ -30,9 +29,6 @@ if TYPE_CHECKING:
     from airflow_rollback_provider.compat import Context
     from airflow_rollback_provider.health.case import HealthCase
     from airflow_rollback_provider.health.poller import HealthCheck
-
-# The framework's own time-out of a deferral bypasses this operator: the trigger's deadline has to come first.
-_DEFERRAL_MARGIN = timedelta(minutes=5)
 
 
 class DeployHealthOperator(BaseOperator):
@@ -139,11 +135,10 @@ class DeployHealthOperator(BaseOperator):
             health_check = new_health_check(case, poll_interval=self.poll_interval, timeout=self.timeout)
             superseded = case.superseded_at is not None  # what was not over then never will be
             with closing(AirflowApiHook(self.airflow_conn_id)) as hook:
-                watcher = HealthWatcher(
-                    hook, health_check, self.log, waits=self.wait_for_completion and not superseded
-                )
-                # What can be told already must not be deferred (apache/airflow#46424).
-                evaluation = watcher.look() if self.deferrable else watcher.watch()
+                waits = self.wait_for_completion and not superseded
+                # A verdict that is there already must not be deferred (apache/airflow#46424).
+                check = check_health_once if self.deferrable else check_health
+                evaluation = hook.run(check(hook.api, health_check, self.log, waits=waits))
             if evaluation is None:
                 return self._defer(health_check)
             self.log.info("%s", explain(evaluation))
@@ -174,11 +169,10 @@ class DeployHealthOperator(BaseOperator):
     def _defer(self, health_check: HealthCheck) -> dict[str, Any]:
         from airflow_rollback_provider.triggers.deploy_health import DeployHealthTrigger
 
-        remaining = timedelta(seconds=max(0.0, health_check.deadline - time.time()))
         self.defer(
             trigger=DeployHealthTrigger(self.airflow_conn_id, health_check.to_dict()),
             method_name="resume",
-            timeout=remaining + _DEFERRAL_MARGIN,
+            timeout=deferral_timeout(health_check.deadline),
         )
 
     def _finish(self, result: dict[str, Any]) -> dict[str, Any]:

@@ -10,23 +10,17 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow_rollback_provider.compat import BaseOperator, conf
+from airflow_rollback_provider.compat import BaseOperator, conf, deferral_timeout
 from airflow_rollback_provider.domain.arguments import names
 from airflow_rollback_provider.domain.errors import DeployInProgress, DeploymentNotDrained, RollbackError
-from airflow_rollback_provider.domain.poll_backoff import PollBackoff
+from airflow_rollback_provider.domain.poller import Poller, poll
 from airflow_rollback_provider.domain.summary import paragraph
-from airflow_rollback_provider.drain.drain import (
-    DrainPoller,
-    DrainRequest,
-    DrainResult,
-    PausedDags,
-    paused_key,
-)
+from airflow_rollback_provider.drain.drain import DrainRequest, DrainResult, PausedDags, paused_key
 from airflow_rollback_provider.drain.paused_dags import PausedDagsStore, is_of_others, run_of
+from airflow_rollback_provider.drain.poller import drain, drain_once
 from airflow_rollback_provider.drain.survey import (
     pausable,
     pause_all,
-    pause_idle_dags,
     read_active_work,
     restore,
     still_ours,
@@ -39,8 +33,6 @@ if TYPE_CHECKING:
 
     from airflow_rollback_provider.compat import Context
 
-# The framework's own time-out of a deferral bypasses this operator: the trigger's deadline has to come first.
-_DEFERRAL_MARGIN = timedelta(minutes=5)
 _MOST_NAMES = 20
 # Longer than it takes another task to write what it remembers, or to end the request that it is sending.
 _MOMENT = 5.0
@@ -111,10 +103,8 @@ class DrainDeploymentOperator(BaseOperator):
             request = self._request(context, hook)
             if not _seconds(self.timeout):
                 return self._without_waiting(hook, request)
-            drain = DrainPoller(request, random.random)  # noqa: S311 - spreads load, hides nothing
-            drained = (
-                self._look(hook, request, drain) if self.deferrable else self._wait(hook, request, drain)
-            )
+            wait = drain_once if self.deferrable else drain
+            drained = hook.run(wait(hook.api, request, self._paused(), self.log))
             return self._finish(hook, request, drained) if drained is not None else self._defer(request)
 
     def resume(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
@@ -182,30 +172,13 @@ class DrainDeploymentOperator(BaseOperator):
         self.log.info("%s", work)
         return _result(request.ours, DrainResult(work.drained, str(work), work.to_dict()))
 
-    def _wait(self, hook: AirflowApiHook, request: DrainRequest, drain: DrainPoller) -> DrainResult:
-        while True:
-            drained = self._look(hook, request, drain)
-            if drained is not None:
-                return drained
-            time.sleep(drain.delay(time.time()))
-
-    def _look(self, hook: AirflowApiHook, request: DrainRequest, drain: DrainPoller) -> DrainResult | None:
-        try:
-            work, steps = hook.run(pause_idle_dags(hook.api, request, self._paused_dags()))
-        except RollbackError as error:
-            self.log.warning("Could not look at the Deployment: %s", error)
-            return drain.failed(error, time.time())
-        self.log.info("%s", work)
-        return drain.on_result(work, steps, time.time())
-
     def _defer(self, request: DrainRequest) -> dict[str, Any]:
         from airflow_rollback_provider.triggers.drain import DrainTrigger
 
-        remaining = timedelta(seconds=max(0.0, request.deadline - time.time()))
         self.defer(
             trigger=DrainTrigger(self.airflow_conn_id, request.to_dict()),
             method_name="resume",
-            timeout=remaining + _DEFERRAL_MARGIN,
+            timeout=deferral_timeout(request.deadline),
         )
 
     def _finish(self, hook: AirflowApiHook, request: DrainRequest, drained: DrainResult) -> dict[str, Any]:
@@ -282,16 +255,21 @@ class ResumeDeploymentOperator(BaseOperator):
         return PausedDagsStore(self.airflow_conn_id)
 
     def _restore(self, hook: AirflowApiHook, ours: tuple[str, ...]) -> Restored:
-        deadline = time.monotonic() + _seconds(self.timeout)
-        pace = PollBackoff(self.poll_interval, random.random)  # noqa: S311 - spreads load, hides nothing
-        while True:
-            try:
-                return hook.run(restore(hook.api, ours))
-            except RollbackError as error:
-                if not pace.failed(error) or time.monotonic() >= deadline:
-                    raise
-                self.log.warning("Could not let the Dags run again yet: %s", error)
-            time.sleep(max(0.0, min(pace.delay(), deadline - time.monotonic())))
+        deadline = time.time() + _seconds(self.timeout)
+        poller = UntilAirflowAnswers(deadline, self.poll_interval, random.random)  # noqa: S311 - spreads load
+
+        def report(error: RollbackError) -> None:
+            self.log.warning("Could not resume the Dags yet: %s", error)
+
+        return hook.run(poll(poller, lambda: restore(hook.api, ours), clock=time.time, report=report))
+
+
+class UntilAirflowAnswers(Poller[Restored, Restored]):
+    """Takes the first answer; an outage is waited out until the deadline."""
+
+    def evaluate(self, result: Restored, now: float) -> Restored:
+        """Return the result."""
+        return result
 
 
 def _let_run(paused: PausedDagsStore, paused_dags: PausedDags, look: Callable[[], Restored]) -> Restored:

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Judging in a task: what its arguments ask for, which deploy they mean, and the waiting itself."""
+"""A health check as a task requests it: which deploy its arguments mean, and until when to wait."""
 
 from __future__ import annotations
 
-import random
 import time
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
@@ -11,21 +10,17 @@ from typing import TYPE_CHECKING
 
 from airflow_rollback_provider.domain.arguments import optional
 from airflow_rollback_provider.domain.deploys import DeployStatus
-from airflow_rollback_provider.domain.errors import BadInput, DeployInProgress, DeployNotFound, RollbackError
+from airflow_rollback_provider.domain.errors import BadInput, DeployInProgress, DeployNotFound
 from airflow_rollback_provider.domain.explain import describe_deploy
 from airflow_rollback_provider.health.case import HealthCase, case_of
-from airflow_rollback_provider.health.observe import Observer
-from airflow_rollback_provider.health.poller import HealthCheck, HealthPoller
+from airflow_rollback_provider.health.poller import HealthCheck
 
 if TYPE_CHECKING:
     from airflow_rollback_provider.domain.deploys import Deploy
     from airflow_rollback_provider.health.rule import HealthRule
-    from airflow_rollback_provider.health.verdict import Evaluation
-    from airflow_rollback_provider.hooks.airflow_api import AirflowApiHook
     from airflow_rollback_provider.hooks.deploy_history import DeployHistoryHook
-    from airflow_rollback_provider.rollback.log import Log
 
-_PATIENCE = 30 * 60.0
+_TIMEOUT = 30 * 60.0
 
 
 @dataclass(frozen=True)
@@ -113,42 +108,9 @@ def new_health_check(
     :param timeout: how long to go on trying, once the windows are over, while Airflow's API does not answer;
         in seconds or as a timedelta. None takes half an hour.
     """
-    patience = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
+    seconds = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
     start = max(case.verdict_at.timestamp(), time.time())
-    return HealthCheck(case, start + (_PATIENCE if patience is None else patience), poll_interval)
-
-
-class HealthWatcher:
-    """Looks at a deploy in this process.
-
-    :param hook: the Airflow of the Deployment.
-    :param health_check: what is judged.
-    :param log: the task's log.
-    :param waits: whether to wait for the windows.
-    """
-
-    def __init__(self, hook: AirflowApiHook, health_check: HealthCheck, log: Log, *, waits: bool) -> None:
-        self._hook = hook
-        self._log = log
-        self._observer = Observer(hook.api, health_check.case)
-        self._poller = HealthPoller(health_check, random.random, waits=waits)  # noqa: S311 - spreads load, hides nothing
-
-    def watch(self) -> Evaluation:
-        """Look until there is a verdict."""
-        while True:
-            evaluation = self.look()
-            if evaluation is not None:
-                return evaluation
-            time.sleep(self._poller.delay(time.time()))
-
-    def look(self) -> Evaluation | None:
-        """Look once; None while there is no verdict."""
-        try:
-            seen = self._hook.run(self._observer.look(datetime.now(timezone.utc)))
-        except RollbackError as error:
-            self._log.warning("Could not look at the Deployment: %s", error)
-            return self._poller.failed(error, time.time())
-        return self._poller.on_result(seen, time.time())
+    return HealthCheck(case, start + (_TIMEOUT if seconds is None else seconds), poll_interval)
 
 
 def moment(value: datetime | str | None, name: str) -> datetime | None:

@@ -7,7 +7,7 @@ import time
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow_rollback_provider.compat import BaseOperator, conf, states_of
+from airflow_rollback_provider.compat import BaseOperator, conf, deferral_timeout, states_of
 from airflow_rollback_provider.domain import summary
 from airflow_rollback_provider.domain.arguments import optional
 from airflow_rollback_provider.domain.errors import RollbackError
@@ -23,7 +23,7 @@ from airflow_rollback_provider.rollback.outcome import Outcome, RollbackStatus
 from airflow_rollback_provider.rollback.pending import DESCRIPTION
 from airflow_rollback_provider.rollback.poller import Tracking
 from airflow_rollback_provider.rollback.submit import RollbackAttempt, Submitted
-from airflow_rollback_provider.rollback.tracking import RollbackTracker, new_tracking, result_of
+from airflow_rollback_provider.rollback.tracking import new_tracking, result_of, track, track_once
 from airflow_rollback_provider.state import StateStore, task_store
 
 if TYPE_CHECKING:
@@ -33,9 +33,6 @@ if TYPE_CHECKING:
     from airflow_rollback_provider.compat import Context
     from airflow_rollback_provider.domain.compatibility import PlanWarning
     from airflow_rollback_provider.domain.guard_rails import GuardRails
-
-# The framework's own time-out of a deferral bypasses this operator: the trigger's deadline has to come first.
-_DEFERRAL_MARGIN = timedelta(minutes=5)
 
 
 class RollbackOperator(BaseOperator):
@@ -201,8 +198,8 @@ class RollbackOperator(BaseOperator):
             if outcome.status is RollbackStatus.DONE and time.time() - event["at"] > tracking.poll_interval:
                 # The event waited for a worker: another deploy may have landed since. An outage now does not
                 # change what the platform said before.
-                looked = RollbackTracker(DeployHistoryHook(self.astro_conn_id), tracking, self.log).look()
-                outcome = looked if looked is not None else outcome
+                hook = DeployHistoryHook(self.astro_conn_id)
+                outcome = hook.run(track_once(hook.platform, tracking, self.log)) or outcome
             return self._finish(context, tracking, outcome)
 
     def on_kill(self) -> None:
@@ -241,19 +238,19 @@ class RollbackOperator(BaseOperator):
             self._callbacks(context).submitted(result_of(tracking, None))
         if not self.wait_for_completion:
             return result_of(tracking, None)
-        follower = RollbackTracker(hook, tracking, self.log)
-        # What has ended already must not be deferred (apache/airflow#46424).
-        outcome = follower.look() if self.deferrable else follower.follow()
+        if self.deferrable:  # what has ended already must not be deferred (apache/airflow#46424)
+            outcome = hook.run(track_once(hook.platform, tracking, self.log))
+        else:
+            outcome = hook.run(track(hook.platform, tracking, self.log))
         return self._finish(context, tracking, outcome) if outcome is not None else self._defer(tracking)
 
     def _defer(self, tracking: Tracking) -> dict[str, Any]:
         from airflow_rollback_provider.triggers.rollback import RollbackTrigger
 
-        remaining = timedelta(seconds=max(0.0, tracking.deadline - time.time()))
         self.defer(
             trigger=RollbackTrigger(astro_conn_id=self.astro_conn_id, tracking=tracking.to_dict()),
             method_name="resume",
-            timeout=remaining + _DEFERRAL_MARGIN,
+            timeout=deferral_timeout(tracking.deadline),
         )
 
     def _finish(self, context: Context, tracking: Tracking, outcome: Outcome) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow_rollback_provider.compat import AirflowSkipException, BaseOperator, conf
+from airflow_rollback_provider.compat import AirflowSkipException, BaseOperator, conf, deferral_timeout
 from airflow_rollback_provider.domain.arguments import optional
 from airflow_rollback_provider.domain.errors import BadInput, NoClusterAccess, PodsNotReady, WaitBrokenOff
 from airflow_rollback_provider.domain.summary import paragraph
@@ -22,9 +22,6 @@ from airflow_rollback_provider.pods.stability import StabilityWindow
 
 if TYPE_CHECKING:
     from airflow_rollback_provider.compat import Context
-
-# The framework's own time-out of a deferral bypasses this operator: the trigger's deadline has to come first.
-_DEFERRAL_MARGIN = timedelta(minutes=5)
 
 
 class VerifyPodsOperator(BaseOperator):
@@ -165,7 +162,7 @@ class VerifyPodsOperator(BaseOperator):
                 deadline=deadline,
             ),
             method_name="resume",
-            timeout=timedelta(seconds=max(0.0, deadline - time.time())) + _DEFERRAL_MARGIN,
+            timeout=deferral_timeout(deadline),
         )
 
     def _finish(self, outcome: PodsOutcome) -> dict[str, Any]:

@@ -12,11 +12,13 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_rollback_provider.domain.errors import PermissionMissing, RollbackError
+from airflow_rollback_provider.domain.poller import poll
 from airflow_rollback_provider.domain.redaction import redact
 from airflow_rollback_provider.pods.pods import COMPONENTS, MIGRATIONS, check_migrations, check_release
 from airflow_rollback_provider.pods.report import Finding, PodsOutcome, PodsReport
 
 if TYPE_CHECKING:
+    from airflow_rollback_provider.domain.poller import Pause
     from airflow_rollback_provider.pods.stability import StabilityWindow
 
 T = TypeVar("T")
@@ -49,16 +51,6 @@ class ClusterRequest:
     container: str | None = None
     previous: bool = False
     lines: int = _LOG_LINES
-
-
-@dataclass(frozen=True)
-class Pause:
-    """A wish to wait before the next question.
-
-    :param seconds: how long.
-    """
-
-    seconds: float
 
 
 ClusterFlow = Generator["ClusterRequest | Pause", Any, T]
@@ -102,8 +94,8 @@ class Release:
         return cls(**{**values, "required": tuple(values["required"])})
 
 
-def look_at(release: Release) -> ClusterFlow[PodsReport]:
-    """Look once, in three requests."""
+def read_report(release: Release) -> ClusterFlow[PodsReport]:
+    """Read the pods once, in three requests."""
     pods = yield ClusterRequest("pods", release.namespace, release.labels)
     workloads = yield from _workloads(release)
     return check_release(release.image, pods, workloads, release.required)
@@ -132,34 +124,40 @@ def examine(release: Release, report: PodsReport) -> ClusterFlow[PodsReport]:
 
 
 def wait_until_ready(
-    release: Release, waits: StabilityWindow, now: Callable[[], float], show: Callable[[str], object]
+    release: Release,
+    window: StabilityWindow,
+    now: Callable[[], float],
+    show: Callable[[str], object],
 ) -> ClusterFlow[PodsOutcome]:
-    """Look until the release is ready and stays so, or the time is up; then with what events and logs say.
+    """Poll until the release is ready and stays so, or the time is up; then add events and logs.
 
-    :param waits: decides when to look again and when to give up.
-    :param now: tells the time in seconds since the epoch.
-    :param show: told what changes on the way.
-    :raises RollbackError: when the cluster cannot be asked and waiting does not cure that.
+    :param window: decides when to poll again and when to give up.
+    :param now: returns seconds since the epoch.
+    :param show: called with what changes on the way.
+    :raises RollbackError: when the cluster cannot be read and waiting does not cure that.
     """
     report: PodsReport | None = None
-    shown = None
-    while True:
+    problem: str | None = None
+    shown: tuple[Finding, ...] | None = None
+
+    def read() -> ClusterFlow[PodsReport]:
+        nonlocal report, problem, shown
+        report = yield from read_report(release)
         problem = None
-        try:
-            report = yield from look_at(release)
-            ready = waits.on_result(report, now())
-        except RollbackError as error:
-            ready, problem = waits.failed(error, now()), str(error)
-            show(f"Could not look at release {release.name}: {error}")
-        if report is not None and report.findings != shown:
+        if report.findings != shown:
             shown = report.findings
             show("\n".join(problems(report)) or f"Release {release.name} is ready.")
-        if ready is None:
-            yield Pause(waits.delay(now()))
-            continue
-        if report is not None and problem is None and not ready:
-            report = yield from examine(release, waits.explain(report, now()))
-        return PodsOutcome(ready, report, problem)
+        return report
+
+    def on_error(error: RollbackError) -> None:
+        nonlocal problem
+        problem = str(error)
+        show(f"Could not read the pods of release {release.name}: {error}")
+
+    ready = yield from poll(window, read, clock=now, report=on_error)
+    if report is not None and problem is None and not ready:
+        report = yield from examine(release, window.explain(report, now()))
+    return PodsOutcome(ready, report, problem)
 
 
 def _workloads(release: Release) -> ClusterFlow[list[Any] | None]:

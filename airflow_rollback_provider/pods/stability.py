@@ -1,72 +1,71 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Waiting until a release is ready and stays so: what crashes again and again is ready in between."""
+"""Waiting until a release is ready and stays so: a crashing container is ready in between."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from airflow_rollback_provider.domain.poll_backoff import PollBackoff
-from airflow_rollback_provider.pods.report import Finding
+from airflow_rollback_provider.domain.poller import Poller
+from airflow_rollback_provider.pods.report import Finding, PodsReport
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from airflow_rollback_provider.pods.report import PodsReport, Restarts
+    from airflow_rollback_provider.domain.errors import RollbackError
+    from airflow_rollback_provider.pods.report import Restarts
 
 
-class StabilityWindow:
-    """Decides, look by look, whether to go on waiting.
+class StabilityWindow(Poller[PodsReport, bool]):
+    """Decides after each poll whether a release is ready and has been so for long enough.
 
     :param deadline: when to give up, in seconds since the epoch.
     :param min_ready_seconds: how long the release must have been ready, without a restart, in seconds.
-    :param poll_interval: longest time between two looks, in seconds.
+    :param poll_interval: longest time between two polls, in seconds.
     :param rng: returns random numbers from 0 to 1.
     """
 
     def __init__(
         self, deadline: float, min_ready_seconds: float, poll_interval: float, rng: Callable[[], float]
     ) -> None:
-        self._deadline = deadline
+        super().__init__(deadline, poll_interval, rng)
         self._min_ready_seconds = min_ready_seconds
-        self._backoff = PollBackoff(poll_interval, rng)
         self._since: float | None = None
         self._restarts = 0
         self._at_first: dict[tuple[str, str], int] | None = None
 
-    def on_result(self, report: PodsReport, now: float) -> bool | None:
-        """Take what a look showed; return True when the release is ready, False when the time is up."""
-        self._backoff.answered()
+    def evaluate(self, result: PodsReport, now: float) -> bool | None:
+        """Return True when the release is ready and stays so."""
         if self._at_first is None:
-            self._at_first = {(one.pod, one.container): one.count for one in report.restarted}
-        if not report.ready:
+            self._at_first = {(one.pod, one.container): one.count for one in result.restarted}
+        if not result.ready:
             self._since = None
-        elif self._since is None or report.restarts != self._restarts:
+        elif self._since is None or result.restarts != self._restarts:
             self._since = now
-        self._restarts = report.restarts
-        if self._since is not None and now - self._since >= self._min_ready_seconds:
-            return True
-        return False if now >= self._deadline else None
+        self._restarts = result.restarts
+        return True if self._since is not None and now - self._since >= self._min_ready_seconds else None
 
-    def failed(self, error: Exception, now: float) -> bool | None:
-        """Take that a look failed; return False when the time is up.
+    def on_error(self, error: RollbackError, now: float) -> bool | None:
+        """Take the error of a poll: the time that the release was ready counts no more.
 
-        :raises Exception: the error itself when waiting cannot cure it.
+        :raises RollbackError: the error itself when waiting cannot cure it.
         """
         self._since = None
-        if not self._backoff.failed(error):
-            raise error
-        return False if now >= self._deadline else None
+        return super().on_error(error, now)
 
-    def delay(self, now: float) -> float:
-        """Return how long to wait before the next look, in seconds.
+    def time_out(self, now: float) -> bool:
+        """Return False."""
+        return False
 
-        When the release is ready that is until it has been so for long enough; never past the deadline.
+    def next_delay(self, now: float) -> float:
+        """Return the time until the next poll, in seconds.
+
+        When the release is ready that is until it has been so for long enough; it never passes the deadline.
         """
-        wait = self._backoff.delay()
+        wait = super().next_delay(now)
         if self._since is not None:
             wait = min(wait, self._since + self._min_ready_seconds - now)
-        return max(0.0, min(wait, self._deadline - now))
+        return max(0.0, wait)
 
     def explain(self, report: PodsReport, now: float) -> PodsReport:
         """Add why a release that was ready when the time was up was not so for long enough.

@@ -14,8 +14,8 @@ from airflow_rollback_provider.domain import summary
 
 if TYPE_CHECKING:
     from airflow_rollback_provider.compat import Context
+    from airflow_rollback_provider.domain.log import Log
     from airflow_rollback_provider.domain.plan import RollbackPlan
-    from airflow_rollback_provider.rollback.log import Log
 
 Callback = Callable[[Any], Any]
 """An Airflow notifier, or a function of the task's context."""

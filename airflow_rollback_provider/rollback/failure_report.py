@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from airflow_rollback_provider.compat import Context
+    from airflow_rollback_provider.domain.log import Log
     from airflow_rollback_provider.rollback.callbacks import Callbacks
-    from airflow_rollback_provider.rollback.log import Log
 
 FAILURE = "rollback_failure"
 """Name of the XCom in which a task that did not end well says why, for a summary of a fleet."""

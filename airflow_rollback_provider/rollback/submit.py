@@ -38,9 +38,9 @@ if TYPE_CHECKING:
 
     from airflow_rollback_provider.domain.compatibility import PlanWarning
     from airflow_rollback_provider.domain.deploys import Deploy
+    from airflow_rollback_provider.domain.log import Log
     from airflow_rollback_provider.domain.plan import RollbackPlan
     from airflow_rollback_provider.hooks.deploy_history import DeployHistoryHook, Reading
-    from airflow_rollback_provider.rollback.log import Log
     from airflow_rollback_provider.state import StateStore
 
 _LONGEST_PAUSE = 15.0

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Following a rollback that was submitted: what to wait for, how long, and the waiting itself."""
+"""Tracking a rollback that was submitted: what to wait for, how long, and the wait itself."""
 
 from __future__ import annotations
 
@@ -11,19 +11,26 @@ from typing import TYPE_CHECKING, Any
 from airflow_rollback_provider.domain import summary
 from airflow_rollback_provider.domain.checks import default_scope
 from airflow_rollback_provider.domain.compatibility import crosses_airflow_major
+from airflow_rollback_provider.domain.deploys import Deployment
 from airflow_rollback_provider.domain.errors import RollbackError
 from airflow_rollback_provider.domain.idempotency import without_tag
+from airflow_rollback_provider.domain.poller import poll, poll_once
 from airflow_rollback_provider.rollback.log_feed import feed_for
-from airflow_rollback_provider.rollback.poller import RollbackPoller, Tracking, broken_off
+from airflow_rollback_provider.rollback.observe import observe
+from airflow_rollback_provider.rollback.poller import RollbackPoller, Tracking
 
 if TYPE_CHECKING:
-    from airflow_rollback_provider.hooks.deploy_history import DeployHistoryHook
-    from airflow_rollback_provider.rollback.log import Log
+    from collections.abc import Callable
+
+    from airflow_rollback_provider.domain.log import Log
+    from airflow_rollback_provider.http.messages import Flow
+    from airflow_rollback_provider.platforms.base import Platform
+    from airflow_rollback_provider.rollback.log_feed import LogFeed
     from airflow_rollback_provider.rollback.outcome import Outcome
     from airflow_rollback_provider.rollback.submit import Submitted
 
-_PATIENCE = 30 * 60.0
-_PATIENCE_ACROSS_MAJORS = 2 * 60 * 60.0
+_TIMEOUT = 30 * 60.0
+_TIMEOUT_ACROSS_MAJORS = 2 * 60 * 60.0
 
 
 def new_tracking(
@@ -33,8 +40,8 @@ def new_tracking(
 
     :param timeout: how long, in seconds or as a timedelta; None takes 30 minutes, from Airflow 3 to 2 two
         hours.
-    :param poll_interval: longest time between two looks, in seconds.
-    :param where: where a person can look.
+    :param poll_interval: longest time between two polls, in seconds.
+    :param where: where a user finds the deploy history.
     """
     deployment, rollback = submitted.reading.deployment, submitted.rollback
     now = time.time()
@@ -45,7 +52,7 @@ def new_tracking(
         target=submitted.target,
         scope=rollback.scope or default_scope(deployment.mechanism),
         started_at=now,
-        deadline=now + _seconds(timeout, _PATIENCE_ACROSS_MAJORS if across else _PATIENCE),
+        deadline=now + _seconds(timeout, _TIMEOUT_ACROSS_MAJORS if across else _TIMEOUT),
         poll_interval=poll_interval,
         where=where,
         facts=_facts(submitted),
@@ -53,56 +60,72 @@ def new_tracking(
     )
 
 
-class RollbackTracker:
-    """Follows a rollback in this process, showing the platform's log lines on the way.
+def track(
+    platform: Platform,
+    tracking: Tracking,
+    log: Log,
+    *,
+    first_pause: float = 0.0,
+    on_wait: Callable[[], object] = lambda: None,
+) -> Flow[Outcome]:
+    """Poll a rollback to its end, and log the platform's log lines on the way.
 
-    :param hook: the platform.
-    :param tracking: what is waited for.
+    :param platform: the platform.
+    :param tracking: the rollback.
     :param log: the task's log.
+    :param first_pause: time before the first poll, in seconds.
+    :param on_wait: called before each pause.
     """
+    return poll(
+        _poller(tracking),
+        _reader(platform, tracking, log),
+        clock=time.time,
+        report=_reporter(tracking, log),
+        first_pause=first_pause,
+        on_wait=on_wait,
+    )
 
-    def __init__(self, hook: DeployHistoryHook, tracking: Tracking, log: Log) -> None:
-        self._hook = hook
-        self._tracking = tracking
-        self._log = log
-        self._waiter = RollbackPoller(tracking, random.random)  # noqa: S311 - spreads load, hides nothing
-        self._feed = feed_for(tracking)
 
-    def follow(self) -> Outcome:
-        """Look at the platform until the rollback has ended."""
-        while True:
-            outcome = self.look()
-            self._show_logs()
-            if outcome is not None:
-                return outcome
-            time.sleep(self._waiter.delay(time.time()))
+def track_once(platform: Platform, tracking: Tracking, log: Log) -> Flow[Outcome | None]:
+    """Poll a rollback once; the arguments are those of :func:`track`. None while it goes on."""
+    return poll_once(
+        _poller(tracking),
+        _reader(platform, tracking, log),
+        clock=time.time,
+        report=_reporter(tracking, log),
+    )
 
-    def look(self) -> Outcome | None:
-        """Look once; an outage of the platform is logged and waited out."""
-        try:
-            seen = self._hook.observe(self._tracking)
-        except RollbackError as error:
-            self._log.warning("Could not look at the rollback %s: %s", self._tracking.rollback_id, error)
-            return self._failed(error)
-        return self._waiter.on_result(seen, time.time())
 
-    def _failed(self, error: RollbackError) -> Outcome | None:
-        try:
-            return self._waiter.failed(error, time.time())
-        except RollbackError:  # it cannot be waited out; the triggerer ends in the same way
-            return broken_off(self._tracking, error)
+def _poller(tracking: Tracking) -> RollbackPoller:
+    return RollbackPoller(tracking, random.random)  # noqa: S311 - spreads load
 
-    def _show_logs(self) -> None:
-        if not self._hook.capabilities.logs or self._feed.full:
-            return
-        try:
-            lines = self._hook.logs(self._tracking.deployment_id, self._feed.since)
-        except RollbackError as error:
-            if self._feed.complain_once():
-                self._log.warning("The platform's log of the rollback is not available: %s", error)
-            return
-        for line in self._feed.new(lines):
-            self._log.info("platform: %s", line)
+
+def _reporter(tracking: Tracking, log: Log) -> Callable[[RollbackError], None]:
+    return lambda error: log.warning("Could not poll the rollback %s: %s", tracking.rollback_id, error)
+
+
+def _reader(platform: Platform, tracking: Tracking, log: Log) -> Callable[[], Flow[Outcome | None]]:
+    feed = feed_for(tracking)
+
+    def read() -> Flow[Outcome | None]:
+        outcome = yield from observe(platform, tracking)
+        if platform.capabilities.logs and not feed.full:
+            yield from _log_lines(platform, tracking, feed, log)
+        return outcome
+
+    return read
+
+
+def _log_lines(platform: Platform, tracking: Tracking, feed: LogFeed, log: Log) -> Flow[None]:
+    deployment = Deployment(tracking.deployment_id, tracking.deployment_id, tracking.deployment_id)
+    try:
+        lines = yield from platform.logs(deployment, feed.since)
+    except RollbackError as error:
+        if feed.complain_once():
+            log.warning("The platform's log of the rollback is not available: %s", error)
+        return
+    for line in feed.new(lines):
+        log.info("platform: %s", line)
 
 
 def result_of(tracking: Tracking, outcome: Outcome | None) -> dict[str, Any]:

@@ -8,7 +8,13 @@ import time
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
-from airflow_rollback_provider.compat import AirflowSensorTimeout, BaseSensorOperator, PokeReturnValue, conf
+from airflow_rollback_provider.compat import (
+    AirflowSensorTimeout,
+    BaseSensorOperator,
+    PokeReturnValue,
+    conf,
+    deferral_timeout,
+)
 from airflow_rollback_provider.deploy_events.poll import Subscription
 from airflow_rollback_provider.deploy_events.subscription import (
     Cursor,
@@ -19,7 +25,7 @@ from airflow_rollback_provider.deploy_events.subscription import (
 )
 from airflow_rollback_provider.domain.arguments import optional, text
 from airflow_rollback_provider.domain.errors import AccessDenied, RollbackError
-from airflow_rollback_provider.domain.poll_backoff import PollBackoff
+from airflow_rollback_provider.domain.poller import PollBackoff
 from airflow_rollback_provider.hooks.deploy_history import DeployHistoryHook
 from airflow_rollback_provider.hooks.failures import task_failures
 
@@ -27,9 +33,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from airflow_rollback_provider.compat import Context
-
-# The framework's own time-out of a deferral bypasses this sensor: the trigger's deadline has to come first.
-_DEFERRAL_MARGIN = timedelta(minutes=5)
 
 
 class DeploySensor(BaseSensorOperator):
@@ -120,12 +123,12 @@ class DeploySensor(BaseSensorOperator):
             except RollbackError as error:
                 self._bear(error)
                 return None
-            self._backoff.answered()
+            self._backoff.on_success()
             return wait_result
 
     def _bear(self, error: RollbackError) -> None:
         """Wait an outage out. Between reschedules nobody counts refusals, so one is enough there."""
-        if not self._backoff.failed(error) or (self.reschedule and isinstance(error, AccessDenied)):
+        if not self._backoff.on_failure(error) or (self.reschedule and isinstance(error, AccessDenied)):
             raise error
         self.log.warning("Could not look for a deploy of %s: %s", self.deployment_id, error)
 
@@ -163,7 +166,7 @@ class DeploySensor(BaseSensorOperator):
                 deadline=deadline,
             ),
             method_name="resume",
-            timeout=timedelta(seconds=max(0.0, deadline - time.time())) + _DEFERRAL_MARGIN,
+            timeout=deferral_timeout(deadline),
         )
 
 

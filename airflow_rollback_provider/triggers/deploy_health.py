@@ -1,19 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The trigger that waits for the windows after a deploy, and judges."""
+"""The trigger that waits for the windows after a deploy, and evaluates them."""
 
 from __future__ import annotations
 
-import asyncio
-import random
-import time
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from airflow_rollback_provider.compat import BaseTrigger, TriggerEvent
-from airflow_rollback_provider.domain.errors import RollbackError
 from airflow_rollback_provider.health.evaluate import without_evidence
-from airflow_rollback_provider.health.observe import Observer
-from airflow_rollback_provider.health.poller import HealthCheck, HealthPoller
+from airflow_rollback_provider.health.poller import HealthCheck, check_health
 from airflow_rollback_provider.health.verdict import explain
 from airflow_rollback_provider.hooks.airflow_api import AirflowApiHook
 
@@ -24,11 +19,11 @@ if TYPE_CHECKING:
 
 
 class DeployHealthTrigger(BaseTrigger):
-    """Look at a deploy until there is a verdict. It only reads, so that any number of restarts does no harm.
+    """Poll until there is a verdict. It only reads, so that any number of restarts does no harm.
 
     :param airflow_conn_id: Airflow connection to the Airflow of the Deployment. The password stays there;
         nothing here is secret.
-    :param health_check: what to judge, as :meth:`HealthCheck.to_dict` writes it.
+    :param health_check: what to check, as :meth:`HealthCheck.to_dict` writes it.
     """
 
     def __init__(self, airflow_conn_id: str, health_check: dict[str, Any]) -> None:
@@ -42,36 +37,20 @@ class DeployHealthTrigger(BaseTrigger):
         return path, {"airflow_conn_id": self.airflow_conn_id, "health_check": self.health_check}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Yield one event: the judgement. A trigger that raised would bypass the operator."""
+        """Yield one event: the evaluation. A trigger that raised would bypass the operator."""
         health_check = HealthCheck.from_dict(self.health_check)
         try:
-            evaluation = await self._watch(health_check)
+            evaluation = await self._check(health_check)
         except Exception as error:
-            self.log.exception("Judging broke off.")
-            message = f"Judging broke off ({type(error).__name__}: {error})."
+            self.log.exception("The health check broke off.")
+            message = f"The health check broke off ({type(error).__name__}: {error})."
             evaluation = without_evidence(
                 health_check.case, "BROKEN-OFF", message, datetime.now(timezone.utc)
             )
         event = {"evaluation": evaluation.to_dict(), "words": explain(evaluation)}
         yield TriggerEvent(event)  # type: ignore[no-untyped-call]  # Airflow's
 
-    async def _watch(self, health_check: HealthCheck) -> Evaluation:
-        poller = HealthPoller(health_check, random.random)  # noqa: S311 - spreads load, hides nothing
+    async def _check(self, health_check: HealthCheck) -> Evaluation:
         async with AirflowApiHook(self.airflow_conn_id) as hook:
-            observer = Observer(hook.api, health_check.case)
-            while True:
-                # The task has looked a moment ago.
-                await asyncio.sleep(poller.delay(time.time()))
-                evaluation = await self._look(hook, observer, poller)
-                if evaluation is not None:
-                    return evaluation
-
-    async def _look(
-        self, hook: AirflowApiHook, observer: Observer, poller: HealthPoller
-    ) -> Evaluation | None:
-        try:
-            seen = await hook.arun(observer.look(datetime.now(timezone.utc)))
-        except RollbackError as error:
-            self.log.warning("Could not look at the Deployment: %s", error)
-            return poller.failed(error, time.time())
-        return poller.on_result(seen, time.time())
+            # The task has polled a moment ago.
+            return await hook.async_run(check_health(hook.api, health_check, self.log, pause_first=True))

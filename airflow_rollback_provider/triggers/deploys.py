@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_rollback_provider.compat import BaseEventTrigger, BaseTrigger, TriggerEvent
-from airflow_rollback_provider.deploy_events.poll import Subscription
+from airflow_rollback_provider.deploy_events.poll import Subscription, wait_for_deploy
 from airflow_rollback_provider.deploy_events.subscription import (
     Cursor,
     DeployFilter,
@@ -23,14 +23,16 @@ from airflow_rollback_provider.deploy_events.subscription import (
     landed_deploys,
 )
 from airflow_rollback_provider.domain.errors import BadInput, RollbackError
-from airflow_rollback_provider.domain.poll_backoff import PollBackoff
+from airflow_rollback_provider.domain.poller import PollBackoff, Poller, poll
 from airflow_rollback_provider.hooks.deploy_history import DeployHistoryHook
 from airflow_rollback_provider.state import StateStore, trigger_store
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Sequence
 
     from airflow_rollback_provider.deploy_events.subscription import PollResult
+    from airflow_rollback_provider.http.messages import Flow
+    from airflow_rollback_provider.platforms.base import Platform
 
 __all__ = ["DeployLandedTrigger", "DeployTrigger", "landed_deploys"]
 
@@ -170,10 +172,10 @@ class DeployLandedTrigger(BaseEventTrigger):
             self.log.exception("Could not look for deploys of Deployment %s.", self.deployment_id)
             failure = error
         else:
-            pace.answered()
+            pace.on_success()
             self._cursor = poll_result.cursor
             return poll_result
-        pace.failed(failure)
+        pace.on_failure(failure)
         await self._hang_up()
         return None
 
@@ -251,24 +253,47 @@ class DeployTrigger(BaseTrigger):
 
     async def _wait(self) -> WaitResult:
         subscription = Subscription.from_dict(self.subscription)
-        cursor = Cursor.from_dict(self.cursor) if self.cursor is not None else None
-        pace = PollBackoff(self.poll_interval, random.random)  # noqa: S311 - spreads load, hides nothing
+        rng = random.random  # noqa: S311 - spreads load
+        wait = DeployWait(subscription, self.deadline, self.poll_interval, rng)
+        if self.cursor is not None:
+            wait.cursor = Cursor.from_dict(self.cursor)
         async with DeployHistoryHook(self.astro_conn_id) as hook:
-            while True:
-                try:
-                    wait_result, cursor = await hook.async_wait_for_deploy(subscription, cursor)
-                    pace.answered()
-                except Exception as error:
-                    if not pace.failed(error):
-                        raise
-                    self.log.warning("Could not look for a deploy of %s: %s", subscription.deployment, error)
-                    wait_result = None
-                if wait_result is not None:
-                    return wait_result
-                left = self.deadline - time.time()
-                if left <= 0:
-                    return replace(timed_out(subscription), cursor=cursor)
-                await asyncio.sleep(min(pace.delay(), left))
+            return await hook.async_run(
+                poll(wait, lambda: wait.read(hook.platform), clock=time.time, report=self._report)
+            )
+
+    def _report(self, error: RollbackError) -> None:
+        self.log.warning("Could not poll for a deploy of %s: %s", self.subscription["deployment"], error)
+
+
+class DeployWait(Poller["tuple[WaitResult | None, Cursor]", WaitResult]):
+    """Decides after each poll whether the deploy has come.
+
+    :param subscription: what is waited for.
+    :param deadline: when to stop waiting, in seconds since the epoch.
+    :param interval: longest time between two polls, in seconds.
+    :param rng: returns random numbers from 0 to 1.
+    """
+
+    def __init__(
+        self, subscription: Subscription, deadline: float, interval: float, rng: Callable[[], float]
+    ) -> None:
+        super().__init__(deadline, interval, rng)
+        self.cursor: Cursor | None = None
+        self._subscription = subscription
+
+    def read(self, platform: Platform) -> Flow[tuple[WaitResult | None, Cursor]]:
+        """Read the deploys that follow the cursor."""
+        return wait_for_deploy(platform, self._subscription, self.cursor)
+
+    def evaluate(self, result: tuple[WaitResult | None, Cursor], now: float) -> WaitResult | None:
+        """Return the deploy, or None to go on behind it."""
+        wait_result, self.cursor = result
+        return wait_result
+
+    def time_out(self, now: float) -> WaitResult:
+        """Return that no deploy had come."""
+        return replace(timed_out(self._subscription), cursor=self.cursor)
 
 
 def _payload(poll_result: PollResult) -> dict[str, Any]:

@@ -1,18 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The trigger that waits until a Deployment is at rest."""
+"""The trigger that waits until a Deployment is drained."""
 
 from __future__ import annotations
 
-import asyncio
-import random
-import time
 from typing import TYPE_CHECKING, Any
 
 from airflow_rollback_provider.compat import BaseTrigger, TriggerEvent
-from airflow_rollback_provider.domain.errors import RollbackError
-from airflow_rollback_provider.drain.drain import DrainPoller, DrainRequest, DrainResult
+from airflow_rollback_provider.drain.drain import DrainRequest, DrainResult
 from airflow_rollback_provider.drain.paused_dags import PausedDagsStore
-from airflow_rollback_provider.drain.survey import pause_idle_dags
+from airflow_rollback_provider.drain.poller import drain
 from airflow_rollback_provider.hooks.airflow_api import AirflowApiHook
 
 if TYPE_CHECKING:
@@ -20,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class DrainTrigger(BaseTrigger):
-    """Look at a Deployment until it is at rest, pausing Dags as soon as nothing of theirs waits.
+    """Poll until a Deployment is drained, and pause Dags as soon as no task of theirs waits.
 
     Pausing twice does no harm, so that any number of restarts does not either. One that is left over when
     its Dags run again, or are another run's, stops before it pauses anything.
@@ -45,30 +41,13 @@ class DrainTrigger(BaseTrigger):
         try:
             drained = await self._wait(DrainRequest.from_dict(self.request))
         except Exception as error:
-            self.log.exception("Waiting for the Deployment to come to rest broke off.")
-            drained = DrainResult(False, f"Waiting broke off ({type(error).__name__}: {error}).")
+            self.log.exception("Draining the Deployment broke off.")
+            drained = DrainResult(False, f"Draining broke off ({type(error).__name__}: {error}).")
         event = {"drained": dict(vars(drained)), "request": self.request}
         yield TriggerEvent(event)  # type: ignore[no-untyped-call]  # Airflow's
 
     async def _wait(self, request: DrainRequest) -> DrainResult:
-        drain = DrainPoller(request, random.random)  # noqa: S311 - spreads load, hides nothing
+        store = PausedDagsStore(self.airflow_conn_id)
         async with AirflowApiHook(self.airflow_conn_id) as hook:
-            while True:
-                # The task has looked a moment ago.
-                await asyncio.sleep(drain.delay(time.time()))
-                drained = await self._look(hook, request, drain)
-                if drained is not None:
-                    return drained
-
-    async def _look(
-        self, hook: AirflowApiHook, request: DrainRequest, drain: DrainPoller
-    ) -> DrainResult | None:
-        try:
-            work, steps = await hook.arun(
-                pause_idle_dags(hook.api, request, await PausedDagsStore(self.airflow_conn_id).aget())
-            )
-        except RollbackError as error:
-            self.log.warning("Could not look at the Deployment: %s", error)
-            return drain.failed(error, time.time())
-        self.log.info("%s", work)
-        return drain.on_result(work, steps, time.time())
+            # The task has polled a moment ago.
+            return await hook.async_run(drain(hook.api, request, store, self.log, pause_first=True))

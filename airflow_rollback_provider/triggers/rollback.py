@@ -3,25 +3,22 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 import time
 from typing import TYPE_CHECKING, Any
 
 from airflow_rollback_provider.compat import BaseTrigger, TriggerEvent
-from airflow_rollback_provider.domain.errors import RollbackError
 from airflow_rollback_provider.hooks.deploy_history import DeployHistoryHook
-from airflow_rollback_provider.rollback.log_feed import feed_for
-from airflow_rollback_provider.rollback.poller import RollbackPoller, Tracking, broken_off
+from airflow_rollback_provider.rollback.poller import Tracking, broken_off
+from airflow_rollback_provider.rollback.tracking import track
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from airflow_rollback_provider.rollback.log_feed import LogFeed
     from airflow_rollback_provider.rollback.outcome import Outcome
 
 
-_FIRST_LOOK_WITHIN = 2.0
+_LONGEST_FIRST_PAUSE = 2.0
 
 
 class RollbackTrigger(BaseTrigger):
@@ -45,10 +42,9 @@ class RollbackTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield one event: how the rollback ended. A trigger that raised would bypass the operator."""
-        await self._take_turns()
         tracking = Tracking.from_dict(self.tracking)
         try:
-            outcome = await self._follow(tracking)
+            outcome = await self._track(tracking)
         except Exception as error:
             self.log.exception("Following the rollback %s broke off.", tracking.rollback_id)
             outcome = broken_off(tracking, error)
@@ -68,41 +64,14 @@ class RollbackTrigger(BaseTrigger):
                 self.tracking["where"],
             )
 
-    async def _take_turns(self) -> None:
-        """Spread the first looks of all that a triggerer starts at once; the task has just looked."""
-        left = max(0.0, self.tracking["deadline"] - time.time())
-        spread = min(_FIRST_LOOK_WITHIN, self.tracking["poll_interval"], left)
-        await asyncio.sleep(spread * random.random())  # noqa: S311 - spreads load, hides nothing
-
-    async def _follow(self, tracking: Tracking) -> Outcome:
-        waiter = RollbackPoller(tracking, random.random)  # noqa: S311 - spreads load, hides nothing
-        feed = feed_for(tracking)
+    async def _track(self, tracking: Tracking) -> Outcome:
         async with DeployHistoryHook(self.astro_conn_id) as hook:
-            while True:
-                outcome = await self._look(hook, tracking, waiter, feed)
-                if outcome is not None:
-                    return outcome
-                await asyncio.sleep(waiter.delay(time.time()))
+            flow = track(hook.platform, tracking, self.log, first_pause=_first_pause(tracking))
+            return await hook.async_run(flow)
 
-    async def _look(
-        self, hook: DeployHistoryHook, tracking: Tracking, waiter: RollbackPoller, feed: LogFeed
-    ) -> Outcome | None:
-        try:
-            seen = await hook.async_observe(tracking)
-        except RollbackError as error:
-            self.log.warning("Could not look at the rollback %s: %s", tracking.rollback_id, error)
-            return waiter.failed(error, time.time())
-        await self._show_logs(hook, tracking, feed)
-        return waiter.on_result(seen, time.time())
 
-    async def _show_logs(self, hook: DeployHistoryHook, tracking: Tracking, feed: LogFeed) -> None:
-        if not hook.capabilities.logs or feed.full:
-            return
-        try:
-            lines = await hook.async_logs(tracking.deployment_id, feed.since)
-        except RollbackError as error:
-            if feed.complain_once():
-                self.log.warning("The platform's log of the rollback is not available: %s", error)
-            return
-        for line in feed.new(lines):
-            self.log.info("platform: %s", line)
+def _first_pause(tracking: Tracking) -> float:
+    """Spread the first polls of all that a triggerer starts at once; the task has just polled."""
+    left = max(0.0, tracking.deadline - time.time())
+    spread = min(_LONGEST_FIRST_PAUSE, tracking.poll_interval, left)
+    return spread * random.random()  # noqa: S311 - spreads load

@@ -61,7 +61,7 @@ class PageClient(DeployHistoryClient):
 
     def survey(self, deployment: str) -> Survey:
         """Read a Deployment, what may be done to it, and its latest deploys."""
-        return self._run(self._platform.survey(deployment))
+        return self.run(self._platform.survey(deployment))
 
     def page(self, deployment_id: str, cursor: str) -> Page:
         """Read the deploys that follow."""
@@ -75,7 +75,8 @@ class PageClient(DeployHistoryClient):
         """Close connections that are kept open."""
         self._transport.close()
 
-    def _run(self, flow: Flow[T]) -> T:
+    def run(self, flow: Flow[T]) -> T:
+        """Run a flow; return its value."""
         return run_flow(flow, self._send)
 
     def _send(self, request: Request) -> Response:

@@ -30,7 +30,7 @@ def _rows(platform: SandboxProcess, key: str = "image-af3") -> list[dict[str, An
 def deployment(platform: SandboxProcess, monkeypatch: pytest.MonkeyPatch) -> str:
     """The id of a Deployment on Airflow 3 that can be rolled back."""
     monkeypatch.setattr(following, "POLL_INTERVAL", 0.1)
-    monkeypatch.setattr("airflow_rollback_provider.domain.poll_backoff.FIRST_DELAY", 0.1)
+    monkeypatch.setattr("airflow_rollback_provider.domain.poller.FIRST_DELAY", 0.1)
     return str(platform.deployment("image-af3")["id"])
 
 

@@ -11,7 +11,8 @@ import pytest
 from airflow_rollback_provider.domain.errors import InvalidConnection, PlatformFailed, TokenRefused
 from airflow_rollback_provider.domain.runs import DagRow
 from airflow_rollback_provider.drain.active_work import ActiveWork
-from airflow_rollback_provider.drain.drain import DrainPoller, DrainRequest, PausedDags, Steps, next_steps
+from airflow_rollback_provider.drain.drain import DrainRequest, PausedDags, Steps, next_steps
+from airflow_rollback_provider.drain.poller import DrainPoller
 from tests.drain.test_active_work import task
 
 ORDER = DrainRequest(("a", "b"), ("remedy", "run", "prepare"), 1000.0, 15.0)
@@ -80,9 +81,9 @@ def test_who_may_pause(paused_dags: PausedDags | None, may: bool) -> None:
 def test_at_rest_is_seen_twice() -> None:
     """What was paused a moment ago may have begun something a moment before."""
     drain = DrainPoller(ORDER, lambda: 0.0)
-    assert drain.on_result(BUSY, Steps(pause=("a",)), 1.0) is None
-    assert drain.on_result(REST, Steps(pause=("b",)), 2.0) is None
-    drained = drain.on_result(REST, Steps(), 3.0)
+    assert drain.on_result((BUSY, Steps(pause=("a",))), 1.0) is None
+    assert drain.on_result((REST, Steps(pause=("b",))), 2.0) is None
+    drained = drain.on_result((REST, Steps()), 3.0)
     assert drained is not None
     assert drained.drained
     assert drained.work == REST.to_dict()
@@ -90,7 +91,7 @@ def test_at_rest_is_seen_twice() -> None:
 
 def test_the_time_is_up() -> None:
     """The message says what still goes on."""
-    drained = DrainPoller(ORDER, lambda: 0.0).on_result(BUSY, Steps(), 1000.0)
+    drained = DrainPoller(ORDER, lambda: 0.0).on_result((BUSY, Steps()), 1000.0)
     assert drained is not None
     assert not drained.drained
     assert "1 task(s) run (a)" in drained.message
@@ -99,9 +100,9 @@ def test_the_time_is_up() -> None:
 def test_an_outage() -> None:
     """It is waited out; then what was seen last is told."""
     drain = DrainPoller(ORDER, lambda: 0.0)
-    drain.on_result(BUSY, Steps(), 1.0)
-    assert drain.failed(PlatformFailed("restarting"), 2.0) is None
-    drained = drain.failed(PlatformFailed("restarting"), 1001.0)
+    drain.on_result((BUSY, Steps()), 1.0)
+    assert drain.on_error(PlatformFailed("restarting"), 2.0) is None
+    drained = drain.on_error(PlatformFailed("restarting"), 1001.0)
     assert drained is not None
     assert (drained.drained, drained.work) == (False, BUSY.to_dict())
     assert "restarting" in drained.message
@@ -110,21 +111,21 @@ def test_an_outage() -> None:
 def test_a_refusal() -> None:
     """A login that stays refused is not waited for; a connection that cannot be used is the caller's."""
     drain = DrainPoller(ORDER, lambda: 0.0)
-    assert [drain.failed(TokenRefused("no"), 1.0) for _ in range(2)] == [None, None]
-    drained = drain.failed(TokenRefused("no"), 1.0)
+    assert [drain.on_error(TokenRefused("no"), 1.0) for _ in range(2)] == [None, None]
+    drained = drain.on_error(TokenRefused("no"), 1.0)
     assert drained is not None
     assert not drained.drained
     with pytest.raises(InvalidConnection):
-        drain.failed(InvalidConnection("no host"), 1.0)
+        drain.on_error(InvalidConnection("no host"), 1.0)
 
 
 def test_when_to_look_again() -> None:
     """More rarely with time, never past the deadline."""
     drain = DrainPoller(ORDER, lambda: 0.0)
-    drain.on_result(BUSY, Steps(), 1.0)
-    first = drain.delay(1.0)
+    drain.on_result((BUSY, Steps()), 1.0)
+    first = drain.next_delay(1.0)
     for _ in range(20):
-        drain.on_result(BUSY, Steps(), 1.0)
-    assert first < drain.delay(1.0) == 15.0
-    assert drain.delay(998.0) == 2.0
-    assert drain.delay(1001.0) > 0
+        drain.on_result((BUSY, Steps()), 1.0)
+    assert first < drain.next_delay(1.0) == 15.0
+    assert drain.next_delay(998.0) == 2.0
+    assert drain.next_delay(1001.0) > 0

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from airflow_rollback_provider.compat import AirflowFailException
-from airflow_rollback_provider.domain import poll_backoff as pace
+from airflow_rollback_provider.domain import poller as pace
 from airflow_rollback_provider.domain.errors import RollbackError
 from airflow_rollback_provider.http.connection_fields import Fields
 from airflow_rollback_provider.operators.rollback import RollbackOperator

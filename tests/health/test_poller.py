@@ -76,8 +76,8 @@ def test_without_waiting_the_first_look_decides() -> None:
 def test_an_outage_is_waited_out_until_the_deadline() -> None:
     """An Airflow that does not answer is no failure of the Deployment."""
     one, error = poller(), PlatformFailed("it is restarting")
-    assert one.failed(error, EARLY) is None
-    found = one.failed(error, AGENDA.deadline)
+    assert one.on_error(error, EARLY) is None
+    found = one.on_error(error, AGENDA.deadline)
     assert found is not None
     assert (found.verdict, found.reasons[0].code) == (Health.INCONCLUSIVE, "API-ERROR")
     assert "it is restarting" in found.summary
@@ -87,9 +87,9 @@ def test_an_outage_that_ends_is_forgotten() -> None:
     """Two refusals, an answer, two refusals: not yet given up."""
     one, refusal = poller(), TokenRefused("no")
     for error in (refusal, refusal, None, refusal, refusal):
-        found = one.on_result(TOO_EARLY, EARLY) if error is None else one.failed(error, EARLY)
+        found = one.on_result(TOO_EARLY, EARLY) if error is None else one.on_error(error, EARLY)
         assert found is None
-    found = one.failed(refusal, EARLY)
+    found = one.on_error(refusal, EARLY)
     assert found is not None
     assert found.verdict is Health.INCONCLUSIVE
 
@@ -97,14 +97,14 @@ def test_an_outage_that_ends_is_forgotten() -> None:
 @pytest.mark.parametrize("error", [TlsFailed("a certificate")])
 def test_what_waiting_cannot_cure(error: RollbackError) -> None:
     """It is inconclusive at once."""
-    found = poller().failed(error, EARLY)
+    found = poller().on_error(error, EARLY)
     assert found is not None
     assert found.verdict is Health.INCONCLUSIVE
 
 
 def test_an_outage_without_waiting() -> None:
     """One look, one verdict."""
-    found = poller(waits=False).failed(PlatformFailed("no"), EARLY)
+    found = poller(waits=False).on_error(PlatformFailed("no"), EARLY)
     assert found is not None
     assert found.verdict is Health.INCONCLUSIVE
 
@@ -112,29 +112,29 @@ def test_an_outage_without_waiting() -> None:
 def test_a_connection_that_cannot_be_used_is_the_callers_mistake() -> None:
     """It is no verdict."""
     with pytest.raises(InvalidConnection):
-        poller().failed(InvalidConnection("no host"), EARLY)
+        poller().on_error(InvalidConnection("no host"), EARLY)
 
 
 def test_before_the_first_window_there_is_nothing_to_see() -> None:
     """The next look is when it begins."""
     one = poller()
     one.on_result(TOO_EARLY, LANDED.timestamp())
-    assert one.delay(LANDED.timestamp()) == 300
+    assert one.next_delay(LANDED.timestamp()) == 300
 
 
 def test_looks_in_between() -> None:
     """As often as was asked for, but not past the end of the windows, nor past the deadline."""
     one = poller()
     one.on_result(TOO_EARLY, EARLY)
-    assert one.delay(EARLY) == 60
-    assert one.delay(VERDICT_AT - 7) == pytest.approx(7)
-    assert one.delay(AGENDA.deadline - 3) == pytest.approx(3)
-    assert one.delay(AGENDA.deadline + 3) > 0
+    assert one.next_delay(EARLY) == 60
+    assert one.next_delay(VERDICT_AT - 7) == pytest.approx(7)
+    assert one.next_delay(AGENDA.deadline - 3) == pytest.approx(3)
+    assert one.next_delay(AGENDA.deadline + 3) > 0
 
 
 def test_an_outage_before_the_first_window() -> None:
     """It is tried again soon, or it would not be known until then that the connection works."""
     one = poller()
-    one.failed(PlatformFailed("no"), LANDED.timestamp())
-    assert one.delay(LANDED.timestamp()) < 60
+    one.on_error(PlatformFailed("no"), LANDED.timestamp())
+    assert one.next_delay(LANDED.timestamp()) < 60
     assert timedelta(seconds=300) == CASE.windows[0].begin - LANDED

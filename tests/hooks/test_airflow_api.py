@@ -38,7 +38,7 @@ async def test_both_transports_ask_alike(airflow: FakeAirflow) -> None:
     """The triggerer's too."""
     hook = AirflowApiHook()
     async with AirflowApiHook() as other:
-        assert await other.arun(other.api.components()) == hook.run(hook.get_conn().components())
+        assert await other.async_run(other.api.components()) == hook.run(hook.get_conn().components())
     hook.close()
     assert hook.run(hook.api.components())
 

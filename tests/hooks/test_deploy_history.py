@@ -27,6 +27,7 @@ from airflow_rollback_provider.domain.errors import (
 from airflow_rollback_provider.domain.selector import DeploySelector
 from airflow_rollback_provider.hooks.deploy_history import DeployHistoryHook
 from airflow_rollback_provider.http.client_pool import POOL
+from airflow_rollback_provider.rollback.observe import observe
 from airflow_rollback_provider.rollback.outcome import RollbackStatus
 from airflow_rollback_provider.rollback.poller import Tracking
 from airflow_rollback_provider.sandbox.process import SandboxProcess
@@ -243,20 +244,18 @@ async def test_a_look_is_the_same_in_an_event_loop(connect_hook: Connect, rollba
     async def look() -> object:
         async with connect_hook() as watching:
             await asyncio.sleep(0)
-            return await watching.async_observe(tracking), POOL._loops[asyncio.get_running_loop()]
+            return await watching.async_run(observe(watching.platform, tracking)), POOL._loops[
+                asyncio.get_running_loop()
+            ]
 
     looks = await asyncio.gather(*(look() for _ in range(20)))
     assert {outcome for outcome, _ in looks} == {None}  # type: ignore[misc]
     rollback_sandbox.clock(advance=61)
-    outcome = await hook.async_observe(tracking)
-    assert outcome == hook.observe(tracking)
+    outcome = await hook.async_run(observe(hook.platform, tracking))
+    assert outcome == hook.run(observe(hook.platform, tracking))
     assert outcome is not None
     assert outcome.status is RollbackStatus.DONE
     assert not POOL._loops[asyncio.get_running_loop()]
-    need(hook.capabilities.logs, "logs")
-    assert await hook.async_logs(deployment_id, rollback.created_at) == hook.logs(
-        deployment_id, rollback.created_at
-    )
 
 
 def test_the_connection_comes_from_airflow(
@@ -290,7 +289,7 @@ async def test_the_connection_comes_from_airflow_in_an_event_loop(
     )
     tracking = Tracking(deployment_id, deploy.id, deploy, Scope.IMAGE, 0.0, 0.0, 1.0, "there", {})
     async with DeployHistoryHook("apc") as hook:
-        assert await hook.async_observe(tracking) is not None
+        assert await hook.async_run(observe(hook.platform, tracking)) is not None
     assert rollback_sandbox.connection("editor")["password"] not in caplog.text
 
 

@@ -126,7 +126,7 @@ def test_an_airflow_that_does_not_answer(airflow: FakeAirflow, watcher: Any, mon
 
 def test_an_outage_is_waited_out(airflow: FakeAirflow, watcher: Any, monkeypatch: Any) -> None:
     """An Airflow that restarts after the deploy answers again."""
-    monkeypatch.setattr("airflow_rollback_provider.domain.poll_backoff.FIRST_DELAY", 0.05)
+    monkeypatch.setattr("airflow_rollback_provider.domain.poller.FIRST_DELAY", 0.05)
     add_history(airflow)
     airflow.faults += [404, 404, 404]  # what an ingress says while nothing is behind it
     assert watcher()["verdict"] == "healthy"
@@ -136,7 +136,7 @@ def test_a_password_that_is_refused(airflow: FakeAirflow, watcher: Any, monkeypa
     """It is inconclusive after some tries, not after hours."""
     values = {**json.loads(airflow.connection()), "password": "wrong"}
     monkeypatch.setenv("AIRFLOW_CONN_AIRFLOW_API_DEFAULT", json.dumps(values))
-    monkeypatch.setattr("airflow_rollback_provider.domain.poll_backoff.FIRST_DELAY", 0.05)
+    monkeypatch.setattr("airflow_rollback_provider.domain.poller.FIRST_DELAY", 0.05)
     assert codes(watcher()) == ["API-ERROR"]
 
 

@@ -46,7 +46,7 @@ def airflow(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, paused: DictPaused
 ) -> Iterator[FakeAirflow]:
     """An Airflow with two Dags that run, one that a person paused, and one without a schedule."""
-    monkeypatch.setattr("airflow_rollback_provider.domain.poll_backoff.FIRST_DELAY", 0.02)
+    monkeypatch.setattr("airflow_rollback_provider.domain.poller.FIRST_DELAY", 0.02)
     with serving(FakeAirflow(request.param)) as fake:
         monkeypatch.setenv("AIRFLOW_CONN_AIRFLOW_API_DEFAULT", fake.connection())
         fake.add_dag("a")
@@ -628,7 +628,7 @@ def test_an_airflow_of_the_other_line_takes_over_while_restoring(
     before: str, after: str, paused: DictPaused, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The old API server answers once more, and then the new one: it is asked in its own words."""
-    monkeypatch.setattr("airflow_rollback_provider.domain.poll_backoff.FIRST_DELAY", 0.02)
+    monkeypatch.setattr("airflow_rollback_provider.domain.poller.FIRST_DELAY", 0.02)
     with serving(FakeAirflow(before)) as fake:
         monkeypatch.setenv("AIRFLOW_CONN_AIRFLOW_API_DEFAULT", fake.connection())
         fake.add_dag("a", is_paused=True)

@@ -57,11 +57,11 @@ def test_an_outage() -> None:
     """It is waited out until the deadline; what happened meanwhile nobody knows."""
     wait = waits()
     wait.on_result(READY, 0.0)
-    assert wait.failed(PlatformUnreachable("no route"), 20.0) is None
+    assert wait.on_error(PlatformUnreachable("no route"), 20.0) is None
     assert wait.on_result(READY, 31.0) is None
-    assert wait.failed(PlatformUnreachable("no route"), 1000.0) is False
+    assert wait.on_error(PlatformUnreachable("no route"), 1000.0) is False
     with pytest.raises(BadInput):
-        wait.failed(BadInput("no such thing"), 1.0)
+        wait.on_error(BadInput("no such thing"), 1.0)
 
 
 def test_the_next_look_is_when_it_could_be_over() -> None:
@@ -69,10 +69,10 @@ def test_the_next_look_is_when_it_could_be_over() -> None:
     wait = waits()
     for now in range(0, 40, 4):
         wait.on_result(STUCK, float(now))
-    assert wait.delay(40.0) == 10.0
+    assert wait.next_delay(40.0) == 10.0
     wait.on_result(READY, 40.0)
-    assert wait.delay(65.0) == 5.0
-    assert wait.delay(999.0) == 0.0
+    assert wait.next_delay(65.0) == 5.0
+    assert wait.next_delay(999.0) == 0.0
 
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 2), st.floats(0.1, 60)), max_size=60))

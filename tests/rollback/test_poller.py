@@ -40,7 +40,7 @@ def test_looks_become_rarer_up_to_the_poll_interval() -> None:
     delays = []
     for _ in range(20):
         assert waits.on_result(None, 1001.0) is None
-        delays.append(waits.delay(1001.0))
+        delays.append(waits.next_delay(1001.0))
     assert delays[:3] == [2.0, 3.0, 4.5]
     assert delays == sorted(delays)
     assert delays[-1] == 30.0
@@ -50,8 +50,8 @@ def test_an_outage_is_waited_out() -> None:
     """Up to the deadline, with looks a minute apart; the next answer forgets it."""
     waits = waiter()
     for _ in range(50):
-        assert waits.failed(DOWN, 1001.0) is None
-    assert waits.delay(1001.0) == 60.0
+        assert waits.on_error(DOWN, 1001.0) is None
+    assert waits.next_delay(1001.0) == 60.0
     assert waits.on_result(DONE, 1001.0) is DONE
 
 
@@ -60,8 +60,8 @@ def test_a_delay_is_never_negative_nor_past_the_deadline(luck: float, looks: lis
     """Whatever happened before."""
     waits = waiter(luck)
     for good in looks:
-        waits.on_result(None, 1000.0) if good else waits.failed(DOWN, 1000.0)
-    delay = waits.delay(now)
+        waits.on_result(None, 1000.0) if good else waits.on_error(DOWN, 1000.0)
+    delay = waits.next_delay(now)
     assert 0 <= delay <= max(0.0, WATCH.deadline - now)
     assert delay <= 60
 
@@ -70,7 +70,7 @@ def test_jitter_only_shortens() -> None:
     """By a fifth at most."""
     waits = waiter(1.0)
     waits.on_result(None, 1000.0)
-    assert waits.delay(1000.0) == pytest.approx(1.6)
+    assert waits.next_delay(1000.0) == pytest.approx(1.6)
 
 
 def test_the_deadline_ends_the_wait() -> None:
@@ -81,9 +81,9 @@ def test_the_deadline_ends_the_wait() -> None:
     assert late is not None
     assert late.status is RollbackStatus.TIMED_OUT
     assert "after 3,600 s" in late.message
-    broken = waiter().failed(DOWN, 4600.0)
+    broken = waiter().on_error(DOWN, 4600.0)
     assert broken is not None
-    assert broken.message.endswith("The last look failed: No route.")
+    assert broken.message.endswith("The last poll failed: No route.")
 
 
 def test_an_end_that_is_seen_late_is_still_the_end() -> None:
@@ -102,18 +102,20 @@ def test_a_mismatch_has_time_to_settle() -> None:
 def test_a_token_that_stays_refused_ends_the_wait() -> None:
     """Three refusals in a row; an answer in between counts anew."""
     waits, expired = waiter(), TokenExpired("Expired.")
-    assert waits.failed(expired, 1001.0) is None
-    assert waits.failed(expired, 1002.0) is None
+    assert waits.on_error(expired, 1001.0) is None
+    assert waits.on_error(expired, 1002.0) is None
     assert waits.on_result(None, 1003.0) is None
-    assert [waits.failed(expired, 1004.0) for _ in range(2)] == [None, None]
-    outcome = waits.failed(expired, 1005.0)
+    assert [waits.on_error(expired, 1004.0) for _ in range(2)] == [None, None]
+    outcome = waits.on_error(expired, 1005.0)
     assert outcome is not None
     assert outcome.status is RollbackStatus.UNKNOWN
     assert "Expired." in outcome.message
 
 
 @pytest.mark.parametrize("error", [NotFound("Gone."), RollbackError("Odd.")])
-def test_what_waiting_cannot_cure_is_raised(error: Any) -> None:
-    """The error itself, not a time-out later."""
-    with pytest.raises(type(error), match=str(error)):
-        waiter().failed(error, 1001.0)
+def test_an_error_that_waiting_does_not_cure_ends_the_wait(error: Any) -> None:
+    """At once, not at the deadline: the outcome is unknown."""
+    outcome = waiter().on_error(error, 1001.0)
+    assert outcome is not None
+    assert outcome.status is RollbackStatus.UNKNOWN
+    assert str(error) in outcome.message

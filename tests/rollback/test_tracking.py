@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Following a submitted rollback in the task's own process."""
+"""Tracking a submitted rollback."""
 
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -25,11 +26,12 @@ from airflow_rollback_provider.domain.errors import (
 )
 from airflow_rollback_provider.domain.history import History
 from airflow_rollback_provider.hooks.client import Reading
+from airflow_rollback_provider.http.flow import run_flow
+from airflow_rollback_provider.http.messages import Flow
 from airflow_rollback_provider.platforms.base import LogLine, Page, Survey
-from airflow_rollback_provider.rollback import tracking as following
 from airflow_rollback_provider.rollback.outcome import Outcome, RollbackStatus
 from airflow_rollback_provider.rollback.submit import Submitted
-from airflow_rollback_provider.rollback.tracking import RollbackTracker, new_tracking, result_of
+from airflow_rollback_provider.rollback.tracking import new_tracking, result_of, track
 
 NOW = datetime.now(timezone.utc)
 
@@ -52,22 +54,33 @@ def tracking(**kwargs: Any) -> Any:
     return new_tracking(submitted(**kwargs), timeout=None, poll_interval=15, where="the page")
 
 
-class Script:
-    """Stands in for the hook: each look and each reading of the log plays the next scripted answer."""
+class ScriptedPlatform:
+    """A platform whose polls and log reads return the next scripted answer.
 
-    def __init__(self, looks: list[Any], logs: list[Any] | None = None, *, has_logs: bool = True) -> None:
-        self.looks, self.scripted_logs = looks, logs or []
-        self.asked_since: list[datetime] = []
+    :param polls: ``GOES_ON``, ``DONE`` or an error.
+    :param logs: lines or an error; empty: no lines.
+    """
+
+    def __init__(self, polls: list[Any], logs: list[Any] | None = None, *, has_logs: bool = True) -> None:
+        self.polls, self.scripted_logs = polls, logs or []
+        self.read_since: list[datetime] = []
         self.capabilities = Capabilities("Scripted", {}, logs=has_logs)
 
-    def observe(self, _tracking: Any) -> Outcome | None:
-        """Look."""
-        return self._play(self.looks)
+    def deploys(self, _deployment_id: str, limit: int) -> Flow[Page]:
+        """Return the rollback's row."""
+        return Page((self._play(self.polls),), None)
+        yield
 
-    def logs(self, _deployment: str, since: datetime) -> tuple[LogLine, ...]:
-        """Read the log."""
-        self.asked_since.append(since)
+    def deployment(self, _deployment_id: str) -> Flow[Deployment]:
+        """Return the Deployment, which runs the target."""
+        return submitted("3.1-8").reading.deployment
+        yield
+
+    def logs(self, _deployment: Deployment, since: datetime) -> Flow[tuple[LogLine, ...]]:
+        """Return log lines."""
+        self.read_since.append(since)
         return self._play(self.scripted_logs) if self.scripted_logs else ()
+        yield
 
     @staticmethod
     def _play(script: list[Any]) -> Any:
@@ -93,15 +106,15 @@ class Heard:
         self.warnings.append(msg % args)
 
 
-DONE = Outcome(RollbackStatus.DONE, "r1", "The rollback r1 is done.")
+DONE = submitted().rollback
+GOES_ON = replace(DONE, status=DeployStatus.IN_PROGRESS)
 
 
-@pytest.fixture(autouse=True)
-def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The pauses, which take no time."""
+def run(platform: ScriptedPlatform, log: Heard | None = None) -> tuple[Outcome, list[float]]:
+    """Track the rollback; return its outcome and the pauses, which take no time."""
     pauses: list[float] = []
-    monkeypatch.setattr(following.time, "sleep", pauses.append)
-    return pauses
+    flow = track(platform, tracking(), log or Heard())  # type: ignore[arg-type]
+    return run_flow(flow, send=pytest.fail, sleep=pauses.append), pauses
 
 
 @pytest.mark.parametrize(
@@ -135,80 +148,83 @@ def test_a_scope_that_the_platform_does_not_tell() -> None:
     assert tracking(scope=None).scope in Scope
 
 
-def test_looks_until_it_has_ended(slept: list[float]) -> None:
+def test_polls_until_it_has_ended() -> None:
     """With growing pauses between."""
-    outcome = RollbackTracker(Script([None, None, DONE]), tracking(), Heard()).follow()  # type: ignore[arg-type]
-    assert outcome is DONE
-    assert len(slept) == 2
-    assert slept[0] < slept[1] <= 15
+    outcome, pauses = run(ScriptedPlatform([GOES_ON, GOES_ON, DONE]))
+    assert outcome.status is RollbackStatus.DONE
+    assert len(pauses) == 2
+    assert pauses[0] < pauses[1] <= 15
 
 
 def test_shows_the_platforms_log_on_the_way() -> None:
     """Each line once, the last ones too, from the rollback's beginning on."""
     first, last = LogLine("1", NOW, "[helm] upgrading"), LogLine("2", NOW, "[helm] deployed")
-    script, heard = Script([None, DONE], [(first,), (first, last)]), Heard()
-    RollbackTracker(script, tracking(), heard).follow()  # type: ignore[arg-type]
+    script, heard = ScriptedPlatform([GOES_ON, DONE], [(first,), (first, last)]), Heard()
+    run(script, heard)
     assert heard.infos == ["platform: [helm] upgrading", "platform: [helm] deployed"]
-    assert script.asked_since[0] == NOW
+    assert script.read_since[0] == NOW
 
 
 def test_percent_signs_in_the_platforms_log() -> None:
     """A line of the platform is no format."""
-    script, heard = Script([DONE], [(LogLine("1", NOW, "50% of %s"),)]), Heard()
-    RollbackTracker(script, tracking(), heard).follow()  # type: ignore[arg-type]
+    script, heard = ScriptedPlatform([DONE], [(LogLine("1", NOW, "50% of %s"),)]), Heard()
+    run(script, heard)
     assert heard.infos == ["platform: 50% of %s"]
 
 
 def test_logs_that_are_not_available_do_not_matter() -> None:
     """They are mentioned once; the rollback is followed all the same."""
     problem = PlatformFailed("Elasticsearch is away")
-    script, heard = Script([None, None, DONE], [problem, PermissionMissing("no"), problem]), Heard()
-    assert RollbackTracker(script, tracking(), heard).follow() is DONE  # type: ignore[arg-type]
+    script, heard = (
+        ScriptedPlatform([GOES_ON, GOES_ON, DONE], [problem, PermissionMissing("no"), problem]),
+        Heard(),
+    )
+    assert run(script, heard)[0].status is RollbackStatus.DONE
     assert heard.warnings == ["The platform's log of the rollback is not available: Elasticsearch is away"]
 
 
 def test_logs_of_a_platform_that_has_none_are_not_asked_for() -> None:
     """Nor of one whose log was shown as far as a task log should hold."""
-    script = Script([None, DONE], has_logs=False)
-    RollbackTracker(script, tracking(), Heard()).follow()  # type: ignore[arg-type]
-    assert script.asked_since == []
+    script = ScriptedPlatform([GOES_ON, DONE], has_logs=False)
+    run(script)
+    assert script.read_since == []
 
 
 def test_an_endless_log_is_bounded() -> None:
     """Once enough was shown, it is no longer asked for."""
     lines = tuple(LogLine(str(n), NOW, "x" * 5000) for n in range(600))
-    script, heard = Script([None, None, DONE], [lines, lines, lines]), Heard()
-    RollbackTracker(script, tracking(), heard).follow()  # type: ignore[arg-type]
+    script, heard = ScriptedPlatform([GOES_ON, GOES_ON, DONE], [lines, lines, lines]), Heard()
+    run(script, heard)
     assert len(heard.infos) == 501
     assert max(map(len, heard.infos)) < 1100
-    assert len(script.asked_since) == 1
+    assert len(script.read_since) == 1
 
 
 def test_an_outage_is_logged_and_waited_out() -> None:
     """Failed looks do not end the waiting."""
     problem = PlatformFailed("HTTP 503")
-    script, heard = Script([problem, problem, DONE]), Heard()
-    assert RollbackTracker(script, tracking(), heard).follow() is DONE  # type: ignore[arg-type]
-    assert heard.warnings == ["Could not look at the rollback r1: HTTP 503"] * 2
+    script, heard = ScriptedPlatform([problem, problem, DONE]), Heard()
+    assert run(script, heard)[0].status is RollbackStatus.DONE
+    assert heard.warnings == ["Could not poll the rollback r1: HTTP 503"] * 2
 
 
 def test_a_token_that_stays_refused_is_not_waited_out() -> None:
     """The rollback goes on without us: out of sight, not failed."""
-    script = Script([PermissionMissing("forbidden")] * 3)
-    outcome = RollbackTracker(script, tracking(), Heard()).follow()  # type: ignore[arg-type]
+    script = ScriptedPlatform([PermissionMissing("forbidden")] * 3)
+    outcome, _ = run(script)
     assert outcome.status is RollbackStatus.UNKNOWN
 
 
 def test_a_row_that_vanished_is_out_of_sight() -> None:
     """The history no longer holds the rollback: its end is not known, as in the triggerer."""
-    script = Script([DeployNotFound("Deployment c1 has no deploy r1.")])
-    outcome = RollbackTracker(script, tracking(), Heard()).follow()  # type: ignore[arg-type]
+    script = ScriptedPlatform([DeployNotFound("Deployment c1 has no deploy r1.")])
+    outcome, _ = run(script)
     assert outcome.status is RollbackStatus.UNKNOWN
     assert "has no deploy r1" in outcome.message
     assert "the page" in outcome.message
 
 
-@pytest.mark.parametrize("outcome", [DONE, None])
+@pytest.mark.parametrize("outcome", [Outcome(RollbackStatus.DONE, "r1", "The rollback r1 is done."), None])
 def test_the_result_is_small_and_json(outcome: Outcome | None) -> None:
     """Also when nobody waited."""
     result = result_of(tracking(), outcome)

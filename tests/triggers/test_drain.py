@@ -27,7 +27,7 @@ def paused(monkeypatch: pytest.MonkeyPatch) -> DictPaused:
 @pytest.fixture
 def airflow(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeAirflow]:
     """An Airflow with two Dags, the first of which is paused already."""
-    monkeypatch.setattr("airflow_rollback_provider.domain.poll_backoff.FIRST_DELAY", 0.02)
+    monkeypatch.setattr("airflow_rollback_provider.domain.poller.FIRST_DELAY", 0.02)
     with serving(FakeAirflow()) as fake:
         monkeypatch.setenv("AIRFLOW_CONN_AIRFLOW_API_DEFAULT", fake.connection())
         fake.add_dag("a", is_paused=True)

@@ -208,7 +208,7 @@ class RollBack:
         return self._follow(reading, rollback, self._hook.target_of(rollback), resumed=True)
 
     def _follow(self, reading: Reading, rollback: Deploy, target: Deploy, *, resumed: bool) -> Exit:
-        from airflow_rollback_provider.cli.following import POLL_INTERVAL, TerminalFollower
+        from airflow_rollback_provider.cli.following import POLL_INTERVAL, follow
         from airflow_rollback_provider.rollback.submit import Submitted
         from airflow_rollback_provider.rollback.tracking import new_tracking
 
@@ -223,7 +223,7 @@ class RollBack:
         )
         limit = tracking.deadline - tracking.started_at
         self._console.say(f"Following it for at most {limit:,.0f} s. Ctrl-C stops looking, not the rollback.")
-        outcome = TerminalFollower(self._hook, tracking, self._console).follow()
+        outcome = follow(self._hook, tracking, self._console)
         outcome.require_done()
         self._console.say(f"{outcome.message} {reading.deployment} runs {target.versions}.")
         return Exit.DONE

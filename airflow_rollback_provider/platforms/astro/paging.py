@@ -9,12 +9,12 @@ one of them is found again.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_rollback_provider.domain.errors import BadInput, MalformedAnswer, PlatformFailed
-from airflow_rollback_provider.http.messages import Request, Response
+from airflow_rollback_provider.http.messages import Flow
 from airflow_rollback_provider.platforms.base import Page
 
 if TYPE_CHECKING:
@@ -80,10 +80,10 @@ class Window:
         return Page(rows, f"{end}:{','.join(deploy.id for deploy in last)}")
 
 
-Fetch = Callable[[int, int], Generator[Request, Response, Window]]
+Fetch = Callable[[int, int], Flow[Window]]
 
 
-def read_page(fetch: Fetch, cursor: str | None, limit: int | None) -> Generator[Request, Response, Page]:
+def read_page(fetch: Fetch, cursor: str | None, limit: int | None) -> Flow[Page]:
     """Read one page.
 
     :param fetch: serves so many rows behind so many.
@@ -108,9 +108,7 @@ def read_page(fetch: Fetch, cursor: str | None, limit: int | None) -> Generator[
     return window.page(known, size)
 
 
-def _scan(
-    fetch: Fetch, start: int, size: int, last: Sequence[str]
-) -> Generator[Request, Response, tuple[Window, int]]:
+def _scan(fetch: Fetch, start: int, size: int, last: Sequence[str]) -> Flow[tuple[Window, int]]:
     """Look for the rows that mark the place, and what follows them, from one window to the next.
 
     :param last: ids of the rows.

@@ -162,8 +162,8 @@ async def test_a_token(judged: JudgedAirflow) -> None:
     bearer = _connection(judged, token.reveal())
     bearer.login = None
     async with AirflowApiHook(connection=bearer) as other:
-        assert (await other.arun(other.api.version())).api == "v2"
-        assert await other.arun(other.api.components())
+        assert (await other.async_run(other.api.version())).api == "v2"
+        assert await other.async_run(other.api.components())
 
 
 def _connection(judged: JudgedAirflow, password: str | None = None, **extra: Any) -> Any:

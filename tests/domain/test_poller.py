@@ -13,7 +13,7 @@ from airflow_rollback_provider.domain.errors import (
     PlatformUnreachable,
     TokenExpired,
 )
-from airflow_rollback_provider.domain.poll_backoff import PollBackoff
+from airflow_rollback_provider.domain.poller import PollBackoff
 
 DOWN = PlatformUnreachable("No route.")
 
@@ -22,7 +22,7 @@ def delays(pace: PollBackoff, looks: int) -> list[float]:
     """The waits after so many good looks."""
     found = []
     for _ in range(looks):
-        pace.answered()
+        pace.on_success()
         found.append(pace.delay())
     return found
 
@@ -37,11 +37,11 @@ def test_an_outage_has_its_own_pace() -> None:
     pace = PollBackoff(60.0, lambda: 0.0, first=60.0, outage=300.0)
     found = []
     for _ in range(12):
-        assert pace.failed(DOWN)
+        assert pace.on_failure(DOWN)
         found.append(pace.delay())
     assert found == sorted(found)
     assert found[-1] == 300.0
-    pace.answered()
+    pace.on_success()
     assert pace.delay() == 60.0
 
 
@@ -61,7 +61,7 @@ def test_an_outage_has_its_own_pace() -> None:
 def test_what_waiting_may_cure(errors: list[Exception], hope: bool) -> None:
     """An outage may pass; a token that is refused again and again, bad input and bugs do not."""
     pace = PollBackoff(10.0, lambda: 0.0)
-    assert [pace.failed(error) for error in errors][-1] is hope
+    assert [pace.on_failure(error) for error in errors][-1] is hope
 
 
 @given(st.floats(0.01, 1000), st.floats(0.01, 1000), st.floats(0, 1), st.lists(st.booleans(), max_size=40))
@@ -69,6 +69,6 @@ def test_a_delay_keeps_its_bounds(interval: float, outage: float, luck: float, l
     """Whatever happened before."""
     pace = PollBackoff(interval, lambda: luck, outage=outage)
     for good in looks:
-        pace.answered() if good else pace.failed(DOWN)
+        pace.on_success() if good else pace.on_failure(DOWN)
         longest = interval if good else max(interval, outage)
         assert 0 < pace.delay() <= longest
