@@ -251,6 +251,7 @@ def _handler(airflow: FakeAirflow) -> type[BaseHTTPRequestHandler]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # head and body go out apart: the second would wait 40 ms
 
         def do_GET(self) -> None:
             self._answer()

@@ -125,18 +125,25 @@ def listening(evidence: Evidence, *, drop: bool = True) -> Iterator[None]:
         if not logger.name.startswith("sqlalchemy")
     }
     for logger, _, _ in before.values():
-        logger.setLevel(logging.DEBUG)
+        logger.level = logging.DEBUG
         logger.disabled = False
         if logger is logging.getLogger() or not logger.propagate:
             logger.addHandler(handler)
+    _forget_levels()
     try:
         with _listening_to_structlog(evidence, drop):
             yield
     finally:
         for logger, level, disabled in before.values():
             logger.removeHandler(handler)
-            logger.setLevel(level)
+            logger.level = level
             logger.disabled = disabled
+        _forget_levels()
+
+
+def _forget_levels() -> None:
+    """Let every logger look at the levels anew: once for all, since it goes through all of them."""
+    logging.root.setLevel(logging.root.level)
 
 
 @contextmanager
