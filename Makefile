@@ -16,7 +16,7 @@ LINT := .venv/lint/bin
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test chaos lint format bench lock lock-check env clean
+.PHONY: help demo test test-slow chaos lint format bench lock lock-check env clean
 
 help: ## List the targets
 	@echo 'make TARGET [AIRFLOW=2.11] [PYTHON=/path/to/python3.12]'
@@ -28,8 +28,12 @@ env: ## Install Airflow, the tools and this package in .venv/airflow-$(AIRFLOW)
 demo: env ## Watch a real Airflow roll a Deployment of the embedded platform back
 	@$(BIN)/python -m demo
 
-test: env ## Run the tests
-	@$(BIN)/python -m pytest -n $(JOBS) $(PYTEST_ARGS)
+test: env ## Run the tests but the slow ones
+	@$(BIN)/python -m pytest -n $(JOBS) -m "not slow" $(PYTEST_ARGS)
+
+# Those that take a database away go by the clock, and run alone: CONTRIBUTING.md says how.
+test-slow: env ## Run the slow tests: whole Airflows, a Kubernetes API server, browsers, every fault of every request
+	@$(BIN)/python -m pytest -n $(JOBS) -m slow --ignore=tests/airflow/postgres $(PYTEST_ARGS)
 
 chaos: AIRFLOW = 3.3
 chaos: env ## Kill everything for CHAOS_MINUTES (5) while tasks roll back, and count what must hold

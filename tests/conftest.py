@@ -95,10 +95,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     return schedule.WholeAirflowsInARow(config, log)
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Refuse a test that starts a whole Airflow where the schedule does not know of it."""
+    """Mark what starts something slow, and refuse a whole Airflow where the schedule does not know of it."""
     for item in items:
-        if item.get_closest_marker("processes") and not schedule.starts_an_airflow(item.nodeid):
+        if schedule.is_slow(item):
+            item.add_marker("slow")
+        elif "ThrowAwayAirflow" in vars(getattr(item, "module", item)):
             raise pytest.UsageError(f"{item.nodeid} belongs into one of {', '.join(schedule.FOLDERS)}")
 
 

@@ -29,7 +29,7 @@ from tests.support.kube import Kube, kubernetes
 from tests.support.pods import pod, workload
 
 pytestmark = [
-    pytest.mark.processes,
+    pytest.mark.slow,
     pytest.mark.timeout(900),
     # The API server of the tests signed its certificate itself.
     pytest.mark.filterwarnings("ignore:Unverified HTTPS request"),

@@ -12,7 +12,7 @@ from demo.airflow_home import ThrowAwayAirflow
 from demo.story import CONNECTION, DAG_ID, TASK_ID, example_dag
 from tests.support.leaks import require_no_token_in
 
-pytestmark = [pytest.mark.matrix, pytest.mark.processes, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.matrix, pytest.mark.slow, pytest.mark.timeout(400)]
 SECONDS_TO_START = 300.0
 SECONDS_FOR_A_RUN = 150.0
 

@@ -88,6 +88,7 @@ def test_a_limit_is_a_whole_number_from_one_on(cli: Cli, number: str) -> None:
     assert cli("history", "x", f"--limit={number}").code == 2
 
 
+@pytest.mark.slow
 def test_head_gets_its_lines_and_the_rest_is_not_read(
     platform: SandboxProcess, environment: dict[str, str]
 ) -> None:

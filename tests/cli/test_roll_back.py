@@ -285,6 +285,7 @@ def test_options_that_cannot_be_used(cli: Cli, arguments: tuple[str, str]) -> No
     assert cli(*ROLL_BACK, "x", *arguments).code == 2
 
 
+@pytest.mark.slow
 def test_a_person_at_a_terminal_is_asked(platform: SandboxProcess, environment: dict[str, str]) -> None:
     """The question comes on the terminal, the answer no changes nothing, and stdout holds the plan alone."""
     deployment, before = platform.deployment("image-af3")["id"], _rows(platform)
@@ -310,6 +311,7 @@ def test_a_person_at_a_terminal_is_asked(platform: SandboxProcess, environment: 
     assert _rows(platform) == before
 
 
+@pytest.mark.slow
 def test_ctrl_c_stops_looking_and_not_the_rollback(
     platform: SandboxProcess, environment: dict[str, str]
 ) -> None:

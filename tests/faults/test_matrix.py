@@ -22,6 +22,7 @@ def _impatience() -> Iterator[None]:
         yield
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("platform", "step", "fault", "times", "deferred"),
     CASES,

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which tests may run side by side when several run at a time (``pytest -n``).
+"""Which tests are slow, and which may run side by side when several run at a time (``pytest -n``).
 
 xdist's own groups do nothing under pytest 9.2, without a word.
 """
 
 from __future__ import annotations
 
+import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 FOLDERS = ("tests/airflow/", "tests/ui/browser/")
@@ -13,6 +14,17 @@ FOLDERS = ("tests/airflow/", "tests/ui/browser/")
 
 CLUSTER = "tests/pods/"
 """Where the tests on a Kubernetes API server are."""
+
+WEB_SERVER = ("tests/ui/test_access.py", "tests/ui/test_plugin.py")
+"""Where the tests before Airflow's web server are, which takes long to make."""
+
+SLOW_FIXTURES = {"airflow_db", "kube", "process", "whole_site"}
+"""What makes a test slow: Airflow's database, an API server, a process that loads Airflow, a web server."""
+
+
+def is_slow(item: pytest.Item) -> bool:
+    """Tell whether a test starts what takes long to start."""
+    return starts_an_airflow(item.nodeid) or not SLOW_FIXTURES.isdisjoint(getattr(item, "fixturenames", ()))
 
 
 def starts_an_airflow(nodeid: str) -> bool:
@@ -32,10 +44,13 @@ def outlives_its_folder(scope: str, folder: str) -> bool:
 class WholeAirflowsInARow(LoadScopeScheduling):
     """Gives all tests that start whole Airflows to one worker, in their order; any other to any worker.
 
-    Those on a Kubernetes API server go to one worker too, so that one such server is enough.
+    Those on a Kubernetes API server go to one worker too, so that one such server is enough, and so do those
+    before a web server.
     """
 
     def _split_scope(self, nodeid: str) -> str:
         if starts_an_airflow(nodeid):
             return "whole Airflows"
+        if nodeid.startswith(WEB_SERVER):
+            return "web server"
         return CLUSTER if nodeid.startswith(CLUSTER) else nodeid

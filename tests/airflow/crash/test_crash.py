@@ -21,7 +21,7 @@ from tests.airflow.crash.steps import ALL_STEPS, LOSSES, STEPS, Step
 from tests.airflow.crash.waiting import until
 from tests.support.leaks import require_no_token_in
 
-pytestmark = [pytest.mark.processes, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 LANES = 5
 DAG_FILE = Path(__file__).parents[1] / "dags" / "crash.py"
 SECONDS_TO_START = 300.0

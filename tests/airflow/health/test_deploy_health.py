@@ -17,7 +17,7 @@ from demo.airflow_settings import airflow_major
 from tests.airflow.health.judged import JudgedAirflow, wait_for_runs
 from tests.support.task_run import run
 
-pytestmark = [pytest.mark.processes, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 WORKING = [f"dag_{number}" for number in range(2, 6)]
 BROKEN = ["dag_0", "dag_1"]
 ALL = BROKEN + WORKING

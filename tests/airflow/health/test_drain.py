@@ -22,7 +22,7 @@ from tests.airflow.health.judged import JudgedAirflow
 from tests.support.paused import DictPaused, remembering
 from tests.support.task_run import run
 
-pytestmark = [pytest.mark.processes, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 SCHEDULED = {f"dag_{number}" for number in range(6)}
 
 

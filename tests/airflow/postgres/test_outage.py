@@ -19,7 +19,7 @@ from tests.airflow.postgres.cluster import programs
 from tests.airflow.postgres.stage import Stage, open_stage
 
 pytestmark = [
-    pytest.mark.processes,
+    pytest.mark.slow,
     pytest.mark.timeout(900),
     pytest.mark.skipif(programs() is None, reason="PostgreSQL's server programs are not installed"),
 ]

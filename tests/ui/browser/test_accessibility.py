@@ -18,7 +18,7 @@ from tests.ui.browser.history_page import look
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-pytestmark = [pytest.mark.processes, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 expect.set_options(timeout=MILLISECONDS_TO_WAIT)
 

@@ -22,7 +22,7 @@ from tests.ui.browser.conftest import (
 )
 from tests.ui.browser.history_page import HistoryPage, look
 
-pytestmark = [pytest.mark.processes, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 expect.set_options(timeout=MILLISECONDS_TO_WAIT)
 

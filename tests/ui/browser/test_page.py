@@ -12,7 +12,7 @@ from demo.airflow_settings import airflow_major
 from tests.ui.browser.airflow import ANA, VIC
 from tests.ui.browser.conftest import CONNECTION, DAG_ID, Browse, Scene
 
-pytestmark = [pytest.mark.processes, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 def _ask(page: Any, path: str, **request: Any) -> tuple[int, Any]:

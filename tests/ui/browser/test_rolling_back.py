@@ -14,7 +14,7 @@ from tests.ui.browser.airflow import ANA, VIC
 from tests.ui.browser.conftest import DAG_ID, MILLISECONDS_TO_WAIT, Browse, Scene
 from tests.ui.browser.history_page import HistoryPage, look
 
-pytestmark = [pytest.mark.processes, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 expect.set_options(timeout=MILLISECONDS_TO_WAIT)
 
