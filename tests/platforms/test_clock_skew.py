@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every platform owes the doctor: the same cases for each, over each transport."""
+"""What every platform owes the doctor: the same cases for each, over one transport each.
+
+That a conversation goes the same over either is for ``test_conformance.py`` to show.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,9 @@ from airflow_rollback_provider.platforms.clock_skew import ClockSkew, attempt, m
 from airflow_rollback_provider.sandbox.process import SandboxProcess
 from tests.support.talking import Talk, Talker
 
+pytestmark = pytest.mark.parametrize(
+    "talk", [("astro_private_cloud", "requests"), ("astro", "httpx")], ids="-".join, indirect=True
+)
 Sandbox = SandboxProcess
 NETWORK = ("CONNECTION", "DNS", "TCP", "PROXY", "TLS")
 OF_A_DEPLOYMENT = ("DEPLOYMENT", "MECHANISM", "HISTORY")

@@ -37,8 +37,9 @@ from airflow_rollback_provider.domain.idempotency import TAG_LENGTH, describe, f
 from airflow_rollback_provider.rollback.observe import observe
 from airflow_rollback_provider.rollback.outcome import RollbackStatus
 from airflow_rollback_provider.rollback.poller import Tracking
+from airflow_rollback_provider.sandbox.client import PLATFORMS
 from airflow_rollback_provider.sandbox.process import SandboxProcess
-from tests.support.talking import Talk, Talker
+from tests.support.talking import DRIVERS, Talk, Talker
 
 Sandbox = SandboxProcess
 KEY = "0123456789abcdef0123"
@@ -499,11 +500,27 @@ FAULTS: list[tuple[str, dict[str, Any], Errors, Errors]] = [
         (PlanRefused, OutcomeUnknown),
     ),
 ]
-NAMES = [f"{kind}-{'-'.join(str(value) for value in more.values())}" for kind, more, _, _ in FAULTS]
+VERBS = ("survey", "deployment", "deploys", "deploy", "logs", "check", "roll_back")
+# One transport for each, in turns: each fault and each verb of a platform meets both.
+STRIKES = {
+    f"{platform}-{driver}-{verb}-{kind}-{'-'.join(str(value) for value in more.values())}": (
+        (platform, driver),
+        verb,
+        *(kind, more, of_read, of_rollback),
+    )
+    for p, platform in enumerate(PLATFORMS)
+    for v, verb in enumerate(VERBS)
+    for f, (kind, more, of_read, of_rollback) in enumerate(FAULTS)
+    for driver in [DRIVERS[(p + v + f) % 2]]
+}
 
 
-@pytest.mark.parametrize(("kind", "more", "of_read", "of_rollback"), FAULTS, ids=NAMES)
-@pytest.mark.parametrize("verb", ["survey", "deployment", "deploys", "deploy", "logs", "check", "roll_back"])
+@pytest.mark.parametrize(
+    ("talk", "verb", "kind", "more", "of_read", "of_rollback"),
+    list(STRIKES.values()),
+    ids=list(STRIKES),
+    indirect=["talk"],
+)
 def test_every_fault_of_every_request_has_its_name(
     talk: Talk,
     rollback_sandbox: Sandbox,
@@ -516,7 +533,7 @@ def test_every_fault_of_every_request_has_its_name(
     """A lasting fault ends in the error that it is, and a rollback request is never sent a second time."""
     deployment, target = _facts(talk(), rollback_sandbox)
     # Short where the answer is to be late, long enough for a busy machine everywhere else.
-    talking = talk().with_faults(tries=2, read_timeout=0.4 if kind in ("latency", "slow_body") else 20)
+    talking = talk().with_faults(tries=2, read_timeout=0.2 if kind in ("latency", "slow_body") else 20)
     need(verb != "logs" or capable(talking).logs, "logs")
     rollback_sandbox.fault(kind, count=None, **more)
     before = len(rollback_sandbox.requests())
