@@ -97,12 +97,14 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what starts something slow, and refuse a whole Airflow where the schedule does not know of it."""
+    """Mark what starts something slow, give it time, and refuse an Airflow unknown to the schedule."""
     for item in items:
         if schedule.is_slow(item):
             item.add_marker("slow")
         elif "ThrowAwayAirflow" in vars(getattr(item, "module", item)):
             raise pytest.UsageError(f"{item.nodeid} belongs into one of {', '.join(schedule.FOLDERS)}")
+        if item.get_closest_marker("slow") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(600))
 
 
 @pytest.hookimpl(tryfirst=True)
