@@ -11,7 +11,7 @@ from typing import Any
 from airflow_rollback_provider.sandbox.model import ORGANIZATION
 from airflow_rollback_provider.sandbox.tokens import TOKENS
 
-_SECONDS_TO_ANSWER = 10.0
+_SECONDS_TO_ANSWER = 60.0
 # The platforms whose API it speaks, by the type of an Airflow connection: what each needs in ``extra``.
 PLATFORMS: dict[str, dict[str, Any]] = {
     "astro_private_cloud": {},

@@ -17,8 +17,8 @@ from airflow_rollback_provider.sandbox.client import SandboxControl, SandboxErro
 if TYPE_CHECKING:
     from types import TracebackType
 
-_SECONDS_TO_START = 20.0
-_SECONDS_TO_STOP = 5.0
+_SECONDS_TO_START = 90.0  # on a machine that is busy; one that ends is noticed at once
+_SECONDS_TO_STOP = 20.0
 
 
 class SandboxProcess(SandboxControl):
@@ -42,7 +42,7 @@ class SandboxProcess(SandboxControl):
     def start(self) -> SandboxProcess:
         """Start the process and wait until it answers.
 
-        :raises SandboxError: if it ends or is not ready within 20 seconds; what it said is in the message.
+        :raises SandboxError: if it ends or is not ready within 90 seconds; what it said is in the message.
         """
         with tempfile.TemporaryDirectory(prefix="rollback-sandbox-") as folder:
             port_file, log = Path(folder, "port"), Path(folder, "log")
