@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 from airflow_rollback_provider.deploy_events.subscription import (
     Cursor,
@@ -21,7 +21,7 @@ from airflow_rollback_provider.deploy_events.subscription import (
     wait_result_of,
 )
 from airflow_rollback_provider.domain.errors import DeployNotFound
-from airflow_rollback_provider.domain.jsonable import decode, encode
+from airflow_rollback_provider.domain.jsonable import JsonDataclass
 
 if TYPE_CHECKING:
     from airflow_rollback_provider.domain.deploys import Deploy
@@ -36,7 +36,7 @@ _ASKED_FOR_UNTIL = timedelta(days=1)
 
 
 @dataclass(frozen=True)
-class Subscription:
+class Subscription(JsonDataclass):
     """What to look out for.
 
     :param deployment: id or release name of the Deployment.
@@ -53,15 +53,6 @@ class Subscription:
     after: str | None = None
     deploy_id: str | None = None
     left_off: Cursor | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return JSON-ready values; :meth:`from_dict` reads them back."""
-        return cast("dict[str, Any]", encode(self))
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Subscription:
-        """Read what :meth:`to_dict` wrote."""
-        return decode(cls, values)
 
 
 def poll_deploys(

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from enum import Enum
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any
 
 from airflow_rollback_provider.domain import errors
 from airflow_rollback_provider.domain.deploys import Deploy, DeployStatus
@@ -20,7 +20,10 @@ from airflow_rollback_provider.domain.errors import (
     WaitBrokenOff,
     WaitFailed,
 )
-from airflow_rollback_provider.domain.jsonable import decode, encode
+from airflow_rollback_provider.domain.jsonable import JsonDataclass
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 _MOST_OPEN = 50
 _BEGINS_LIKE_A_TIME = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -70,7 +73,7 @@ class DeployFilter:
 
 
 @dataclass(frozen=True)
-class Cursor:
+class Cursor(JsonDataclass):
     """How far a history was read. It is all that has to be remembered from look to look.
 
     :param deployment_id: the Deployment.
@@ -84,20 +87,16 @@ class Cursor:
     since: datetime | None = None
     open: tuple[str, ...] = ()
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return JSON-ready values; :meth:`from_dict` reads them back."""
-        return cast("dict[str, Any]", encode(self))
-
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Cursor:
-        """Read what :meth:`to_dict` wrote. What a newer version adds is left out.
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Read the output of :meth:`to_dict`, without the fields that a later version of the package adds.
 
-        :raises ValueError: when it is something else.
+        :raises ValueError: when a field is missing or of another type.
         """
         known = {field.name for field in fields(cls)}
         if isinstance(values, dict):
             values = {name: value for name, value in values.items() if name in known}
-        return decode(cls, values)
+        return super().from_dict(values)
 
     def to_text(self) -> str:
         """Return JSON; :meth:`from_text` reads it back."""
@@ -202,7 +201,7 @@ class WaitStatus(str, Enum):
 
 
 @dataclass(frozen=True)
-class WaitResult:
+class WaitResult(JsonDataclass):
     """The end of waiting for a deploy, small enough for an event of a trigger.
 
     :param status: how it ended.
@@ -230,15 +229,6 @@ class WaitResult:
         if self.refusal is not None:
             raise _refusal(self.refusal)(self.message)
         raise (DeployEndedOtherwise if self.status is WaitStatus.OTHERWISE else WaitBrokenOff)(self.message)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return JSON-ready values; :meth:`from_dict` reads them back."""
-        return cast("dict[str, Any]", encode(self))
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> WaitResult:
-        """Read what :meth:`to_dict` wrote."""
-        return decode(cls, values)
 
 
 def broken_off(deployment: str, error: Exception) -> WaitResult:

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import Any, cast
 
-from airflow_rollback_provider.domain.jsonable import decode, encode
+from airflow_rollback_provider.domain.jsonable import JsonDataclass
 from airflow_rollback_provider.domain.versions import RuntimeVersion, Versions
 
 _DOCS = 'Astronomer documentation, "Roll back an image deploy on Astro Private Cloud"'
@@ -42,7 +41,7 @@ class PlanWarning:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Verdict(JsonDataclass):
     """Whether the versions allow a rollback, and why.
 
     :raises ValueError: when built without a code, a reason or a source.
@@ -57,18 +56,6 @@ class Verdict:
     def __post_init__(self) -> None:
         if not all(text and text.strip() for text in (self.code, self.reason, self.source)):
             raise ValueError("A verdict needs a code, a reason and a source.")
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return JSON-ready values; :meth:`from_dict` reads them back."""
-        return cast("dict[str, Any]", encode(self))
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Verdict:
-        """Read what :meth:`to_dict` wrote.
-
-        :raises ValueError: when it is something else.
-        """
-        return decode(cls, values)
 
 
 Condition = Callable[[Versions, Versions], bool]

@@ -6,10 +6,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
-from typing import Any, cast
 
 from airflow_rollback_provider.domain.errors import BadInput
-from airflow_rollback_provider.domain.jsonable import decode, encode
+from airflow_rollback_provider.domain.jsonable import JsonDataclass
 from airflow_rollback_provider.domain.versions import RuntimeVersion, Versions
 
 
@@ -90,7 +89,7 @@ class DeployStatus(str, Enum):
 
 
 @dataclass(frozen=True)
-class Deploy:
+class Deploy(JsonDataclass):
     """One entry of a Deployment's deploy history. What the platform leaves out is None.
 
     :param id: the platform's id.
@@ -165,21 +164,9 @@ class Deploy:
         pairs = [(self.part(name), other.part(name)) for name in scope.parts]
         return all(mine is None or theirs is None or mine == theirs for mine, theirs in pairs)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return JSON-ready values; :meth:`from_dict` reads them back."""
-        return cast("dict[str, Any]", encode(self))
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Deploy:
-        """Read what :meth:`to_dict` wrote.
-
-        :raises ValueError: when it is something else.
-        """
-        return decode(cls, values)
-
 
 @dataclass(frozen=True)
-class Deployment:
+class Deployment(JsonDataclass):
     """An Airflow installation that the platform manages.
 
     :param id: the platform's id.
@@ -214,18 +201,6 @@ class Deployment:
 
     def __str__(self) -> str:
         return f"Deployment {self.name!r} ({self.id})"
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return JSON-ready values; :meth:`from_dict` reads them back."""
-        return cast("dict[str, Any]", encode(self))
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Deployment:
-        """Read what :meth:`to_dict` wrote.
-
-        :raises ValueError: when it is something else.
-        """
-        return decode(cls, values)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_rollback_provider.domain.errors import BadInput
 from airflow_rollback_provider.domain.explain import describe_deploy
 from airflow_rollback_provider.domain.freezes import read_freeze
+from airflow_rollback_provider.domain.jsonable import encode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -105,7 +106,7 @@ class Decision:
         """Return JSON-ready values."""
         return {
             "allowed": self.allowed,
-            "reasons": [{"code": reason.code, "message": reason.message} for reason in self.reasons],
+            "reasons": encode(self.reasons),
             "deploy_id": self.running.id if self.running is not None else None,
         }
 

@@ -1,41 +1,63 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Frozen dataclasses to JSON-ready values and back, strictly: what comes back is what was written, or an
-error."""
+"""Converts frozen dataclasses to JSON-ready values and back, strictly: other values raise an error."""
 
 from __future__ import annotations
 
 from dataclasses import MISSING, Field, fields, is_dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
 from functools import lru_cache
 from types import NoneType
 from typing import TYPE_CHECKING, Any, TypeVar, cast, get_args, get_origin, get_type_hints
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+
+    from typing_extensions import Self
 
 T = TypeVar("T")
 
 
+class JsonDataclass:
+    """Base of the dataclasses that are stored, or sent from a task to its trigger and back."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON-ready values; :meth:`from_dict` reads them back."""
+        return cast("dict[str, Any]", encode(self))
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Read the output of :meth:`to_dict`.
+
+        :raises ValueError: when a field is missing, unknown or of another type.
+        """
+        return decode(cls, values)
+
+
 def encode(value: Any) -> Any:
-    """Return JSON-ready values for a dataclass of texts, numbers, times, enums, tuples and such
-    dataclasses."""
+    """Return JSON-ready values for a dataclass.
+
+    :param value: its fields are texts, numbers, times, durations, enums, tuples and other such dataclasses. A
+        duration is written in seconds.
+    """
     if is_dataclass(value) and not isinstance(value, type):
         return {field.name: encode(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, datetime):
         return value.isoformat()
+    if isinstance(value, timedelta):
+        return value.total_seconds()
     if isinstance(value, tuple):
         return [encode(item) for item in value]
     return value
 
 
 def decode(kind: type[T], values: Any) -> T:
-    """Read what :func:`encode` wrote.
+    """Read the output of :func:`encode`.
 
     :param kind: the dataclass to build.
-    :param values: what was read from JSON; a field may be missing if it has a default.
+    :param values: the values from JSON. A field may be missing if it has a default.
     :raises ValueError: when a field is missing, unknown or of another type; the message names it.
     """
     _expect(dict, values, kind.__name__)
@@ -71,7 +93,7 @@ def _read(kind: Any, value: Any, name: str) -> Any:
 
 
 def _expect(kind: type[T], value: Any, name: str) -> T:
-    # An exact match: True is no number here.
+    # The type must match exactly: True is not a number here.
     if type(value) is not kind:
         raise ValueError(f"{name} is of type {type(value).__name__} instead of {kind.__name__}")
     return value
@@ -84,6 +106,10 @@ def _time(value: Any, name: str) -> datetime:
     return moment
 
 
+def _number(value: Any, name: str) -> float:
+    return value if type(value) is int else _expect(float, value, name)
+
+
 def _enum_reader(kind: Any) -> Callable[[Any, str], Any]:
     return lambda value, name: kind(_expect(str, value, name))
 
@@ -92,5 +118,7 @@ _SCALARS: dict[Any, Callable[[Any, str], Any]] = {
     str: lambda value, name: _expect(str, value, name),
     bool: lambda value, name: _expect(bool, value, name),
     int: lambda value, name: _expect(int, value, name),
+    float: _number,
     datetime: _time,
+    timedelta: lambda value, name: timedelta(seconds=_number(value, name)),
 }

@@ -5,14 +5,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from airflow_rollback_provider.domain.jsonable import JsonDataclass
 from airflow_rollback_provider.domain.runs import Period
 from airflow_rollback_provider.health.rule import HealthRule
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from airflow_rollback_provider.domain.deploys import Deploy
     from airflow_rollback_provider.domain.history import History
 
@@ -21,7 +20,7 @@ _LONGEST_DEPLOY = timedelta(hours=3)
 
 
 @dataclass(frozen=True)
-class HealthCase:
+class HealthCase(JsonDataclass):
     """A deploy to be judged.
 
     :param landed_at: when what it brought was running.
@@ -66,26 +65,6 @@ class HealthCase:
     def verdict_at(self) -> datetime:
         """When all is there that a verdict needs."""
         return self.windows[-1].end + self.rule.settling_time
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return JSON-ready values; :meth:`from_dict` reads them back."""
-        return {name: _plain(value) for name, value in {**self.__dict__, "rule": self.rule.to_dict()}.items()}
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> HealthCase:
-        """Read what :meth:`to_dict` wrote."""
-        read = dict(values)
-        for name in ("landed_at", "before_until", "trusted_from", "superseded_at"):
-            read[name] = read[name] and datetime.fromisoformat(read[name])
-        for name in ("critical", "ignored", "known_import_errors"):
-            read[name] = None if read[name] is None else tuple(read[name])
-        return cls(**{**read, "rule": HealthRule.read(read["rule"])})
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return value.isoformat()
-    return list(value) if isinstance(value, tuple) else value
 
 
 def case_of(deploy: Deploy, history: History, rule: HealthRule) -> HealthCase:

@@ -8,13 +8,14 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_rollback_provider.domain.errors import BadInput
+from airflow_rollback_provider.domain.jsonable import JsonDataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
 @dataclass(frozen=True)
-class HealthRule:
+class HealthRule(JsonDataclass):
     """When a deploy counts as a regression. Times are timedeltas; numbers are taken for seconds.
 
     :param before: how far back runs before the deploy are compared with.
@@ -66,10 +67,6 @@ class HealthRule:
         if not holds:
             raise BadInput(f"The rule's {name} is {getattr(self, name)!r}; it {what}.")
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return JSON-ready values, times in seconds; :meth:`read` reads them back."""
-        return {field.name: _plain(getattr(self, field.name)) for field in fields(self)}
-
     @classmethod
     def read(cls, value: HealthRule | Mapping[str, Any] | None) -> HealthRule:
         """Take a rule as it is, or read one from a mapping that names what differs from the defaults.
@@ -85,12 +82,6 @@ class HealthRule:
                 f"A rule has no {', '.join(sorted(map(repr, unknown)))}. It has: {', '.join(kinds)}."
             )
         return cls(**{name: _read(name, kinds[name], item) for name, item in (value or {}).items()})
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, timedelta):
-        return value.total_seconds()
-    return list(value) if isinstance(value, tuple) else value
 
 
 def _read(name: str, kind: type, value: Any) -> Any:

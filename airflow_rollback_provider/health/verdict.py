@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
+from airflow_rollback_provider.domain.jsonable import encode
 from airflow_rollback_provider.domain.summary import paragraph
 
 if TYPE_CHECKING:
@@ -76,8 +77,8 @@ class WindowEvidence:
             "begin": self.period.begin.isoformat(),
             "end": self.period.end.isoformat(),
             "complete": self.complete,
-            "before": dict(vars(self.before)),
-            "after": dict(vars(self.after)),
+            "before": encode(self.before),
+            "after": encode(self.after),
             "unfinished": self.unfinished,
             "p_value": float(f"{self.p_value:.3g}"),
             "significant": self.significant,
@@ -106,16 +107,6 @@ class DagEvidence:
     def failed(self) -> int:
         """Failed runs after the deploy."""
         return sum(counts.failed for counts in self.after)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return JSON-ready values."""
-        return {
-            "dag_id": self.dag_id,
-            "before": dict(vars(self.before)),
-            "after": [dict(vars(counts)) for counts in self.after],
-            "broken": self.broken,
-            "critical": self.critical,
-        }
 
     def __str__(self) -> str:
         after = ", then ".join(str(counts) for counts in self.after)
@@ -181,12 +172,12 @@ class Evaluation:
             "since": self.since.isoformat(),
             "evaluated_at": self.evaluated_at.isoformat(),
             "summary": self.summary,
-            "reasons": [dict(vars(reason)) for reason in self.reasons],
+            "reasons": encode(self.reasons),
             "windows": [window.to_dict() for window in self.windows],
-            "dags": [dag.to_dict() for dag in self.dags],
-            "silent": list(self.silent),
-            "import_errors": [dict(vars(file)) for file in self.import_errors],
-            "import_error_files": None if self.import_error_files is None else list(self.import_error_files),
+            "dags": encode(self.dags),
+            "silent": encode(self.silent),
+            "import_errors": encode(self.import_errors),
+            "import_error_files": encode(self.import_error_files),
             "components": dict(self.components),
             "left_out": dict(self.left_out),
         }
@@ -201,7 +192,7 @@ def overruled(result: Mapping[str, Any], verdict: Health, reason: Reason) -> dic
     return {
         **result,
         "verdict": verdict.value,
-        "reasons": [dict(vars(reason))],
+        "reasons": [encode(reason)],
         "import_error_files": None,
         "summary": _summary(result["deployment_id"], result["deploy_id"], since, verdict, (reason,)),
     }

@@ -8,10 +8,11 @@ cluster, and how, is the business of :mod:`airflow_rollback_provider.hooks.clust
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_rollback_provider.domain.errors import PermissionMissing, RollbackError
+from airflow_rollback_provider.domain.jsonable import JsonDataclass
 from airflow_rollback_provider.domain.poller import poll
 from airflow_rollback_provider.domain.redaction import redact
 from airflow_rollback_provider.pods.pods import COMPONENTS, MIGRATIONS, check_migrations, check_release
@@ -57,7 +58,7 @@ ClusterFlow = Generator["ClusterRequest | Pause", Any, T]
 
 
 @dataclass(frozen=True)
-class Release:
+class Release(JsonDataclass):
     """What to look at.
 
     :param namespace: the namespace.
@@ -83,15 +84,6 @@ class Release:
     def migrations(self) -> str | None:
         """The labels that choose the pods of the Job that migrates its database; None where nobody knows."""
         return None if self.selector else f"release={self.name},component={MIGRATIONS}"
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return JSON-ready values; :meth:`from_dict` reads them back."""
-        return {**asdict(self), "required": list(self.required)}
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Release:
-        """Read what :meth:`to_dict` wrote."""
-        return cls(**{**values, "required": tuple(values["required"])})
 
 
 def read_report(release: Release) -> ClusterFlow[PodsReport]:

@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow_rollback_provider.domain.errors import AccessDenied, BadInput, NoClusterAccess, RollbackError
+from airflow_rollback_provider.domain.jsonable import decode, encode
 from airflow_rollback_provider.domain.redaction import redact
 
 if TYPE_CHECKING:
@@ -90,18 +91,12 @@ class PodsReport:
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON-ready values; :meth:`from_dict` reads them back."""
-        findings = [
-            {**asdict(one), "events": list(one.events), "log": list(one.log)} for one in self.findings
-        ]
-        return {"components": dict(self.components), "findings": findings}
+        return {"components": dict(self.components), "findings": encode(self.findings)}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> PodsReport:
         """Read what :meth:`to_dict` wrote."""
-        findings = tuple(
-            Finding(**{**one, "events": tuple(one["events"]), "log": tuple(one["log"])})
-            for one in values["findings"]
-        )
+        findings = tuple(decode(Finding, one) for one in values["findings"])
         return cls(tuple(values["components"].items()), findings)
 
 
