@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Looking at a release in Kubernetes: one flow for tasks and the triggerer.
+"""Reads a release from Kubernetes: one flow for tasks and the triggerer.
 
-It yields what it wants to know and is sent plain values, like the flows with a platform; who asks the
-cluster, and how, is the business of :mod:`airflow_rollback_provider.hooks.cluster`.
+The flow yields requests and receives plain values, like the flows with a platform. The module
+:mod:`airflow_rollback_provider.hooks.cluster` sends the requests.
 """
 
 from __future__ import annotations
@@ -24,25 +24,25 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_MOST_EXAMINED = 5
+_MOST_PODS_WITH_EVIDENCE = 5
 _MOST_EVENTS = 5
 _LOG_LINES = 20
 _LONGEST_LINE = 10_000
-_BEFORE_THE_RESTART = ("CRASH-LOOP", "NOT-STEADY")
+_BEFORE_THE_RESTART = ("CRASH-LOOP", "NOT-STABLE")
 _WITH_LOG = (*_BEFORE_THE_RESTART, "CRASHED", "INIT-RUNNING", "NOT-READY")
 
 
 @dataclass(frozen=True)
 class ClusterRequest:
-    """One question to a cluster.
+    """One request to a cluster.
 
     :param what: ``pods``, ``deployments``, ``stateful_sets``, ``events`` or ``log``.
     :param namespace: the namespace.
-    :param selector: which objects: labels, or for events fields.
-    :param pod: for a log, the pod.
-    :param container: for a log, the container.
-    :param previous: for a log, whether that of the container before the last restart is meant.
-    :param lines: for a log, how many lines at most.
+    :param selector: selects the objects: by labels, or by fields for events.
+    :param pod: the pod, for a log.
+    :param container: the container, for a log.
+    :param previous: for a log, whether to read the log from before the container's last restart.
+    :param lines: maximum number of lines, for a log.
     """
 
     what: str
@@ -59,13 +59,13 @@ ClusterFlow = Generator["ClusterRequest | Pause", Any, T]
 
 @dataclass(frozen=True)
 class Release(JsonDataclass):
-    """What to look at.
+    """The release to read.
 
     :param namespace: the namespace.
     :param name: name of the Helm release.
-    :param image: the image that every Airflow component must run; None asks for readiness only.
-    :param required: components that must be there; by default a scheduler.
-    :param selector: labels that choose the release's pods and workloads; by default those of Airflow's chart.
+    :param image: the image that every Airflow component must run; None requires readiness only.
+    :param required: components that must exist; by default a scheduler.
+    :param selector: labels that select the release's pods and workloads; by default those of Airflow's chart.
     """
 
     namespace: str
@@ -76,43 +76,44 @@ class Release(JsonDataclass):
 
     @property
     def labels(self) -> str:
-        """The labels that choose its objects."""
+        """The labels that select its objects."""
         components = ",".join(COMPONENTS)
         return self.selector or f"release={self.name},component in ({components}),!dag_id"
 
     @property
     def migrations(self) -> str | None:
-        """The labels that choose the pods of the Job that migrates its database; None where nobody knows."""
+        """The labels that select the pods of the database migration Job; None with a custom selector."""
         return None if self.selector else f"release={self.name},component={MIGRATIONS}"
 
 
-def read_report(release: Release) -> ClusterFlow[PodsReport]:
-    """Read the pods once, in three requests."""
+def read_release(release: Release) -> ClusterFlow[PodsReport]:
+    """Read pods and workloads once, in three requests, and check them."""
     pods = yield ClusterRequest("pods", release.namespace, release.labels)
     workloads = yield from _workloads(release)
     return check_release(release.image, pods, workloads, release.required)
 
 
-def examine(release: Release, report: PodsReport) -> ClusterFlow[PodsReport]:
-    """Add events and the tail of the log to what is found about pods; what cannot be read is said so.
+def add_evidence(release: Release, report: PodsReport) -> ClusterFlow[PodsReport]:
+    """Add events and the end of the log to the findings about pods.
 
-    Where containers do not run as they should, the migration of the database is looked at too.
+    Where events or a log cannot be read, the error stands in their place. Where a container does not run, a
+    failed database migration is added as a finding.
     """
     findings = report.findings
     if any(finding.container is not None for finding in findings):
         migrations = yield from _migrations(release)
         findings = (*migrations, *findings)
-    examined: list[Finding] = []
-    left = _MOST_EXAMINED
+    completed: list[Finding] = []
+    left = _MOST_PODS_WITH_EVIDENCE
     for finding in findings:
         if finding.pod is None or finding.code == "OLD-IMAGE" or not left:
-            examined.append(finding)
+            completed.append(finding)
             continue
         left -= 1
         events = yield from _events(release, finding.pod)
         log = yield from _log(release, finding)
-        examined.append(replace(finding, events=events, log=log))
-    return replace(report, findings=tuple(examined))
+        completed.append(replace(finding, events=events, log=log))
+    return replace(report, findings=tuple(completed))
 
 
 def wait_until_ready(
@@ -134,7 +135,7 @@ def wait_until_ready(
 
     def read() -> ClusterFlow[PodsReport]:
         nonlocal report, problem, shown
-        report = yield from read_report(release)
+        report = yield from read_release(release)
         problem = None
         if report.findings != shown:
             shown = report.findings
@@ -148,7 +149,7 @@ def wait_until_ready(
 
     ready = yield from poll(window, read, clock=now, report=on_error)
     if report is not None and problem is None and not ready:
-        report = yield from examine(release, window.explain(report, now()))
+        report = yield from add_evidence(release, window.explain(report, now()))
     return PodsOutcome(ready, report, problem)
 
 
@@ -157,7 +158,7 @@ def _workloads(release: Release) -> ClusterFlow[list[Any] | None]:
     for what, kind in (("deployments", "Deployment"), ("stateful_sets", "StatefulSet")):
         try:
             items = yield ClusterRequest(what, release.namespace, release.labels)
-        except PermissionMissing:  # then pods alone have to do
+        except PermissionMissing:  # the pods alone must do
             return None
         found += [{**item, "kind": kind} for item in items]
     return found
@@ -168,7 +169,7 @@ def _migrations(release: Release) -> ClusterFlow[tuple[Finding, ...]]:
         return ()
     try:
         pods = yield ClusterRequest("pods", release.namespace, release.migrations)
-    except RollbackError:  # evidence besides
+    except RollbackError:  # this evidence is optional
         return ()
     found = check_migrations(pods)
     return (found,) if found is not None else ()
@@ -187,7 +188,7 @@ def _events(release: Release, pod: str) -> ClusterFlow[tuple[str, ...]]:
 def _log(release: Release, finding: Finding) -> ClusterFlow[tuple[str, ...]]:
     if finding.container is None or finding.code not in _WITH_LOG:
         return ()
-    asked = ClusterRequest(
+    request = ClusterRequest(
         "log",
         release.namespace,
         pod=str(finding.pod),
@@ -195,7 +196,7 @@ def _log(release: Release, finding: Finding) -> ClusterFlow[tuple[str, ...]]:
         previous=finding.code in _BEFORE_THE_RESTART,
     )
     try:
-        text = yield asked
+        text = yield request
     except RollbackError as error:
         return (f"cannot be read: {error}",)
     return tuple(_line(line) for line in str(text).splitlines()[-_LOG_LINES:])
@@ -213,7 +214,7 @@ def _line(text: object, longest: int = 300) -> str:
 
 
 def problems(report: PodsReport, most: int = 20) -> Sequence[str]:
-    """Write down what does not run as expected, for a log and an error."""
+    """Return one text for each finding, for a log or an error message."""
     more = len(report.findings) - most
     texts = [str(finding) for finding in report.findings[:most]]
     return [*texts, f"… and {more} more"] if more > 0 else texts

@@ -1,34 +1,99 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether the Airflow components of a release run an image and are ready; judged from what Kubernetes shows.
+"""Checks whether the Airflow components of a release run an image and are ready.
 
-Objects are taken as the API writes them: plain dicts with its own names.
+Kubernetes objects are plain dicts with the names of its API.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from airflow_rollback_provider.domain.redaction import redact
-from airflow_rollback_provider.pods.images import ImageReference
 from airflow_rollback_provider.pods.report import Finding, PodsReport, Restarts
 
 FLOWER = "flower"
 COMPONENTS = ("api-server", "dag-processor", FLOWER, "scheduler", "triggerer", "webserver", "worker")
-"""Values of the label ``component`` in Airflow's Helm chart that stand for Airflow itself.
+"""Values of the label ``component`` in Airflow's Helm chart for the parts of Airflow itself.
 
-Flower counts where it runs from Airflow's image, as it does by default."""
+Flower counts if it runs Airflow's image, as it does by default."""
 
 MIGRATIONS = "run-airflow-migrations"
-"""The same label of the Job that migrates Airflow's database; the pods of Airflow wait for it."""
+"""Value of the same label for the Job that migrates Airflow's database; the pods of Airflow wait for it."""
 
 Json = Mapping[str, Any]
 
+# Kubernetes adds these in front of a short image name.
+_IMPLIED = ("docker.io/library/", "docker.io/", "index.docker.io/")
 _TASK_LABELS = ("dag_id", "kubernetes_executor", "kubernetes_pod_operator", "airflow-worker")
 _PULL = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError")
 _STARTING = ("ContainerCreating", "PodInitializing")
 _FAILED = ("IMAGE-PULL", "CRASH-LOOP", "CANNOT-START", "CRASHED")
 _GRAVEST_FIRST = (*_FAILED, "INIT-RUNNING", "STARTING")
+
+
+@dataclass(frozen=True)
+class ImageReference:
+    """A reference such as ``registry.example.com:5000/team/airflow:release-42@sha256:…``.
+
+    :param repository: everything before the tag; None if it is not known.
+    :param tag: the tag; None if a digest stands in its place.
+    :param digest: the digest, which identifies the content itself; None if there is none.
+    """
+
+    repository: str | None
+    tag: str | None
+    digest: str | None = None
+
+    @classmethod
+    def read(cls, text: str) -> ImageReference:
+        """Read a reference.
+
+        A text without slash, colon and digest is a tag alone. A repository without tag and digest has the tag
+        ``latest``.
+        """
+        name, _, digest = text.strip().partition("@")
+        if name.startswith("sha256:"):
+            return cls(None, None, name)
+        for prefix in _IMPLIED:
+            name = name.removeprefix(prefix)
+        head, slash, tail = name.rpartition("/")
+        base, colon, tag = tail.partition(":")
+        if colon:
+            return cls(f"{head}{slash}{base}", tag, digest or None)
+        if digest:
+            return cls(name or None, None, digest)
+        return cls(name, "latest") if slash else cls(None, name)
+
+    def matches(self, image: str, image_id: str = "") -> bool:
+        """Return whether a container runs this image.
+
+        The digest decides if this reference has one, otherwise the tag. The repository is compared if it is
+        known.
+
+        :param image: the image in the container's specification.
+        :param image_id: the image that was pulled for it, from the container's status.
+        """
+        other = ImageReference.read(image)
+        if self.repository not in (None, other.repository):
+            return False
+        if self.digest is not None:
+            return self.digest == (other.digest or image_id.partition("@")[2])
+        return self.tag is not None and self.tag == other.tag
+
+    def may_match(self, image: str) -> bool:
+        """Return whether an image may be this one: the digest of a tag is known only after the pull."""
+        other = ImageReference.read(image)
+        if self.digest is None or other.digest is not None:
+            return self.matches(image)
+        return self.repository in (None, other.repository) and self.tag in (None, other.tag)
+
+    def __str__(self) -> str:
+        if self.repository is None:
+            return f"the digest {self.digest}" if self.digest else f"the tag {self.tag}"
+        tag = f":{self.tag}" if self.tag else ""
+        return f"{self.repository}{tag}@{self.digest}" if self.digest else f"{self.repository}{tag}"
 
 
 def check_release(
@@ -37,15 +102,15 @@ def check_release(
     workloads: Iterable[Json] | None,
     required: Sequence[str] = (),
 ) -> PodsReport:
-    """Say whether a release runs an image and is ready.
+    """Check whether a release runs an image and is ready.
 
-    :param image: the image that every component must run; a tag alone will do. None asks for readiness only.
+    :param image: the image that every component must run; a tag is enough. None requires readiness only.
     :param pods: the release's pods.
-    :param workloads: its Deployments and StatefulSets, which tell how many pods there must be; None where
-        they may not be read. Then a component is as large as it is.
-    :param required: components that must be there, with one pod at least; by default a scheduler.
+    :param workloads: its Deployments and StatefulSets, which define how many pods there must be. None if the
+        token may not read them; then the pods that exist are enough.
+    :param required: components that must exist, with one pod at least; by default a scheduler.
     """
-    wanted = ImageReference.read(image) if image else None
+    expected = ImageReference.read(image) if image else None
     needed = set(required or ("scheduler",))
     live = [pod for pod in pods if _counts(pod)]
     known = [one for one in workloads or () if _component(one) in COMPONENTS]
@@ -57,62 +122,62 @@ def check_release(
         own = [pod for pod in live if _component(pod) == name]
         sizes = [one for one in known if _component(one) == name]
         size = max(sum(map(_replicas, sizes)), int(name in needed))
-        found = tuple(_check_component(name, wanted, own, sizes, size))
-        troubled = {finding.pod for finding in found}
-        good = sum(_name(pod) not in troubled for pod in own)
+        found = tuple(_check_component(name, expected, own, sizes, size))
+        with_finding = {finding.pod for finding in found}
+        good = sum(_name(pod) not in with_finding for pod in own)
         components.append((name, f"{good}/{max(len(own), size)}"))
         findings += found
     return PodsReport(tuple(components), tuple(findings), tuple(_restarts(live)))
 
 
 def check_migrations(pods: Iterable[Json]) -> Finding | None:
-    """Say why the migration of Airflow's database failed.
+    """Check the migration of Airflow's database.
 
     :param pods: the pods of its Job.
-    :return: what is wrong with the latest of them; None where it does not fail.
+    :return: why the latest of them failed; None if it did not.
     """
     latest = max(pods, key=lambda pod: pod["metadata"].get("creationTimestamp") or "", default=None)
-    trouble = _trouble(MIGRATIONS, latest) if latest is not None else None
-    return trouble if trouble is not None and trouble.code in _FAILED else None
+    finding = _not_ready(MIGRATIONS, latest) if latest is not None else None
+    return finding if finding is not None and finding.code in _FAILED else None
 
 
 def _check_component(
-    name: str, wanted: ImageReference | None, pods: Sequence[Json], workloads: Sequence[Json], size: int
+    name: str, expected: ImageReference | None, pods: Sequence[Json], workloads: Sequence[Json], size: int
 ) -> Iterator[Finding]:
     if not pods and not workloads:
-        yield Finding("NO-COMPONENT", name, "there is none: no pod and nothing that would make one")
+        yield Finding("NO-COMPONENT", name, "it does not exist: no pod and no workload that creates one")
         return
-    found = [finding for pod in pods if (finding := _check_pod(name, wanted, pod)) is not None]
+    found = [finding for pod in pods if (finding := _check_pod(name, expected, pod)) is not None]
     good = len(pods) - len(found)
     for workload in workloads:
         image = _image(workload)
-        if wanted is not None and not wanted.may_be(image):
-            yield Finding("OLD-IMAGE", name, f"{_kind(workload)} makes pods with {image}, not {wanted}")
+        if expected is not None and not expected.may_match(image):
+            yield Finding("OLD-IMAGE", name, f"{_kind(workload)} creates pods with {image}, not {expected}")
     yield from found
     if good < size and not found:
         why = " ".join(_complaints(workloads))
-        yield Finding("TOO-FEW-PODS", name, f"{good} of {size} pods are there. {why}".rstrip())
+        yield Finding("TOO-FEW-PODS", name, f"{good} of {size} pods exist. {why}".rstrip())
 
 
-def _check_pod(name: str, wanted: ImageReference | None, pod: Json) -> Finding | None:
-    trouble = _trouble(name, pod)
+def _check_pod(name: str, expected: ImageReference | None, pod: Json) -> Finding | None:
+    finding = _not_ready(name, pod)
     image, pulled = _image(pod), _pulled(pod)
-    if wanted is None or wanted.is_met_by(image, pulled):
-        return trouble
-    if wanted.may_be(image):
-        if trouble is not None and not pulled:
-            return trouble
+    if expected is None or expected.matches(image, pulled):
+        return finding
+    if expected.may_match(image):
+        if finding is not None and not pulled:
+            return finding
         image = f"{image} ({pulled or 'no digest is known'})"
-    return Finding("OLD-IMAGE", name, f"{_name(pod)} runs {image}, not {wanted}", _name(pod))
+    return Finding("OLD-IMAGE", name, f"{_name(pod)} runs {image}, not {expected}", _name(pod))
 
 
-def _trouble(name: str, pod: Json) -> Finding | None:
-    """Say why a pod is not ready; None where it is."""
+def _not_ready(name: str, pod: Json) -> Finding | None:
+    """Return why a pod is not ready; None if it is ready."""
     if _condition(pod, "Ready").get("status") == "True":
         return None
-    troubles = list(_container_troubles(pod))
-    if troubles:
-        container, code, message = min(troubles, key=lambda trouble: _GRAVEST_FIRST.index(trouble[1]))
+    problems = list(_container_problems(pod))
+    if problems:
+        container, code, message = min(problems, key=lambda problem: _GRAVEST_FIRST.index(problem[1]))
         return Finding(code, name, f"{_name(pod)}/{container}: {message}", _name(pod), container)
     scheduled = _condition(pod, "PodScheduled")
     if scheduled.get("status") == "False":
@@ -128,7 +193,7 @@ def _trouble(name: str, pod: Json) -> Finding | None:
     )
 
 
-def _container_troubles(pod: Json) -> Iterator[tuple[str, str, str]]:
+def _container_problems(pod: Json) -> Iterator[tuple[str, str, str]]:
     """Yield container, code and message."""
     for status in _statuses(pod):
         found = _check_container(status)
@@ -140,7 +205,7 @@ def _container_troubles(pod: Json) -> Iterator[tuple[str, str, str]]:
 
 
 def _unfinished(pod: Json) -> Iterator[Json]:
-    """Yield init containers that run and hold the others up. Sidecars among them do so until they started."""
+    """Yield the init containers that run and delay the others. A sidecar delays them until it has started."""
     declared = pod.get("spec", {}).get("initContainers") or ()
     sidecars = [one.get("name") for one in declared if one.get("restartPolicy") == "Always"]
     for status in pod.get("status", {}).get("initContainerStatuses") or ():
@@ -167,7 +232,7 @@ def _check_container(status: Json) -> tuple[str, str] | None:
 
 
 def _counts(pod: Json) -> bool:
-    """Leave out task pods, pods that have ended, and those that are on their way out with what they do."""
+    """Return whether a pod counts: not a task's pod, not ended, and not being deleted."""
     labels = pod["metadata"].get("labels") or {}
     if _component(pod) not in COMPONENTS or any(label in labels for label in _TASK_LABELS):
         return False
@@ -193,9 +258,9 @@ def _replicas(workload: Json) -> int:
 
 
 def _main(thing: Json) -> Json:
-    """Return the container of the component itself; the chart gives it the component's name.
+    """Return the container of the component itself; the chart gives it the name of the component.
 
-    :param thing: a pod, or a workload that makes pods.
+    :param thing: a pod, or a workload that creates pods.
     """
     spec = thing.get("spec", {})
     spec = spec.get("template", {}).get("spec", {}) if "template" in spec else spec
@@ -208,13 +273,13 @@ def _image(thing: Json) -> str:
 
 
 def _pulled(pod: Json) -> str:
-    """Return what was pulled for the component's container, with its digest."""
+    """Return the image that was pulled for the component's container, with its digest."""
     main = _main(pod).get("name")
     return next((status.get("imageID") or "" for status in _statuses(pod) if status["name"] == main), "")
 
 
 def _without_foreign_flower(pods: Sequence[Json], workloads: Sequence[Json]) -> tuple[list[Json], list[Json]]:
-    """Leave Flower out where it comes from another repository than all of Airflow."""
+    """Leave Flower out if its image comes from another repository than those of all other components."""
 
     def repository(thing: Json) -> str | None:
         return ImageReference.read(_image(thing)).repository
@@ -247,7 +312,7 @@ def _condition(thing: Json, kind: str) -> Json:
 
 
 def _complaints(workloads: Iterable[Json]) -> Iterator[str]:
-    """Yield why a workload cannot make its pods, in Kubernetes' words: a quota, an admission rule."""
+    """Yield why a workload cannot create its pods, in Kubernetes' words: a quota, an admission rule."""
     for workload in workloads:
         for kind, bad in (("ReplicaFailure", "True"), ("Progressing", "False")):
             condition = _condition(workload, kind)
@@ -258,7 +323,7 @@ def _complaints(workloads: Iterable[Json]) -> Iterator[str]:
 
 
 def _words(thing: Json) -> str:
-    """Return Kubernetes' words, which may be those of the program that it ran."""
+    """Return Kubernetes' message without credentials: it may quote the program's own output."""
     texts = (str(thing.get(name) or "").strip().rstrip(".") for name in ("reason", "message"))
     return redact(": ".join(text for text in texts if text))
 

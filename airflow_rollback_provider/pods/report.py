@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is told of the pods of a release: findings, the report of a look, and how waiting for them ended."""
+"""Results about the pods of a release: findings, the report of one read, and the outcome of the wait."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from airflow_rollback_provider.domain.redaction import redact
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# What no retry can cure, the special before the general.
+# Errors that no retry can cure, the special before the general.
 _FINAL: tuple[type[RollbackError], ...] = (NoClusterAccess, BadInput, AccessDenied)
 
 
@@ -23,13 +23,13 @@ class Finding:
 
     :param code: ``OLD-IMAGE``, ``IMAGE-PULL``, ``CRASH-LOOP``, ``CRASHED``, ``CANNOT-START``,
         ``INIT-RUNNING``, ``STARTING``, ``NOT-READY``, ``PENDING``, ``TOO-FEW-PODS``, ``NO-COMPONENT``,
-        ``NOT-STEADY``.
+        ``NOT-STABLE``.
     :param component: the Airflow component.
-    :param message: what was seen, with Kubernetes' own words.
-    :param pod: the pod, where it is about one.
-    :param container: the container, where it is about one.
+    :param message: what is wrong, with Kubernetes' own message.
+    :param pod: the pod, if the finding is about one.
+    :param container: the container, if the finding is about one.
     :param events: the pod's latest events.
-    :param log: the tail of the container's log.
+    :param log: the end of the container's log.
     """
 
     code: str
@@ -54,8 +54,8 @@ class Restarts:
     :param component: the Airflow component.
     :param pod: the pod.
     :param container: the container.
-    :param count: how often, since the pod was made.
-    :param ended: how it ended before the last restart, as far as that is known.
+    :param count: number of restarts since the pod was created.
+    :param ended: how it ended before the last restart, if known.
     """
 
     component: str
@@ -67,12 +67,12 @@ class Restarts:
 
 @dataclass(frozen=True)
 class PodsReport:
-    """What one look at a release showed.
+    """The result of reading a release once.
 
-    :param components: for each component how many pods run the image and are ready, such as ``2/2``.
-    :param findings: everything that does not run as expected; empty when the release is ready.
-    :param restarted: the containers of these pods that were restarted. They matter while waiting alone, so
-        they are not part of what :meth:`to_dict` writes.
+    :param components: for each component, how many pods run the image and are ready, such as ``2/2``.
+    :param findings: all that does not run as expected; empty when the release is ready.
+    :param restarted: the containers of these pods that were restarted. Only the wait uses them, so
+        :meth:`to_dict` leaves them out.
     """
 
     components: tuple[tuple[str, str], ...]
@@ -86,7 +86,7 @@ class PodsReport:
 
     @property
     def restarts(self) -> int:
-        """How often containers of these pods were restarted, all together."""
+        """Total number of restarts of these pods' containers."""
         return sum(one.count for one in self.restarted)
 
     def to_dict(self) -> dict[str, Any]:
@@ -95,19 +95,19 @@ class PodsReport:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> PodsReport:
-        """Read what :meth:`to_dict` wrote."""
+        """Read the output of :meth:`to_dict`."""
         findings = tuple(decode(Finding, one) for one in values["findings"])
         return cls(tuple(values["components"].items()), findings)
 
 
 @dataclass(frozen=True)
 class PodsOutcome:
-    """How waiting for a release ended, small enough for an event of a trigger.
+    """The outcome of waiting for a release, small enough for a trigger's event.
 
-    :param ready: whether it is ready.
-    :param report: what the last look showed; None where no look succeeded.
-    :param problem: why the cluster could not be asked in the end.
-    :param refusal: which error that is, where no retry can cure it: the name of its class.
+    :param ready: whether the release is ready.
+    :param report: result of the last read that succeeded; None if none did.
+    :param problem: why the cluster could not be read at the end.
+    :param refusal: class name of that error, if no retry can cure it.
     """
 
     ready: bool
@@ -116,7 +116,7 @@ class PodsOutcome:
     refusal: str | None = None
 
     def refused(self) -> RollbackError | None:
-        """Return the error that ended the wait, where no retry can cure it."""
+        """Return the error that ended the wait, if no retry can cure it."""
         kind = next((one for one in _FINAL if one.__name__ == self.refusal), None)
         return kind(self.problem) if kind is not None else None
 
@@ -127,15 +127,15 @@ class PodsOutcome:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> PodsOutcome:
-        """Read what :meth:`to_dict` wrote."""
+        """Read the output of :meth:`to_dict`."""
         report = PodsReport.from_dict(values["report"]) if values["report"] is not None else None
         return cls(values["ready"], report, values["problem"], values.get("refusal"))
 
 
 def broken_off(error: Exception) -> PodsOutcome:
-    """Describe a wait that an error ended.
+    """Return the outcome of a wait that an error ended.
 
-    :param error: why; what no retry can cure keeps its kind.
+    :param error: the error; one that no retry can cure keeps its class.
     """
     kind = next((one.__name__ for one in _FINAL if isinstance(error, one)), None)
     problem = str(error) if isinstance(error, RollbackError) else f"{type(error).__name__}: {error}"

@@ -78,7 +78,7 @@ class StabilityWindow(Poller[PodsReport, bool]):
             return report
         lasted = f"ready for {now - self._since:.0f} s, which has to be {self._min_ready_seconds:.0f} s"
         again = [one for one in report.restarted if self._grown(one)] or report.restarted
-        findings = [Finding("NOT-STEADY", "all components", lasted), *map(self._restarted, again)]
+        findings = [Finding("NOT-STABLE", "all components", lasted), *map(self._restarted, again)]
         return replace(report, findings=tuple(findings))
 
     def _grown(self, restarts: Restarts) -> int:
@@ -88,4 +88,4 @@ class StabilityWindow(Poller[PodsReport, bool]):
         grown = self._grown(one)
         during = f", {grown} of them during the wait" if grown else ""
         words = f"{one.pod}/{one.container} was restarted {one.count} times{during}. {one.ended}".rstrip()
-        return Finding("NOT-STEADY", one.component, words, one.pod, one.container)
+        return Finding("NOT-STABLE", one.component, words, one.pod, one.container)

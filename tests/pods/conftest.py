@@ -12,14 +12,14 @@ from tests.support.kube import Kube, Namespace, kubernetes
 
 @pytest.fixture(scope="session")
 def kube(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kube]:
-    """One API server for all."""
+    """One API server for all tests of the session."""
     with kubernetes(tmp_path_factory.mktemp("kube")) as kube:
         yield kube
 
 
 @pytest.fixture
 def namespace(kube: Kube, monkeypatch: pytest.MonkeyPatch) -> Iterator[Namespace]:
-    """A namespace of one's own, and the connection ``kubernetes_default`` to its cluster."""
+    """A new namespace, and the connection ``kubernetes_default`` to its cluster."""
     monkeypatch.setenv("AIRFLOW_CONN_KUBERNETES_DEFAULT", kube.connection())
     with kube.namespace() as namespace:
         yield namespace

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A kubelet that can do one thing: serve the log of a container to the API server."""
+"""A kubelet for the tests, which only serves the log of a container to the API server."""
 
 from __future__ import annotations
 
@@ -17,31 +17,31 @@ from tests.support.kube import Kube
 
 
 class Kubelet:
-    """Answers every question for a log with the same lines.
+    """Answers every request for a log with the same lines.
 
     :param lines: the log.
     """
 
     def __init__(self, lines: list[str]) -> None:
         self.name = f"node-{uuid.uuid4().hex[:8]}"
-        self.asked: list[str] = []
-        text, asked = "\n".join(lines).encode(), self.asked
+        self.requests: list[str] = []
+        text, requests = "\n".join(lines).encode(), self.requests
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                asked.append(self.path)
+                requests.append(self.path)
                 self.send_response(200)
                 self.send_header("Content-Length", str(len(text)))
                 self.end_headers()
                 self.wfile.write(text)
 
             def log_message(self, *_: Any) -> None:
-                """Say nothing."""
+                """Log nothing."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
 
     def __enter__(self) -> Kubelet:
-        """Serve, with a certificate that nobody signed: the API server does not ask for more by default."""
+        """Serve with a self-signed certificate, which the API server accepts by default."""
         with tempfile.TemporaryDirectory() as folder:
             files = [str(Path(folder, name)) for name in ("cert.pem", "key.pem")]
             command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1"]
@@ -61,7 +61,7 @@ class Kubelet:
         self._server.server_close()
 
     def register(self, kube: Kube) -> None:
-        """Tell the API server where this kubelet is."""
+        """Register this kubelet's address with the API server."""
         kube.call("POST", "/api/v1/nodes", {"metadata": {"name": self.name}})
         status = {
             "addresses": [{"type": "InternalIP", "address": "127.0.0.1"}],

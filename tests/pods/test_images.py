@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Image references, compared as far as they are known."""
+"""Image references: read and compared."""
 
 from __future__ import annotations
 
 import pytest
 
-from airflow_rollback_provider.pods.images import ImageReference
+from airflow_rollback_provider.pods.pods import ImageReference
 
 
 @pytest.mark.parametrize(
-    ("wanted", "image", "met"),
+    ("expected", "image", "match"),
     [
         ("r/a:1", "r/a:1", True),
         ("r/a:1", "r/a:1@sha256:abc", True),
@@ -26,13 +26,13 @@ from airflow_rollback_provider.pods.images import ImageReference
         ("1", "", False),
     ],
 )
-def test_by_tag(wanted: str, image: str, met: bool) -> None:
-    """Compared by repository and tag, by the tag alone where no more is known."""
-    assert ImageReference.read(wanted).is_met_by(image) is met
+def test_by_tag(expected: str, image: str, match: bool) -> None:
+    """References are compared by repository and tag, or by the tag alone if the repository is not known."""
+    assert ImageReference.read(expected).matches(image) is match
 
 
 @pytest.mark.parametrize(
-    ("wanted", "image", "image_id", "met"),
+    ("expected", "image", "image_id", "match"),
     [
         ("r/a@sha256:aaa", "r/a@sha256:aaa", "", True),
         ("r/a@sha256:aaa", "r/a@sha256:bbb", "", False),
@@ -50,13 +50,13 @@ def test_by_tag(wanted: str, image: str, met: bool) -> None:
         ("sha256:aaa", "r/a@sha256:bbb", "", False),
     ],
 )
-def test_by_digest(wanted: str, image: str, image_id: str, met: bool) -> None:
-    """Who names a digest means these very bytes; what only has a tag has to show what was pulled for it."""
-    assert ImageReference.read(wanted).is_met_by(image, image_id) is met
+def test_by_digest(expected: str, image: str, image_id: str, match: bool) -> None:
+    """A digest must match exactly. An image with a tag alone matches by the digest that was pulled for it."""
+    assert ImageReference.read(expected).matches(image, image_id) is match
 
 
 @pytest.mark.parametrize(
-    ("wanted", "image", "may"),
+    ("expected", "image", "may"),
     [
         ("r/a:1@sha256:aaa", "r/a:1", True),
         ("r/a@sha256:aaa", "r/a:1", True),
@@ -67,9 +67,9 @@ def test_by_digest(wanted: str, image: str, image_id: str, met: bool) -> None:
         ("r/a:1", "r/a:2", False),
     ],
 )
-def test_what_a_tag_may_turn_out_to_be(wanted: str, image: str, may: bool) -> None:
-    """Before anything is pulled, a tag may stand for a digest."""
-    assert ImageReference.read(wanted).may_be(image) is may
+def test_may_match(expected: str, image: str, may: bool) -> None:
+    """Before the pull, a tag may stand for any digest."""
+    assert ImageReference.read(expected).may_match(image) is may
 
 
 @pytest.mark.parametrize(
@@ -83,5 +83,5 @@ def test_what_a_tag_may_turn_out_to_be(wanted: str, image: str, may: bool) -> No
     ],
 )
 def test_as_words(text: str, words: str) -> None:
-    """For the sentence that says what does not run."""
+    """The text that findings quote."""
     assert str(ImageReference.read(text)) == words

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether a release runs an image and is ready: one line for each way in which it does not."""
+"""Checks of pods and workloads: one case for each way in which a release is not ready."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ UNSCHEDULED = [
 
 
 def codes(report: PodsReport) -> list[str]:
-    """The codes of all that is wrong."""
+    """The codes of all findings."""
     return [finding.code for finding in report.findings]
 
 
-def judged(*pods: dict[str, Any], workloads: Any = None, **kwargs: Any) -> PodsReport:
-    """Judge a release that must run the new image."""
+def check(*pods: dict[str, Any], workloads: Any = None, **kwargs: Any) -> PodsReport:
+    """Check a release that must run the new image."""
     return check_release(kwargs.pop("image", NEW), pods, workloads, **kwargs)
 
 
@@ -73,8 +73,8 @@ READY = [
 
 @pytest.mark.parametrize(("pods", "kwargs"), READY, ids=range(len(READY)))
 def test_ready(pods: list[Any], kwargs: dict[str, Any]) -> None:
-    """What does not belong to Airflow's components, has ended or is being stopped does not count."""
-    assert judged(*pods, **kwargs).ready
+    """Pods of other components, ended pods and pods that are being deleted do not count."""
+    assert check(*pods, **kwargs).ready
 
 
 CRASHED = {"restartCount": 7, "lastState": {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}}
@@ -94,11 +94,11 @@ NOT_READY = [
     ("NO-COMPONENT", "triggerer", [pod()], {"required": ["triggerer"]}),
     ("TOO-FEW-PODS", "0 of 1", [pod("triggerer")], {"workloads": [workload(), workload("triggerer")]}),
     ("TOO-FEW-PODS", "1 of 3", [pod()], {"workloads": [workload(replicas=3)]}),
-    ("OLD-IMAGE", "makes pods with", [pod()], {"workloads": [workload(), workload("worker", OLD, 0)]}),
+    ("OLD-IMAGE", "creates pods with", [pod()], {"workloads": [workload(), workload("worker", OLD, 0)]}),
     ("OLD-IMAGE", "sha256:bbb), not", [pod(status=OTHER)], {"image": PINNED}),
     ("OLD-IMAGE", "no digest", [pod()], {"image": PINNED}),
     ("OLD-IMAGE", "release-41, not", [pod(image=OLD, status=OTHER, ready=False)], {"image": PINNED}),
-    ("OLD-IMAGE", "makes", [pod(status=PULLED)], {"image": PINNED, "workloads": [workload(image=OLD)]}),
+    ("OLD-IMAGE", "creates", [pod(status=PULLED)], {"image": PINNED, "workloads": [workload(image=OLD)]}),
     ("STARTING", "Container", [pod(state=waiting("ContainerCreating"))], {"image": PINNED}),
     ("TOO-FEW-PODS", "has 0 replicas", [], {"workloads": [workload(replicas=0)]}),
     (
@@ -118,16 +118,16 @@ NOT_READY = [
     ("code", "words", "pods", "kwargs"), NOT_READY, ids=[f"{row[0]}-{n}" for n, row in enumerate(NOT_READY)]
 )
 def test_not_ready(code: str, words: str, pods: list[Any], kwargs: dict[str, Any]) -> None:
-    """One finding with its code and Kubernetes' own words."""
-    (finding,) = judged(*pods, **kwargs).findings
+    """One finding with its code and Kubernetes' own message."""
+    (finding,) = check(*pods, **kwargs).findings
     assert finding.code == code
     assert words in str(finding)
 
 
-def test_the_gravest_trouble_of_a_pod_is_told() -> None:
+def test_gravest_problem_of_a_pod_is_reported() -> None:
     """While an init container cannot be pulled, the others are merely starting."""
     init = [container_status("wait-for-migrations", NEW, waiting("ImagePullBackOff"))]
-    (finding,) = judged(pod(state=waiting("PodInitializing"), init=init)).findings
+    (finding,) = check(pod(state=waiting("PodInitializing"), init=init)).findings
     assert (finding.code, finding.container) == ("IMAGE-PULL", "wait-for-migrations")
 
 
@@ -136,35 +136,35 @@ INITIALIZING = waiting("PodInitializing")
 
 
 def test_an_init_container_that_does_not_end() -> None:
-    """It is named, and not the container that waits for it."""
+    """The finding names the init container, not the container that waits for it."""
     init = [
         container_status("first", NEW, {"terminated": {"exitCode": 0}}),
         container_status(WAITS, NEW, RUNNING, ready=False),
     ]
-    (finding,) = judged(pod(state=INITIALIZING, init=init)).findings
+    (finding,) = check(pod(state=INITIALIZING, init=init)).findings
     assert (finding.code, finding.container) == ("INIT-RUNNING", WAITS)
     assert "has not ended" in finding.message
     assert "Restarted" not in finding.message
 
 
 def test_an_init_container_that_is_tried_again_and_again() -> None:
-    """While it runs once more, how often and how it ended before is told."""
+    """While it runs again, the finding shows the number of restarts and how it ended before."""
     failed = {"restartCount": 4, "lastState": {"terminated": {"exitCode": 1, "reason": "Error"}}}
-    (finding,) = judged(
+    (finding,) = check(
         pod(state=INITIALIZING, init=[container_status(WAITS, NEW, RUNNING, **failed)])
     ).findings
     assert finding.code == "INIT-RUNNING"
     assert "Restarted 4 times. It ended with 1 (Error)" in finding.message
 
 
-def test_a_sidecar_among_the_init_containers_is_to_run() -> None:
-    """It never ends; only while it has not started does it hold the others up."""
+def test_a_sidecar_among_the_init_containers_keeps_running() -> None:
+    """It never ends. It delays the others only until it has started."""
     spec = {"initContainers": [{"name": "proxy", "restartPolicy": "Always"}]}
     started = [container_status("proxy", "proxy:1", RUNNING, started=True)]
-    (finding,) = judged(pod(ready=False, init=started, spec=spec)).findings
+    (finding,) = check(pod(ready=False, init=started, spec=spec)).findings
     assert (finding.code, finding.container) == ("NOT-READY", "scheduler")
-    held_up = [container_status("proxy", "proxy:1", RUNNING, started=False)]
-    (finding,) = judged(pod(state=INITIALIZING, init=held_up, spec=spec)).findings
+    delayed = [container_status("proxy", "proxy:1", RUNNING, started=False)]
+    (finding,) = check(pod(state=INITIALIZING, init=delayed, spec=spec)).findings
     assert (finding.code, finding.container) == ("INIT-RUNNING", "proxy")
 
 
@@ -184,7 +184,7 @@ def test_a_sidecar_among_the_init_containers_is_to_run() -> None:
     ids=range(9),
 )
 def test_migrations(pods: list[dict[str, Any]], code: str | None) -> None:
-    """The latest pod of the Job tells whether the migration of the database failed."""
+    """The latest pod of the Job decides whether the migration of the database failed."""
     finding = check_migrations(pods)
     assert (finding.code if finding else None) == code
     assert finding is None or finding.component == "run-airflow-migrations"
@@ -193,31 +193,31 @@ def test_migrations(pods: list[dict[str, Any]], code: str | None) -> None:
 def test_kubernetes_words_without_credentials() -> None:
     """A termination message may be the tail of a log."""
     ended = {"terminated": {"exitCode": 1, "message": "no postgresql://u:s3cret@db/airflow"}}
-    (finding,) = judged(pod(state=ended)).findings
+    (finding,) = check(pod(state=ended)).findings
     assert "postgresql://***@db" in finding.message
 
 
 def test_why_a_workload_cannot_make_its_pods() -> None:
-    """Nobody sees it at the pods, because there are none."""
+    """The workload's condition is the only evidence: there is no pod."""
     full = {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": "exceeded quota"}
-    report = judged(workloads=[workload(conditions=[full])])
+    report = check(workloads=[workload(conditions=[full])])
     assert codes(report) == ["TOO-FEW-PODS"]
     assert "exceeded quota" in report.findings[0].message
 
 
 def test_a_rollout_that_is_stuck() -> None:
-    """The old pod still serves while the new one cannot be pulled: both are told."""
+    """The old pod still serves while the new image cannot be pulled: both are reported."""
     new = pod(name="new", state=waiting("ImagePullBackOff"))
-    report = judged(pod(image=OLD, name="old"), new, workloads=[workload()])
+    report = check(pod(image=OLD, name="old"), new, workloads=[workload()])
     assert sorted(codes(report)) == ["IMAGE-PULL", "OLD-IMAGE"]
     assert dict(report.components) == {"scheduler": "0/2"}
 
 
 def test_restarts_are_counted() -> None:
-    """To see a component that crashes again and again while it is ready."""
+    """The report counts restarts, which find a component that crashes repeatedly while it is ready."""
     last = {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}
     restarted = pod(status={"restartCount": 3, "lastState": last})
-    report = judged(restarted, pod("worker", status={"restartCount": 2}), pod("triggerer"))
+    report = check(restarted, pod("worker", status={"restartCount": 2}), pod("triggerer"))
     assert report.restarts == 5
     one = report.restarted[0]
     assert (one.component, one.pod, one.container) == ("scheduler", "orders-scheduler-0", "scheduler")
@@ -254,7 +254,7 @@ WORKLOADS = st.none() | st.lists(
 
 @given(st.lists(PODS, max_size=6), WORKLOADS)
 def test_ready_means_that_every_pod_is(pods: list[dict[str, Any]], workloads: Any) -> None:
-    """Never is a release called ready that has an old image, a pod that is not ready, or no scheduler."""
+    """A release with an old image, a pod that is not ready, or no scheduler is never ready."""
     report = check_release(NEW, pods, workloads)
     if report.ready:
         assert all(one["spec"]["containers"][1]["image"] == NEW for one in pods)
@@ -284,8 +284,8 @@ def test_empty_objects_break_nothing(image: str | None) -> None:
         (KeyError("no"), None),
     ],
 )
-def test_a_wait_that_broke_off(error: Exception, kind: type[RollbackError] | None) -> None:
-    """What no retry can cure keeps its kind on the way through the database."""
+def test_error_ends_the_wait(error: Exception, kind: type[RollbackError] | None) -> None:
+    """An error that no retry can cure keeps its class on the way through the database."""
     outcome = PodsOutcome.from_dict(json.loads(json.dumps(broken_off(error).to_dict())))
     refusal = outcome.refused()
     assert type(refusal) is (kind or type(None))
@@ -293,12 +293,12 @@ def test_a_wait_that_broke_off(error: Exception, kind: type[RollbackError] | Non
     assert refusal is None or (str(refusal) == "no" and not refusal.retryable)
 
 
-def test_an_event_of_an_earlier_version() -> None:
-    """It is read as what it was: something that a retry may cure."""
+def test_event_without_refusal() -> None:
+    """An event of an earlier version has no ``refusal``: a retry may help."""
     outcome = PodsOutcome.from_dict({"ready": False, "report": None, "problem": "away"})
     assert (outcome.problem, outcome.refused()) == ("away", None)
 
 
-def test_no_credentials_in_why_a_wait_broke_off() -> None:
-    """It is kept in Airflow's database."""
+def test_outcome_of_an_error_has_no_credentials() -> None:
+    """The outcome is stored in Airflow's database."""
     assert "s3cret" not in json.dumps(broken_off(OSError("http://u:s3cret@proxy:3128 is away")).to_dict())

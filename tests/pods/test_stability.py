@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A release is ready when it stays so."""
+"""A release is ready when it stays ready for ``min_ready_seconds``."""
 
 from __future__ import annotations
 
@@ -16,45 +16,45 @@ STUCK = PodsReport((("scheduler", "0/1"),), (Finding("STARTING", "scheduler", "s
 
 
 def waits() -> StabilityWindow:
-    """Waits until 1000 for something that is ready for 30 s."""
+    """Waits until 1000 for a release that is ready for 30 s."""
     return StabilityWindow(1000.0, 30.0, 10.0, lambda: 0.0)
 
 
 def restarted(times: int) -> PodsReport:
-    """A release that is ready, with so many restarts behind it."""
+    """A release that is ready after a number of restarts."""
     restarts = (Restarts("scheduler", "p", "scheduler", times, "It ended with 1 (Error)"),)
     return PodsReport(READY.components, (), restarts if times else ())
 
 
 def test_it_must_stay_ready() -> None:
-    """Ready at one look is not enough."""
+    """Ready at one poll is not enough."""
     wait = waits()
     assert [wait.on_result(READY, now) for now in (0.0, 29.9, 30.0)] == [None, None, True]
 
 
 def test_a_setback_begins_anew() -> None:
-    """What was ready, and is not, has to be ready for the whole time again."""
+    """A release that was not ready in between must be ready for the whole time again."""
     wait = waits()
-    looks = [(READY, 0.0), (STUCK, 20.0), (READY, 25.0), (READY, 54.9), (READY, 55.0)]
-    assert [wait.on_result(report, now) for report, now in looks] == [None, None, None, None, True]
+    polls = [(READY, 0.0), (STUCK, 20.0), (READY, 25.0), (READY, 54.9), (READY, 55.0)]
+    assert [wait.on_result(report, now) for report, now in polls] == [None, None, None, None, True]
 
 
 def test_a_restart_begins_anew() -> None:
     """A component without a probe is ready again right after each crash."""
     wait = waits()
-    looks = [(0, 0.0), (0, 25.0), (1, 30.0), (1, 59.9), (1, 60.0)]
-    assert [wait.on_result(restarted(times), now) for times, now in looks] == [None, None, None, None, True]
+    polls = [(0, 0.0), (0, 25.0), (1, 30.0), (1, 59.9), (1, 60.0)]
+    assert [wait.on_result(restarted(times), now) for times, now in polls] == [None, None, None, None, True]
 
 
 def test_the_time_is_up() -> None:
-    """Ready at the very end but not for long enough is not ready."""
+    """A release that is ready at the deadline, but not for long enough, is not ready."""
     wait = waits()
     assert wait.on_result(STUCK, 999.0) is None
     assert wait.on_result(READY, 1000.0) is False
 
 
 def test_an_outage() -> None:
-    """It is waited out until the deadline; what happened meanwhile nobody knows."""
+    """The wait goes on until the deadline; the time of the outage does not count as ready."""
     wait = waits()
     wait.on_result(READY, 0.0)
     assert wait.on_error(PlatformUnreachable("no route"), 20.0) is None
@@ -64,8 +64,8 @@ def test_an_outage() -> None:
         wait.on_error(BadInput("no such thing"), 1.0)
 
 
-def test_the_next_look_is_when_it_could_be_over() -> None:
-    """Not later than needed, not past the deadline."""
+def test_delay_until_the_wait_may_end() -> None:
+    """The delay is not longer than needed, and not past the deadline."""
     wait = waits()
     for now in range(0, 40, 4):
         wait.on_result(STUCK, float(now))
@@ -76,10 +76,10 @@ def test_the_next_look_is_when_it_could_be_over() -> None:
 
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 2), st.floats(0.1, 60)), max_size=60))
-def test_never_ready_too_early(looks: list[tuple[bool, int, float]]) -> None:
-    """Only after looks that were all good, with equal restarts, over the whole time."""
+def test_never_ready_too_early(polls: list[tuple[bool, int, float]]) -> None:
+    """Ready needs polls that were all ready, without a restart, over the whole time."""
     wait, now, since, last = waits(), 0.0, None, None
-    for good, times, step in looks:
+    for good, times, step in polls:
         now += step
         report = restarted(times) if good else STUCK
         if not good:
@@ -91,51 +91,53 @@ def test_never_ready_too_early(looks: list[tuple[bool, int, float]]) -> None:
         assert (result is True) == (since is not None and now - since >= 30.0)
 
 
-def told(wait: StabilityWindow, report: PodsReport, now: float) -> list[str]:
-    """What is said of a release that was ready and not steady when the time was up."""
+def findings_at_deadline(wait: StabilityWindow, report: PodsReport, now: float) -> list[str]:
+    """Findings on a release that was ready and not stable at the deadline."""
     assert wait.on_result(report, now) is False
     return [str(finding) for finding in wait.explain(report, now).findings]
 
 
-def test_why_it_is_not_steady() -> None:
-    """What was restarted during the wait is named, with how it ended; what was so before is not."""
+def test_why_it_is_not_stable() -> None:
+    """Containers that were restarted during the wait are named, earlier ones are not."""
     wait = waits()
     old = Restarts("worker", "w", "worker", 9, "")
     for now, times in ((0.0, 2), (500.0, 4)):
         wait.on_result(PodsReport(READY.components, (), (old, *restarted(times).restarted)), now)
     report = PodsReport(READY.components, (), (old, *restarted(5).restarted))
-    first, second = told(wait, report, 1000.0)
-    assert first == "NOT-STEADY: all components: ready for 0 s, which has to be 30 s"
+    first, second = findings_at_deadline(wait, report, 1000.0)
+    assert first == "NOT-STABLE: all components: ready for 0 s, which has to be 30 s"
     assert second == (
-        "NOT-STEADY: scheduler: p/scheduler was restarted 5 times, 3 of them during the wait. "
+        "NOT-STABLE: scheduler: p/scheduler was restarted 5 times, 3 of them during the wait. "
         "It ended with 1 (Error)"
     )
 
 
-def test_what_was_restarted_earlier_is_told_where_nothing_else_is_known() -> None:
-    """It may crash again before it is steady."""
+def test_earlier_restarts_are_named_if_there_is_no_other() -> None:
+    """The container may crash again before it is stable."""
     wait = waits()
     wait.on_result(STUCK, 0.0)
     other = waits()
     other.on_result(restarted(3), 0.0)
     other.on_result(STUCK, 980.0)
     other.on_result(restarted(3), 990.0)
-    first, second = told(other, restarted(3), 1000.0)
+    first, second = findings_at_deadline(other, restarted(3), 1000.0)
     assert "ready for 10 s" in first
     assert "p/scheduler was restarted 3 times. It ended" in second
-    assert "3 of them" in told(wait, restarted(3), 1000.0)[1]
+    assert "3 of them" in findings_at_deadline(wait, restarted(3), 1000.0)[1]
 
 
 def test_ready_too_late() -> None:
-    """Without any restart, that is all there is to say."""
+    """Without a restart, the finding gives the time alone."""
     wait = waits()
     wait.on_result(STUCK, 980.0)
     wait.on_result(READY, 990.0)
-    assert told(wait, READY, 1000.0) == ["NOT-STEADY: all components: ready for 10 s, which has to be 30 s"]
+    assert findings_at_deadline(wait, READY, 1000.0) == [
+        "NOT-STABLE: all components: ready for 10 s, which has to be 30 s"
+    ]
 
 
-def test_what_is_not_ready_explains_itself() -> None:
-    """Nothing is added."""
+def test_findings_of_a_release_that_is_not_ready() -> None:
+    """No finding is added."""
     wait = waits()
     wait.on_result(STUCK, 1000.0)
     assert wait.explain(STUCK, 1000.0) is STUCK

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pods are looked at on a real API server: what is found, why, and what happens when it cannot be asked."""
+"""Pod checks against a real API server: findings, evidence, and errors of the cluster."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ pytestmark = [
 
 @pytest.fixture(params=[False, True], ids=["polling", "deferred"])
 def verify(request: pytest.FixtureRequest, namespace: Namespace) -> Any:
-    """Make an operator with what every case needs; both ways of waiting must reach the same end."""
+    """Make an operator with default arguments; polling and deferred waiting must have the same outcome."""
 
     def verify(**kwargs: Any) -> VerifyPodsOperator:
         kwargs = {
@@ -62,7 +62,7 @@ def verify(request: pytest.FixtureRequest, namespace: Namespace) -> Any:
 
 
 def test_a_release_that_is_ready(verify: Any, namespace: Namespace) -> None:
-    """Every component, with how many pods it has; what belongs to others is not looked at."""
+    """The result counts the pods of each component; pods of other releases and of tasks are not read."""
     for component in ("scheduler", "api-server", "triggerer"):
         namespace.put_pod(pod(component))
         namespace.put_workload(workload(component))
@@ -80,18 +80,18 @@ def test_a_release_that_is_ready(verify: Any, namespace: Namespace) -> None:
     assert NEW in result["summary"]
 
 
-def test_what_the_rollback_says(verify: Any, namespace: Namespace) -> None:
-    """Its result names release and image; a result without an image, of Dags alone, asks for readiness."""
+def test_arguments_from_the_rollback_result(verify: Any, namespace: Namespace) -> None:
+    """The rollback's result names release and image. Without an image (Dags alone) readiness is required."""
     namespace.put_pod(pod(image=OLD))
-    told = {"release_name": RELEASE, "namespace": namespace.name}
+    result = {"release_name": RELEASE, "namespace": namespace.name}
     blank: dict[str, Any] = {"release_name": None, "namespace": None, "image": None}
-    assert run(verify(rollback=told, **blank))["ready"]
+    assert run(verify(rollback=result, **blank))["ready"]
     with pytest.raises(errors.PodsNotReady, match="OLD-IMAGE"):
-        run(verify(rollback={**told, "image": NEW}, **{**blank, "timeout": 0.5}))
+        run(verify(rollback={**result, "image": NEW}, **{**blank, "timeout": 0.5}))
 
 
 def test_it_waits_for_a_rollout(verify: Any, namespace: Namespace) -> None:
-    """The new pod is pulled, starts, and the old one goes."""
+    """The task waits until the new pod has started and the old one is deleted."""
     old, new = pod(image=OLD, name="old"), pod(name="new", state=waiting("ContainerCreating"))
     namespace.put_pod(old)
     namespace.put_pod(new)
@@ -111,7 +111,7 @@ def test_it_waits_for_a_rollout(verify: Any, namespace: Namespace) -> None:
 
 
 def test_an_image_that_cannot_be_pulled(verify: Any, namespace: Namespace) -> None:
-    """With Kubernetes' words and the pod's events, and without a retry."""
+    """The error quotes Kubernetes and the pod's events, and is not retried."""
     namespace.put_pod(pod(state=waiting("ImagePullBackOff", "Back-off pulling image")))
     namespace.put_event(f"{RELEASE}-scheduler-0", "Failed", "manifest for release-42 not found")
     namespace.put_event("somebody-else", "Failed", "not ours")
@@ -122,7 +122,7 @@ def test_an_image_that_cannot_be_pulled(verify: Any, namespace: Namespace) -> No
 
 
 def test_the_tail_of_the_log(verify: Any, namespace: Namespace) -> None:
-    """Of the container that crashed, before its last restart; read from a kubelet."""
+    """The error quotes the crashed container's log from before its last restart, read from a kubelet."""
     if namespace.kube.nobody is None:
         pytest.skip("a cluster of KUBECONFIG does not reach a kubelet of this test")
     crashed = {"restartCount": 7, "lastState": {"terminated": {"exitCode": 1, "reason": "Error"}}}
@@ -132,13 +132,13 @@ def test_the_tail_of_the_log(verify: Any, namespace: Namespace) -> None:
         namespace.put_pod(looping, nodeName=kubelet.name)
         with pytest.raises(errors.PodsNotReady, match=r"(?s)CRASH-LOOP.*7 times.*KeyError: '__var'"):
             run(verify(timeout=0.5))
-        asked = kubelet.asked[-1]
-    assert f"/{namespace.name}/{RELEASE}-scheduler-0/scheduler" in asked
-    assert "previous=true" in asked
-    assert "tailLines=20" in asked
+        request = kubelet.requests[-1]
+    assert f"/{namespace.name}/{RELEASE}-scheduler-0/scheduler" in request
+    assert "previous=true" in request
+    assert "tailLines=20" in request
 
 
-SAID = ["no postgresql://airflow:s3cret@db/airflow", "sent Bearer 0123456789abcdef"]
+LOG = ["no postgresql://airflow:s3cret@db/airflow", "sent Bearer 0123456789abcdef"]
 
 
 @pytest.fixture
@@ -146,7 +146,7 @@ def kubelet(namespace: Namespace) -> Iterator[Kubelet]:
     """A kubelet with a log that holds credentials."""
     if namespace.kube.nobody is None:
         pytest.skip("a cluster of KUBECONFIG does not reach a kubelet of this test")
-    with Kubelet(SAID) as kubelet:
+    with Kubelet(LOG) as kubelet:
         kubelet.register(namespace.kube)
         yield kubelet
 
@@ -154,7 +154,7 @@ def kubelet(namespace: Namespace) -> Iterator[Kubelet]:
 def test_no_credentials_of_others(
     verify: Any, namespace: Namespace, kubelet: Kubelet, monkeypatch: pytest.MonkeyPatch, caplog: Any
 ) -> None:
-    """What a program wrote into its log is told without them, also in the event that the database keeps."""
+    """Credentials are removed from the log of a program, also in the event that the database stores."""
     namespace.put_pod(pod(ready=False), nodeName=kubelet.name)
     namespace.put_event(f"{RELEASE}-scheduler-0", "Unhealthy", "Get http://probe:s3cret@10.0.0.1/health: 500")
     events: list[Any] = []
@@ -173,17 +173,17 @@ def test_no_credentials_of_others(
 
 
 def test_a_crash_loop_without_a_probe(verify: Any, namespace: Namespace, kubelet: Kubelet) -> None:
-    """It is ready at every look and never steady: what ended again and again is named, with its log."""
+    """It is ready at every poll and never stable: the error names the restarted container, with its log."""
     crashed = {"restartCount": 7, "lastState": {"terminated": {"exitCode": 1, "reason": "Error"}}}
     namespace.put_pod(pod(status=crashed), nodeName=kubelet.name)
-    words = r"(?s)scheduler 1/1\.\nNOT-STEADY: all.*NOT-STEADY: scheduler: .*7 times\. It ended .*log: no"
+    words = r"(?s)scheduler 1/1\.\nNOT-STABLE: all.*NOT-STABLE: scheduler: .*7 times\. It ended .*log: no"
     with pytest.raises(errors.PodsNotReady, match=words):
         run(verify(timeout=0.5, min_ready_seconds=60.0))
-    assert "previous=true" in kubelet.asked[-1]
+    assert "previous=true" in kubelet.requests[-1]
 
 
 def test_pods_that_wait_for_the_migration(verify: Any, namespace: Namespace, kubelet: Kubelet) -> None:
-    """The init container that waits is named, and what became of the migration; each with its log."""
+    """The error names the waiting init container and the failed migration, each with its log."""
     waits = "wait-for-airflow-migrations"
     init = [container_status(waits, NEW, RUNNING, ready=False)]
     spec = {"initContainers": [{"name": waits, "image": NEW}]}
@@ -193,14 +193,14 @@ def test_pods_that_wait_for_the_migration(verify: Any, namespace: Namespace, kub
     words = rf"(?s)CRASHED: run-airflow-migrations: .*ended with 1.*log: no.*INIT-RUNNING: .*{waits}.*log: no"
     with pytest.raises(errors.PodsNotReady, match=words):
         run(verify(timeout=0.5))
-    assert f"scheduler-0/{waits}" in kubelet.asked[-1]
-    assert "previous=true" not in kubelet.asked[-1]
+    assert f"scheduler-0/{waits}" in kubelet.requests[-1]
+    assert "previous=true" not in kubelet.requests[-1]
 
 
 def test_more_pods_than_come_at_once(
     verify: Any, namespace: Namespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The list comes in pieces, and all of them count."""
+    """The list comes in pages, and all of them count."""
     monkeypatch.setattr("airflow_rollback_provider.hooks.cluster._MOST_AT_ONCE", 2)
     for number in range(5):
         namespace.put_pod(pod("worker", name=f"worker-{number}"))
@@ -209,7 +209,7 @@ def test_more_pods_than_come_at_once(
 
 
 def test_a_pod_that_is_pinned_by_its_digest(verify: Any, namespace: Namespace) -> None:
-    """A tag shows what was pulled for it in the status alone."""
+    """For an image with a tag, only the status shows the digest that was pulled."""
     pinned = f"{NEW}@sha256:{'a' * 64}"
     namespace.put_pod(pod(status={"imageID": f"{REPOSITORY}@sha256:{'a' * 64}"}))
     assert run(verify(image=pinned))["ready"]
@@ -219,7 +219,7 @@ def test_a_pod_that_is_pinned_by_its_digest(verify: Any, namespace: Namespace) -
 
 
 def test_a_log_that_cannot_be_read(verify: Any, namespace: Namespace) -> None:
-    """Its node is gone: it is said so, and the finding stays."""
+    """The node is gone: the finding shows that the log cannot be read."""
     if namespace.kube.nobody is None:
         pytest.skip("a cluster of KUBECONFIG does not reach a kubelet of this test")
     with Kubelet([]) as kubelet:
@@ -230,7 +230,7 @@ def test_a_log_that_cannot_be_read(verify: Any, namespace: Namespace) -> None:
 
 
 def test_a_component_that_is_missing(verify: Any, namespace: Namespace) -> None:
-    """No pod, and a workload that should have made one or is to make none; or nothing at all."""
+    """No pod: the workload should have created one, is to create none, or does not exist."""
     namespace.put_pod(pod())
     namespace.put_workload(workload())
     namespace.put_workload(workload("triggerer"))
@@ -244,7 +244,7 @@ def test_a_component_that_is_missing(verify: Any, namespace: Namespace) -> None:
 
 
 def allow(namespace: Namespace, *rules: dict[str, Any]) -> None:
-    """Let the user who may do nothing do something."""
+    """Grant rights to the user without rights."""
     path = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace.name}"
     namespace.kube.call("POST", f"{path}/roles", {"metadata": {"name": "some"}, "rules": list(rules)})
     subject = {"kind": "User", "name": "nobody", "apiGroup": "rbac.authorization.k8s.io"}
@@ -255,14 +255,14 @@ def allow(namespace: Namespace, *rules: dict[str, Any]) -> None:
 
 @pytest.fixture
 def nobody(kube: Kube, namespace: Namespace, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The connection is that of the user who may do nothing."""
+    """Use the connection of the user without rights."""
     if kube.nobody is None:
         pytest.skip("a cluster of KUBECONFIG has no user of these tests")
     monkeypatch.setenv("AIRFLOW_CONN_KUBERNETES_DEFAULT", kube.connection(nobody=True))
 
 
-def test_a_user_who_may_do_nothing(verify: Any, namespace: Namespace, nobody: None) -> None:
-    """What is missing is named, in the end as an error that is not waited out."""
+def test_a_user_without_rights(verify: Any, namespace: Namespace, nobody: None) -> None:
+    """The error names the missing right and ends the wait."""
     with pytest.raises(
         errors.AccessDenied, match=r"(?s)refused reading pods.*HTTP 403.*Bind a Role"
     ) as failure:
@@ -274,7 +274,7 @@ def test_a_user_who_may_do_nothing(verify: Any, namespace: Namespace, nobody: No
 def by_chance(
     request: pytest.FixtureRequest, kube: Kube, namespace: Namespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nobody made the connection, or Airflow did so by itself; its surroundings lead to a cluster."""
+    """The connection is missing or empty, and the environment leads to a cluster."""
     if kube.nobody is None:
         pytest.skip("a cluster of KUBECONFIG has no user of these tests")
     monkeypatch.delenv("AIRFLOW_CONN_KUBERNETES_DEFAULT")
@@ -286,8 +286,8 @@ def by_chance(
 
 
 @pytest.mark.parametrize("skips", [True, False])
-def test_rights_that_nobody_asked_for(verify: Any, by_chance: None, skips: bool) -> None:
-    """Where nobody made a connection, a refusal means that there is no way to a cluster."""
+def test_refused_without_a_connection(verify: Any, by_chance: None, skips: bool) -> None:
+    """Without a connection, a refusal means that there is no way to a cluster."""
     kind = AirflowSkipException if skips else errors.NoClusterAccess
     words = r"(?s)no way to a Kubernetes cluster: nobody filled in.*HTTP 403.*Bind a Role"
     with pytest.raises(kind, match=words):
@@ -295,14 +295,14 @@ def test_rights_that_nobody_asked_for(verify: Any, by_chance: None, skips: bool)
 
 
 def test_rights_that_happen_to_be_enough(verify: Any, namespace: Namespace, by_chance: None) -> None:
-    """Then the pods are looked at as with a connection."""
+    """The pods are read as with a connection."""
     allow(namespace, {"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]})
     namespace.put_pod(pod())
     assert run(verify())["ready"]
 
 
 def test_rights_that_are_taken_away(verify: Any, namespace: Namespace, by_chance: None) -> None:
-    """What was allowed at first is an error later."""
+    """A right that was granted at first and revoked later is an error."""
     allow(namespace, {"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]})
     namespace.put_pod(pod(ready=False))
     path = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace.name}/rolebindings/some"
@@ -315,8 +315,8 @@ def test_rights_that_are_taken_away(verify: Any, namespace: Namespace, by_chance
         thread.join()
 
 
-def test_a_user_who_may_list_pods_alone(verify: Any, namespace: Namespace, nobody: None) -> None:
-    """Workloads and events are done without."""
+def test_a_user_with_the_right_to_list_pods_only(verify: Any, namespace: Namespace, nobody: None) -> None:
+    """The check works without workloads and events."""
     allow(namespace, {"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]})
     namespace.put_pod(pod())
     assert run(verify())["ready"]
@@ -329,7 +329,7 @@ def test_a_user_who_may_list_pods_alone(verify: Any, namespace: Namespace, nobod
 def test_no_way_to_a_cluster(
     verify: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Any, skips: bool
 ) -> None:
-    """It is skipped with a clear word, or fails where somebody relies on it."""
+    """The task is skipped with a clear message, or fails if ``skip_without_access`` is False."""
     extra = {"kube_config_path": str(tmp_path / "none")}
     monkeypatch.setenv(
         "AIRFLOW_CONN_KUBERNETES_DEFAULT", json.dumps({"conn_type": "kubernetes", "extra": extra})
@@ -340,7 +340,7 @@ def test_no_way_to_a_cluster(
 
 
 def test_a_cluster_that_is_away(verify: Any, namespace: Namespace, monkeypatch: Any, tmp_path: Any) -> None:
-    """It is waited out until the time is up; then the task's retries apply."""
+    """The task waits until its time-out; then its retries apply."""
     away = tmp_path / "away.yaml"
     text = Path(namespace.kube.kubeconfig).read_text(encoding="utf-8")
     server = text.split("https://")[1].split('"')[0]
@@ -353,7 +353,7 @@ def test_a_cluster_that_is_away(verify: Any, namespace: Namespace, monkeypatch: 
 
 @pytest.mark.parametrize("kwargs", [{"release_name": None}, {"rollback": "{{ x }}"}], ids=str)
 def test_bad_input(verify: Any, kwargs: dict[str, Any]) -> None:
-    """Nothing is asked of the cluster."""
+    """No request is sent to the cluster."""
     with pytest.raises(errors.BadInput) as failure:
         run(verify(**kwargs))
     assert isinstance(failure.value, AirflowFailException)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A Kubernetes API server for the tests: that of ``KUBECONFIG``, or one that is started for them.
+"""A Kubernetes API server for the tests: the one of ``KUBECONFIG``, or one that is started for them.
 
 ``ROLLBACK_KUBE_TOOLS`` names the folder with the programs ``kube-up`` and ``kube-down``, which start an API
-server on loopback; by default it is looked for beside the checkout. That server has no controllers and no
-nodes: the tests say themselves what becomes of a pod. On a cluster of ``KUBECONFIG`` they use namespaces of
+server on loopback; the default is a folder beside the checkout. That server has no controllers and no
+nodes: the tests set the status of a pod themselves. On a cluster of ``KUBECONFIG`` they use namespaces of
 their own, and pods that no scheduler takes.
 """
 
@@ -35,7 +35,7 @@ class Kube:
     """An API server.
 
     :param kubeconfig: file with the credentials of an administrator.
-    :param nobody: the same of a user who may do nothing, where there is one.
+    :param nobody: file with the credentials of a user without rights, if there is one.
     """
 
     kubeconfig: str
@@ -57,7 +57,7 @@ class Kube:
         return client.ApiClient(configuration)
 
     def call(self, method: str, path: str, body: Any = None, *, patch: str = "merge-patch") -> Any:
-        """Ask the API server for something, in its own words."""
+        """Send a request to the API server."""
         kind = f"application/{patch}+json" if method == "PATCH" else "application/json"
         response = self.client.call_api(
             path,
@@ -72,7 +72,7 @@ class Kube:
 
     @contextmanager
     def namespace(self, name: str | None = None) -> Iterator[Namespace]:
-        """Make a namespace, and delete it in the end."""
+        """Make a namespace, and delete it at the end."""
         name = name or f"rollback-test-{uuid.uuid4().hex[:8]}"
         self.call("POST", "/api/v1/namespaces", {"metadata": {"name": name}})
         try:
@@ -89,18 +89,18 @@ class Namespace:
     name: str
 
     def put_pod(self, pod: dict[str, Any], **spec: Any) -> None:
-        """Make a pod that no scheduler takes, with the status that the test wants."""
+        """Make a pod that no scheduler takes, with the status that the test gives."""
         whole = {"schedulerName": "of-the-tests", **spec, **pod["spec"]}
         self.kube.call("POST", self._path("pods"), {"metadata": pod["metadata"], "spec": whole})
         self.set_status(pod)
 
     def set_status(self, pod: dict[str, Any]) -> None:
-        """Say what became of a pod."""
+        """Set the status of a pod."""
         path = f"{self._path('pods')}/{pod['metadata']['name']}/status"
         self.kube.call("PATCH", path, {"status": pod["status"]})
 
     def delete_pod(self, name: str) -> None:
-        """Let a pod vanish at once."""
+        """Delete a pod at once."""
         self.kube.call("DELETE", f"{self._path('pods')}/{name}", {"gracePeriodSeconds": 0})
 
     def put_workload(self, workload: dict[str, Any], plural: str = "deployments") -> None:
@@ -114,7 +114,7 @@ class Namespace:
         self.kube.call("POST", path, {"metadata": workload["metadata"], "spec": spec})
 
     def put_event(self, pod: str, reason: str, message: str) -> None:
-        """Let something have happened to a pod."""
+        """Make an event about a pod."""
         involved = {"kind": "Pod", "name": pod, "namespace": self.name}
         event = {
             "metadata": {"name": f"{pod}.{uuid.uuid4().hex[:8]}"},
@@ -131,7 +131,7 @@ class Namespace:
 
 @contextmanager
 def _one_at_a_time() -> Iterator[None]:
-    """Keep other workers waiting: the first start on a machine installs what is missing."""
+    """Let other workers wait: the first start on a machine installs missing programs."""
     with (Path(tempfile.gettempdir()) / "rollback-kube-up.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
@@ -139,9 +139,9 @@ def _one_at_a_time() -> Iterator[None]:
 
 @contextmanager
 def kubernetes(folder: Path) -> Iterator[Kube]:
-    """Return an API server; skip the test with a clear word where there is none.
+    """Return an API server; skip the test with a clear message if there is none.
 
-    :param folder: where a server that is started may keep its files.
+    :param folder: folder for the files of a server that is started.
     """
     given = os.environ.get("KUBECONFIG")
     if given:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pods and workloads of a release, as Kubernetes writes them, in as few words as possible."""
+"""Builders of a release's pods and workloads, in the form of the Kubernetes API."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def labels(component: str, **more: str) -> dict[str, str]:
 
 
 def container_status(name: str, image: str, state: dict[str, Any], **more: Any) -> dict[str, Any]:
-    """What the kubelet says about a container."""
+    """Status of a container, as the kubelet writes it."""
     ready = "running" in state
     return {
         "name": name,
@@ -46,7 +46,7 @@ def pod(
     ready: bool | None = None,
     **more: Any,
 ) -> dict[str, Any]:
-    """A pod with the component's container and a sidecar of another image; ready unless said otherwise.
+    """A pod with the component's container and a sidecar of another image; ready by default.
 
     :param state: the state of the component's container.
     :param ready: whether the pod is ready; by default whether that container runs.
@@ -80,7 +80,7 @@ def pod(
 def migrations(age: int = 1, **more: Any) -> dict[str, Any]:
     """A pod of the Job that migrates Airflow's database.
 
-    :param age: how many hours ago it was made.
+    :param age: how many hours ago it was created.
     """
     name = "run-airflow-migrations"
     made = {"creationTimestamp": f"2026-11-23T{12 - age:02}:00:00Z"}
@@ -90,7 +90,7 @@ def migrations(age: int = 1, **more: Any) -> dict[str, Any]:
 def workload(
     component: str = "scheduler", image: str = NEW, replicas: int | None = 1, **status: Any
 ) -> dict[str, Any]:
-    """A Deployment of Kubernetes that makes such pods."""
+    """A Deployment of Kubernetes that creates such pods."""
     spec: dict[str, Any] = {"template": {"spec": {"containers": [{"name": component, "image": image}]}}}
     if replicas is not None:
         spec["replicas"] = replicas
