@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bringing a Deployment to rest before a rollback, and letting it run again."""
+"""Drains a Deployment before a rollback and resumes its Dags afterwards."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What goes on in a Deployment, and what a rollback would do to it."""
+"""The active work of a Deployment, and the effects of a rollback on it."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 
 _RUNNING = ("running", "queued", "restarting")
 _WAITING = ("deferred", "awaiting_input")
-# Since then a waiting task is stored in a form that older schedulers cannot read (apache/airflow#68317).
+# From Airflow 3.2 on, older schedulers cannot read the stored form of a waiting task (apache/airflow#68317).
 _NEW_FORM_SINCE = (3, 2)
 _MOST_NAMES = 5
 _MOST_ROWS = 20
 
 
-def states_to_ask_for(airflow: tuple[int, ...]) -> tuple[str, ...]:
-    """Return the states of task instances that matter, as far as that Airflow knows them.
+def active_states(airflow: tuple[int, ...]) -> tuple[str, ...]:
+    """Return the states of active task instances that this Airflow version supports.
 
-    :param airflow: its major and minor version.
+    :param airflow: major and minor version of Airflow.
     """
     waiting = _WAITING if airflow >= (3, 3) else _WAITING[:1]
     return (*_RUNNING, *waiting, "scheduled")
@@ -35,15 +35,15 @@ def states_to_ask_for(airflow: tuple[int, ...]) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class ActiveWork:
-    """What goes on in a Deployment at one moment.
+    """The active work of a Deployment at one moment.
 
-    :param airflow: the version that it runs, in its own words.
-    :param running: task instances that run or are about to.
-    :param waiting: task instances that wait outside a process: deferred, for a person's answer, or woken from
-        that and not run again yet. Airflow keeps what they need to go on.
-    :param files_of_airflow_3: Dag files that Airflow 3 alone can read → the module that they import; None
-        when nobody looked.
-    :param files_not_read: Dag files that were not looked at.
+    :param airflow: the Airflow version, as the Deployment reports it.
+    :param running: task instances that run or are about to run.
+    :param waiting: task instances that wait without a process: deferred, waiting for a user's input, or woken
+        up and not running again yet. Airflow stores the data that they need to continue.
+    :param files_of_airflow_3: Dag files that only Airflow 3 can import, each with the module that it imports;
+        None if the files were not read.
+    :param files_not_read: number of Dag files that were not read.
     """
 
     airflow: str
@@ -54,11 +54,11 @@ class ActiveWork:
 
     @property
     def drained(self) -> bool:
-        """Whether nothing goes on."""
+        """Whether no task runs or waits."""
         return not self.running and not self.waiting
 
     def to_dict(self) -> dict[str, Any]:
-        """Return JSON-ready values: how many, and some of them by name."""
+        """Return JSON-ready values: the numbers of tasks, and some of the tasks by name."""
         return {
             "airflow": self.airflow,
             "running": len(self.running),
@@ -69,17 +69,17 @@ class ActiveWork:
     def __str__(self) -> str:
         if self.drained:
             return "No task runs or waits."
-        told = [f"{len(tasks)} {what} ({_dags(tasks)})" for what, tasks in self._parts() if tasks]
-        return f"{' and '.join(told)}."
+        texts = [f"{len(tasks)} {what} ({_dags(tasks)})" for what, tasks in self._parts() if tasks]
+        return f"{' and '.join(texts)}."
 
     def _parts(self) -> tuple[tuple[str, tuple[TaskRow, ...]], ...]:
         return ("task(s) run", self.running), ("task(s) wait", self.waiting)
 
 
 def sort_tasks(tasks: Sequence[TaskRow]) -> tuple[tuple[TaskRow, ...], tuple[TaskRow, ...]]:
-    """Split task instances into those that run and those that wait; the rest has not begun."""
+    """Split task instances into those that run and those that wait; the rest have not started."""
     running = tuple(task for task in tasks if task.state in _RUNNING)
-    # One that is scheduled and has begun before was woken, or is tried again.
+    # A scheduled task instance that has started before was woken up or is retried.
     waiting = tuple(
         task
         for task in tasks
@@ -89,9 +89,9 @@ def sort_tasks(tasks: Sequence[TaskRow]) -> tuple[tuple[TaskRow, ...], tuple[Tas
 
 
 def work_warnings(work: ActiveWork, plan: RollbackPlan) -> Iterator[PlanWarning]:
-    """List what a rollback would do to the work that goes on.
+    """Yield the effects of a rollback on the active work.
 
-    :param work: what goes on.
+    :param work: the active work.
     :param plan: the rollback.
     """
     downgrade = plan.downgrade is not False
@@ -104,31 +104,31 @@ def work_warnings(work: ActiveWork, plan: RollbackPlan) -> Iterator[PlanWarning]
 
 
 def not_read(error: Exception) -> PlanWarning:
-    """Warn that nobody knows what goes on."""
-    return PlanWarning("WORK-NOT-READ", f"What goes on in the Deployment could not be read: {error}")
+    """Return the warning that the active work is not known."""
+    return PlanWarning("WORK-NOT-READ", f"The active work of the Deployment could not be read: {error}")
 
 
 def _of_waiting(work: ActiveWork, plan: RollbackPlan) -> PlanWarning:
-    what = f"{len(work.waiting)} task(s) wait deferred or for a person: {_dags(work.waiting)}."
+    what = f"{len(work.waiting)} task(s) are deferred or wait for a user: {_dags(work.waiting)}."
     target = plan.target.versions.airflow_series
     if _series(work.airflow) >= _NEW_FORM_SINCE and (target is None or target < _NEW_FORM_SINCE):
         return PlanWarning(
             "DEFERRED-TASKS-STOP-THE-SCHEDULER",
-            f"{what} What Airflow {work.airflow} keeps of them stops an older scheduler when it starts "
-            "(KeyError '__var', apache/airflow#68317). Let them end first.",
+            f"{what} An older scheduler stops at its start when it reads what Airflow {work.airflow} "
+            "stores of them (KeyError '__var', apache/airflow#68317). Let them end first.",
             severe=True,
         )
-    return PlanWarning("DEFERRED-TASKS", f"{what} The older Airflow has to take them over.")
+    return PlanWarning("DEFERRED-TASKS", f"{what} The older Airflow must take them over.")
 
 
 def _of_files(work: ActiveWork, plan: RollbackPlan) -> Iterator[PlanWarning]:
     if not plan.needs_acknowledgement or work.files_of_airflow_3 is None:
         return
-    # Where Dags are part of the image they go back with it.
+    # Dags that are part of the image are rolled back with it.
     kept = "dags" not in plan.scope.parts and plan.deployment.mechanism is not Mechanism.IMAGE
     if work.files_of_airflow_3:
         names = _names([f"{file} ({module})" for file, module in work.files_of_airflow_3])
-        remedy = "They stay, since the Dags are not rolled back." if kept else "The Dags are rolled back too."
+        remedy = "They stay: the Dags are not rolled back." if kept else "The Dags are rolled back too."
         yield PlanWarning(
             "DAG-FILES-OF-AIRFLOW-3",
             f"{len(work.files_of_airflow_3)} Dag file(s) import what Airflow 2 lacks: {names}. {remedy}",
@@ -137,7 +137,7 @@ def _of_files(work: ActiveWork, plan: RollbackPlan) -> Iterator[PlanWarning]:
     if work.files_not_read:
         yield PlanWarning(
             "DAG-FILES-NOT-READ",
-            f"{work.files_not_read} Dag file(s) were not looked at for Airflow 3's imports.",
+            f"{work.files_not_read} Dag file(s) were not checked for Airflow 3's imports.",
         )
 
 

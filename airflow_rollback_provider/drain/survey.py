@@ -1,48 +1,58 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Looking into a Deployment before it is rolled back, and quietening it, through its Airflow."""
+"""Reads the active work of a Deployment, and pauses and resumes its Dags, through its Airflow's API."""
 
 from __future__ import annotations
 
+import ast
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from airflow_rollback_provider.domain.errors import DeploymentNotDrained, PermissionMissing
-from airflow_rollback_provider.drain.active_work import ActiveWork, sort_tasks, states_to_ask_for
-from airflow_rollback_provider.drain.dag_source import needs_airflow_3
+from airflow_rollback_provider.drain.active_work import ActiveWork, active_states, sort_tasks
 from airflow_rollback_provider.drain.drain import DrainRequest, PausedDags, Steps, next_steps
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Iterator
 
     from airflow_rollback_provider.airflow_api.client import AirflowApi
     from airflow_rollback_provider.domain.runs import DagRow
     from airflow_rollback_provider.http.messages import Flow
 
 _MOST_FILES = 200
+# Modules that Airflow 2 lacks. Providers are left out: they may be installed on either.
+_ONLY_IN_AIRFLOW_3 = (
+    "airflow.sdk",
+    "airflow.assets",
+    "airflow.api_fastapi",
+    "airflow.dag_processing.bundles",
+)
+# The code in these does not run at import, or only under a condition.
+_NOT_FOR_SURE = (ast.FunctionDef, ast.AsyncFunctionDef, ast.If, ast.Try)
 
 TaskKey = tuple[str, str, str]
-"""A task instance, however it is mapped: its Dag, run and task."""
+"""Dag, run and task of a task instance, without its map index."""
 
 
 def read_active_work(api: AirflowApi, own: TaskKey | None = None) -> Flow[ActiveWork]:
-    """Read what goes on.
+    """Read the active work.
 
-    :param own: the task that asks, which does not count where it runs in the same Airflow.
+    :param own: the calling task, which does not count if it runs in the same Airflow.
     """
     version = yield from api.version()
-    tasks = yield from api.tasks(states_to_ask_for(version.airflow_series))
+    tasks = yield from api.tasks(active_states(version.airflow_series))
     others = [task for task in tasks if (task.dag_id, task.run_id, task.task_id) != own]
     running, waiting = sort_tasks(others)
     return ActiveWork(version.airflow, running, waiting)
 
 
 def read_files_of_airflow_3(api: AirflowApi) -> Flow[tuple[tuple[tuple[str, str], ...], int]]:
-    """Read the Dag files, as far as that is allowed.
+    """Read the Dag files, as far as the user may.
 
-    :return: the files that Airflow 3 alone can read with what they import, and how many were not read.
+    :return: the files that only Airflow 3 can import, each with the module that it imports, and the number of
+        files that were not read.
     """
     dags = yield from api.dags()
-    # One Dag of each file will do.
+    # One Dag of each file is enough.
     files = {dag.file: dag.dag_id for dag in dags if not dag.stale}
     found: list[tuple[str, str]] = []
     for number, (file, dag_id) in enumerate(sorted(files.items())):
@@ -50,7 +60,7 @@ def read_files_of_airflow_3(api: AirflowApi) -> Flow[tuple[tuple[tuple[str, str]
             return tuple(found), len(files) - _MOST_FILES
         try:
             source = yield from api.source(dag_id)
-        except PermissionMissing:  # whoever may not read one may read none
+        except PermissionMissing:  # a user who may not read one file may read none
             return tuple(found), len(files) - number
         if (module := needs_airflow_3(source)) is not None:
             found.append((file, module))
@@ -58,9 +68,9 @@ def read_files_of_airflow_3(api: AirflowApi) -> Flow[tuple[tuple[tuple[str, str]
 
 
 def inspect_work(api: AirflowApi, *, sources: bool) -> Flow[ActiveWork]:
-    """Read what goes on, and the Dag files too.
+    """Read the active work, and the Dag files too if required.
 
-    :param sources: whether to read the Dag files, which takes a request for each.
+    :param sources: whether to read the Dag files, which takes one request for each.
     """
     work = yield from read_active_work(api)
     if not sources:
@@ -72,11 +82,11 @@ def inspect_work(api: AirflowApi, *, sources: bool) -> Flow[ActiveWork]:
 def pause_idle_dags(
     api: AirflowApi, request: DrainRequest, paused_dags: PausedDags | None
 ) -> Flow[tuple[ActiveWork, Steps]]:
-    """Look once, and pause what can be paused by now.
+    """Read the active work once, and pause each Dag that can be paused now.
 
-    :param request: the Dags that may be paused, and the task that asks.
-    :param paused_dags: what is remembered a moment before.
-    :return: what goes on, and what was done.
+    :param request: the Dags that may be paused, and the calling task.
+    :param paused_dags: the stored paused Dags, read just before.
+    :return: the active work, and the Dags that were paused and unpaused.
     :raises DeploymentNotDrained: as :func:`still_ours`.
     """
     ours = yield from still_ours(api, request, paused_dags)
@@ -91,16 +101,16 @@ def pause_idle_dags(
 
 
 def pausable(api: AirflowApi, spared: Collection[str]) -> Flow[tuple[str, ...]]:
-    """Read which Dags Airflow starts runs of by itself.
+    """Read the Dags that Airflow schedules itself.
 
-    :param spared: Dags that are to run on.
+    :param spared: Dags that must keep running.
     """
     dags = yield from api.dags()
     return tuple(dag.dag_id for dag in dags if _starts_by_itself(dag) and dag.dag_id not in spared)
 
 
 def pause_all(api: AirflowApi, request: DrainRequest, paused_dags: PausedDags | None) -> Flow[None]:
-    """Pause Dags at once, whatever goes on in them.
+    """Pause Dags at once, with or without active work in them.
 
     :raises DeploymentNotDrained: as :func:`still_ours`.
     """
@@ -114,13 +124,13 @@ def pause_all(api: AirflowApi, request: DrainRequest, paused_dags: PausedDags | 
 def still_ours(
     api: AirflowApi, request: DrainRequest, paused_dags: PausedDags | None
 ) -> Flow[tuple[str, ...]]:
-    """Read which Dags of an order may still be paused: those that are remembered for its run.
+    """Return the Dags that a request may still pause: those that are stored for its run.
 
-    A run that holds none any more may have paused some just now, too late for whoever let them run again.
-    So those run again that nobody else holds.
+    If the store no longer belongs to the run, the run may have paused Dags after another task resumed them.
+    So this function resumes the Dags of the request that no other run has stored.
 
-    :param paused_dags: what is remembered now.
-    :raises DeploymentNotDrained: when the run holds none any more.
+    :param paused_dags: the stored paused Dags.
+    :raises DeploymentNotDrained: when the store no longer belongs to the run.
     """
     if request.may_pause(paused_dags):
         return tuple(
@@ -128,18 +138,18 @@ def still_ours(
         )
     kept = paused_dags.dags if paused_dags is not None and not paused_dags.restoring else ()
     yield from restore(api, [dag_id for dag_id in request.ours if dag_id not in kept])
-    now = f"{paused_dags} has taken them over" if kept else "they were let run again meanwhile"
+    now = f"{paused_dags} has taken them over" if kept else "they were resumed meanwhile"
     raise DeploymentNotDrained(
-        f"The Dags of the Airflow at {api.address} are not this run's to pause any more: {now}. Nothing more "
-        "is paused. Clear this task to prepare the Deployment anew."
+        f"This run may no longer pause the Dags of the Airflow at {api.address}: {now}. It pauses no more "
+        "Dags. Clear this task to drain the Deployment again."
     )
 
 
 def restore(api: AirflowApi, ours: Iterable[str]) -> Flow[tuple[list[str], list[str]]]:
-    """Let Dags run again that were paused.
+    """Resume paused Dags.
 
     :param ours: the Dags.
-    :return: those that were paused and run again, and those that are gone.
+    :return: the Dags that were resumed, and those that no longer exist.
     """
     paused = {dag.dag_id: dag.paused for dag in (yield from api.dags())}
     restored = [dag_id for dag_id in ours if paused.get(dag_id)]
@@ -150,3 +160,33 @@ def restore(api: AirflowApi, ours: Iterable[str]) -> Flow[tuple[list[str], list[
 
 def _starts_by_itself(dag: DagRow) -> bool:
     return dag.scheduled and not dag.paused and not dag.stale
+
+
+def needs_airflow_3(source: str) -> str | None:
+    """Return a module that the file certainly imports and that Airflow 2 lacks; None if there is none.
+
+    Imports inside ``try``, behind a condition and inside a function do not count, because Airflow 2 may still
+    import the file. A file that cannot be parsed returns None too.
+
+    :param source: the file's text.
+    """
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError):
+        return None
+    return next((name for name in _imports(tree) if _is_new(name)), None)
+
+
+def _imports(node: ast.AST) -> Iterator[str]:
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.Import):
+            yield from (alias.name for alias in child.names)
+        elif isinstance(child, ast.ImportFrom) and child.module and not child.level:
+            yield child.module
+            yield from (f"{child.module}.{alias.name}" for alias in child.names)
+        elif not isinstance(child, _NOT_FOR_SURE):
+            yield from _imports(child)
+
+
+def _is_new(name: str) -> bool:
+    return any(name == module or name.startswith(f"{module}.") for module in _ONLY_IN_AIRFLOW_3)

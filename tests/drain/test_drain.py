@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bringing a Deployment to rest, look by look."""
+"""The drain, poll by poll."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from airflow_rollback_provider.drain.drain import DrainRequest, PausedDags, Step
 from airflow_rollback_provider.drain.poller import DrainPoller
 from tests.drain.test_active_work import task
 
-ORDER = DrainRequest(("a", "b"), ("remedy", "run", "prepare"), 1000.0, 15.0)
-REST = ActiveWork("3.3.2")
+REQUEST = DrainRequest(("a", "b"), ("remedy", "run", "prepare"), 1000.0, 15.0)
+IDLE = ActiveWork("3.3.2")
 BUSY = ActiveWork("3.3.2", (task(),))
 
 
@@ -34,30 +34,30 @@ def dag(dag_id: str, *, paused: bool = False) -> DagRow:
         (True, True, Steps(unpause=("a",))),
     ],
 )
-def test_a_dag_of_ours(paused: bool, waits: bool, steps: Steps) -> None:
-    """It is paused as soon as nothing of it waits, and runs on while something does."""
+def test_dag_of_the_request(paused: bool, waits: bool, steps: Steps) -> None:
+    """A Dag is paused once none of its tasks waits, and keeps running before that."""
     work = ActiveWork("3.3.2", waiting=(task("deferred"),) if waits else ())
     assert next_steps([dag("a", paused=paused)], work, ["a"]) == steps
 
 
-def test_a_dag_of_others() -> None:
-    """What was paused before is not touched, though something of it waits."""
+def test_other_dags() -> None:
+    """A Dag that was paused before stays paused, even if one of its tasks waits."""
     work = ActiveWork("3.3.2", waiting=(task("deferred", "x"),))
     assert next_steps([dag("x", paused=True), dag("y")], work, ["a"]) == Steps()
 
 
 def test_running_tasks_do_not_keep_a_dag_from_being_paused() -> None:
-    """They come to their end in a paused Dag."""
+    """Running tasks end in a paused Dag."""
     assert next_steps([dag("a")], BUSY, ["a"]) == Steps(pause=("a",))
 
 
 def test_json_and_back() -> None:
-    """An order comes back from JSON as it was."""
-    assert DrainRequest.from_dict(json.loads(json.dumps(ORDER.to_dict()))) == ORDER
+    """The request survives JSON."""
+    assert DrainRequest.from_dict(json.loads(json.dumps(REQUEST.to_dict()))) == REQUEST
 
 
-def test_what_is_remembered_in_json_and_back() -> None:
-    """It comes back as it was, and tells a person which run holds the Dags."""
+def test_paused_dags_in_json() -> None:
+    """The entry survives JSON, and its text names the run."""
     paused_dags = PausedDags(("remedy", "run"), ("a", "b"), restoring=True)
     assert PausedDags.from_dict(json.loads(json.dumps(paused_dags.to_dict()))) == paused_dags
     assert str(paused_dags) == "run 'run' of the Dag 'remedy'"
@@ -72,34 +72,34 @@ def test_what_is_remembered_in_json_and_back() -> None:
         (None, False),
     ],
 )
-def test_who_may_pause(paused_dags: PausedDags | None, may: bool) -> None:
-    """The run that holds Dags that are not being let run again; who pauses nothing always may."""
-    assert ORDER.may_pause(paused_dags) is may
-    assert replace(ORDER, ours=()).may_pause(paused_dags)
+def test_may_pause(paused_dags: PausedDags | None, may: bool) -> None:
+    """Only the run of the entry may pause, and not during a resume. A request without Dags always may."""
+    assert REQUEST.may_pause(paused_dags) is may
+    assert replace(REQUEST, ours=()).may_pause(paused_dags)
 
 
-def test_at_rest_is_seen_twice() -> None:
-    """What was paused a moment ago may have begun something a moment before."""
-    drain = DrainPoller(ORDER, lambda: 0.0)
+def test_drained_needs_two_polls() -> None:
+    """A Dag that was just paused may have started a task just before."""
+    drain = DrainPoller(REQUEST, lambda: 0.0)
     assert drain.on_result((BUSY, Steps(pause=("a",))), 1.0) is None
-    assert drain.on_result((REST, Steps(pause=("b",))), 2.0) is None
-    drained = drain.on_result((REST, Steps()), 3.0)
+    assert drain.on_result((IDLE, Steps(pause=("b",))), 2.0) is None
+    drained = drain.on_result((IDLE, Steps()), 3.0)
     assert drained is not None
     assert drained.drained
-    assert drained.work == REST.to_dict()
+    assert drained.work == IDLE.to_dict()
 
 
-def test_the_time_is_up() -> None:
-    """The message says what still goes on."""
-    drained = DrainPoller(ORDER, lambda: 0.0).on_result((BUSY, Steps()), 1000.0)
+def test_timeout() -> None:
+    """The message names the active work."""
+    drained = DrainPoller(REQUEST, lambda: 0.0).on_result((BUSY, Steps()), 1000.0)
     assert drained is not None
     assert not drained.drained
     assert "1 task(s) run (a)" in drained.message
 
 
 def test_an_outage() -> None:
-    """It is waited out; then what was seen last is told."""
-    drain = DrainPoller(ORDER, lambda: 0.0)
+    """The wait goes on until the deadline; then the result has the last active work that was read."""
+    drain = DrainPoller(REQUEST, lambda: 0.0)
     drain.on_result((BUSY, Steps()), 1.0)
     assert drain.on_error(PlatformFailed("restarting"), 2.0) is None
     drained = drain.on_error(PlatformFailed("restarting"), 1001.0)
@@ -109,8 +109,8 @@ def test_an_outage() -> None:
 
 
 def test_a_refusal() -> None:
-    """A login that stays refused is not waited for; a connection that cannot be used is the caller's."""
-    drain = DrainPoller(ORDER, lambda: 0.0)
+    """The wait ends after repeated refusals, and raises the error of a connection that cannot be used."""
+    drain = DrainPoller(REQUEST, lambda: 0.0)
     assert [drain.on_error(TokenRefused("no"), 1.0) for _ in range(2)] == [None, None]
     drained = drain.on_error(TokenRefused("no"), 1.0)
     assert drained is not None
@@ -119,9 +119,9 @@ def test_a_refusal() -> None:
         drain.on_error(InvalidConnection("no host"), 1.0)
 
 
-def test_when_to_look_again() -> None:
-    """More rarely with time, never past the deadline."""
-    drain = DrainPoller(ORDER, lambda: 0.0)
+def test_delay() -> None:
+    """Delays grow with time and never pass the deadline."""
+    drain = DrainPoller(REQUEST, lambda: 0.0)
     drain.on_result((BUSY, Steps()), 1.0)
     first = drain.next_delay(1.0)
     for _ in range(20):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is kept of paused Dags, without Airflow's Variables."""
+"""A store of paused Dags without Airflow's Variables."""
 
 from __future__ import annotations
 
@@ -12,31 +12,27 @@ from tests.support.store import DictStore
 
 
 class DictPaused:
-    """The paused Dags of each Airflow, kept in this process."""
+    """Stores the paused Dags of each Airflow in this process."""
 
     def __init__(self) -> None:
         self.store = DictStore()
 
     @property
     def kept(self) -> list[PausedDags]:
-        """All that is kept."""
+        """All stored entries."""
         return [PausedDags.from_dict(value) for value in self.store.values("paused")]
 
     def recall(self, airflow: str) -> PausedDags | None:
-        """Return the Dags that are paused, or about to be."""
+        """Return the stored Dags of an Airflow, or None."""
         return PausedDagsStore(airflow, self.store).get()
 
     def keep(self, airflow: str, paused_dags: PausedDags) -> None:
-        """Keep Dags."""
+        """Store Dags of an Airflow."""
         PausedDagsStore(airflow, self.store).set(paused_dags)
-
-    def forget(self, airflow: str) -> None:
-        """Keep nothing any more."""
-        PausedDagsStore(airflow, self.store).delete()
 
 
 def remembering(monkeypatch: pytest.MonkeyPatch) -> DictPaused:
-    """Let both operators and the trigger keep paused Dags in this process."""
+    """Let both operators and the trigger store paused Dags in this process."""
     paused = DictPaused()
     monkeypatch.setattr(paused_dags, "VariableStore", lambda _description: paused.store)
     return paused

@@ -67,6 +67,6 @@ async def test_what_its_run_holds_no_more(
         paused.keep(CONN, paused_dags)
     event = await first_event(trigger())
     assert event["drained"]["drained"] is False
-    assert "not this run's to pause any more" in event["drained"]["message"]
+    assert "may no longer pause" in event["drained"]["message"]
     assert airflow.paused() == left
     assert not [line for line in airflow.requests if line.startswith("PATCH") and "dags/b" in line]

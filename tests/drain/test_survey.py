@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which Dag files Airflow 2 cannot read for sure."""
+"""Dag files that Airflow 2 certainly cannot import."""
 
 from __future__ import annotations
 
 import pytest
 
-from airflow_rollback_provider.drain.dag_source import needs_airflow_3
+from airflow_rollback_provider.drain.survey import needs_airflow_3
 from demo.story import example_dag
 
 
@@ -21,8 +21,8 @@ from demo.story import example_dag
         ("class A:\n    from airflow.sdk import DAG", "airflow.sdk"),
     ],
 )
-def test_it_cannot(source: str, module: str) -> None:
-    """An import that always happens."""
+def test_certain_import(source: str, module: str) -> None:
+    """The import always runs."""
     assert needs_airflow_3(source) == module
 
 
@@ -44,11 +44,11 @@ def test_it_cannot(source: str, module: str) -> None:
         "",
     ],
 )
-def test_it_may(source: str) -> None:
-    """Anything that something is done about, or that happens later, or that cannot be told."""
+def test_no_certain_import(source: str) -> None:
+    """The import is guarded, runs later, or does not exist."""
     assert needs_airflow_3(source) is None
 
 
-def test_an_example_that_runs_on_both() -> None:
-    """It says what is to be done where there is no Airflow 3."""
+def test_example_for_both_airflow_lines() -> None:
+    """The example guards its imports of Airflow 3."""
     assert needs_airflow_3(example_dag().read_text(encoding="utf-8")) is None
