@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which deploys of a history are news: each is reported once, oldest first, however seldom one looks."""
+"""Finds the new deploys of a history. Each is reported once, oldest first, however rarely it is polled."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ _BEGINS_LIKE_A_TIME = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 @dataclass(frozen=True)
 class DeployFilter:
-    """Which deploys count.
+    """The deploys that count.
 
     :param statuses: a deploy counts as soon as it has one of these.
-    :param types: the platform's words for the types that count; empty takes every type.
+    :param types: the platform's names of the types that count; empty accepts every type.
     :param rollbacks: whether rollbacks count too.
     """
 
@@ -46,24 +46,24 @@ class DeployFilter:
     def parse(
         cls, statuses: Iterable[str] = ("succeeded",), types: Iterable[str] = (), *, rollbacks: bool = False
     ) -> DeployFilter:
-        """Read what a person wrote; the order of names makes no difference.
+        """Read names that a user wrote, in any order.
 
-        :raises BadInput: for a status that does not exist, or none at all.
+        :raises BadInput: for a status that does not exist, or for none at all.
         """
         names = sorted({str(name).strip().lower().replace("_", " ") for name in _listed(statuses)})
         known = {status.value: status for status in DeployStatus if status is not DeployStatus.UNKNOWN}
         wrong = [name for name in names if name not in known]
         if wrong or not names:
-            raise BadInput(f"{wrong or 'Nothing'} is no status of a deploy. Use some of: {', '.join(known)}.")
+            raise BadInput(f"{wrong or 'Nothing'} is not a deploy status. Use some of: {', '.join(known)}.")
         kinds = sorted({str(kind).strip().upper() for kind in _listed(types)})
         return cls(tuple(known[name] for name in names), tuple(kinds), rollbacks)
 
     def fits(self, deploy: Deploy) -> bool:
-        """Tell whether a deploy counts as it is now."""
+        """Return whether a deploy counts now."""
         return self._concerns(deploy) and deploy.status in self.statuses
 
     def may_fit(self, deploy: Deploy) -> bool:
-        """Tell whether a deploy that does not count yet can still come to it."""
+        """Return whether a deploy may count later: its type fits and it has not ended."""
         return self._concerns(deploy) and not deploy.status.settled
 
     def _concerns(self, deploy: Deploy) -> bool:
@@ -74,12 +74,12 @@ class DeployFilter:
 
 @dataclass(frozen=True)
 class Cursor(JsonDataclass):
-    """How far a history was read. It is all that has to be remembered from look to look.
+    """The position up to which a history was read: all that is stored between two polls.
 
     :param deployment_id: the Deployment.
-    :param head: the latest deploy that was read; None where only a time is known, or nothing.
-    :param since: when that was made: where the head has vanished from the history, what is older is not read.
-    :param open: deploys that were read and are not told yet, oldest first: they may still come to count.
+    :param latest: the latest deploy that was read; None if only a time is known, or nothing.
+    :param since: when that deploy was created. If it has vanished, older deploys are not read.
+    :param open: deploys that were read and do not count yet, oldest first: they may count later.
     """
 
     deployment_id: str
@@ -104,19 +104,19 @@ class Cursor(JsonDataclass):
 
     @classmethod
     def from_text(cls, text: str) -> Cursor:
-        """Read what :meth:`to_text` wrote.
+        """Read the output of :meth:`to_text`.
 
-        :raises ValueError: when it is something else.
+        :raises ValueError: for any other text.
         """
         return cls.from_dict(json.loads(text))
 
 
 @dataclass(frozen=True)
 class PollResult:
-    """What one look showed.
+    """The result of one poll.
 
-    :param news: the deploys that count and were not seen to count before, oldest first.
-    :param cursor: where the next look goes on.
+    :param news: the deploys that count now and did not count at an earlier poll, oldest first.
+    :param cursor: the cursor for the next poll.
     """
 
     news: tuple[Deploy, ...]
@@ -124,7 +124,7 @@ class PollResult:
 
 
 def baseline(deployment_id: str, latest: Iterable[Deploy], deploy_filter: DeployFilter) -> Cursor:
-    """Begin to look: what has landed already is no news, what is on its way will be.
+    """Return the first cursor: deploys that have landed are not new, those in progress will be.
 
     :param latest: the latest deploys, newest first.
     """
@@ -135,9 +135,9 @@ def baseline(deployment_id: str, latest: Iterable[Deploy], deploy_filter: Deploy
 
 
 def on_their_way(latest_first: Iterable[Deploy], deploy_filter: DeployFilter) -> tuple[str, ...]:
-    """Return the deploys that do not count yet and may come to it, oldest first.
+    """Return the deploys that do not count yet and may count later, oldest first.
 
-    One that is older than a deploy which has succeeded is among them: an image takes longer than Dags.
+    They may be older than a deploy that has succeeded: an image takes longer than Dags.
     """
     names = [
         deploy.id
@@ -148,7 +148,7 @@ def on_their_way(latest_first: Iterable[Deploy], deploy_filter: DeployFilter) ->
 
 
 def unread(latest_first: Iterable[Deploy], cursor: Cursor) -> Iterator[Deploy]:
-    """Yield the deploys that are newer than the cursor, newest first, reading no further than needed."""
+    """Yield the deploys that are newer than the cursor, newest first, and read no further than needed."""
     for deploy in latest_first:
         if deploy.id == cursor.latest or _is_before(deploy, cursor):
             return
@@ -164,19 +164,19 @@ def sort_out(
     waiting: tuple[str, ...] = (),
     only_first: bool = False,
 ) -> PollResult:
-    """Say what is news.
+    """Find the deploys that are new.
 
     :param newer: the deploys that are newer than the cursor, newest first.
-    :param reread: the cursor's open deploys as they are now, as far as the history still holds them.
-    :param waiting: the oldest of them, which were not read this time and stay open.
-    :param only_first: stop behind the first one that counts: what comes later is news to the next look.
+    :param reread: the cursor's open deploys, read again, if the history still contains them.
+    :param waiting: the oldest open deploys, which were not read this time and stay open.
+    :param only_first: stop after the first deploy that counts; the next poll reports later ones.
     """
     fresh = tuple(reversed(tuple(newer)))
-    met = {deploy.id for deploy in fresh}
-    places = {name: place for place, name in enumerate(cursor.open) if name not in met}
-    older = sorted((deploy for deploy in reread if deploy.id in places), key=lambda one: places[one.id])
+    fresh_ids = {deploy.id for deploy in fresh}
+    order = {name: position for position, name in enumerate(cursor.open) if name not in fresh_ids}
+    older = sorted((deploy for deploy in reread if deploy.id in order), key=lambda one: order[one.id])
     candidates = (*older, *fresh)
-    stop = _behind_the_first(candidates, deploy_filter) if only_first else len(candidates)
+    stop = _end_of_first(candidates, deploy_filter) if only_first else len(candidates)
     read = candidates[:stop]
     still_open = on_their_way(reversed(read), deploy_filter) + tuple(deploy.id for deploy in older[stop:])
     last = read[-1] if stop > len(older) else None
@@ -186,13 +186,13 @@ def sort_out(
     return PollResult(news, Cursor(cursor.deployment_id, latest, since, still_open))
 
 
-def _behind_the_first(candidates: Sequence[Deploy], deploy_filter: DeployFilter) -> int:
-    places = (place for place, deploy in enumerate(candidates, 1) if deploy_filter.fits(deploy))
-    return next(places, len(candidates))
+def _end_of_first(candidates: Sequence[Deploy], deploy_filter: DeployFilter) -> int:
+    ends = (number for number, deploy in enumerate(candidates, 1) if deploy_filter.fits(deploy))
+    return next(ends, len(candidates))
 
 
 class WaitStatus(str, Enum):
-    """How waiting for a deploy ended."""
+    """Status at the end of a wait for a deploy."""
 
     ARRIVED = "arrived"
     OTHERWISE = "otherwise"
@@ -202,13 +202,13 @@ class WaitStatus(str, Enum):
 
 @dataclass(frozen=True)
 class WaitResult(JsonDataclass):
-    """The end of waiting for a deploy, small enough for an event of a trigger.
+    """The result of waiting for a deploy, small enough for a trigger's event.
 
-    :param status: how it ended.
-    :param message: one sentence for a person.
-    :param deploy: the deploy that was waited for, where it arrived.
-    :param cursor: where to go on behind it, where the next one that counts was waited for.
-    :param refusal: name of the error that broke the wait off, where no retry helps.
+    :param status: status at the end of the wait.
+    :param message: one sentence for a user.
+    :param deploy: the deploy, if it arrived.
+    :param cursor: the cursor after that deploy, if the wait was for the next deploy that counts.
+    :param refusal: class name of the error that ended the wait, if no retry can cure it.
     """
 
     status: WaitStatus
@@ -220,9 +220,9 @@ class WaitResult(JsonDataclass):
     def require(self) -> Deploy:
         """Return the deploy.
 
-        :raises DeployEndedOtherwise: when it can no longer come to the wanted state.
-        :raises WaitBrokenOff: when it did not come, or nobody can tell.
-        :raises RollbackError: by the name of ``refusal``.
+        :raises DeployEndedOtherwise: when it can no longer reach the expected status.
+        :raises WaitBrokenOff: when it did not arrive, or when that is not known.
+        :raises RollbackError: the class that ``refusal`` names.
         """
         if self.deploy is not None:
             return self.deploy
@@ -232,41 +232,40 @@ class WaitResult(JsonDataclass):
 
 
 def broken_off(deployment: str, error: Exception) -> WaitResult:
-    """Describe a wait that an error has ended. Errors of this package know whether a retry may help."""
+    """Return the result of a wait that an error ended; the error defines whether a retry may help."""
     if isinstance(error, RollbackError) and not error.retryable:
         return WaitResult(WaitStatus.BROKEN_OFF, str(error), refusal=type(error).__name__)
     return WaitResult(
         WaitStatus.BROKEN_OFF,
-        f"Waiting for a deploy of Deployment {deployment} broke off ({type(error).__name__}: {error}). "
-        "Nothing was changed; the task's next try waits on.",
+        f"The wait for a deploy of Deployment {deployment} was interrupted ({type(error).__name__}: {error}"
+        "). Nothing was changed; the task's next try continues to wait.",
     )
 
 
 def _refusal(name: str) -> type[RollbackError]:
-    """Return the error of a name; a plain one where this version does not know it."""
+    """Return the error class with a name; ``WaitFailed`` if this version lacks it."""
     kind = getattr(errors, name, None)
     return kind if isinstance(kind, type) and issubclass(kind, RollbackError) else WaitFailed
 
 
 def wait_result_of(deploy: Deploy, statuses: Iterable[DeployStatus]) -> WaitResult | None:
-    """Tell whether a deploy has come to one of some states; None while it still may."""
-    deploy_filter = tuple(statuses)
-    if deploy.status in deploy_filter:
+    """Return the result once a deploy has one of some statuses or can no longer reach them, else None."""
+    expected = tuple(statuses)
+    if deploy.status in expected:
         return WaitResult(WaitStatus.ARRIVED, f"Deploy {deploy.id}: {deploy.status}.", deploy)
     if not deploy.status.settled:
         return None
     reason = f": {deploy.status_reason.rstrip('. ')}" if deploy.status_reason else ""
     return WaitResult(
         WaitStatus.OTHERWISE,
-        f"Deploy {deploy.id} of Deployment {deploy.deployment_id} was waited for until it were "
-        f"{' or '.join(map(str, deploy_filter))}, and it ended as {deploy.status}{reason}. It stays so: "
-        "look at the "
-        "history.",
+        f"The task waited until deploy {deploy.id} of Deployment {deploy.deployment_id} was "
+        f"{' or '.join(map(str, expected))}. The deploy ended as {deploy.status}{reason}, which is final. "
+        "Read the deploy history.",
     )
 
 
 def time_in(after: str) -> datetime | None:
-    """Read a time from what a person wrote behind *after*; None where it is the id of a deploy.
+    """Read a time from the user's parameter ``after``; return None if it is the id of a deploy.
 
     :raises BadInput: for a time that cannot be read or has no zone.
     """
@@ -278,16 +277,16 @@ def time_in(after: str) -> datetime | None:
         moment = None
     if moment is None or moment.tzinfo is None:
         raise BadInput(
-            f"{after!r} is no time with a zone. Write it like 2026-11-01T00:00:00+00:00, or give the id of a "
-            "deploy."
+            f"{after!r} is not a time with a zone. Write it like 2026-11-01T00:00:00+00:00, or give the id "
+            "of a deploy."
         )
     return moment
 
 
 def cursor_in(after: str | Mapping[str, Any] | None) -> Cursor | None:
-    """Read a cursor from what stands behind *after*; None where it is an id, a time or nothing.
+    """Read a cursor from the parameter ``after``; return None if it is an id, a time or nothing.
 
-    :param after: a text, or values where a template returns such.
+    :param after: a text, or a mapping if a template returned one.
     :raises BadInput: for a cursor that cannot be read.
     """
     text = json.dumps(after) if isinstance(after, Mapping) else (after or "").strip()
@@ -297,7 +296,7 @@ def cursor_in(after: str | Mapping[str, Any] | None) -> Cursor | None:
         return Cursor.from_text(text)
     except ValueError as error:
         raise BadInput(
-            f"{text[:80]!r} is no cursor of an earlier run ({error}). Hand its text over as it was left, "
+            f"{text[:80]!r} is not a cursor of an earlier run ({error}). Pass the cursor's text unchanged, "
             "or give the id of a deploy or a time."
         ) from None
 
@@ -305,10 +304,10 @@ def cursor_in(after: str | Mapping[str, Any] | None) -> Cursor | None:
 def landed_deploys(triggering_asset_events: Mapping[Any, Iterable[Any]]) -> list[dict[str, Any]]:
     """Return the deploys that started a Dag run through an asset, oldest first, each once.
 
-    Events of another origin, such as one that a person made by hand, hold no deploy and are left out.
+    Events of another origin, such as an event that a user created, contain no deploy and are left out.
 
-    :param triggering_asset_events: what a task's context holds under this name.
-    :return: each as :meth:`Deploy.to_dict` writes it.
+    :param triggering_asset_events: the value with this name in the task's context.
+    :return: each deploy in the form of :meth:`Deploy.to_dict`.
     """
     found: dict[tuple[str, str], dict[str, Any]] = {}
     for events in triggering_asset_events.values():
@@ -326,7 +325,7 @@ def _deploys_in(event: Any) -> list[dict[str, Any]]:
 def _is_before(deploy: Deploy, cursor: Cursor) -> bool:
     if cursor.since is None:
         return False
-    # A head that was read is met by its id; only where it has vanished its time decides.
+    # The latest deploy that was read is found by its id. Its time decides only if it has vanished.
     return deploy.created_at < cursor.since or (cursor.latest is None and deploy.created_at == cursor.since)
 
 

@@ -133,14 +133,14 @@ class DeploySensor(BaseSensorOperator):
         self.log.warning("Could not look for a deploy of %s: %s", self.deployment_id, error)
 
     def _subscription(self, context: Context) -> Subscription:
-        left_off = cursor_in(self.after)
-        after = optional(self.after) if left_off is None and isinstance(self.after, str) else None
+        start_cursor = cursor_in(self.after)
+        after = optional(self.after) if start_cursor is None and isinstance(self.after, str) else None
         return Subscription(
             deployment=text(self.deployment_id, "deployment_id"),
             deploy_filter=DeployFilter.parse(self.statuses, self.types, rollbacks=self.rollbacks),
             after=after or _began(context),
             deploy_id=optional(self.deploy_id),
-            left_off=left_off,
+            start_cursor=start_cursor,
         )
 
     def _arrived(self, context: Context, wait_result: WaitResult) -> dict[str, Any]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Looking out for deploys: how much is read, and that nothing is lost between pages; over both transports."""
+"""Polls for deploys over both transports: number of requests, and no deploy is lost between pages."""
 
 from __future__ import annotations
 
@@ -24,52 +24,52 @@ def deployment_id(rollback_sandbox: SandboxProcess) -> str:
     return str(rollback_sandbox.add_deployment(KEY, release="busy-bee-1", deploys=deploys)["id"])
 
 
-def look(talker: Talker, deployment: str, cursor: Cursor | None = None, **kwargs: Any) -> PollResult:
-    """Look once."""
+def poll(talker: Talker, deployment: str, cursor: Cursor | None = None, **kwargs: Any) -> PollResult:
+    """Poll once."""
     subscription = Subscription(deployment, DeployFilter(), **kwargs)
     return talker.run(poll_deploys(talker.platform, subscription, cursor))
 
 
 def tags(poll_result: PollResult) -> list[str | None]:
-    """What is news, by image tag."""
+    """Image tags of the new deploys."""
     return [deploy.image_tag for deploy in poll_result.news]
 
 
-def test_a_look_takes_one_request(talk: Talk, rollback_sandbox: SandboxProcess, deployment_id: str) -> None:
-    """And two to begin with; also when something is news."""
+def test_one_request_for_each_poll(talk: Talk, rollback_sandbox: SandboxProcess, deployment_id: str) -> None:
+    """The first poll takes two requests, each later poll one, with or without a new deploy."""
     talker = talk()
     rollback_sandbox.clear_requests()
-    begun = look(talker, deployment_id)
+    begun = poll(talker, deployment_id)
     assert len(rollback_sandbox.requests()) == 2
     rollback_sandbox.land_deploy(KEY, tag="new")
-    assert tags(look(talker, deployment_id, begun.cursor)) == ["new"]
+    assert tags(poll(talker, deployment_id, begun.cursor)) == ["new"]
     assert len(rollback_sandbox.requests()) == 3
 
 
 def test_more_than_a_page(talk: Talk, rollback_sandbox: SandboxProcess, deployment_id: str) -> None:
-    """After a long absence every deploy is news, oldest first."""
+    """After a long pause every deploy is new, oldest first."""
     talker = talk()
-    begun = look(talker, deployment_id)
-    deploy_filter = [f"t{number:03}" for number in range(130)]
-    for tag in deploy_filter:
+    begun = poll(talker, deployment_id)
+    landed = [f"t{number:03}" for number in range(130)]
+    for tag in landed:
         rollback_sandbox.land_deploy(KEY, tag=tag)
-    assert tags(look(talker, deployment_id, begun.cursor)) == deploy_filter
+    assert tags(poll(talker, deployment_id, begun.cursor)) == landed
 
 
 def test_one_that_took_long(talk: Talk, rollback_sandbox: SandboxProcess, deployment_id: str) -> None:
-    """It is asked for by itself when many others came after it; when it vanishes it is forgotten."""
+    """It is read with its own request after many others landed; a vanished deploy is dropped."""
     talker = talk()
     slow = rollback_sandbox.land_deploy(KEY, tag="slow", seconds=None)
     gone = rollback_sandbox.land_deploy(KEY, tag="gone", seconds=None)
-    begun = look(talker, deployment_id)
+    begun = poll(talker, deployment_id)
     assert begun.cursor.open == (slow["id"], gone["id"])
     for number in range(30):
         rollback_sandbox.land_deploy(KEY, tag=f"t{number}")
-    busy = look(talker, deployment_id, begun.cursor)
+    busy = poll(talker, deployment_id, begun.cursor)
     assert len(busy.news) == 30
     rollback_sandbox.change_deploy(KEY, slow["id"], outcome="DEPLOYED", seconds=0)
     rollback_sandbox.remove_deploy(KEY, gone["id"])
-    late = look(talker, deployment_id, busy.cursor)
+    late = poll(talker, deployment_id, busy.cursor)
     assert tags(late) == ["slow"]
     assert late.cursor.open == ()
 
@@ -80,29 +80,29 @@ def end(sandbox: SandboxProcess, row: dict[str, Any]) -> None:
 
 
 def test_many_that_never_end(talk: Talk, rollback_sandbox: SandboxProcess, deployment_id: str) -> None:
-    """At a look five are asked for by themselves, the latest; the others wait until it is their turn."""
+    """Each poll reads the latest five with their own requests; the others wait for a later poll."""
     talker = talk()
     stuck = [rollback_sandbox.land_deploy(KEY, tag=f"s{number}", seconds=None) for number in range(30)]
-    begun = look(talker, deployment_id)
+    begun = poll(talker, deployment_id)
     for number in range(10):
         rollback_sandbox.land_deploy(KEY, tag=f"t{number}")
-    seen = look(talker, deployment_id, begun.cursor)
-    assert seen.cursor.open == tuple(row["id"] for row in stuck[10:])
-    told = []
+    result = poll(talker, deployment_id, begun.cursor)
+    assert result.cursor.open == tuple(row["id"] for row in stuck[10:])
+    reported = []
     for number in (12, 16, 25):
         end(rollback_sandbox, stuck[number])
     for _ in range(3):
         rollback_sandbox.clear_requests()
-        seen = look(talker, deployment_id, seen.cursor)
+        result = poll(talker, deployment_id, result.cursor)
         assert len(rollback_sandbox.requests()) <= 6
-        told.append(tags(seen))
+        reported.append(tags(result))
         end(rollback_sandbox, stuck[18])
         end(rollback_sandbox, stuck[19])
-    assert told == [["s16", "s25"], ["s18", "s19"], ["s12"]]
+    assert reported == [["s16", "s25"], ["s18", "s19"], ["s12"]]
 
 
 def test_one_that_did_not_end_within_a_day(talk: Talk, rollback_sandbox: SandboxProcess) -> None:
-    """It is asked for once more, and told if it has landed by then; otherwise it is forgotten."""
+    """It is read once more, and reported if it has landed; otherwise it is dropped."""
     two_days = 2 * 86_400
     drafts = [{"age": two_days, "tag": tag, "seconds": None} for tag in ("late", "never")]
     drafts += [{"age": 3000, "tag": f"t{number}"} for number in range(20)]
@@ -111,39 +111,39 @@ def test_one_that_did_not_end_within_a_day(talk: Talk, rollback_sandbox: Sandbox
     cursor = Cursor(rows["id"], latest["id"], datetime.fromisoformat(latest["createdAt"]))
     end(rollback_sandbox, late)
     left = Cursor(rows["id"], cursor.latest, cursor.since, (late["id"], never["id"]))
-    seen = look(talk(), rows["id"], left)
-    assert (tags(seen), seen.cursor) == (["late"], cursor)
+    result = poll(talk(), rows["id"], left)
+    assert (tags(result), result.cursor) == (["late"], cursor)
 
 
-def test_the_newest_deploy_vanishes(talk: Talk, rollback_sandbox: SandboxProcess, deployment_id: str) -> None:
-    """The platform deleted what was read last: the rest is not news again."""
+def test_the_latest_deploy_vanishes(talk: Talk, rollback_sandbox: SandboxProcess, deployment_id: str) -> None:
+    """The platform deleted the latest deploy that was read: the others are not new again."""
     talker = talk()
     last = rollback_sandbox.land_deploy(KEY, tag="last")
-    begun = look(talker, deployment_id)
+    begun = poll(talker, deployment_id)
     rollback_sandbox.remove_deploy(KEY, last["id"])
-    assert tags(look(talker, deployment_id, begun.cursor)) == []
+    assert tags(poll(talker, deployment_id, begun.cursor)) == []
     rollback_sandbox.land_deploy(KEY, tag="new")
-    assert tags(look(talker, deployment_id, begun.cursor)) == ["new"]
+    assert tags(poll(talker, deployment_id, begun.cursor)) == ["new"]
 
 
 def test_a_release_name(talk: Talk, rollback_sandbox: SandboxProcess, deployment_id: str) -> None:
-    """It is looked up once; the cursor holds the id."""
+    """The name is resolved once; the cursor contains the id."""
     workspace = rollback_sandbox.deployment(KEY)["workspace"]["id"]
-    begun = look(talk(workspace_id=workspace), "busy-bee-1")
+    begun = poll(talk(workspace_id=workspace), "busy-bee-1")
     assert begun.cursor.deployment_id == deployment_id
 
 
 def wait(
     talker: Talker, deployment: str, cursor: Cursor | None = None, **kwargs: Any
 ) -> tuple[WaitResult | None, Cursor]:
-    """Look once for the next deploy, as a sensor does."""
+    """Poll once for the next deploy, as a sensor does."""
     return talker.run(
         wait_for_deploy(talker.platform, Subscription(deployment, DeployFilter(), **kwargs), cursor)
     )
 
 
 def found(wait_result: WaitResult | None) -> tuple[str | None, Cursor | None]:
-    """What has come, by image tag, and where to go on behind it."""
+    """Image tag of the deploy that arrived, and the cursor after it."""
     assert wait_result is not None
     return wait_result.require().image_tag, wait_result.cursor
 
@@ -151,7 +151,7 @@ def found(wait_result: WaitResult | None) -> tuple[str | None, Cursor | None]:
 def test_below_the_deploy_that_is_named(
     talk: Talk, rollback_sandbox: SandboxProcess, deployment_id: str
 ) -> None:
-    """What is on its way there is news when it lands, though it was made earlier."""
+    """A deploy in progress is new when it lands, even if it was created before the named deploy."""
     talker = talk()
     slow = rollback_sandbox.land_deploy(KEY, tag="slow", seconds=None)
     rollback_sandbox.land_deploy(KEY, tag="quick", type="DAG_ONLY")
@@ -163,50 +163,51 @@ def test_below_the_deploy_that_is_named(
 
 
 def test_a_chain(talk: Talk, rollback_sandbox: SandboxProcess, deployment_id: str) -> None:
-    """Each goes on where the one before left off: whatever lands out of order is told, and once."""
+    """Each wait continues from the cursor of the one before; a deploy out of order is reported once."""
     talker = talk()
     start = (datetime.now(timezone.utc) - timedelta(seconds=60)).isoformat()
     slow = rollback_sandbox.land_deploy(KEY, tag="slow", seconds=None)
     for tag in ("one", "two"):
         rollback_sandbox.land_deploy(KEY, tag=tag)
-    first, left_off = found(wait(talker, deployment_id, after=start)[0])
-    end(rollback_sandbox, slow)  # between two links nobody looks
-    told = [first]
-    while (wait_result := wait(talker, deployment_id, left_off=left_off)[0]) is not None:
-        tag, left_off = found(wait_result)
-        told.append(tag)
-    assert told == ["one", "slow", "two"]
+    first, start_cursor = found(wait(talker, deployment_id, after=start)[0])
+    end(rollback_sandbox, slow)  # between two polls
+    reported = [first]
+    while (wait_result := wait(talker, deployment_id, start_cursor=start_cursor)[0]) is not None:
+        tag, start_cursor = found(wait_result)
+        reported.append(tag)
+    assert reported == ["one", "slow", "two"]
 
 
-def test_a_chain_whose_deploy_has_vanished(
+def test_a_cursor_after_a_deleted_deploy(
     talk: Talk, rollback_sandbox: SandboxProcess, deployment_id: str
 ) -> None:
-    """The platform keeps a deploy for some time only; who left off behind it goes on all the same."""
+    """The platform deletes deploys after some time; the wait continues from a cursor after such a deploy."""
     talker = talk()
     last = rollback_sandbox.land_deploy(KEY, tag="last")
-    _, left_off = found(wait(talker, deployment_id, after="2020-01-01T00:00:00+00:00")[0])
-    while (wait_result := wait(talker, deployment_id, left_off=left_off)[0]) is not None:
-        _, left_off = found(wait_result)
+    _, start_cursor = found(wait(talker, deployment_id, after="2020-01-01T00:00:00+00:00")[0])
+    while (wait_result := wait(talker, deployment_id, start_cursor=start_cursor)[0]) is not None:
+        _, start_cursor = found(wait_result)
     rollback_sandbox.remove_deploy(KEY, last["id"])
-    assert wait(talker, deployment_id, left_off=left_off)[0] is None
+    assert wait(talker, deployment_id, start_cursor=start_cursor)[0] is None
     rollback_sandbox.land_deploy(KEY, tag="new")
-    assert found(wait(talker, deployment_id, left_off=left_off)[0])[0] == "new"
+    assert found(wait(talker, deployment_id, start_cursor=start_cursor)[0])[0] == "new"
 
 
 def test_a_cursor_of_another_deployment(
     talk: Talk, rollback_sandbox: SandboxProcess, deployment_id: str
 ) -> None:
-    """A person named another one in the meantime: it begins anew, in that one."""
+    """The user has named another Deployment since: the wait starts again in that one."""
     talker = talk()
     rollback_sandbox.add_deployment("other", deploys=[{"age": 9000, "tag": "other"}])
     other = Cursor(rollback_sandbox.deployment("other")["id"], None, datetime.now(timezone.utc))
-    none, cursor = wait(talker, deployment_id, after=datetime.now(timezone.utc).isoformat(), left_off=other)
+    now = datetime.now(timezone.utc).isoformat()
+    none, cursor = wait(talker, deployment_id, after=now, start_cursor=other)
     assert (none, cursor.deployment_id) == (None, deployment_id)
 
 
-def test_a_beginning_that_is_not_there(talk: Talk, deployment_id: str) -> None:
-    """Nobody guesses where to begin; that the platform has deleted it may be the reason."""
-    with pytest.raises(DeployNotFound, match="deleted it by now, begin after a time"):
-        look(talk(), deployment_id, after="c000000000000000000000000")
+def test_a_start_that_is_not_found(talk: Talk, deployment_id: str) -> None:
+    """The error names a possible reason: the platform has deleted the deploy."""
+    with pytest.raises(DeployNotFound, match="deleted it, start after a time"):
+        poll(talk(), deployment_id, after="c000000000000000000000000")
     with pytest.raises(DeploymentNotFound):
-        look(talk(), "c000000000000000000000000")
+        poll(talk(), "c000000000000000000000000")

@@ -260,7 +260,7 @@ def test_the_example_is_a_chain(sandbox: SandboxProcess) -> None:
         sensor.render_template_fields({"ti": Previous()})
         return sensor
 
-    assert waits()._subscription({}).left_off is None
+    assert waits()._subscription({}).start_cursor is None
     ti = TaskInstance()
     began = datetime.now(timezone.utc) - timedelta(seconds=1500)
     assert run(waits(), ti, dag_run=SimpleNamespace(queued_at=began))["image_tag"] == "c"

@@ -305,7 +305,7 @@ async def test_a_cursor_of_a_newer_version(sandbox: SandboxProcess, store: DictS
 def test_bad_arguments_are_told_when_the_dag_is_parsed() -> None:
     """Not in the triggerer, where they would stop others."""
     made = DeployLandedTrigger("dep", statuses=["landed"])
-    with pytest.raises(BadInput, match="no status"):
+    with pytest.raises(BadInput, match="not a deploy status"):
         made.serialize()
 
 
@@ -374,7 +374,7 @@ async def test_what_a_retry_may_cure(sandbox: SandboxProcess, monkeypatch: pytes
     """An error that nobody foresaw, such as that of a connection which is not there, breaks the wait off."""
     made = waiting(sandbox)
     monkeypatch.delenv("AIRFLOW_CONN_WATCHER")
-    with pytest.raises(WaitBrokenOff, match="the task's next try waits on"):
+    with pytest.raises(WaitBrokenOff, match="the task's next try continues to wait"):
         (await wait_result(made)).require()
 
 
