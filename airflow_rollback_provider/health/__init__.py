@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Did a deploy break a Deployment: rule, evidence, verdict."""
+"""Checks whether a deploy broke a Deployment: rule, evidence, verdict."""

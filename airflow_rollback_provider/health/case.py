@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is to be judged: which deploy, what it is compared with, and when the windows after it are."""
+"""The deploy to evaluate, the time to compare it with, and the windows after it."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ if TYPE_CHECKING:
     from airflow_rollback_provider.domain.deploys import Deploy
     from airflow_rollback_provider.domain.history import History
 
-# A platform's row may be written again long after the deploy has landed, for another reason.
+# The platform may update a row long after the deploy has landed, for another reason.
 _LONGEST_DEPLOY = timedelta(hours=3)
 
 
 @dataclass(frozen=True)
 class HealthCase(JsonDataclass):
-    """A deploy to be judged.
+    """A deploy to evaluate.
 
-    :param landed_at: when what it brought was running.
-    :param before_until: runs before this are compared with; usually when the deploy began.
+    :param landed_at: when the content of the deploy was running.
+    :param before_until: end of the time to compare with; usually the start of the deploy.
     :param rule: the numbers.
-    :param trusted_from: since when what ran before the deploy was there: a Dag that ran after that could be
-        read. None takes the beginning of the comparison.
+    :param trusted_from: when the content before this deploy had landed: a Dag that ran after that could be
+        imported. None takes the start of the time to compare with.
     :param superseded_at: when the next deploy began; None while this one runs.
-    :param critical: Dags whose failure counts by itself.
+    :param critical: Dags whose failure alone is a regression.
     :param ignored: Dags that do not count.
-    :param known_import_errors: files that could not be read before the deploy; None when that is not known.
-    :param deployment_id: the Deployment, where it is known.
-    :param deploy_id: the deploy, where it is known.
+    :param known_import_errors: files that could not be imported before the deploy; None if not known.
+    :param deployment_id: the Deployment, if known.
+    :param deploy_id: the deploy, if known.
     """
 
     landed_at: datetime
@@ -49,12 +49,12 @@ class HealthCase(JsonDataclass):
 
     @property
     def before(self) -> Period:
-        """The runs that are compared with."""
+        """The time before the deploy that is compared."""
         return Period(self.before_until - self.rule.before, self.before_until)
 
     @property
     def windows(self) -> tuple[Period, ...]:
-        """The windows after the deploy, which neither overlap nor touch what was before."""
+        """The windows after the deploy, which overlap neither each other nor the time before."""
         first, length = self.landed_at + self.rule.grace, self.rule.window
         return tuple(
             Period(first + number * length, first + (number + 1) * length)
@@ -63,14 +63,14 @@ class HealthCase(JsonDataclass):
 
     @property
     def verdict_at(self) -> datetime:
-        """When all is there that a verdict needs."""
+        """When all data for a verdict is available."""
         return self.windows[-1].end + self.rule.settling_time
 
 
 def case_of(deploy: Deploy, history: History, rule: HealthRule) -> HealthCase:
     """Derive the case of a deploy from the history.
 
-    A rollback is compared with the time when its target ran, not with the bad deploy that it undid.
+    A rollback is compared with the time when its target ran, not with the bad deploy before the rollback.
 
     :param deploy: a deploy that succeeded.
     :param history: the Deployment's deploy history.
@@ -91,17 +91,17 @@ def case_of(deploy: Deploy, history: History, rule: HealthRule) -> HealthCase:
 def _around(deploy: Deploy, history: History) -> tuple[list[Deploy], list[Deploy]]:
     """Return the deploys that reached the Deployment after this one and before it, both newest first.
 
-    Of those before, no more are read than are needed: up to the target of a rollback, or one.
+    The history is read no further than needed: to one deploy before, or to the target of a rollback.
     """
     newer: list[Deploy] = []
     older: list[Deploy] = []
-    wanted = newer
+    group = newer
     for other in history:
         if other.id == deploy.id:
-            wanted = older
-        elif other.succeeded or (wanted is newer and not other.status.settled):
-            wanted.append(other)
-        if wanted is older and older and deploy.rolled_back_to in (None, older[-1].id):
+            group = older
+        elif other.succeeded or (group is newer and not other.status.settled):
+            group.append(other)
+        if group is older and older and deploy.rolled_back_to in (None, older[-1].id):
             break
     return newer, older
 

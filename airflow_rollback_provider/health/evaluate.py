@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The judge: did a deploy break the Deployment? Decided from what its Airflow tells, without asking anybody.
+"""Evaluates whether a deploy broke the Deployment, from the data of its Airflow alone.
 
-Healthy and regressed are both claims, and each needs evidence. All that is neither is inconclusive.
+Both verdicts, healthy and regressed, need evidence. Everything else is inconclusive.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ if TYPE_CHECKING:
 
 __all__ = ["Observation", "count_before", "evaluate", "without_evidence"]
 
-_WELL = "healthy"
+_OK = "healthy"
 _MOST_NAMES = 5
 
 
-def evaluate(case: HealthCase, before: Tally, seen: Observation) -> Evaluation:
-    """Judge a deploy by what can be seen of it now.
+def evaluate(case: HealthCase, before: Tally, observation: Observation) -> Evaluation:
+    """Evaluate a deploy.
 
-    :param case: what is judged.
+    :param case: the deploy to evaluate.
     :param before: the runs before it, as :func:`count_before` counts them.
-    :param seen: what is there now.
+    :param observation: the data read now.
     """
-    evidence = Evidence(case, before, seen)
+    evidence = Evidence(case, before, observation)
     reasons = tuple(_regressions(evidence))
     if reasons:
         return _written(evidence, Health.REGRESSED, reasons)
@@ -43,7 +43,7 @@ def evaluate(case: HealthCase, before: Tally, seen: Observation) -> Evaluation:
 
 
 def without_evidence(case: HealthCase, code: str, message: str, now: datetime) -> Evaluation:
-    """Return the judgement of a deploy of which nothing could be seen: inconclusive."""
+    """Return the evaluation of a deploy whose data could not be read: inconclusive."""
     return Evaluation(
         Health.INCONCLUSIVE,
         (Reason(code, message),),
@@ -60,11 +60,11 @@ def _written(evidence: Evidence, verdict: Health, reasons: tuple[Reason, ...]) -
         verdict,
         reasons,
         evidence.case.landed_at,
-        evidence.seen.at,
+        evidence.observation.at,
         evidence.case.deployment_id,
         evidence.case.deploy_id,
         windows=evidence.windows,
-        dags=evidence.telling_dags(),
+        dags=evidence.relevant_dags(),
         silent=evidence.silent_dags(),
         import_errors=tuple(files[:MOST_FILES]),
         import_error_files=_all_names(evidence),
@@ -79,7 +79,7 @@ def _all_names(evidence: Evidence) -> tuple[str, ...] | None:
     return tuple(sorted(file.file for file in evidence.files))
 
 
-# What makes a regression
+# Reasons for a regression
 
 
 def _regressions(evidence: Evidence) -> Iterator[Reason]:
@@ -119,11 +119,11 @@ def _new_import_errors(evidence: Evidence) -> Iterator[Reason]:
     if new:
         yield Reason(
             "NEW-IMPORT-ERRORS",
-            f"{len(new)} Dag file(s) cannot be read since the deploy: {_names(new)}.",
+            f"{len(new)} Dag file(s) cannot be imported since the deploy: {_names(new)}.",
         )
 
 
-# What keeps from saying healthy
+# Reasons against the verdict healthy
 
 
 def _doubts(evidence: Evidence) -> Iterator[Reason]:
@@ -143,16 +143,16 @@ def _incomplete(evidence: Evidence) -> Iterator[Reason]:
         yield Reason(
             "ANOTHER-DEPLOY",
             f"Another deploy followed at {case.superseded_at:%Y-%m-%d %H:%M} UTC, before the windows of this "
-            "one were over.",
+            "deploy ended.",
         )
     else:
-        yield Reason("TOO-EARLY", f"The windows are over at {case.verdict_at:%Y-%m-%d %H:%M} UTC.")
+        yield Reason("TOO-EARLY", f"The windows end at {case.verdict_at:%Y-%m-%d %H:%M} UTC.")
 
 
 def _unhealthy_components(evidence: Evidence) -> Iterator[Reason]:
-    ill = [f"{name} is {status}" for name, status in evidence.components.items() if status != _WELL]
-    if ill:
-        yield Reason("UNHEALTHY-COMPONENT", f"Airflow says of itself: {', '.join(ill)}.")
+    unhealthy = [f"{name} is {status}" for name, status in evidence.components.items() if status != _OK]
+    if unhealthy:
+        yield Reason("UNHEALTHY-COMPONENT", f"Airflow reports: {', '.join(unhealthy)}.")
 
 
 def _import_errors_of_unknown_age(evidence: Evidence) -> Iterator[Reason]:
@@ -160,8 +160,8 @@ def _import_errors_of_unknown_age(evidence: Evidence) -> Iterator[Reason]:
     if files and evidence.case.known_import_errors is None:
         yield Reason(
             "IMPORT-ERRORS-OF-UNKNOWN-AGE",
-            f"{len(files)} Dag file(s) cannot be read, and it is not known whether they could be before the "
-            f"deploy: {_names(files)}.",
+            f"{len(files)} Dag file(s) cannot be imported, and it is not known whether they could be before "
+            f"the deploy: {_names(files)}.",
         )
 
 
@@ -171,8 +171,8 @@ def _too_few_runs(evidence: Evidence) -> Iterator[Reason]:
         if window.complete and min(window.before.runs, window.after.runs) < least:
             yield Reason(
                 "TOO-FEW-RUNS",
-                f"Of Dags that ran before and after, window {number} has {window.after.runs} run(s) that "
-                f"count, and the time before has {window.before.runs}; {least} of each are needed.",
+                f"Of the Dags that ran before and after, {window.after.runs} run(s) in window {number} and "
+                f"{window.before.runs} run(s) before count; {least} of each are needed.",
             )
 
 
@@ -181,7 +181,7 @@ def _no_results(evidence: Evidence) -> Iterator[Reason]:
     if missing:
         yield Reason(
             "NO-RESULTS",
-            f"{len(missing)} Dag(s) that ran before have finished no run since, though one was due or has "
+            f"{len(missing)} Dag(s) that ran before have finished no run since, although one was due or has "
             f"begun: {_names(missing)}.",
         )
     critical = evidence.critical_without_result()
@@ -190,7 +190,7 @@ def _no_results(evidence: Evidence) -> Iterator[Reason]:
 
 
 def _worse_but_not_enough(evidence: Evidence) -> Iterator[Reason]:
-    """Tell what looks bad by the runs that have ended; what goes on must not hide it."""
+    """Yield problems among the runs that have ended, which unfinished runs must not hide."""
     rule, windows = evidence.case.rule, evidence.windows_of_ended_runs
     last, broken = windows[-1], broken_in_all(windows)
     if evidence.windows[-1].complete and last.significant:
@@ -203,19 +203,19 @@ def _worse_but_not_enough(evidence: Evidence) -> Iterator[Reason]:
     elif broken and evidence.complete:
         yield Reason(
             "WORSE-BUT-NOT-ENOUGH",
-            f"{_names(broken)} worked before and failed every run since, but all in all not more runs failed "
-            "than chance explains.",
+            f"{_names(broken)} worked before and failed every run since, but chance explains the total of "
+            "failed runs.",
         )
     failing = [dag_id for dag_id, _ in evidence.failing_critical_dags()]
     if failing:
         yield Reason(
             "WORSE-BUT-NOT-ENOUGH",
-            "Critical Dag(s) failed each run since the deploy, with too few runs before or after to tell: "
-            f"{_names(failing)}.",
+            "Critical Dag(s) failed each run since the deploy, with too few runs before or after for a "
+            f"verdict: {_names(failing)}.",
         )
 
 
-# What makes healthy
+# Reason for the verdict healthy
 
 
 def _no_worse(evidence: Evidence) -> Reason:

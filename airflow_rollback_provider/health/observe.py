@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Looking at a judged Deployment through its Airflow: one flow for tasks and the triggerer."""
+"""Reads the data of an evaluated Deployment from its Airflow: one flow for tasks and the triggerer."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 
 class Observer:
-    """Looks at one deploy again and again. What cannot change any more is read once.
+    """Polls and evaluates one deploy. Data that cannot change any more is read once.
 
-    :param api: the Airflow of the Deployment.
-    :param case: what is judged.
+    :param api: client of the Deployment's Airflow.
+    :param case: the deploy to evaluate.
     """
 
     def __init__(self, api: AirflowApi, case: HealthCase) -> None:
@@ -34,11 +34,11 @@ class Observer:
         self._case = case
         self._before: Tally | None = None
         self._last_runs: dict[str, datetime] = {}  # of each Dag before the deploy
-        # Failed run, as it ended that time → whether it failed because of something before it.
+        # Failed run with the time of its end → whether only tasks before its own caused the failure.
         self._causes: dict[tuple[str, str, datetime | None], bool] = {}
 
-    def look(self, now: datetime) -> Flow[Evaluation]:
-        """Look once and judge by that.
+    def poll(self, now: datetime) -> Flow[Evaluation]:
+        """Read the data once and evaluate it.
 
         :param now: the time.
         """
@@ -47,12 +47,12 @@ class Observer:
             runs = yield from self._runs(period.begin, period.end)
             self._before = count_before(self._case, runs)
             self._last_runs = last_starts(run for run in runs if period.has(run.started_at))
-        seen = yield from self._observe(now)
-        return evaluate(self._case, self._before, seen)
+        observation = yield from self._observe(now)
+        return evaluate(self._case, self._before, observation)
 
     def _observe(self, now: datetime) -> Flow[Observation]:
         runs = yield from self._runs(self._case.landed_at, min(now, self._case.windows[-1].end))
-        if self._case.superseded_at is not None:  # the present is another deploy's doing
+        if self._case.superseded_at is not None:  # another deploy causes the present state
             return Observation(now, runs)
         problems = yield from self._import_errors()
         components = yield from self._api.components()
@@ -88,7 +88,7 @@ def _key(run: DagRun) -> tuple[str, str, datetime | None]:
 
 
 def _upstream(runs: Iterable[DagRun], tasks: Iterable[TaskRow], rule: HealthRule) -> list[bool]:
-    """Tell of each failed run whether nothing failed in it but tasks that wait for another Dag."""
+    """Return for each failed run whether only tasks that wait for another Dag failed in it."""
     by_run: defaultdict[tuple[str, str], list[TaskRow]] = defaultdict(list)
     for task in tasks:
         by_run[task.dag_id, task.run_id].append(task)

@@ -150,7 +150,7 @@ def _poller(health_check: HealthCheck, waits: bool) -> HealthPoller:
 
 def _reader(api: AirflowApi, case: HealthCase) -> Callable[[], Flow[Evaluation]]:
     observer = Observer(api, case)
-    return lambda: observer.look(datetime.now(timezone.utc))
+    return lambda: observer.poll(datetime.now(timezone.utc))
 
 
 def _reporter(log: Log) -> Callable[[RollbackError], None]:

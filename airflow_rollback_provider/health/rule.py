@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The numbers of the judge. Each has a default, and each can be given."""
+"""The numbers of the health check. Each has a default and can be set."""
 
 from __future__ import annotations
 
@@ -16,24 +16,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class HealthRule(JsonDataclass):
-    """When a deploy counts as a regression. Times are timedeltas; numbers are taken for seconds.
+    """Defines when a deploy is a regression. Durations are timedeltas; :meth:`read` takes numbers as seconds.
 
-    :param before: how far back runs before the deploy are compared with.
+    :param before: length of the time before the deploy whose runs are compared.
     :param grace: from the landing of the deploy to the first window, while pods restart and Dags are parsed.
-    :param window: length of a window after the deploy. One that holds two runs of the usual Dag finds what a
-        shorter one misses.
-    :param windows: how many windows are looked at.
+    :param window: length of a window after the deploy. A window with two runs of the usual Dag finds
+        regressions that a shorter one misses.
+    :param windows: number of windows.
     :param settling_time: from the end of the last window to the verdict, for runs that started in it to end.
     :param consecutive_windows: windows in a row that must be significant.
     :param significance: largest p-value of Fisher's exact test, one-sided, that is significant.
     :param broken_dags: least number of Dags that worked before and now fail every run in those windows.
-    :param worked_before: least share of a Dag's runs before the deploy that must have succeeded for the Dag
-        to have worked.
+    :param worked_before: least share of successful runs before the deploy for a Dag that worked.
     :param min_runs: runs that must count, before the deploy and in each window, for a verdict from runs.
     :param critical_failures: runs of a critical Dag after the deploy that must have failed, all of them.
     :param run_types: types of Dag runs that count.
-    :param waiting_operators: operators that wait for another Dag: a run in which nothing else failed does not
-        count.
+    :param waiting_operators: operators that wait for another Dag: a run in which no other task failed does
+        not count.
     """
 
     before: timedelta = timedelta(hours=24)
@@ -52,16 +51,16 @@ class HealthRule(JsonDataclass):
 
     def __post_init__(self) -> None:
         for name in ("before", "window"):
-            self._require(name, getattr(self, name) > timedelta(0), "must be longer than nothing")
+            self._require(name, getattr(self, name) > timedelta(0), "must be longer than zero")
         for name in ("grace", "settling_time"):
             self._require(name, getattr(self, name) >= timedelta(0), "must not be negative")
         for name in ("consecutive_windows", "broken_dags", "min_runs", "critical_failures"):
             self._require(name, getattr(self, name) >= 1, "must be at least 1")
         self._require(
-            "windows", self.windows >= self.consecutive_windows, "must be no less than consecutive_windows"
+            "windows", self.windows >= self.consecutive_windows, "must be at least consecutive_windows"
         )
-        self._require("significance", 0 < self.significance < 1, "must lie between 0 and 1")
-        self._require("worked_before", 0 < self.worked_before <= 1, "must be over 0 and at most 1")
+        self._require("significance", 0 < self.significance < 1, "must be between 0 and 1")
+        self._require("worked_before", 0 < self.worked_before <= 1, "must be greater than 0 and at most 1")
 
     def _require(self, name: str, holds: bool, what: str) -> None:
         if not holds:
@@ -69,7 +68,7 @@ class HealthRule(JsonDataclass):
 
     @classmethod
     def read(cls, value: HealthRule | Mapping[str, Any] | None) -> HealthRule:
-        """Take a rule as it is, or read one from a mapping that names what differs from the defaults.
+        """Return a rule unchanged, or read one from a mapping of the values that differ from the defaults.
 
         :raises BadInput: when a name is unknown or a value cannot be used.
         """
@@ -79,7 +78,7 @@ class HealthRule(JsonDataclass):
         unknown = set(value or ()) - kinds.keys()
         if unknown:
             raise BadInput(
-                f"A rule has no {', '.join(sorted(map(repr, unknown)))}. It has: {', '.join(kinds)}."
+                f"The rule has no {', '.join(sorted(map(repr, unknown)))}. It has: {', '.join(kinds)}."
             )
         return cls(**{name: _read(name, kinds[name], item) for name, item in (value or {}).items()})
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A verdict with its evidence: small enough for an XCom, and in words for a chat message."""
+"""A verdict with its evidence: small enough for an XCom, with a summary for a chat message."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     from airflow_rollback_provider.domain.runs import Counts, Period
 
 MOST_DAGS = 20
-"""Dags that the evidence names one by one."""
+"""Maximum number of Dags in the evidence."""
 MOST_FILES = 10
-"""Files with import errors that the evidence shows with their errors."""
+"""Maximum number of files with import errors that the evidence shows with their errors."""
 MOST_NAMES = 200
-"""Files with import errors that are named, or none of them is."""
+"""Maximum number of file names with import errors; if there are more, none is stored."""
 
 
 class Health(str, Enum):
-    """What the judge says of a deploy."""
+    """Verdict on a deploy."""
 
     HEALTHY = "healthy"
     REGRESSED = "regressed"
@@ -37,10 +37,10 @@ class Health(str, Enum):
 
 @dataclass(frozen=True)
 class Reason:
-    """Why the verdict is what it is.
+    """Reason for a verdict.
 
     :param code: stable name, part of the public interface.
-    :param message: a sentence for a person.
+    :param message: a sentence for a user.
     """
 
     code: str
@@ -52,14 +52,15 @@ class Reason:
 
 @dataclass(frozen=True)
 class WindowEvidence:
-    """One window after the deploy, next to what was before. Both hold the same Dags: those with runs in both.
+    """One window after the deploy and the time before, both with the Dags that have runs in both.
 
     :param period: the window.
     :param complete: whether it is over and its runs have had time to end.
-    :param unfinished: runs that started in it and have not ended.
-    :param p_value: the chance of so many more failures if nothing had changed and all that goes on succeeds.
-    :param significant: whether that is small enough.
-    :param broken: Dags that worked before and failed every run in it, with none going on that may succeed.
+    :param unfinished: number of runs that started in it and have not ended.
+    :param p_value: probability of so many more failures by chance, if all unfinished runs succeed.
+    :param significant: whether the p-value is small enough.
+    :param broken: Dags that worked before and failed every run in it, without an unfinished run that may
+        succeed.
     """
 
     period: Period
@@ -116,7 +117,7 @@ class DagEvidence:
 
 @dataclass(frozen=True)
 class FileEvidence:
-    """A file that cannot be read, and whether that is known to be new."""
+    """A file that cannot be imported, and whether the error is known to be new."""
 
     file: str
     error: str
@@ -128,20 +129,20 @@ class FileEvidence:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What the judge says, and on what grounds.
+    """A verdict and its evidence.
 
     :param verdict: the verdict.
-    :param reasons: why, gravest first.
+    :param reasons: its reasons, gravest first.
     :param since: when the deploy had landed.
-    :param evaluated_at: when this was said.
+    :param evaluated_at: when it was evaluated.
     :param windows: the windows.
-    :param dags: the Dags that matter most, at most :data:`MOST_DAGS`.
+    :param dags: the most important Dags, at most :data:`MOST_DAGS`.
     :param silent: Dags that ran often before and did not run after.
-    :param import_errors: files that cannot be read, at most :data:`MOST_FILES`.
-    :param import_error_files: the names of all files that cannot be read; None when that is not known, or
-        when there are more than :data:`MOST_NAMES`.
-    :param components: Airflow's components and their health in its own words.
-    :param left_out: why runs did not count → how many, before and after together.
+    :param import_errors: files that cannot be imported, at most :data:`MOST_FILES`.
+    :param import_error_files: names of all files that cannot be imported; None if they are not known or are
+        more than :data:`MOST_NAMES`.
+    :param components: Airflow's components with the health status that Airflow reports.
+    :param left_out: reasons why runs do not count, with their numbers, before and after together.
     """
 
     verdict: Health
@@ -160,7 +161,7 @@ class Evaluation:
 
     @property
     def summary(self) -> str:
-        """One paragraph that a person can read in a chat message."""
+        """One paragraph for a chat message."""
         return _summary(self.deployment_id, self.deploy_id, self.since, self.verdict, self.reasons)
 
     def to_dict(self) -> dict[str, Any]:
@@ -184,9 +185,9 @@ class Evaluation:
 
 
 def overruled(result: Mapping[str, Any], verdict: Health, reason: Reason) -> dict[str, Any]:
-    """Return what :meth:`Evaluation.to_dict` wrote with another verdict on the same evidence.
+    """Return an output of :meth:`Evaluation.to_dict` with another verdict on the same evidence.
 
-    Whose files cannot be read is not known any more: they must not pass for what was before a deploy.
+    The files with import errors are removed: they may come from a later deploy.
     """
     since = datetime.fromisoformat(result["since"])
     return {
@@ -207,11 +208,11 @@ def _summary(
 ) -> str:
     what = f"Deploy {deploy_id}" if deploy_id else f"The deploy of {since:%Y-%m-%d %H:%M} UTC"
     of = f" of Deployment {deployment_id}" if deployment_id else ""
-    return paragraph(f"{what}{of} is judged {verdict}: {' '.join(map(str, reasons))}")
+    return paragraph(f"{what}{of} is evaluated as {verdict}: {' '.join(map(str, reasons))}")
 
 
 def explain(evaluation: Evaluation) -> str:
-    """Write a judgement in words, for a log."""
+    """Return an evaluation as text for a log."""
     lines = [evaluation.summary]
     lines += [f"  window  {window}" for window in evaluation.windows]
     lines += [f"  Dag     {dag}" for dag in evaluation.dags]
@@ -219,6 +220,6 @@ def explain(evaluation: Evaluation) -> str:
     lines += [f"  file    {file}" for file in evaluation.import_errors]
     lines += [f"  health  {name}: {status}" for name, status in evaluation.components.items()]
     if evaluation.left_out:
-        told = ", ".join(f"{number} {why}" for why, number in sorted(evaluation.left_out.items()))
-        lines.append(f"  runs that do not count: {told}")
+        counts = ", ".join(f"{number} {why}" for why, number in sorted(evaluation.left_out.items()))
+        lines.append(f"  runs that do not count: {counts}")
     return "\n".join(lines)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a deploy is compared with, and when."""
+"""The deploy to evaluate: the time before it and the windows after it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ RULE = HealthRule()
 
 
 def test_periods_do_not_overlap() -> None:
-    """Before, a gap while pods restart, then window after window."""
+    """The time before, a gap while pods restart, then window after window."""
     what = case(rule={"windows": 4, "before": 7200})
     periods = [what.before, *what.windows]
     assert all(first.end <= second.begin for first, second in pairwise(periods))
@@ -29,14 +29,14 @@ def test_periods_do_not_overlap() -> None:
 
 
 def test_json_and_back() -> None:
-    """A case comes back from JSON as it was."""
+    """A case survives JSON."""
     full = case(critical=("a",), known_import_errors=(), trusted_from=LANDED, deploy_id="x")
     for what in (case(), full):
         assert HealthCase.from_dict(json.loads(json.dumps(what.to_dict()))) == what
 
 
-def test_a_deploy_is_compared_with_what_ran_before_it() -> None:
-    """The windows begin when it had landed; the comparison ends when it began."""
+def test_a_deploy_is_compared_with_the_time_before_it() -> None:
+    """The windows begin after it has landed; the time before ends when it began."""
     one = deploy("one", 3)
     two = deploy("two", 1, updated_at=NOW - timedelta(days=1) + timedelta(minutes=7))
     what = case_of(two, history(one, two), RULE)
@@ -48,8 +48,8 @@ def test_a_deploy_is_compared_with_what_ran_before_it() -> None:
 
 
 @pytest.mark.parametrize("minutes", [None, -5, 60 * 24])
-def test_a_row_that_was_written_again(minutes: int | None) -> None:
-    """A time that cannot be that of the landing is not taken for it."""
+def test_a_row_that_was_updated_later(minutes: int | None) -> None:
+    """An update that cannot be the landing is ignored."""
     began = NOW - timedelta(days=2)
     updated = None if minutes is None else began + timedelta(minutes=minutes)
     one = deploy("one", 2, updated_at=updated)
@@ -57,13 +57,13 @@ def test_a_row_that_was_written_again(minutes: int | None) -> None:
 
 
 def test_the_first_deploy() -> None:
-    """There is nothing before it to trust."""
+    """No deploy before it can be trusted."""
     one = deploy("one")
     assert case_of(one, history(one), RULE).trusted_from is None
 
 
-def test_a_rollback_is_compared_with_its_targets_time() -> None:
-    """Not with the bad deploys that it undid, nor with those that never reached the Deployment."""
+def test_a_rollback_is_compared_with_the_time_of_its_target() -> None:
+    """It is compared neither with the bad deploys nor with failed ones."""
     good, broken = deploy("good", 9), deploy("broken", 8, status=BAD)
     bad, worse = deploy("bad", 6), deploy("worse", 5)
     undo = rollback("undo", good, 4)
@@ -74,36 +74,36 @@ def test_a_rollback_is_compared_with_its_targets_time() -> None:
 
 
 def test_a_rollback_whose_target_is_gone() -> None:
-    """Without its target in the history, a rollback is compared with what ran right before it."""
+    """Without its target in the history, a rollback is compared with the time right before it."""
     bad = deploy("bad", 6)
     undo = rollback("undo", deploy("gone", 300), 4)
     assert case_of(undo, history(bad, undo), RULE).before_until == undo.created_at
 
 
-def test_a_rollback_to_what_ran_right_before() -> None:
-    """A rollback to its predecessor undid nothing: the time before it is what counts."""
+def test_a_rollback_to_its_predecessor() -> None:
+    """A rollback to its predecessor undid no deploy: it is compared with the time right before it."""
     one = deploy("one", 6)
     again = rollback("again", one, 4)
     assert case_of(again, history(one, again), RULE).before_until == again.created_at
 
 
 @pytest.mark.parametrize(("status", "superseded"), [(BAD, False), (GOING, True)])
-def test_what_came_after(status: object, superseded: bool) -> None:
-    """A deploy that goes on takes the Deployment away already; one that failed does not."""
+def test_later_deploys(status: object, superseded: bool) -> None:
+    """A deploy in progress supersedes this one; a failed deploy does not."""
     one, two = deploy("one", 3), deploy("two", 2)
     after = deploy("after", 1, status=status)
     what = case_of(two, history(one, two, after), RULE)
     assert what.superseded_at == (after.created_at if superseded else None)
 
 
-def test_the_first_of_those_after_counts() -> None:
-    """The deploy is over when the next one began, however many followed."""
+def test_the_first_later_deploy_counts() -> None:
+    """The deploy is superseded when the next one began, even if more followed."""
     rows = [deploy(name, 9 - number) for number, name in enumerate("abcd")]
     assert case_of(rows[1], history(*rows), RULE).superseded_at == rows[2].created_at
 
 
 def test_no_more_of_the_history_is_read_than_needed() -> None:
-    """A long history costs nothing."""
+    """Older pages of a long history are not read."""
     from airflow_rollback_provider.domain.history import History
 
     rows = [deploy(f"d{number}", number) for number in range(50)]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The rule: what is a regression, what is healthy, and what is neither."""
+"""The evaluation: regressed, healthy and inconclusive deploys."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from airflow_rollback_provider.health.verdict import (
     explain,
     overruled,
 )
-from tests.support.health_cases import LANDED, case, judged, run
+from tests.support.health_cases import LANDED, case, evaluated, run
 
-# Twenty Dags, hourly for a day, that failed now and then; and one window of theirs in which all is well.
+# Twenty hourly Dags for a day, with a few failures; and one window of these Dags without failures.
 USUAL = {f"dag_{number:02}": (23, 1) if number < 4 else (24, 0) for number in range(20)}
-WELL = dict.fromkeys(USUAL, (2, 0))
+NO_FAILURES = dict.fromkeys(USUAL, (2, 0))
 BROKEN = {"dag_10": (0, 2), "dag_11": (0, 2), "dag_12": (0, 2)}
-WORSE = {**WELL, **BROKEN}
+WORSE = {**NO_FAILURES, **BROKEN}
 
 
 def codes(evaluation: Evaluation) -> list[str]:
@@ -39,25 +39,25 @@ def codes(evaluation: Evaluation) -> list[str]:
 
 
 def going(*dag_ids: str, times: int = 1, windows: tuple[int, ...] = (0, 1)) -> list[DagRun]:
-    """Runs that began in windows and have not ended."""
+    """Runs that began in some windows and have not ended."""
     periods = [case().windows[number] for number in windows for _ in range(times)]
     return [run(dag_id, period, state="running", ended_at=None) for dag_id in dag_ids for period in periods]
 
 
 def only(number: int) -> dict[str, tuple[int, int]]:
-    """A window in which nothing ran but some of the usual Dags."""
-    return dict(list(WELL.items())[:number])
+    """A window in which only some of the usual Dags ran."""
+    return dict(list(NO_FAILURES.items())[:number])
 
 
 def test_all_as_before() -> None:
     """A deploy that changed nothing is healthy."""
-    found = judged(case(), USUAL, WELL, WELL)
+    found = evaluated(case(), USUAL, NO_FAILURES, NO_FAILURES)
     assert (found.verdict, codes(found)) == (Health.HEALTHY, ["AS-BEFORE"])
 
 
 def test_dags_that_fail_every_run_in_two_windows() -> None:
-    """The rule's own case: significant twice in a row, and more than two Dags broken in both."""
-    found = judged(case(), USUAL, WORSE, WORSE)
+    """Two windows in a row are significant, and more than two Dags are broken in both."""
+    found = evaluated(case(), USUAL, WORSE, WORSE)
     assert (found.verdict, codes(found)) == (Health.REGRESSED, ["RUNS-FAIL"])
     assert all(window.significant and window.broken == tuple(BROKEN) for window in found.windows)
     assert [dag.dag_id for dag in found.dags if dag.broken] == list(BROKEN)
@@ -67,12 +67,16 @@ def test_dags_that_fail_every_run_in_two_windows() -> None:
 @pytest.mark.parametrize(
     ("windows", "verdict", "code"),
     [
-        ((WORSE, WELL), Health.HEALTHY, "AS-BEFORE"),
-        ((WELL, WORSE), Health.INCONCLUSIVE, "WORSE-BUT-NOT-ENOUGH"),
-        ((WORSE, {**WELL, "dag_10": (0, 9)}), Health.INCONCLUSIVE, "WORSE-BUT-NOT-ENOUGH"),
-        ((WORSE, {**WELL, **dict.fromkeys(BROKEN, (1, 3))}), Health.INCONCLUSIVE, "WORSE-BUT-NOT-ENOUGH"),
-        (({**WELL, "dag_10": (0, 9)},) * 2, Health.INCONCLUSIVE, "WORSE-BUT-NOT-ENOUGH"),
-        (({**WELL, "dag_10": (0, 1)},) * 2, Health.INCONCLUSIVE, "WORSE-BUT-NOT-ENOUGH"),
+        ((WORSE, NO_FAILURES), Health.HEALTHY, "AS-BEFORE"),
+        ((NO_FAILURES, WORSE), Health.INCONCLUSIVE, "WORSE-BUT-NOT-ENOUGH"),
+        ((WORSE, {**NO_FAILURES, "dag_10": (0, 9)}), Health.INCONCLUSIVE, "WORSE-BUT-NOT-ENOUGH"),
+        (
+            (WORSE, {**NO_FAILURES, **dict.fromkeys(BROKEN, (1, 3))}),
+            Health.INCONCLUSIVE,
+            "WORSE-BUT-NOT-ENOUGH",
+        ),
+        (({**NO_FAILURES, "dag_10": (0, 9)},) * 2, Health.INCONCLUSIVE, "WORSE-BUT-NOT-ENOUGH"),
+        (({**NO_FAILURES, "dag_10": (0, 1)},) * 2, Health.INCONCLUSIVE, "WORSE-BUT-NOT-ENOUGH"),
     ],
     ids=[
         "an outage that passed",
@@ -85,34 +89,36 @@ def test_dags_that_fail_every_run_in_two_windows() -> None:
 )
 def test_short_of_a_regression(windows: Any, verdict: Health, code: str) -> None:
     """One window, one Dag, or Dags that succeed now and then are not enough."""
-    found = judged(case(), USUAL, *windows)
+    found = evaluated(case(), USUAL, *windows)
     assert (found.verdict, codes(found)) == (verdict, [code])
 
 
 def test_two_windows_in_a_row_of_three() -> None:
-    """More windows can be looked at; any two in a row count, and two with a good one between do not."""
+    """With more windows, any two in a row count; two with a good one between them do not."""
     three = case(rule={"windows": 3})
-    assert judged(three, USUAL, WELL, WORSE, WORSE).verdict is Health.REGRESSED
-    assert judged(three, USUAL, WORSE, WORSE, WELL).verdict is Health.REGRESSED
-    assert judged(three, USUAL, WORSE, WELL, WORSE).verdict is Health.INCONCLUSIVE
+    assert evaluated(three, USUAL, NO_FAILURES, WORSE, WORSE).verdict is Health.REGRESSED
+    assert evaluated(three, USUAL, WORSE, WORSE, NO_FAILURES).verdict is Health.REGRESSED
+    assert evaluated(three, USUAL, WORSE, NO_FAILURES, WORSE).verdict is Health.INCONCLUSIVE
 
 
 def test_dags_that_did_not_work_before() -> None:
-    """What failed before the deploy as well is not the deploy's doing."""
+    """The deploy does not cause failures of Dags that failed before it."""
     before = {**USUAL, **dict.fromkeys(BROKEN, (4, 20))}
-    assert judged(case(), before, WORSE, WORSE).verdict is not Health.REGRESSED
+    assert evaluated(case(), before, WORSE, WORSE).verdict is not Health.REGRESSED
 
 
 def test_new_dags_are_not_compared() -> None:
-    """Dags without a run before the deploy count neither way."""
-    found = judged(case(), USUAL, {**WELL, "new_a": (0, 9), "new_b": (0, 9)}, {**WELL, "new_a": (0, 9)})
+    """Dags without a run before the deploy do not count."""
+    found = evaluated(
+        case(), USUAL, {**NO_FAILURES, "new_a": (0, 9), "new_b": (0, 9)}, {**NO_FAILURES, "new_a": (0, 9)}
+    )
     assert found.verdict is Health.HEALTHY
     assert found.windows[0].after.failed == 0
 
 
 def test_dags_that_run_at_other_times_are_not_compared() -> None:
-    """A Dag that fails every night says nothing of the hours after a deploy at noon."""
-    found = judged(case(), {**USUAL, "nightly": (0, 500)}, WORSE, WORSE)
+    """A Dag that fails every night is no evidence for the hours after a deploy at noon."""
+    found = evaluated(case(), {**USUAL, "nightly": (0, 500)}, WORSE, WORSE)
     assert found.windows[0].before.failed == 4
     assert found.verdict is Health.REGRESSED
 
@@ -121,9 +127,9 @@ def test_dags_that_run_at_other_times_are_not_compared() -> None:
 
 
 def test_a_critical_dag_that_fails_its_runs() -> None:
-    """It counts by itself, and before the windows are over."""
+    """It is a regression alone, and before the windows end."""
     what = case(critical=("dag_07",))
-    found = judged(what, USUAL, {"dag_07": (0, 2)}, at=LANDED + timedelta(minutes=20))
+    found = evaluated(what, USUAL, {"dag_07": (0, 2)}, at=LANDED + timedelta(minutes=20))
     assert (found.verdict, codes(found)) == (Health.REGRESSED, ["CRITICAL-DAG-FAILS"])
     assert found.dags[0].critical
 
@@ -140,23 +146,23 @@ def test_a_critical_dag_that_fails_its_runs() -> None:
     ids=["one succeeded", "one failure", "failed before", "nothing before", "nothing before, and works"],
 )
 def test_a_critical_dag_that_does_not_count(before: Any, after: Any, verdict: Health) -> None:
-    """It must have worked before, and fail all runs, and enough of them; where that is unknown, who knows."""
+    """It must have worked before and fail all of enough runs; if that is not known it is inconclusive."""
     what = case(critical=("vital",), rule={"significance": 1e-9})
-    found = judged(what, {**USUAL, "vital": before}, {**WELL, "vital": after}, WELL)
+    found = evaluated(what, {**USUAL, "vital": before}, {**NO_FAILURES, "vital": after}, NO_FAILURES)
     assert found.verdict is verdict
 
 
-def test_how_many_failures_of_a_critical_dag_count_can_be_said() -> None:
-    """For one that runs once a day."""
+def test_critical_failures() -> None:
+    """The rule sets the number of failures, for example for a daily Dag."""
     what = case(critical=("dag_07",), rule={"critical_failures": 1})
-    assert judged(what, USUAL, {"dag_07": (0, 1)}).verdict is Health.REGRESSED
+    assert evaluated(what, USUAL, {"dag_07": (0, 1)}).verdict is Health.REGRESSED
 
 
 @pytest.mark.parametrize(("minutes", "code"), [(40, "TOO-EARLY"), (135, "WORSE-BUT-NOT-ENOUGH")])
 def test_a_critical_dag_whose_other_runs_go_on(minutes: int, code: str) -> None:
-    """They may yet succeed, and then not all of its runs have failed."""
+    """Unfinished runs may succeed, and then not all of its runs have failed."""
     what, at = case(critical=("dag_10",)), LANDED + timedelta(minutes=minutes)
-    found = judged(what, USUAL, {**WELL, "dag_10": (0, 2)}, only(5), more=going("dag_10"), at=at)
+    found = evaluated(what, USUAL, {**NO_FAILURES, "dag_10": (0, 2)}, only(5), more=going("dag_10"), at=at)
     assert (found.verdict, codes(found)[0]) == (Health.INCONCLUSIVE, code)
     assert "Critical Dag(s) failed each run" in found.summary
 
@@ -188,10 +194,10 @@ def test_a_critical_dag_whose_other_runs_go_on(minutes: int, code: str) -> None:
     ],
 )
 def test_import_errors(last_run: Any, known: Any, trusted: Any, verdict: Health) -> None:
-    """New is what could be read just before: its Dags ran, or it is not among the errors known by then."""
+    """A file is new if its Dags ran just before the deploy, or if it is not among the known errors."""
     what = case(known_import_errors=known, trusted_from=trusted)
     problem = ImportProblem("broken.py", "SyntaxError: invalid syntax", last_run)
-    found = judged(what, USUAL, WELL, WELL, import_errors=[problem])
+    found = evaluated(what, USUAL, NO_FAILURES, NO_FAILURES, import_errors=[problem])
     assert found.verdict is verdict
     assert [(file.file, file.new) for file in found.import_errors] == [
         ("broken.py", verdict is Health.REGRESSED)
@@ -199,95 +205,106 @@ def test_import_errors(last_run: Any, known: Any, trusted: Any, verdict: Health)
 
 
 def test_an_import_error_that_may_be_old_or_new() -> None:
-    """Nobody can tell, so that is said; who knows what could not be read before can say so."""
+    """The result is inconclusive; ``known_import_errors`` can decide."""
     problem = ImportProblem("new.py", "ModuleNotFoundError")
-    found = judged(case(), USUAL, WELL, WELL, import_errors=[problem])
+    found = evaluated(case(), USUAL, NO_FAILURES, NO_FAILURES, import_errors=[problem])
     assert (found.verdict, codes(found)) == (Health.INCONCLUSIVE, ["IMPORT-ERRORS-OF-UNKNOWN-AGE"])
     assert "new.py" in found.summary
 
 
-def test_all_import_errors_of_a_result_are_known_to_the_next_judge() -> None:
-    """More of them than are shown with their errors."""
+def test_all_import_errors_are_known_to_the_next_health_check() -> None:
+    """The result names more files than it shows with their errors."""
     problems = [ImportProblem(f"old_{number:02}.py", "E") for number in range(MOST_FILES + 2)]
-    first = judged(case(), USUAL, WELL, WELL, import_errors=problems).to_dict()
+    first = evaluated(case(), USUAL, NO_FAILURES, NO_FAILURES, import_errors=problems).to_dict()
     known = first["import_error_files"]
     assert (len(first["import_errors"]), len(known)) == (MOST_FILES, len(problems))
     again = case(known_import_errors=tuple(known))
-    assert judged(again, USUAL, WELL, WELL, import_errors=problems).verdict is Health.HEALTHY
+    assert evaluated(again, USUAL, NO_FAILURES, NO_FAILURES, import_errors=problems).verdict is Health.HEALTHY
     problems.append(ImportProblem("new.py", "E"))
-    assert judged(again, USUAL, WELL, WELL, import_errors=problems).verdict is Health.REGRESSED
+    assert (
+        evaluated(again, USUAL, NO_FAILURES, NO_FAILURES, import_errors=problems).verdict is Health.REGRESSED
+    )
 
 
-def test_names_that_are_not_all_there_are_none() -> None:
-    """Too many, of another deploy, or not looked at: what is not known must not make the rest new."""
+def test_incomplete_file_names_are_left_out() -> None:
+    """Too many files, files of another deploy, or files not read: unknown files must not count as new."""
     problems = [ImportProblem(f"{number}.py", "E") for number in range(MOST_NAMES + 1)]
-    full = judged(case(), USUAL, WELL, WELL, import_errors=problems[1:])
+    full = evaluated(case(), USUAL, NO_FAILURES, NO_FAILURES, import_errors=problems[1:])
     assert len(full.to_dict()["import_error_files"]) == MOST_NAMES
-    assert judged(case(), {}, import_errors=problems).import_error_files is None
-    assert judged(case(), {}, at=LANDED, import_errors=problems[:1]).import_error_files is None
-    assert judged(case(superseded_at=LANDED), {}, import_errors=problems[:1]).import_error_files is None
+    assert evaluated(case(), {}, import_errors=problems).import_error_files is None
+    assert evaluated(case(), {}, at=LANDED, import_errors=problems[:1]).import_error_files is None
+    assert evaluated(case(superseded_at=LANDED), {}, import_errors=problems[:1]).import_error_files is None
     assert without_evidence(case(), "API-ERROR", "No answer.", LANDED).import_error_files is None
     later = overruled(full.to_dict(), Health.INCONCLUSIVE, Reason("ANOTHER-DEPLOY", "One came."))
     assert later["import_error_files"] is None
 
 
 def test_a_new_import_error_needs_no_windows() -> None:
-    """It is seen at once."""
+    """It is reported at once."""
     problem = ImportProblem("broken.py", "SyntaxError", LANDED - timedelta(minutes=9))
-    found = judged(case(), {}, at=LANDED + timedelta(minutes=6), import_errors=[problem])
+    found = evaluated(case(), {}, at=LANDED + timedelta(minutes=6), import_errors=[problem])
     assert (found.verdict, codes(found)) == (Health.REGRESSED, ["NEW-IMPORT-ERRORS"])
 
 
-def test_an_import_error_while_files_are_on_their_way() -> None:
+def test_an_import_error_during_the_delivery_of_files() -> None:
     """Before the first window begins, it does not count."""
     problem = ImportProblem("broken.py", "SyntaxError", LANDED - timedelta(minutes=9))
-    found = judged(case(), {}, at=LANDED + timedelta(minutes=4), import_errors=[problem])
+    found = evaluated(case(), {}, at=LANDED + timedelta(minutes=4), import_errors=[problem])
     assert codes(found) == ["TOO-EARLY"]
 
 
-# What is neither
+# Inconclusive
 
 
 @pytest.mark.parametrize("status", ["unhealthy", "unknown"])
 def test_a_component_that_is_not_healthy(status: str) -> None:
-    """It keeps from saying healthy, and is no regression by itself."""
-    found = judged(case(), USUAL, WELL, WELL, components={"scheduler": status, "triggerer": "healthy"})
+    """The deploy is not healthy, and not regressed for this reason alone."""
+    found = evaluated(
+        case(), USUAL, NO_FAILURES, NO_FAILURES, components={"scheduler": status, "triggerer": "healthy"}
+    )
     assert (found.verdict, codes(found)) == (Health.INCONCLUSIVE, ["UNHEALTHY-COMPONENT"])
     assert f"scheduler is {status}" in found.summary
 
 
 def test_too_early() -> None:
-    """Before the windows are over nothing is healthy, and failing runs are no regression."""
-    found = judged(case(), USUAL, WORSE, WORSE, at=LANDED + timedelta(hours=1, minutes=30))
+    """Before the windows end, no deploy is healthy, and failing runs are no regression."""
+    found = evaluated(case(), USUAL, WORSE, WORSE, at=LANDED + timedelta(hours=1, minutes=30))
     assert (found.verdict, codes(found)) == (Health.INCONCLUSIVE, ["TOO-EARLY"])
     assert [window.complete for window in found.windows] == [True, False]
 
 
 @pytest.mark.parametrize(("minutes", "complete"), [(1, False), (11, True)])
 def test_runs_that_still_go_on_keep_a_window_open(minutes: int, complete: bool) -> None:
-    """They are given time to end, and no more than that."""
+    """They have ``settling_time`` to end."""
     what = case()
     going = run("dag_05", what.windows[1], state="running", ended_at=None)
-    found = judged(what, USUAL, WELL, WELL, more=[going], at=what.windows[1].end + timedelta(minutes=minutes))
+    found = evaluated(
+        what,
+        USUAL,
+        NO_FAILURES,
+        NO_FAILURES,
+        more=[going],
+        at=what.windows[1].end + timedelta(minutes=minutes),
+    )
     assert found.windows[1].complete is complete
     assert found.windows[1].unfinished == 1
     assert found.verdict is (Health.HEALTHY if complete else Health.INCONCLUSIVE)
 
 
 @pytest.mark.parametrize(
-    ("before", "windows", "told"),
+    ("before", "windows", "reasons"),
     [
         ({"a": (4, 0), "b": (4, 0)}, ({"a": (9, 0), "b": (9, 0)},) * 2, 2),
-        (USUAL, ({"dag_01": (9, 0)}, WELL), 1),
-        ({}, (WELL, WELL), 2),
+        (USUAL, ({"dag_01": (9, 0)}, NO_FAILURES), 1),
+        ({}, (NO_FAILURES, NO_FAILURES), 2),
         (USUAL, ({}, {}), 2),
     ],
     ids=["few before", "few in one window", "none before", "none after"],
 )
-def test_too_few_runs(before: Any, windows: Any, told: int) -> None:
-    """Nobody is called healthy for want of evidence."""
-    found = judged(case(), before, *windows)
-    assert (found.verdict, codes(found)[:told]) == (Health.INCONCLUSIVE, ["TOO-FEW-RUNS"] * told)
+def test_too_few_runs(before: Any, windows: Any, reasons: int) -> None:
+    """A lack of evidence is never healthy."""
+    found = evaluated(case(), before, *windows)
+    assert (found.verdict, codes(found)[:reasons]) == (Health.INCONCLUSIVE, ["TOO-FEW-RUNS"] * reasons)
 
 
 @pytest.mark.parametrize(
@@ -302,39 +319,39 @@ def test_too_few_runs(before: Any, windows: Any, told: int) -> None:
     ids=["many hang", "many are silent", "one hangs and one is silent", "one hangs", "one is silent"],
 )
 def test_dags_that_have_finished_nothing_since(window: Any, more: Any, verdict: Health) -> None:
-    """Runs that never end and runs that never begin are no evidence of health; one Dag alone may be slow."""
-    found = judged(case(), USUAL, window, window, more=more)
+    """Runs that never end or never begin are no evidence of health; one Dag alone may be slow."""
+    found = evaluated(case(), USUAL, window, window, more=more)
     expected = ["AS-BEFORE"] if verdict is Health.HEALTHY else ["NO-RESULTS"]
     assert (found.verdict, codes(found)) == (verdict, expected)
 
 
 def test_few_dags_of_many_that_have_finished_nothing_since() -> None:
-    """Less than a tenth of the Dags that were due may have been removed, or be slow."""
+    """Less than a tenth of the due Dags may be removed or slow."""
     many = {f"dag_{number:02}": (24, 0) for number in range(40)}
     window = dict.fromkeys(list(many)[:37], (2, 0))
-    assert judged(case(), many, window, window).verdict is Health.HEALTHY
+    assert evaluated(case(), many, window, window).verdict is Health.HEALTHY
     rare = {f"nightly_{number}": (1, 0) for number in range(40)}
     window.popitem()
-    assert codes(judged(case(), {**many, **rare}, window, window)) == ["NO-RESULTS"]
+    assert codes(evaluated(case(), {**many, **rare}, window, window)) == ["NO-RESULTS"]
 
 
 def test_dags_that_only_wait_for_others_are_not_silent() -> None:
-    """They ran, and failed with what they waited for."""
+    """They ran, and failed because of the Dag that they waited for."""
     what = case()
     waiting = [
         run(dag_id, period, state="failed", upstream=True)
         for dag_id in list(USUAL)[10:]
         for period in what.windows
     ]
-    found = judged(what, USUAL, only(10), only(10), more=waiting)
+    found = evaluated(what, USUAL, only(10), only(10), more=waiting)
     assert (codes(found), found.silent) == (["AS-BEFORE"], ())
 
 
 @pytest.mark.parametrize("more", [[], going("dag_19")], ids=["silent", "hangs"])
 @pytest.mark.parametrize("before", [USUAL, {**USUAL, "dag_19": (1, 0)}], ids=["often", "seldom"])
 def test_a_critical_dag_that_has_finished_nothing_since(before: Any, more: Any) -> None:
-    """Without a run of it nobody can say that it works, however seldom it runs."""
-    found = judged(case(critical=("dag_19",)), before, only(19), only(19), more=more)
+    """Without a run it is not known whether it works, even if it runs rarely."""
+    found = evaluated(case(critical=("dag_19",)), before, only(19), only(19), more=more)
     assert (found.verdict, codes(found)) == (Health.INCONCLUSIVE, ["NO-RESULTS"])
     assert "critical" in found.summary
 
@@ -343,64 +360,64 @@ def test_a_critical_dag_that_has_finished_nothing_since(before: Any, more: Any) 
 
 
 def test_runs_that_go_on_may_yet_succeed() -> None:
-    """A Dag is not broken while one of them goes on, and they count as no failure; nor is it healthy."""
-    found = judged(case(), USUAL, WORSE, WORSE, more=going(*BROKEN))
+    """A Dag with such a run is not broken, and not healthy; the run does not count as a failure."""
+    found = evaluated(case(), USUAL, WORSE, WORSE, more=going(*BROKEN))
     assert (found.verdict, codes(found)) == (Health.INCONCLUSIVE, ["WORSE-BUT-NOT-ENOUGH"])
     assert found.windows[0].broken == ()
-    alone = judged(case(), USUAL, WORSE, WORSE)
+    alone = evaluated(case(), USUAL, WORSE, WORSE)
     assert found.windows[0].p_value > alone.windows[0].p_value
 
 
 def test_runs_that_have_only_just_begun() -> None:
-    """Of Dags that run often one always goes on; begun after the last failure, it does not excuse them."""
+    """Frequent Dags always have an unfinished run. It does not count if it began after the last failure."""
     what, often = case(critical=("dag_10",)), dict.fromkeys(BROKEN, (0, 9))
     later = [
         run(dag_id, period, state="running", ended_at=None, started_at=period.end - timedelta(seconds=1))
         for dag_id in BROKEN
         for period in what.windows
     ]
-    found = judged(what, USUAL, {**WELL, **often}, {**WELL, **often}, more=later)
+    found = evaluated(what, USUAL, {**NO_FAILURES, **often}, {**NO_FAILURES, **often}, more=later)
     assert codes(found) == ["RUNS-FAIL", "CRITICAL-DAG-FAILS"]
     assert found.windows[1].broken == tuple(BROKEN)
 
 
 def test_long_runs_of_which_only_the_failures_are_known() -> None:
-    """Dags whose good runs take hours and whose bad ones end at once look worse than they are."""
+    """Dags look worse than they are if good runs take hours and bad runs end at once."""
     before = {f"dag_{number:02}": (22, 2) for number in range(40)}
     failed = {"dag_00": (0, 1), "dag_01": (0, 1), "dag_02": (0, 1), "dag_03": (0, 1)}
-    found = judged(case(), before, failed, failed, more=going(*list(before)[4:]))
+    found = evaluated(case(), before, failed, failed, more=going(*list(before)[4:]))
     assert found.verdict is Health.INCONCLUSIVE
     assert not any(window.significant for window in found.windows)
 
 
 def test_another_deploy_came_too_early() -> None:
-    """Its runs, errors and components are not this one's; what was over before it still counts."""
+    """Runs, errors and components of the later deploy do not count; windows that ended before it do."""
     what = case(superseded_at=LANDED + timedelta(minutes=90))
     problem = ImportProblem("broken.py", "SyntaxError", LANDED - timedelta(minutes=9))
-    found = judged(what, USUAL, WORSE, {}, import_errors=[problem], components={"scheduler": "unhealthy"})
+    found = evaluated(what, USUAL, WORSE, {}, import_errors=[problem], components={"scheduler": "unhealthy"})
     assert found.verdict is Health.INCONCLUSIVE
     assert codes(found)[0] == "ANOTHER-DEPLOY"
     assert found.import_errors == ()
     late = replace(what, superseded_at=LANDED + timedelta(hours=5))
-    assert judged(late, USUAL, WORSE, WORSE).verdict is Health.REGRESSED
+    assert evaluated(late, USUAL, WORSE, WORSE).verdict is Health.REGRESSED
 
 
 def test_the_summary_is_one_paragraph() -> None:
-    """Whatever the error that it quotes looks like."""
+    """This holds for any error that it quotes."""
     found = without_evidence(case(), "API-ERROR", "No answer.\n- one\n" + "more " * 1000, LANDED)
     assert len(found.summary.splitlines()) == 1
     assert len(found.summary) <= 1200
     assert "No answer. - one more" in found.to_dict()["summary"]
 
 
-def test_a_judgement_without_evidence() -> None:
-    """What could not be seen is inconclusive, and says why."""
+def test_without_evidence() -> None:
+    """The evaluation is inconclusive and names the error."""
     found = without_evidence(case(deploy_id="d1"), "API-ERROR", "Airflow does not answer.", LANDED)
     assert (found.verdict, codes(found)) == (Health.INCONCLUSIVE, ["API-ERROR"])
-    assert found.summary == "Deploy d1 is judged inconclusive: Airflow does not answer."
+    assert found.summary == "Deploy d1 is evaluated as inconclusive: Airflow does not answer."
 
 
-# What holds always
+# Properties
 
 COUNTS = st.tuples(st.integers(0, 30), st.integers(0, 30))
 WINDOW = st.dictionaries(st.sampled_from("abcdef"), COUNTS)
@@ -408,15 +425,15 @@ WINDOW = st.dictionaries(st.sampled_from("abcdef"), COUNTS)
 
 @given(WINDOW, WINDOW, WINDOW)
 def test_a_deploy_without_a_failure_is_never_a_regression(before: Any, first: Any, second: Any) -> None:
-    """Whatever was before."""
+    """This holds for any runs before."""
     first, second = ({dag_id: (ok, 0) for dag_id, (ok, _) in x.items()} for x in (first, second))
-    assert judged(case(), before, first, second).verdict is not Health.REGRESSED
+    assert evaluated(case(), before, first, second).verdict is not Health.REGRESSED
 
 
 @given(WINDOW, WINDOW, WINDOW)
-def test_a_regression_is_what_the_rule_says(before: Any, first: Any, second: Any) -> None:
-    """Both windows significant, and two Dags that worked before with nothing but failures in both."""
-    found = judged(case(), before, first, second)
+def test_a_regression_fulfils_the_rule(before: Any, first: Any, second: Any) -> None:
+    """Both windows are significant, and two Dags that worked before have only failures in both."""
+    found = evaluated(case(), before, first, second)
     broken = [
         dag_id
         for dag_id in "abcdef"
@@ -429,17 +446,17 @@ def test_a_regression_is_what_the_rule_says(before: Any, first: Any, second: Any
 
 @given(WINDOW, WINDOW, WINDOW, st.lists(st.sampled_from("abcdef")))
 def test_runs_that_go_on_only_add_doubt(before: Any, first: Any, second: Any, unfinished: Any) -> None:
-    """No regression and no health comes of what has not ended."""
+    """Unfinished runs never turn a verdict into regressed or healthy."""
     critical = case(critical=("a", "b"))
-    without = judged(critical, before, first, second).verdict
-    found = judged(critical, before, first, second, more=going(*unfinished)).verdict
+    without = evaluated(critical, before, first, second).verdict
+    found = evaluated(critical, before, first, second, more=going(*unfinished)).verdict
     assert found in (without, Health.INCONCLUSIVE)
 
 
 @given(WINDOW, WINDOW, WINDOW)
-def test_healthy_is_only_said_with_evidence(before: Any, first: Any, second: Any) -> None:
-    """Enough runs on both sides, none of the windows' last significantly worse, no Dag broken throughout."""
-    found = judged(case(), before, first, second)
+def test_healthy_needs_evidence(before: Any, first: Any, second: Any) -> None:
+    """Enough runs on both sides, the last window not significant, and no Dag broken in all windows."""
+    found = evaluated(case(), before, first, second)
     if found.verdict is Health.HEALTHY:
         assert min(min(x.before.runs, x.after.runs) for x in found.windows) >= 10
         assert not found.windows[-1].significant
@@ -454,24 +471,24 @@ def test_the_evidence_is_small_and_json() -> None:
     many = {f"a_rather_long_name_of_a_dag_{number:04}": (24, 0) for number in range(1000)}
     errors = [ImportProblem(f"{name}.py", "E" * 200, LANDED - timedelta(hours=1)) for name in many]
     window = dict.fromkeys(many, (0, 1))
-    found = judged(case(critical=tuple(many)[:3]), many, window, window, import_errors=errors)
+    found = evaluated(case(critical=tuple(many)[:3]), many, window, window, import_errors=errors)
     text = json.dumps(found.to_dict())
     assert len(text) < 20_000
     assert (len(found.dags), len(found.import_errors)) == (MOST_DAGS, MOST_FILES)
-    few = judged(case(), {}, import_errors=errors[:MOST_NAMES])
+    few = evaluated(case(), {}, import_errors=errors[:MOST_NAMES])
     assert len(json.dumps(few.to_dict())) < 20_000
     assert len(found.summary) < 2_000
 
 
-def test_the_evidence_in_words() -> None:
-    """Each part of it is in the log."""
+def test_the_evidence_as_text() -> None:
+    """The text contains each part of the evidence."""
     problem = ImportProblem("old.py", "SyntaxError: here")
     manual = run("dag_03", case().windows[0], run_type="manual")
     what = case(critical=("dag_02",))
-    found = judged(what, {**USUAL, "gone": (48, 0)}, WORSE, WORSE, import_errors=[problem], more=[manual])
+    found = evaluated(what, {**USUAL, "gone": (48, 0)}, WORSE, WORSE, import_errors=[problem], more=[manual])
     text = explain(found)
     for part in (
-        "is judged regressed: In 2 windows in a row",
+        "is evaluated as regressed: In 2 windows in a row",
         "window  2026-11-01 12:05 to 13:05 UTC: 6 of 40 failed, before 4 of 480 failed, p = ",
         "dag_10: before 0 of 24 failed, after 2 of 2 failed, then 2 of 2 failed BROKEN",
         "dag_02: before 1 of 24 failed, after 0 of 2 failed, then 0 of 2 failed critical",

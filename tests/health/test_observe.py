@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Looking at a judged Deployment: what is asked, and what is not asked twice."""
+"""The data of an evaluated Deployment: requests, and no request twice."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ CASE = HealthCase(LANDED, LANDED)
 LATE = CASE.verdict_at
 
 
-def look(airflow: FakeAirflow, case: HealthCase = CASE) -> Evaluation:
-    """Look once, when all is over."""
+def poll(airflow: FakeAirflow, case: HealthCase = CASE) -> Evaluation:
+    """Poll once, after the last window."""
     talker = Talker(of_fake(airflow))
-    return talker.run(Observer(talker.api, case).look(LATE))
+    return talker.run(Observer(talker.api, case).poll(LATE))
 
 
 def test_a_good_deploy(airflow: FakeAirflow) -> None:
     """Runs, import errors and components: healthy."""
     add_history(airflow)
-    found = look(airflow)
+    found = poll(airflow)
     assert found.verdict is Health.HEALTHY
     assert found.windows[0].before.runs == 48 * len(DAGS)
     assert found.components == {"metadatabase": "healthy", "scheduler": "healthy"}
 
 
 def test_a_bad_deploy(airflow: FakeAirflow) -> None:
-    """Dags that fail every run."""
+    """Dags fail every run."""
     add_history(airflow, broken=BROKEN)
-    found = look(airflow)
+    found = poll(airflow)
     assert found.verdict is Health.REGRESSED
     assert list(found.windows[0].broken) == BROKEN
 
@@ -55,7 +55,7 @@ def test_a_bad_deploy(airflow: FakeAirflow) -> None:
 def test_runs_that_failed_because_of_others(
     airflow: FakeAirflow, state: str, operator: str, more: dict[str, Any], counts: bool
 ) -> None:
-    """One broken Dag on which many wait is one broken Dag."""
+    """A broken Dag does not break the Dags that wait for it."""
     add_history(airflow, broken=BROKEN)
     for task in airflow.tasks:
         if task["dag_id"] != BROKEN[0]:
@@ -63,67 +63,67 @@ def test_runs_that_failed_because_of_others(
     if more:
         for run in airflow.runs:
             airflow.add_task(run["dag_id"], task_id="second", dag_run_id=run["dag_run_id"], **more)
-    found = look(airflow)
+    found = poll(airflow)
     assert (found.verdict is Health.REGRESSED) is counts
     assert found.left_out == ({} if counts else {"upstream failed": 8})
 
 
 def test_a_run_that_failed_without_a_failed_task(airflow: FakeAirflow) -> None:
-    """One that ran out of time counts: nothing before it failed."""
+    """A run that timed out counts: no task before it failed."""
     add_history(airflow, broken=BROKEN)
     airflow.tasks.clear()
-    assert look(airflow).verdict is Health.REGRESSED
+    assert poll(airflow).verdict is Health.REGRESSED
 
 
 def test_an_import_error_of_a_dag_that_ran(airflow: FakeAirflow) -> None:
-    """It is new, whichever of the file's Dags ran."""
+    """It is new if any Dag of the file ran."""
     add_history(airflow)
     airflow.add_dag("never_ran", file="dag_4.py")
     airflow.add_import_error("dag_4.py")
-    airflow.add_import_error("nobody_knows.py")
-    found = look(airflow)
+    airflow.add_import_error("unknown.py")
+    found = poll(airflow)
     assert [reason.code for reason in found.reasons] == ["NEW-IMPORT-ERRORS"]
     assert [file.new for file in found.import_errors] == [True, False]
 
 
 def test_all_import_errors_are_dated(airflow: FakeAirflow) -> None:
-    """Many old ones do not hide a new one."""
+    """Many old errors do not hide a new one."""
     add_history(airflow)
     for number in range(30):
         airflow.add_dag(f"old_{number}")
         airflow.add_import_error(f"old_{number}.py")
     airflow.add_import_error("dag_4.py")
-    found = look(airflow)
+    found = poll(airflow)
     assert [reason.code for reason in found.reasons] == ["NEW-IMPORT-ERRORS"]
     assert [file.file.endswith("dag_4.py") for file in found.import_errors if file.new] == [True]
 
 
 def test_only_runs_that_are_compared_with_date_an_import_error(airflow: FakeAirflow) -> None:
-    """A Dag that ran two days ago says nothing of the deploy: its file may have broken since."""
+    """A run two days ago is no evidence: the file may have broken before the deploy."""
     add_history(airflow)
     airflow.add_dag("weekly")
     airflow.add_runs("weekly", [LANDED - timedelta(days=2)])
     airflow.add_import_error("weekly.py")
-    found = look(airflow, HealthCase(LANDED, LANDED, trusted_from=LANDED - timedelta(days=30)))
+    found = poll(airflow, HealthCase(LANDED, LANDED, trusted_from=LANDED - timedelta(days=30)))
     assert [reason.code for reason in found.reasons] == ["IMPORT-ERRORS-OF-UNKNOWN-AGE"]
 
 
 def test_only_runs_before_the_deploy_show_that_a_file_could_be_read(airflow: FakeAirflow) -> None:
-    """Those after it do not: they may have begun with what was read before."""
+    """A run after the deploy may use a file that was read before it."""
     airflow.add_dag("late")
     airflow.add_runs("late", [LANDED + timedelta(minutes=1)])
     airflow.add_import_error("late.py")
-    assert not look(airflow).import_errors[0].new
+    assert not poll(airflow).import_errors[0].new
 
 
-def test_what_cannot_change_is_asked_once(airflow: FakeAirflow) -> None:
-    """The runs before the deploy, and why a run failed."""
+def test_final_data_is_read_once(airflow: FakeAirflow) -> None:
+    """The runs before the deploy and the causes of failed runs are not read again."""
     add_history(airflow, broken=BROKEN)
     talker = Talker(of_fake(airflow))
     observer = Observer(talker.api, CASE)
-    talker.run(observer.look(LATE))
+    talker.run(observer.poll(LATE))
     airflow.requests.clear()
-    assert talker.run(observer.look(LATE)).verdict is Health.REGRESSED
+    assert talker.run(observer.poll(LATE)).verdict is Health.REGRESSED
     assert [line.partition("?")[0].rpartition("/")[2] for line in airflow.requests] == [
         "dagRuns",
         "importErrors",
@@ -131,10 +131,10 @@ def test_what_cannot_change_is_asked_once(airflow: FakeAirflow) -> None:
     ]
 
 
-def test_of_a_deploy_that_is_over_only_runs_are_asked_for(airflow: FakeAirflow) -> None:
-    """The present is another deploy's doing."""
+def test_only_runs_are_read_of_a_superseded_deploy(airflow: FakeAirflow) -> None:
+    """Another deploy causes the present import errors and health."""
     add_history(airflow)
     airflow.add_import_error("dag_4.py")
     case = HealthCase(LANDED, LANDED, superseded_at=LANDED + timedelta(hours=5))
-    assert look(airflow, case).verdict is Health.HEALTHY
+    assert poll(airflow, case).verdict is Health.HEALTHY
     assert not any("importErrors" in line or "health" in line for line in airflow.requests)

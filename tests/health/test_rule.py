@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The numbers can be given, and nonsense is refused."""
+"""The numbers of the rule: read, stored, and refused if they are not usable."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from airflow_rollback_provider.domain.errors import BadInput
 from airflow_rollback_provider.health.rule import HealthRule
 
 
-def test_a_mapping_names_what_differs() -> None:
+def test_read_a_mapping() -> None:
     """Times may be given in seconds, lists stand for tuples, the rest keeps its default."""
     rule = HealthRule.read({"window": 1800, "windows": 3, "run_types": ["scheduled", "backfill"]})
     assert rule == HealthRule(window=timedelta(minutes=30), windows=3, run_types=("scheduled", "backfill"))
 
 
-def test_a_rule_is_taken_as_it_is() -> None:
-    """And nothing at all means the defaults."""
+def test_read_a_rule() -> None:
+    """A rule is returned unchanged; None and an empty mapping give the defaults."""
     rule = HealthRule(min_runs=3)
     assert HealthRule.read(rule) is rule
     assert HealthRule.read(None) == HealthRule.read({}) == HealthRule()
 
 
 def test_json_and_back() -> None:
-    """A rule comes back from JSON as it was, also with a value changed in every field."""
+    """A rule survives JSON."""
     other = HealthRule(
         before=timedelta(hours=6.5), worked_before=0.8, waiting_operators=("A", "B"), significance=0.05
     )
@@ -59,14 +59,14 @@ def test_json_and_back() -> None:
     ],
     ids=str,
 )
-def test_nonsense(values: dict[str, Any]) -> None:
-    """Each complaint names the field."""
+def test_bad_values(values: dict[str, Any]) -> None:
+    """The error names the field."""
     with pytest.raises(BadInput, match=next(iter(values))):
         HealthRule.read(values)
 
 
 def test_every_number_is_documented() -> None:
-    """The docstring says what each means."""
+    """The docstring describes each number."""
     assert HealthRule.__doc__ is not None
     assert [
         field.name for field in fields(HealthRule) if f":param {field.name}:" not in HealthRule.__doc__

@@ -57,7 +57,9 @@ def test_a_good_deploy(airflow: FakeAirflow, watcher: Any) -> None:
     assert (result["verdict"], codes(result)) == ("healthy", ["AS-BEFORE"])
     assert result["since"] == LANDED.isoformat()
     assert (result["deployment_id"], result["deploy_id"]) == (None, None)
-    assert result["summary"].startswith(f"The deploy of {LANDED:%Y-%m-%d %H:%M} UTC is judged healthy: ")
+    assert result["summary"].startswith(
+        f"The deploy of {LANDED:%Y-%m-%d %H:%M} UTC is evaluated as healthy: "
+    )
 
 
 def test_a_bad_deploy(airflow: FakeAirflow, watcher: Any) -> None:
@@ -179,7 +181,7 @@ def test_mistakes(
 def test_requiring_health(airflow: FakeAirflow, watcher: Any) -> None:
     """After a rollback the task fails unless all is well again; a retry would judge the same."""
     add_history(airflow, broken=BROKEN)
-    with pytest.raises(DeploymentNotHealthy, match="is judged regressed") as caught:
+    with pytest.raises(DeploymentNotHealthy, match="is evaluated as regressed") as caught:
         watcher(require_healthy="True")
     assert isinstance(caught.value, AirflowFailException)
     assert watcher(require_healthy="False")["verdict"] == "regressed"

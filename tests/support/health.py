@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A fake Airflow whose Dags ran before a deploy and after it."""
+"""A fake Airflow with Dag runs before and after a deploy."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ BROKEN = DAGS[:3]
 def add_history(
     airflow: FakeAirflow, landed: datetime = LANDED, *, hours_after: int = 3, broken: list[str] | None = None
 ) -> None:
-    """Let ten Dags run every half hour: a day before the deploy, and after it, some of them in vain."""
+    """Add runs of ten Dags every half hour, before and after the deploy; ``broken`` Dags fail after it."""
     half_hour = timedelta(minutes=30)
     before = [landed - half_hour * number for number in range(1, 49)]
     after = [landed + half_hour * number + timedelta(minutes=6) for number in range(2 * hours_after)]
@@ -32,5 +32,5 @@ def add_history(
 
 
 def codes(result: dict[str, Any]) -> list[str]:
-    """The codes of a judgement's reasons."""
+    """The codes of an evaluation's reasons."""
     return [reason["code"] for reason in result["reasons"]]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs, cases and observations for the tests of the judge, in as few words as possible."""
+"""Builders of runs, cases and observations for the tests of the evaluation."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from airflow_rollback_provider.health.rule import HealthRule
 from airflow_rollback_provider.health.verdict import Evaluation
 
 LANDED = datetime(2026, 11, 1, 12, tzinfo=timezone.utc)
-WELL = {"metadatabase": "healthy", "scheduler": "healthy"}
+OK_COMPONENTS = {"metadatabase": "healthy", "scheduler": "healthy"}
 _NUMBERS = count()
 
 
 def case(**values: Any) -> HealthCase:
-    """A deploy with the default numbers, but for those named."""
+    """A deploy with the default numbers, except for the given ones."""
     rule = HealthRule.read(values.pop("rule", None))
     return HealthCase(**{"landed_at": LANDED, "before_until": LANDED, "rule": rule, **values})
 
@@ -44,22 +44,22 @@ def runs(dag_id: str, period: Period, ok: int = 0, failed: int = 0, **values: An
     return good + [run(dag_id, period, state="failed", **values) for _ in range(failed)]
 
 
-def judged(
+def evaluated(
     what: HealthCase,
     before: Mapping[str, tuple[int, int]],
     *windows: Mapping[str, tuple[int, int]],
     at: datetime | None = None,
-    components: Mapping[str, str] = WELL,
+    components: Mapping[str, str] = OK_COMPONENTS,
     import_errors: Iterable[ImportProblem] = (),
     more: Iterable[DagRun] = (),
 ) -> Evaluation:
-    """Judge a case by counts: Dag → runs that succeeded, runs that failed."""
+    """Evaluate a case by counts: Dag → runs that succeeded, runs that failed."""
     was = [row for dag_id, counts in before.items() for row in runs(dag_id, what.before, *counts)]
-    seen = [
+    after = [
         row
         for period, window in zip(what.windows, windows, strict=False)
         for dag_id, counts in window.items()
         for row in runs(dag_id, period, *counts)
     ]
-    observation = Observation(at or what.verdict_at, (*seen, *more), tuple(import_errors), dict(components))
+    observation = Observation(at or what.verdict_at, (*after, *more), tuple(import_errors), dict(components))
     return evaluate(what, count_before(what, tuple(was)), observation)

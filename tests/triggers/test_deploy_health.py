@@ -30,7 +30,7 @@ async def test_it_judges(monkeypatch: pytest.MonkeyPatch) -> None:
         add_history(airflow)
         event = await first_event(restored(DeployHealthTrigger("judged", AGENDA)))
     assert codes(event["evaluation"]) == ["AS-BEFORE"]
-    assert "is judged healthy" in event["words"]
+    assert "is evaluated as healthy" in event["words"]
     assert PASSWORD not in str(event)
 
 
