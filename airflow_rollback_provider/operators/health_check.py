@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from airflow_rollback_provider.domain.arguments import optional
 from airflow_rollback_provider.domain.deploys import DeployStatus
 from airflow_rollback_provider.domain.errors import BadInput, DeployInProgress, DeployNotFound
-from airflow_rollback_provider.domain.explain import describe_deploy
+from airflow_rollback_provider.domain.summary import describe_deploy
 from airflow_rollback_provider.health.case import HealthCase, case_of
 from airflow_rollback_provider.health.poller import HealthCheck
 

@@ -26,9 +26,9 @@ from airflow_rollback_provider.domain.errors import (
     StateUnavailable,
     TrySuperseded,
 )
-from airflow_rollback_provider.domain.explain import describe_deploy, explain
 from airflow_rollback_provider.domain.idempotency import describe, key_in, make_idempotency_key, same_target
 from airflow_rollback_provider.domain.selector import DeploySelector
+from airflow_rollback_provider.domain.summary import describe_deploy, explain
 from airflow_rollback_provider.rollback.guards import PreSubmitGuards
 from airflow_rollback_provider.rollback.pending import PendingStore, PendingSubmission
 from airflow_rollback_provider.rollback.self_downgrade import refuse_downgrade_of_itself

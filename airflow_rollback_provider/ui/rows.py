@@ -5,8 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_rollback_provider.domain.assessment import assess
-from airflow_rollback_provider.domain.checks import FailedCheck, default_scope
+from airflow_rollback_provider.domain.checks import FailedCheck, assess, default_scope
 from airflow_rollback_provider.domain.history import History
 from airflow_rollback_provider.domain.idempotency import without_tag
 from airflow_rollback_provider.domain.jsonable import encode
@@ -14,7 +13,7 @@ from airflow_rollback_provider.domain.jsonable import encode
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from airflow_rollback_provider.domain.assessment import Assessment
+    from airflow_rollback_provider.domain.checks import Assessment
     from airflow_rollback_provider.domain.deploys import Capabilities, Deploy
     from airflow_rollback_provider.platforms.base import Survey
 

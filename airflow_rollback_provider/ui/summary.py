@@ -5,8 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_rollback_provider.domain.assessment import assess
-from airflow_rollback_provider.domain.checks import default_scope
+from airflow_rollback_provider.domain.checks import assess, default_scope
 from airflow_rollback_provider.domain.deploys import Scope
 from airflow_rollback_provider.domain.history import History
 from airflow_rollback_provider.domain.idempotency import without_tag

@@ -6,8 +6,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
-from airflow_rollback_provider.domain.explain import describe_deploy, explain
 from airflow_rollback_provider.domain.idempotency import describe, make_idempotency_key
+from airflow_rollback_provider.domain.summary import describe_deploy, explain
 from tests.support.builders import ASTRO, BAD, FULL_ACCESS, NOW, deploy, plan
 
 ALLOWED = """\

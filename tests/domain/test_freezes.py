@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_rollback_provider.domain.errors import BadInput
-from airflow_rollback_provider.domain.freezes import Once, Weekly, read_freeze
+from airflow_rollback_provider.domain.guard_rails import Once, Weekly, read_freeze
 
 UTC = timezone.utc
 MONDAY = datetime(2026, 11, 23, tzinfo=UTC)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_rollback_provider.domain import checks, compatibility, consequences
+from airflow_rollback_provider.domain import checks, compatibility, plan
 from airflow_rollback_provider.domain.checks import CHECKS, default_scope, required_permissions
 from airflow_rollback_provider.domain.compatibility import RULES
 from airflow_rollback_provider.domain.deploys import Mechanism, Scope
@@ -42,7 +42,7 @@ def test_the_checks_are_documented_in_their_order() -> None:
 def warnings_in_code() -> set[tuple[str, str]]:
     """Every warning that the code builds, by its code, and whether it is severe."""
     found = set()
-    for module in (checks, consequences, compatibility):
+    for module in (checks, plan, compatibility):
         for node in ast.walk(ast.parse(Path(str(module.__file__)).read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "PlanWarning":
                 severe = any(keyword.arg == "severe" for keyword in node.keywords)

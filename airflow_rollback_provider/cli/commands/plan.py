@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from airflow_rollback_provider.cli.arguments import TARGET_HELP, add_choice, add_connection, add_deployment
 from airflow_rollback_provider.cli.connecting import connected
 from airflow_rollback_provider.cli.exits import Exit
-from airflow_rollback_provider.domain.explain import explain
+from airflow_rollback_provider.domain.summary import explain
 
 if TYPE_CHECKING:
     import argparse

@@ -29,8 +29,8 @@ from airflow_rollback_provider.domain.errors import (
     RollbackNotDone,
     RollbackRefused,
 )
-from airflow_rollback_provider.domain.explain import describe_deploy, explain
 from airflow_rollback_provider.domain.idempotency import describe
+from airflow_rollback_provider.domain.summary import describe_deploy, explain
 from airflow_rollback_provider.rollback.submission import GRACE_PERIOD, pauses
 
 if TYPE_CHECKING:
