@@ -203,4 +203,4 @@ class Api:
 
     def _request(self, operation: str, method: str, url: str, body: Any, header: str | None) -> Request:
         headers = {} if header is None else {"authorization": header}
-        return Request(operation, method, url, body, headers, whom="The Airflow")
+        return Request(operation, method, url, body, headers, recipient="the Airflow")

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The path to a platform: DNS, TCP, proxy, TLS. The first step that fails is named. No token is sent.
+"""Checks of the network path to a platform: DNS, TCP, proxy, TLS. No token is sent.
 
-Behind a proxy the first two steps are about the proxy, and the certificate is read through it.
+Behind a proxy, DNS and TCP check the proxy, and the certificate is read through it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from airflow_rollback_provider.http.retry_policy import Policy
 
 _ENDS_SOON = timedelta(days=14)
-# What failed, and what to do about it.
+# By step: the failure and the remedy.
 _FAILURES = {
     "DNS": (
         "The host of {hop} does not resolve",
@@ -34,15 +34,15 @@ _FAILURES = {
     ),
     "TCP": (
         "There is no connection to {hop}",
-        "Check {source}, that something listens there, and the firewalls on the way.",
+        "Check {source}, that a server listens there, and the firewalls in between.",
     ),
     "PROXY": (
         "There is no connection to {goal} through {hop}",
-        "Have the proxy let it through; check the proxy's user and password.",
+        "Allow the connection in the proxy; check the proxy's user and password.",
     ),
     "TLS": (
         "The TLS handshake with {goal} failed",
-        "Check {source}, and that its port speaks TLS; firewalls and proxies may cut it off.",
+        "Check {source}, and that its port serves TLS; a firewall or proxy may close the connection.",
     ),
 }
 _RENEW = "Have the platform's certificate renewed."
@@ -56,10 +56,10 @@ _CERTIFICATE_REMEDIES = {
 
 
 def check_network(address: str, policy: Policy) -> tuple[Finding, ...]:
-    """Check the path to an address; what comes after a failure is skipped.
+    """Check the network path to an address. The checks after a failure are skipped.
 
     :param address: the platform's URL.
-    :param policy: time-outs, proxies, authorities.
+    :param policy: the network policy: time-outs, proxies, authorities.
     """
     path, found = _Path(address, policy), []
     checks = {"DNS": path.resolve, "TCP": path.connect, "PROXY": path.tunnel, "TLS": path.shake_hands}
@@ -79,14 +79,14 @@ def find_proxy(address: str, policy: Policy) -> SplitResult | None:
     chosen = select_proxy(address, dict(policy.proxies) or get_environ_proxies(address))
     try:
         found = urlsplit(prepend_scheme_if_needed(chosen, "http")) if chosen else None
-        _ = found and found.port  # a port that is no number is an error only here
+        _ = found and found.port  # raises for a port that is not a number
         return found
-    except ValueError:  # its text may repeat a part of the password
+    except ValueError:  # its message may contain a part of the password
         return urlsplit("http://")
 
 
 class _Path:
-    """The path to one address; each step returns its finding or raises why it failed."""
+    """The network path to one address. Each step returns its finding or raises an error."""
 
     def __init__(self, address: str, policy: Policy) -> None:
         self._policy, self._goal, self._proxy = policy, urlsplit(address), find_proxy(address, policy)
@@ -95,7 +95,7 @@ class _Path:
 
     def resolve(self) -> Finding:
         if not self._hop.hostname:
-            raise ValueError("it is no URL with a host; write http://host:port")
+            raise ValueError("it is not a URL with a host; write http://host:port")
         found = socket.getaddrinfo(self._hop.hostname, _port(self._hop), type=socket.SOCK_STREAM)
         addresses = dict.fromkeys(str(item[4][0]) for item in found)
         return Finding("DNS", Status.OK, f"The host of {self._name} is {', '.join(addresses)}.")
@@ -108,28 +108,28 @@ class _Path:
         if self._proxy is None or self._goal.scheme == "http":
             return skip(("PROXY",), "no HTTPS connection goes through a proxy.")[0]
         if self._proxy.scheme != "http":
-            return Finding("PROXY", Status.UNKNOWN, f"Not checked: {self._name} is no plain HTTP proxy.")
+            return Finding("PROXY", Status.UNKNOWN, f"Not checked: {self._name} is not a plain HTTP proxy.")
         self._open().close()
         return Finding("PROXY", Status.OK, f"{self._name} connects to {_host(self._goal)}.")
 
     def shake_hands(self) -> Finding:
         if self._goal.scheme == "http" and is_loopback(self._goal):
-            return skip(("TLS",), "http:// on this machine has no certificate.")[0]
+            return skip(("TLS",), "http:// on this machine needs no certificate.")[0]
         if self._goal.scheme == "http":
-            what = "The connection is not secured: anybody on the way can read the token (allow_http)."
+            what = "The connection is not encrypted: others on the network can read the token (allow_http)."
             return Finding("TLS", Status.WARNING, what, "Use https:// and remove allow_http from the extra.")
         if self._proxy and self._proxy.scheme != "http":
-            return Finding("TLS", Status.UNKNOWN, f"Not checked: {self._name} is no plain HTTP proxy.")
+            return Finding("TLS", Status.UNKNOWN, f"Not checked: {self._name} is not a plain HTTP proxy.")
         certificate = self._certificate(_new_context(self._policy.trust))
         if not self._policy.verify:
             what = f"The certificate is not checked (verify is false). It is the {_describe(certificate)}."
             return Finding(
-                "TLS", Status.WARNING, what, "Set verify to true: anybody can pose as the platform."
+                "TLS", Status.WARNING, what, "Set verify to true: another server can pose as the platform."
             )
         what = f"The {_describe(certificate)}, is trusted by {self._authorities}."
         left = _end(certificate) - datetime.now(timezone.utc)
         if left < _ENDS_SOON:
-            what = f"{what} It ends in {left.days} day(s)."
+            what = f"{what} It expires in {left.days} day(s)."
             return Finding("TLS", Status.WARNING, what, _RENEW)
         return Finding("TLS", Status.OK, what)
 
@@ -148,12 +148,12 @@ class _Path:
         return Finding(code, Status.ERROR, f"{what}: {reason}.", remedy.format(source=source))
 
     def _untrusted(self, error: ssl.SSLCertVerificationError) -> Finding:
-        """Return the finding on a refused certificate. A second connection reads it; nothing is sent."""
+        """Return the finding on a refused certificate. A second connection reads it and sends nothing."""
         what = f"The certificate of {_host(self._goal)} is not trusted: {error.verify_message}."
         with contextlib.suppress(OSError, ValueError, http.client.HTTPException):
             what = f"{what} It is the {_describe(self._certificate(_new_context(trust=False)))}."
         sign = (
-            "Put the file of the authority that signed it in the field CA bundle (ca_bundle); so far it is "
+            "Put the file of the authority that signed it in the field CA bundle (ca_bundle); now it is "
             f"checked by {self._authorities}."
         )
         return Finding("TLS", Status.ERROR, what, _CERTIFICATE_REMEDIES.get(error.verify_code, sign))
@@ -161,10 +161,10 @@ class _Path:
     @property
     def _authorities(self) -> str:
         source, file = self._policy.ca_file
-        return f"{file or 'the usual authorities'} ({source})"
+        return f"{file or 'the default authorities'} ({source})"
 
     def _open(self, *, tunnel: bool = True) -> http.client.HTTPConnection:
-        """Connect, through the proxy where there is one."""
+        """Connect, through the proxy if there is one."""
         host, timeout = self._hop.hostname or "", self._policy.connect_timeout
         connection = http.client.HTTPConnection(host, _port(self._hop), timeout=timeout)
         if self._proxy and tunnel:
@@ -199,13 +199,13 @@ def _new_context(trust: bool | str) -> ssl.SSLContext:
         try:
             context.load_verify_locations(**{"capath" if os.path.isdir(file) else "cafile": file})
         except ssl.SSLError:
-            raise TlsFailed(f"{file!r} holds no certificate authorities. Put a PEM file there.") from None
+            raise TlsFailed(f"{file!r} contains no certificate authorities. Put a PEM file there.") from None
     return context
 
 
 def _describe(certificate: Certificate) -> str:
     subject, issuer = certificate.subject.rfc4514_string(), certificate.issuer.rfc4514_string()
-    return f"certificate of {subject}, signed by {issuer}, good until {_end(certificate):%Y-%m-%d}"
+    return f"certificate of {subject}, signed by {issuer}, valid until {_end(certificate):%Y-%m-%d}"
 
 
 def _end(certificate: Certificate) -> datetime:

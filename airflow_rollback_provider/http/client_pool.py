@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One ``httpx`` client for all flows of an event loop that use the network alike.
+"""One ``httpx`` client for all flows of an event loop that have the same network policy.
 
-A triggerer follows a thousand rollbacks at once. A client each would mean a thousand TLS contexts, each of
-which takes tens of milliseconds to make, and as many idle connections.
+A triggerer tracks a thousand rollbacks at once. With one client each it would create a thousand TLS contexts,
+each of which takes tens of milliseconds, and keep as many idle connections.
 """
 
 from __future__ import annotations
@@ -24,40 +24,40 @@ if TYPE_CHECKING:
     from airflow_rollback_provider.http.retry_policy import Policy
 
 MOST_CONNECTIONS = 20
-"""Open connections of one client: what one process may ask of one platform at the same time."""
+"""Open connections of one client: the number of requests of one process to one platform at a time."""
 
 
 @dataclass(frozen=True)
 class Lease:
-    """A client that is lent, and the gate through which its requests go.
+    """A leased client and the semaphore that bounds its requests.
 
-    The client looks through all that wait for a connection whenever one becomes free, which with a thousand
-    of them holds the event loop up for seconds. At the gate waiting costs nothing.
+    Whenever a connection becomes free, ``httpx`` iterates over all requests that wait for one. With a
+    thousand of them this blocks the event loop for seconds. Waiting for the semaphore is cheap.
     """
 
     client: httpx.AsyncClient
-    gate: asyncio.Semaphore
+    semaphore: asyncio.Semaphore
 
 
 @dataclass
 class _Shared:
-    """A client and who uses it. The lock keeps two from making it."""
+    """A client and the number of its users. The lock ensures that it is created once."""
 
     users: int = 0
     client: httpx.AsyncClient | None = None
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    gate: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MOST_CONNECTIONS))
+    semaphore: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MOST_CONNECTIONS))
 
 
 class ClientPool:
-    """Keeps the clients, for each event loop its own, closing each when its last user has gone."""
+    """The clients of each event loop. A client is closed when its last lease ends."""
 
     def __init__(self) -> None:
         self._loops: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Policy, _Shared]] = WeakKeyDictionary()
 
     @asynccontextmanager
     async def lease(self, policy: Policy) -> AsyncIterator[Lease]:
-        """Lend the client for a policy. Whoever holds a lease keeps it open for all others."""
+        """Lease the client for a policy. The client stays open while there is a lease."""
         clients = self._loops.setdefault(asyncio.get_running_loop(), {})
         shared = clients.setdefault(policy, _Shared())
         shared.users += 1
@@ -65,7 +65,7 @@ class ClientPool:
             async with shared.lock:
                 if shared.client is None:
                     shared.client = await new_client(policy)
-            yield Lease(shared.client, shared.gate)
+            yield Lease(shared.client, shared.semaphore)
         finally:
             shared.users -= 1
             if shared.users == 0:
@@ -75,13 +75,13 @@ class ClientPool:
 
 
 async def new_client(policy: Policy) -> httpx.AsyncClient:
-    """Make a client without holding the event loop up: httpx and a TLS context take a while to load."""
+    """Create a client without blocking the event loop: httpx and a TLS context take long to load."""
     context = await asyncio.to_thread(_tls_context, policy.trust)
     return _build(policy, context)
 
 
 def _tls_context(trust: bool | str) -> Any:
-    """Make a TLS context. Making one reads some hundred certificates."""
+    """Create a TLS context. This reads some hundred certificates."""
     import ssl
 
     import httpx
@@ -93,7 +93,7 @@ def _tls_context(trust: bool | str) -> Any:
         return ssl.create_default_context(cafile=None if folder else trust, capath=trust if folder else None)
     except ssl.SSLError:
         raise TlsFailed(
-            f"The file {trust!r} holds no certificate authorities. Put a PEM file there."
+            f"The file {trust!r} contains no certificate authorities. Put a PEM file there."
         ) from None
 
 

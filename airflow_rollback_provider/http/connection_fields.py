@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An Airflow connection's fields; every complaint names the connection and the field, never the token."""
+"""The fields of an Airflow connection. Every error names the connection and the field, never the token."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 class ConnectionLike(Protocol):
-    """What is read of an Airflow connection; the classes of Airflow 2 and 3 both have it."""
+    """The attributes of an Airflow connection that are read; the classes of Airflow 2 and 3 have them."""
 
     conn_id: Any
     conn_type: Any
@@ -50,22 +50,22 @@ class Fields:
                 raise self.invalid("extra", "is not JSON") from None
         if not isinstance(extra or {}, Mapping):
             raise self.invalid("extra", "must be a JSON object")
-        return extra or {}  # type: ignore[return-value]  # mypy does not narrow what `or` was asked of
+        return extra or {}  # type: ignore[return-value]  # mypy does not narrow the operand of `or`
 
     def invalid(self, field: str, problem: str) -> InvalidConnection:
-        """Return the complaint about a field.
+        """Return the error for a field.
 
-        :param problem: continues "the field …".
+        :param problem: end of the sentence "the field …".
         """
         return InvalidConnection(f"Connection {self.conn_id!r}: the field {field} {problem}.")
 
     def base(self, name: str) -> str:
-        """Return one of the connection's own fields as text, empty where it is not filled in."""
+        """Return one of the connection's own fields as text; an unset field is empty."""
         value = getattr(self._connection, name, None)
         return "" if value is None else str(value).strip()
 
     def text(self, name: str) -> str | None:
-        """Return a text of ``extra``, None where it is not filled in."""
+        """Return a text of ``extra``; None for an unset field."""
         value = self._extra.get(name)
         if value is not None and not isinstance(value, str):
             raise self.invalid(name, "must be a text")
@@ -94,7 +94,7 @@ class Fields:
         return known
 
     def json(self, name: str) -> Any:
-        """Return a value of ``extra`` that is JSON itself or, from a form's text field, JSON as text."""
+        """Return a JSON value of ``extra``. A form's text field contains it as text."""
         value = self._extra.get(name)
         if not isinstance(value, str):
             return value
@@ -106,23 +106,23 @@ class Fields:
     def token(self) -> Secret:
         """Return the token from the password.
 
-        :raises InvalidConnection: when it is missing or no token as a header can carry it.
+        :raises InvalidConnection: when it is missing or cannot be sent in a header.
         """
         text = str(getattr(self._connection, "password", None) or "").strip()
         if not text:
-            raise self.invalid("password", "is empty: it holds the API token")
+            raise self.invalid("password", "is empty: put the API token there")
         if text.split()[0].lower() in ("bearer", "bearer:", "token", "basic"):
-            raise self.invalid("password", "holds the token alone, without 'Bearer' before it")
+            raise self.invalid("password", "must be the token alone, without 'Bearer' before it")
         if len(text.split()) > 1:
             raise self.invalid(
                 "password", "has a space or a line break inside the token; copy the token again"
             )
         if not text.isascii() or not text.isprintable():
-            raise self.invalid("password", "has signs that no token has; copy the token again")
+            raise self.invalid("password", "has characters that no token has; copy the token again")
         return Secret(text)
 
     def policy(self) -> Policy:
-        """Return how the network is used."""
+        """Return the network policy."""
         return Policy(
             connect_timeout=self.number("connect_timeout", Policy.connect_timeout, 300),
             read_timeout=self.number("read_timeout", Policy.read_timeout, 600),
@@ -148,14 +148,14 @@ class Fields:
                 or urlsplit(url).scheme not in ("http", "https")
                 or not urlsplit(url).hostname
             ):
-                raise self.invalid("proxies", "must hold http:// or https:// URLs")
+                raise self.invalid("proxies", "must contain http:// or https:// URLs")
         return tuple(sorted(proxies.items()))
 
 
 def restricted_runtimes(fields: Fields) -> frozenset[RuntimeVersion]:
-    """Read the Runtime versions that the connection names as restricted.
+    """Read the Runtime versions that the connection lists as restricted.
 
-    :raises InvalidConnection: when one of them is no Runtime version.
+    :raises InvalidConnection: when one of them is not a Runtime version.
     """
     names = re.split(r"[\s,]+", fields.text("restricted_runtimes") or "")
     try:
@@ -165,16 +165,16 @@ def restricted_runtimes(fields: Fields) -> frozenset[RuntimeVersion]:
 
 
 def base_url(fields: Fields, default: str = "") -> SplitResult:
-    """Read where the platform is from host, schema and port, as a URL.
+    """Return the platform's URL from the connection's host, schema and port.
 
-    :param default: the host where the connection names none; empty requires one.
-    :raises InvalidConnection: when it is no address, has more than an address, or would send the token in
-        clear text.
+    :param default: the host for a connection without one; empty requires one.
+    :raises InvalidConnection: when it is not an address, has a user, query or fragment, or would send the
+        token in clear text.
     """
     schema, port = fields.base("schema").lower(), fields.base("port")
     host = fields.base("host") or default
     if not host:
-        raise fields.invalid("host", "is empty: it holds the platform's base URL or base domain")
+        raise fields.invalid("host", "is empty: put the platform's base URL or base domain there")
     if schema not in ("", "http", "https"):
         raise fields.invalid("schema", "must be http, https or empty")
     url = _split(fields, host if "://" in host else f"{schema or 'https'}://{host}")
@@ -182,7 +182,7 @@ def base_url(fields: Fields, default: str = "") -> SplitResult:
         raise fields.invalid("host", "must be an address alone, without user, query or fragment")
     if url.scheme not in ("http", "https") or (schema and "://" in host and schema != url.scheme):
         raise fields.invalid(
-            "host", "must begin with https:// (or http:// for a sandbox) and agree with the schema"
+            "host", "must begin with https:// (or http:// for a sandbox) and match the schema"
         )
     if port and url.port is None:
         url = _split(fields, url._replace(netloc=f"{url.netloc}:{port}").geturl())
@@ -190,8 +190,7 @@ def base_url(fields: Fields, default: str = "") -> SplitResult:
         raise fields.invalid(
             "host",
             "uses http://, which sends the token in clear text; use https://, or set allow_http to true in "
-            "the extra if "
-            "nobody can listen on the way",
+            "the extra if the network in between is trusted",
         )
     return url
 
@@ -201,12 +200,12 @@ def _split(fields: Fields, text: str) -> SplitResult:
         url = urlsplit(text)
         port = url.port
     except ValueError:
-        raise fields.invalid("host", "or port is no address") from None
-    if not url.hostname or port == 0 or any(sign.isspace() for sign in text):
-        raise fields.invalid("host", "or port is no address")
+        raise fields.invalid("host", "or port is not an address") from None
+    if not url.hostname or port == 0 or any(character.isspace() for character in text):
+        raise fields.invalid("host", "or port is not an address")
     return url
 
 
 def is_loopback(url: SplitResult) -> bool:
-    """Whether an address never leaves this machine."""
+    """Whether requests to a URL stay on this machine."""
     return url.hostname in _LOOPBACK

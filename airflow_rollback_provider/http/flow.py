@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs a flow: performs each of its steps, and hands the answer or the error back."""
+"""Drivers for flows: they send each request of a flow and return the answer or the error to it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def run_flow(
     send: Callable[[Any], Any],
     sleep: Callable[[float], object] = time.sleep,
 ) -> T:
-    """Run a flow to its end and return its value. The flow is closed in any case.
+    """Run a flow to its end and return its value. The flow is always closed.
 
     :param send: sends one request and returns the answer. An error of this package goes to the flow, which
         may go on.
@@ -52,7 +52,7 @@ async def arun_flow(
     send: Callable[[Any], Awaitable[Any]],
     sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
 ) -> T:
-    """Do what :func:`run_flow` does, inside an event loop."""
+    """Run a flow as :func:`run_flow` does, inside an event loop."""
     try:
         step = next(flow)
         while True:
@@ -70,3 +70,11 @@ async def arun_flow(
         return value
     finally:
         flow.close()
+
+
+def attempt(flow: Flow[T]) -> Flow[T | RollbackError]:
+    """Run a flow inside a flow and return its value, or the error that ended it."""
+    try:
+        return (yield from flow)
+    except RollbackError as error:
+        return error.with_traceback(None)

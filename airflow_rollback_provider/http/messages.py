@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Requests, responses, and the flow that connects them.
+"""Requests, responses, and the type of a flow.
 
-A *flow* is a generator that yields requests, is sent the answers and returns a domain value. It does
-no I/O of its own, so that one implementation serves tasks (``requests``) and the triggerer (``httpx``) alike.
+A *flow* is a generator that yields requests, receives the answers and returns a domain value. It does no I/O
+of its own. So one implementation serves both tasks (``requests``) and the triggerer (``httpx``).
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ T = TypeVar("T")
 class Request:
     """One HTTP request.
 
-    :param operation: what it asks for, for logs and errors.
+    :param operation: name of the operation, for logs and errors.
     :param method: HTTP method.
     :param url: absolute URL.
-    :param body: JSON-ready body, or None for no body. That of a login holds the password: never log it.
-    :param headers: headers besides the transport's own. They hold the token: never log them.
-    :param repeatable: whether sending it twice is the same as sending it once.
-    :param whom: who is asked, for errors; begins a sentence.
+    :param body: JSON-ready body, or None. The body of a login contains the password: never log it.
+    :param headers: headers besides the transport's own. They contain the token: never log them.
+    :param repeatable: whether the request may be sent twice. Default True.
+    :param recipient: the server, for errors. Default ``the platform``.
     """
 
     operation: str
@@ -41,7 +41,7 @@ class Request:
     body: Any = field(default=None, repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     repeatable: bool = True
-    whom: str = "The platform"
+    recipient: str = "the platform"
 
 
 @dataclass(frozen=True)
@@ -49,9 +49,9 @@ class Response:
     """The answer to a request, whatever its status.
 
     :param status: HTTP status.
-    :param headers: with names in lower case.
-    :param body: the bytes as they came.
-    :param received_at: local time of arrival, to compare clocks with the platform's.
+    :param headers: the headers, with names in lower case.
+    :param body: the body's bytes, decompressed.
+    :param received_at: local time of arrival, to measure the clock skew.
     """
 
     status: int
@@ -61,7 +61,7 @@ class Response:
 
     @property
     def platform_time(self) -> datetime | None:
-        """The platform's clock as its ``Date`` header tells, or None."""
+        """The platform's time from the ``Date`` header, or None."""
         try:
             moment = parsedate_to_datetime(self.headers["date"])
         except (KeyError, TypeError, ValueError):
@@ -79,8 +79,7 @@ class Response:
             kind = self.headers.get("content-type", "no content type")
             raise MalformedAnswer(
                 f"The platform's answer to {operation!r} (HTTP {self.status}, {kind}, {len(self.body)} "
-                f"bytes) is not JSON. "
-                "A proxy or a login page may stand in between: check the base URL."
+                "bytes) is not JSON. A proxy or a login page may have answered: check the base URL."
             ) from None
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Why a request found no answer: one name for each cause, whichever library reports it."""
+"""Causes of requests without an answer: one name for each, for both HTTP libraries."""
 
 from __future__ import annotations
 
@@ -25,9 +25,13 @@ if TYPE_CHECKING:
 
 
 class Cause(Enum):
-    """Why there is no answer: whether nothing can have been sent by then, and what to tell."""
+    """Cause of a request without an answer: whether it arises before sending, the reason, and the remedy."""
 
-    DNS = (True, "its name cannot be resolved", "Check the base URL and the name servers of this machine.")
+    DNS = (
+        True,
+        "the host name cannot be resolved",
+        "Check the base URL and the name servers of this machine.",
+    )
     REFUSED = (
         True,
         "nothing listens there (connection refused)",
@@ -36,21 +40,21 @@ class Cause(Enum):
     CONNECT_TIMEOUT = (
         True,
         "no connection within {connect:g} s",
-        "Check routes, firewalls and proxies on the way.",
+        "Check the routes, firewalls and proxies in between.",
     )
     PROXY = (
         True,
-        "the proxy does not let the request through",
+        "the proxy did not pass the request on",
         "Check the connection's proxies or HTTPS_PROXY and NO_PROXY.",
     )
     CERTIFICATE = (
         True,
-        "its certificate is not trusted{detail}",
+        "the certificate is not trusted{detail}",
         "Put the file of the authority that signed it in the connection's field CA bundle.",
     )
     CA_FILE = (
         True,
-        "the CA bundle holds no certificate authorities",
+        "the CA bundle contains no certificate authorities",
         "Put a PEM file with them in the connection's field CA bundle.",
     )
     NO_ROUTE = (True, "no connection can be made", "Check the base URL, routes and firewalls.")
@@ -58,34 +62,34 @@ class Cause(Enum):
     TLS = (
         False,
         "the secured connection failed{detail}",
-        "Check that the base URL's port speaks TLS; plain HTTP needs http://.",
+        "Check that the base URL's port serves TLS; plain HTTP needs http://.",
     )
     READ_TIMEOUT = (
         False,
         "no answer within {read:g} s",
-        "The platform is slow or a proxy holds the answer back.",
+        "The platform is slow, or a proxy delays the answer.",
     )
     LOST = (
         False,
         "the connection was lost before the answer was complete",
-        "A proxy or a restart of the platform may be why.",
+        "A proxy or a restart of the platform may be the cause.",
     )
     CODING = (False, "the answer's body cannot be decoded", "A proxy may have changed it.")
     TOO_LONG = (
         False,
         "the answer is longer than {most:,} bytes",
-        "Something else than the platform may answer there.",
+        "Another server than the platform may have answered.",
     )
     REDIRECT = (  # 303 may be the answer to a request that was carried out
         False,
-        "it redirects to {detail}",
-        "The token is not sent on to another address: put the final address in the connection, if it is the "
-        "platform's.",
+        "the answer redirects to {detail}",
+        "The token is not sent to another address. If the final address is the platform's, put it in the "
+        "connection.",
     )
 
     @property
     def before_sending(self) -> bool:
-        """Whether the platform cannot have seen the request."""
+        """Whether the platform cannot have received the request."""
         return bool(self.value[0])
 
 
@@ -99,31 +103,31 @@ _KINDS: dict[Cause, type[RollbackError]] = {
 
 
 def failure(cause: Cause, request: Request, policy: Policy, detail: str = "") -> RollbackError:
-    """Return the error for a request that found no answer.
+    """Return the error for a request without an answer.
 
-    :param detail: more about the cause, safe to repeat.
+    :param detail: more about the cause, without secrets.
     :return: :class:`OutcomeUnknown` when a request that must not be repeated may have arrived.
     """
-    _, what, remedy = cause.value
-    told = what.format(
+    _, template, remedy = cause.value
+    reason = template.format(
         connect=policy.connect_timeout, read=policy.read_timeout, most=policy.most_bytes, detail=detail
     )
-    where = urlsplit(request.url).netloc.rpartition("@")[2]
-    message = f"{request.whom} at {where} could not be asked to {request.operation!r}: {told}. {remedy}"
+    host = urlsplit(request.url).netloc.rpartition("@")[2]
+    message = f"The request {request.operation!r} to {request.recipient} at {host} failed: {reason}. {remedy}"
     if not request.repeatable and not cause.before_sending:
-        return OutcomeUnknown(f"{message} The request was sent; whether it was carried out is not known.")
+        return OutcomeUnknown(f"{message} The request was sent. It is unknown whether it was carried out.")
     return _KINDS.get(cause, PlatformUnreachable)(message)
 
 
 def cause_of_requests(error: Exception) -> tuple[Cause, str]:
-    """Name the cause of an exception of ``requests``, and what more can be told."""
+    """Return the cause of an exception of ``requests``, and a detail for the message."""
     import requests
     import urllib3
 
     if isinstance(error, requests.exceptions.ConnectTimeout):
         return Cause.CONNECT_TIMEOUT, ""
     if isinstance(error, (requests.exceptions.ProxyError, requests.exceptions.InvalidProxyURL)):
-        return (Cause.PROXY if _met_no_proxy(error) else Cause.LOST), ""
+        return (Cause.PROXY if _failed_before_sending(error) else Cause.LOST), ""
     if isinstance(error, (requests.exceptions.ContentDecodingError, urllib3.exceptions.DecodeError)):
         return Cause.CODING, ""
     chain = list(_chain(error))
@@ -138,8 +142,8 @@ def cause_of_requests(error: Exception) -> tuple[Cause, str]:
     return Cause.LOST, ""
 
 
-def _met_no_proxy(error: Exception) -> bool:
-    """Tell whether nothing can have been sent: urllib3 blames the proxy too when it loses an answer."""
+def _failed_before_sending(error: Exception) -> bool:
+    """Whether nothing can have been sent. urllib3 raises a proxy error for a lost answer too."""
     import requests
     import urllib3
 
@@ -155,7 +159,7 @@ def _met_no_proxy(error: Exception) -> bool:
 
 
 def cause_of_httpx(error: Exception) -> tuple[Cause, str]:
-    """Name the cause of an exception of ``httpx``, and what more can be told."""
+    """Return the cause of an exception of ``httpx``, and a detail for the message."""
     import httpx
 
     if isinstance(error, httpx.ConnectTimeout):
@@ -176,7 +180,7 @@ def cause_of_httpx(error: Exception) -> tuple[Cause, str]:
 
 
 def _cause_in(chain: list[BaseException]) -> tuple[Cause, str] | None:
-    """Find what the operating system or OpenSSL said first."""
+    """Find the first error of the operating system or OpenSSL."""
     for link in chain:
         if isinstance(link, ssl.SSLCertVerificationError):
             return Cause.CERTIFICATE, f" ({link.verify_message})"
@@ -192,12 +196,12 @@ def _cause_in(chain: list[BaseException]) -> tuple[Cause, str] | None:
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """Yield an exception and all that lie behind it; libraries keep them in several places."""
-    waiting: list[object] = [error]
+    """Yield an exception and its causes. The libraries store them in several attributes."""
+    pending: list[object] = [error]
     seen: set[int] = set()
-    while waiting:
-        link = waiting.pop(0)
+    while pending:
+        link = pending.pop(0)
         if isinstance(link, BaseException) and id(link) not in seen:
             seen.add(id(link))
             yield link
-            waiting += [link.__cause__, link.__context__, getattr(link, "reason", None), *link.args]
+            pending += [link.__cause__, link.__context__, getattr(link, "reason", None), *link.args]

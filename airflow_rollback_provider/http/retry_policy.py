@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How the network is used: time-outs, retries, trust. One policy for both transports."""
+"""Network policy: time-outs, retries, trust. Both transports use the same one."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ if TYPE_CHECKING:
     from airflow_rollback_provider.http.messages import Request, Response
 
 _CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
-_MAY_PASS = frozenset({429, 500, 502, 503, 504})
+_TRANSIENT = frozenset({429, 500, 502, 503, 504})
 
 
 @dataclass(frozen=True)
 class Policy:
-    """How the network is used. Times are in seconds.
+    """Network policy. Times are in seconds.
 
-    :param connect_timeout: to reach the platform, TLS included.
-    :param read_timeout: between two pieces of an answer.
-    :param longest_answer: from sending a request to the last piece of its answer.
-    :param tries: how often a request is sent that may be sent twice.
-    :param first_pause: before the second try; it doubles with each further one.
-    :param longest_pause: between two tries, unless the platform asks for a longer one.
-    :param longest_wait: all pauses of a request together, those that the platform asks for included.
-    :param most_bytes: longest body that is read.
-    :param verify: whether the platform's certificate is checked.
-    :param ca_bundle: file with the authorities to trust; None takes the usual ones.
-    :param proxies: scheme and URL of each proxy; empty takes those of the environment. They may hold
+    :param connect_timeout: time to connect to the platform, TLS included. Default 5.
+    :param read_timeout: time between two chunks of an answer. Default 30.
+    :param longest_answer: time from the start of an answer to its last chunk. Default 120.
+    :param tries: number of tries for a repeatable request. Default 4.
+    :param first_pause: pause before the second try; it doubles with each further try. Default 0.5.
+    :param longest_pause: longest pause between two tries, unless ``Retry-After`` is longer. Default 10.
+    :param longest_wait: sum of all pauses of a request, ``Retry-After`` included. Default 60.
+    :param most_bytes: length limit of a body. Default 16 MiB.
+    :param verify: whether the platform's certificate is checked. Default True.
+    :param ca_bundle: file with the authorities to trust; None takes the environment's or the default ones.
+    :param proxies: scheme and URL of each proxy; empty takes those of the environment. They may contain
         passwords.
-    :param user_agent: what the platform reads in its access log.
+    :param user_agent: the ``User-Agent`` header.
     """
 
     connect_timeout: float = 5.0
@@ -55,26 +55,25 @@ class Policy:
 
     @property
     def trust(self) -> bool | str:
-        """What the certificate is checked against: a file, the usual authorities (True) or nothing (False).
+        """The authorities for the certificate: a file, the default ones (True) or no check (False).
 
-        The variables are those of ``requests``, so that tasks and the triggerer trust the same.
+        The variables are those of ``requests``, so that tasks and the triggerer trust the same authorities.
 
-        :raises TlsFailed: when the file is not there.
+        :raises TlsFailed: when the file does not exist.
         """
         if not self.verify:
             return False
         _, bundle = self.ca_file
         if bundle is not None and not os.path.exists(bundle):
             raise TlsFailed(
-                f"There is no file {bundle!r} with certificate authorities on this machine. Correct the "
-                f"connection's field CA "
-                f"bundle, or {' and '.join(_CA_VARIABLES)} in the environment."
+                f"The file {bundle!r} with certificate authorities does not exist on this machine. Correct "
+                f"the connection's field CA bundle, or {' and '.join(_CA_VARIABLES)} in the environment."
             )
         return bundle or True
 
     @property
     def ca_file(self) -> tuple[str, str | None]:
-        """Who names the file or folder with the authorities to trust, and that; None for the usual ones."""
+        """The source of the setting, and the file or folder with authorities; None for the default ones."""
         if self.ca_bundle:
             return "the connection's field ca_bundle", self.ca_bundle
         name = next((name for name in _CA_VARIABLES if os.environ.get(name)), None)
@@ -82,10 +81,10 @@ class Policy:
 
 
 class RetryState:
-    """Decides for one request whether to send it again, and when.
+    """Retry state of one request: whether it is sent again, and after what pause.
 
-    :param policy: how the network is used.
-    :param request: what is sent. One that is not repeatable is never sent again.
+    :param policy: the network policy.
+    :param request: the request. It is never sent again unless it is repeatable.
     :param rng: returns random numbers from 0 to 1.
     """
 
@@ -97,27 +96,27 @@ class RetryState:
         self._waited = 0.0
 
     def after_error(self, error: RollbackError) -> float | None:
-        """Return how long to wait before the next try, or None to give up with this error."""
+        """Return the pause before the next try in seconds, or None to raise this error."""
         self._sent += 1
         return self._pause(None) if error.retryable else None
 
     def after_answer(self, response: Response) -> float | None:
-        """Return how long to wait before the next try, or None to take this answer."""
+        """Return the pause before the next try in seconds, or None to return this answer."""
         self._sent += 1
-        return self._pause(retry_after(response)) if response.status in _MAY_PASS else None
+        return self._pause(retry_after(response)) if response.status in _TRANSIENT else None
 
-    def _pause(self, asked: float | None) -> float | None:
+    def _pause(self, requested: float | None) -> float | None:
         if self._sent >= self._tries:
             return None
-        usual = min(self._policy.first_pause * 2.0 ** (self._sent - 1), self._policy.longest_pause)
-        # Many tasks fail at the same moment: jitter keeps them from coming back at the same moment.
-        pause = max(usual * (0.5 + 0.5 * self._rng()), asked or 0.0)
+        backoff = min(self._policy.first_pause * 2.0 ** (self._sent - 1), self._policy.longest_pause)
+        # Many tasks fail at the same moment. Jitter spreads their retries.
+        pause = max(backoff * (0.5 + 0.5 * self._rng()), requested or 0.0)
         self._waited += pause
         return pause if self._waited <= self._policy.longest_wait else None
 
 
 def retry_after(response: Response) -> float | None:
-    """Return how long the platform asks to wait (``Retry-After``: seconds or a date), or None."""
+    """Return the wait that ``Retry-After`` requests (seconds or a date) in seconds, or None."""
     text = response.headers.get("retry-after", "").strip()
     if text.isascii() and text.isdigit():
         return float(text[:9])

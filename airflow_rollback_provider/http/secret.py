@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A token, held so that it does not slip out, and texts of others made safe to repeat."""
+"""A token that cannot be printed or pickled by accident, and quotes of foreign texts without it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _LONGEST_QUOTE = 500
 class Secret:
     """A text that neither prints nor pickles itself.
 
-    :param value: the text; :meth:`reveal` gives it back.
+    :param value: the text; :meth:`reveal` returns it.
     """
 
     __slots__ = ("_value",)
@@ -20,11 +20,11 @@ class Secret:
         self._value = value
 
     def reveal(self) -> str:
-        """Return the text, for the one place that needs it: the request's header."""
+        """Return the text. Only the code that writes the request's header needs it."""
         return self._value
 
     def quote(self, text: object) -> str:
-        """Return what somebody else said, without the secret in it, on one line, cut to 500 characters."""
+        """Return a foreign text without the secret, on one line, cut to 500 characters."""
         line = " ".join(str(text).split())
         if self._value:
             line = line.replace(self._value, "***")
@@ -34,4 +34,4 @@ class Secret:
         return "Secret(***)"
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("A secret is not written anywhere: pass the connection's id on instead.")
+        raise TypeError("A secret cannot be pickled or copied: pass the connection's id instead.")

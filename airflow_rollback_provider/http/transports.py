@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Two thin transports under one policy: ``requests`` for tasks and shells, ``httpx`` for the triggerer.
+"""Two thin transports with one policy: ``requests`` for tasks and shells, ``httpx`` for the triggerer.
 
-Both send what a flow asks for, retry what may be sent twice, and throw a failure into the
-flow, which may know what to do about it. Neither follows redirects: the token belongs to one address.
+Both send the requests of a flow, retry those that may be sent twice, and throw a failure into the flow,
+which may handle it. Neither follows redirects: the token belongs to one address.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ T = TypeVar("T")
 
 
 class RequestsTransport:
-    """Holds flows over ``requests``. For one thread at a time.
+    """Runs flows with ``requests``. For one thread at a time.
 
-    :param policy: how the network is used.
-    :param sleep: waits so many seconds.
+    :param policy: the network policy.
+    :param sleep: sleeps for a number of seconds.
     :param rng: returns random numbers from 0 to 1.
     """
 
@@ -52,22 +52,22 @@ class RequestsTransport:
         self._session: requests.Session | None = None
 
     def run(self, flow: Flow[T]) -> T:
-        """Hold a flow to its end and return its value.
+        """Run a flow to its end and return its value.
 
-        :raises RollbackError: what the flow raises, or why the network failed.
+        :raises RollbackError: an error of the flow or the network.
         """
         return run_flow(flow, self.send, lambda seconds: self.sleep(seconds))
 
     def close(self) -> None:
-        """Close connections that are kept open."""
+        """Close the connections."""
         if self._session is not None:
             self._session.close()
             self._session = None
 
     def send(self, request: Request) -> Response:
-        """Send one request, again where the policy allows it, and return the answer.
+        """Send one request, with the retries of the policy, and return the answer.
 
-        :raises RollbackError: why the network failed.
+        :raises RollbackError: an error of the network.
         """
         retry_state = RetryState(self._policy, request, self._rng)
         while True:
@@ -87,8 +87,7 @@ class RequestsTransport:
         if request.repeatable:
             self._session = self._session or _new_session(self._policy)
             return self._exchange(self._session, request)
-        # A connection that was kept open may be dead already, and then nobody knows whether the request
-        # arrived.
+        # The server may have closed a kept connection. It would then be unknown whether the request arrived.
         with _new_session(self._policy) as session:
             return self._exchange(session, request)
 
@@ -107,21 +106,21 @@ class RequestsTransport:
                 verify=policy.trust,
                 allow_redirects=False,
                 stream=True,
-                auth=_leave_as_it_is,
+                auth=_keep_token,
             ) as answer:
-                reading = _BodyReader(request, policy, answer.status_code, answer.headers)
-                return reading.read(_chunks(answer))
+                reader = _BodyReader(request, policy, answer.status_code, answer.headers)
+                return reader.read(_chunks(answer))
         except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError) as error:
             cause, detail = cause_of_requests(error)
             raise failure(cause, request, policy, detail) from None
 
 
 class HttpxTransport:
-    """Holds flows over ``httpx`` inside an event loop. Many of them may share one client.
+    """Runs flows with ``httpx`` inside an event loop. Transports with one policy share a client.
 
-    :param policy: how the network is used.
-    :param pool: keeps the clients.
-    :param sleep: waits so many seconds.
+    :param policy: the network policy.
+    :param pool: the pool of clients.
+    :param sleep: sleeps for a number of seconds.
     :param rng: returns random numbers from 0 to 1.
     """
 
@@ -139,9 +138,9 @@ class HttpxTransport:
         self._rng = rng
 
     async def run(self, flow: Flow[T]) -> T:
-        """Hold a flow to its end and return its value.
+        """Run a flow to its end and return its value.
 
-        :raises RollbackError: what the flow raises, or why the network failed.
+        :raises RollbackError: an error of the flow or the network.
         """
         try:
             async with self._pool.lease(self._policy) as lease:
@@ -166,9 +165,9 @@ class HttpxTransport:
 
     async def _send_once(self, lease: Lease, request: Request) -> Response:
         if request.repeatable:
-            async with lease.gate:
+            async with lease.semaphore:
                 return await self._exchange(lease.client, request)
-        async with await new_client(self._policy) as fresh:  # for the same reason as in RequestsTransport
+        async with await new_client(self._policy) as fresh:  # a new connection, as in RequestsTransport
             return await self._exchange(fresh, request)
 
     async def _exchange(self, client: httpx.AsyncClient, request: Request) -> Response:
@@ -178,15 +177,15 @@ class HttpxTransport:
             async with client.stream(
                 request.method, request.url, json=request.body, headers=dict(request.headers)
             ) as answer:
-                reading = _BodyReader(request, self._policy, answer.status_code, answer.headers)
-                return await reading.aread(answer.aiter_bytes())
+                reader = _BodyReader(request, self._policy, answer.status_code, answer.headers)
+                return await reader.aread(answer.aiter_bytes())
         except httpx.HTTPError as error:
             cause, detail = cause_of_httpx(error)
             raise failure(cause, request, self._policy, detail) from None
 
 
 class _BodyReader:
-    """Takes an answer in, bounded in length and time."""
+    """Reads an answer, bounded in length and time."""
 
     def __init__(self, request: Request, policy: Policy, status: int, headers: Any) -> None:
         self._request = request
@@ -198,18 +197,18 @@ class _BodyReader:
 
     def read(self, chunks: Iterator[bytes]) -> Response:
         self._refuse_redirect()
-        for piece in chunks:
-            self._take(piece)
+        for chunk in chunks:
+            self._take(chunk)
         return self._response()
 
     async def aread(self, chunks: AsyncIterator[bytes]) -> Response:
         self._refuse_redirect()
-        async for piece in chunks:
-            self._take(piece)
+        async for chunk in chunks:
+            self._take(chunk)
         return self._response()
 
-    def _take(self, piece: bytes) -> None:
-        self._body += piece
+    def _take(self, chunk: bytes) -> None:
+        self._body += chunk
         if len(self._body) > self._policy.most_bytes:
             raise failure(Cause.TOO_LONG, self._request, self._policy)
         if time.monotonic() > self._until:
@@ -226,17 +225,17 @@ class _BodyReader:
 
 
 def _chunks(answer: requests.Response) -> Iterator[bytes]:
-    """Yield the decoded body as it arrives; ``iter_content`` would wait until a piece is full."""
+    """Yield the decoded body as it arrives; ``iter_content`` waits until a chunk is full."""
     read = getattr(answer.raw, "read1", None)
     if read is None:  # urllib3 1.x
         yield from answer.iter_content(2**14)
         return
-    while piece := read(2**14, decode_content=True):
-        yield piece
+    while chunk := read(2**14, decode_content=True):
+        yield chunk
 
 
-def _leave_as_it_is(request: Any) -> Any:
-    """Keep ``requests`` from putting a password of ~/.netrc in the place of the token."""
+def _keep_token(request: Any) -> Any:
+    """Prevent ``requests`` from replacing the token by a password of ~/.netrc."""
     return request
 
 

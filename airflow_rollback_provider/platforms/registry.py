@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which platform a connection type stands for. Nothing outside this folder names a platform."""
+"""The platform of each connection type. No code outside this folder names a platform."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ IMPORTED_LATE = (
     "airflow_rollback_provider.platforms.private_cloud.settings",
     "httpx",
 )
-"""Modules that are imported when a platform is first used, for an event loop to import elsewhere before."""
+"""Modules that are imported on the first use of a platform. An event loop imports them in a thread before."""
 
 
 @dataclass(frozen=True)
 class Connected:
-    """A platform as one connection reaches it.
+    """A platform of one connection.
 
     :param platform: the platform.
-    :param policy: how the network is used.
+    :param policy: the network policy.
     :param secrets: texts that must not appear in a log.
     """
 
@@ -41,14 +41,14 @@ class Connected:
 
     def __reduce__(self) -> str | tuple[object, ...]:
         raise TypeError(
-            "A connected platform holds a token and is not written anywhere: pass the connection's id on."
+            "A connected platform has a token and cannot be pickled: pass the connection's id instead."
         )
 
 
 def connect(connection: ConnectionLike) -> Connected:
-    """Return the platform that a connection leads to. Nothing is asked of it yet.
+    """Return the platform of a connection. No request is sent yet.
 
-    :raises InvalidConnection: for a type that is not known or a field that cannot be used.
+    :raises InvalidConnection: for an unknown type or an invalid field.
     """
     fields = Fields(connection)
     conn_type = fields.base("conn_type").replace("-", "_") or DEFAULT.name
@@ -78,7 +78,7 @@ def _astro(fields: Fields) -> Platform:
 
 
 DEFAULT = PRIVATE_CLOUD
-"""What a connection without a type is taken for."""
+"""The platform of a connection without a type."""
 
 _PLATFORMS: dict[str, Callable[[Fields], Platform]] = {
     PRIVATE_CLOUD.name: _private_cloud,

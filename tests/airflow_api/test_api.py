@@ -108,7 +108,7 @@ def test_failures(airflow: FakeAirflow, status: int, kind: type[RollbackError], 
     talker.run(talker.api.version())
     before = len(airflow.requests)
     airflow.faults += [status] * tries
-    with pytest.raises(kind, match=f"{airflow.url}.*HTTP {status}.*as ordered by") as caught:
+    with pytest.raises(kind, match=f"{airflow.url}.*HTTP {status}.*injected by") as caught:
         talker.run(talker.api.components())
     assert len(airflow.requests) - before == tries
     assert TOKEN not in str(caught.value)

@@ -22,14 +22,14 @@ from tests.support.proxies import proxying
 from tests.support.servers import make_certificate, reply, serving
 
 DAY = timedelta(days=1)
-PATIENT = Policy(connect_timeout=60.0)
-HASTY = Policy(connect_timeout=0.2)
+LONG = Policy(connect_timeout=60.0)
+SHORT = Policy(connect_timeout=0.2)
 VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
 @pytest.fixture(autouse=True)
 def no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing of the machine's own: no proxies, no authorities."""
+    """Remove the machine's own proxies and authorities."""
     for name in (
         *VARIABLES,
         "HTTPS_PROXY",
@@ -44,12 +44,12 @@ def no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def authority(tmp_path: Path) -> Authority:
-    """An authority that nobody knows by itself."""
+    """An authority that is not trusted by default."""
     return Authority(tmp_path)
 
 
-def look(url: str, policy: Policy = PATIENT) -> dict[str, Finding]:
-    """Return the findings by code; there is always one for each step."""
+def check(url: str, policy: Policy = LONG) -> dict[str, Finding]:
+    """Return the findings by code; each step has one."""
     found = check_network(url, policy)
     assert [finding.code for finding in found] == ["DNS", "TCP", "PROXY", "TLS"]
     for finding in found:
@@ -66,9 +66,9 @@ def statuses(found: dict[str, Finding]) -> list[str]:
 
 
 def test_a_name_and_its_addresses_are_named() -> None:
-    """The first step."""
+    """DNS is the first step; its finding lists the addresses."""
     with serving(reply(200)) as (url, _):
-        found = look(url.replace("127.0.0.1", "localhost"))
+        found = check(url.replace("127.0.0.1", "localhost"))
     assert found["DNS"].status is Status.OK
     assert "The host of localhost:" in found["DNS"].what
     assert "127.0.0.1" in found["DNS"].what
@@ -76,8 +76,8 @@ def test_a_name_and_its_addresses_are_named() -> None:
 
 @pytest.mark.parametrize("host", ["no-such-host", "a" * 70, "a..b"])
 def test_a_name_that_does_not_resolve_ends_the_checks(host: str) -> None:
-    """What depends on it is skipped, with the reason."""
-    found = look(f"https://{host}.invalid/v1")
+    """The later steps are skipped, with the reason."""
+    found = check(f"https://{host}.invalid/v1")
     assert statuses(found) == ["error", "skipped", "skipped", "skipped"]
     assert f"The host of {host}.invalid:443 does not resolve: " in found["DNS"].what
     assert "name servers" in found["DNS"].remedy
@@ -87,18 +87,18 @@ def test_a_name_that_does_not_resolve_ends_the_checks(host: str) -> None:
 # The connection
 
 
-def test_a_port_where_nobody_listens_is_told() -> None:
-    """Refused is told apart from silence."""
+def test_a_refused_connection_is_an_error() -> None:
+    """The finding says that the connection was refused."""
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
-        found = look(f"http://127.0.0.1:{bound.getsockname()[1]}")
+        found = check(f"http://127.0.0.1:{bound.getsockname()[1]}")
     assert statuses(found) == ["ok", "error", "skipped", "skipped"]
     assert "Connection refused" in found["TCP"].what
-    assert "something listens there" in found["TCP"].remedy
+    assert "a server listens there" in found["TCP"].remedy
 
 
-def test_silence_is_told() -> None:
-    """A queue that is full drops whoever comes, as a firewall does."""
+def test_a_connection_without_answer_is_an_error() -> None:
+    """A full queue drops connections, as a firewall does."""
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         listening.listen(0)
@@ -108,7 +108,7 @@ def test_silence_is_told() -> None:
             for one in waiting:
                 one.setblocking(False)
                 one.connect_ex(address)
-            found = look(f"http://127.0.0.1:{address[1]}", HASTY)
+            found = check(f"http://127.0.0.1:{address[1]}", SHORT)
         finally:
             for one in waiting:
                 one.close()
@@ -117,9 +117,9 @@ def test_silence_is_told() -> None:
     assert "firewalls" in found["TCP"].remedy
 
 
-def test_an_address_that_cannot_be_reached_is_told() -> None:
-    """Whatever the system says of it."""
-    found = look("http://255.255.255.255:80", HASTY)
+def test_an_unreachable_address_is_an_error() -> None:
+    """The reason depends on the operating system."""
+    found = check("http://255.255.255.255:80", SHORT)
     assert found["TCP"].status is Status.ERROR
 
 
@@ -127,44 +127,44 @@ def test_an_address_that_cannot_be_reached_is_told() -> None:
 
 
 def test_clear_text_on_this_machine_has_no_certificate() -> None:
-    """Nobody is on the way."""
+    """The TLS check is skipped."""
     with serving(reply(200)) as (url, _):
-        assert statuses(look(url)) == ["ok", "ok", "skipped", "skipped"]
+        assert statuses(check(url)) == ["ok", "ok", "skipped", "skipped"]
 
 
 def test_clear_text_to_another_machine_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The token could be read; allow_http permits it."""
+    """Others could read the token; allow_http permits it."""
     monkeypatch.setattr(network_checks, "is_loopback", lambda _: False)
     with serving(reply(200)) as (url, _):
-        found = look(url)
+        found = check(url)
     assert found["TLS"].status is Status.WARNING
     assert "allow_http" in found["TLS"].what
 
 
 @pytest.mark.parametrize("source", ["field", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
-def test_a_trusted_certificate_says_who_vouches_for_it(
+def test_the_finding_on_a_trusted_certificate_names_the_authorities(
     authority: Authority, monkeypatch: pytest.MonkeyPatch, source: str
 ) -> None:
-    """The file and who named it, the subject, the issuer and the end; nothing is sent."""
-    policy, file = PATIENT, str(authority.file)
+    """It names the file and its source, the subject, the issuer and the end; nothing is sent."""
+    policy, file = LONG, str(authority.file)
     if source == "field":
         policy = Policy(connect_timeout=60.0, ca_bundle=file)
     else:
         monkeypatch.setenv(source, file)
     with serving(reply(200), authority.certify()) as (url, server):
-        found = look(url, policy)
+        found = check(url, policy)
     assert statuses(found) == ["ok", "ok", "skipped", "ok"], found["TLS"]
     named = "the connection's field ca_bundle" if source == "field" else source
-    for text in (file, named, "CN=houston", "CN=Own Authority", "good until 20"):
+    for text in (file, named, "CN=houston", "CN=Own Authority", "valid until 20"):
         assert text in found["TLS"].what
     assert server.seen == []
 
 
-def test_a_folder_of_authorities_is_taken_for_one(authority: Authority, tmp_path: Path) -> None:
-    """As requests take it; this one has no file with a name that OpenSSL looks for."""
+def test_ca_bundle_may_be_a_folder(authority: Authority, tmp_path: Path) -> None:
+    """As in requests; this folder has no file with a name that OpenSSL looks for."""
     policy = Policy(connect_timeout=60.0, ca_bundle=str(tmp_path))
     with serving(reply(200), authority.certify()) as (url, _):
-        found = look(url, policy)
+        found = check(url, policy)
     assert "not trusted" in found["TLS"].what
     assert f"checked by {tmp_path} (the connection's field ca_bundle)" in found["TLS"].remedy
 
@@ -179,13 +179,13 @@ def test_a_folder_of_authorities_is_taken_for_one(authority: Authority, tmp_path
     ],
     ids=["unknown", "expired", "early", "other"],
 )
-def test_a_certificate_that_is_refused_says_why(
+def test_the_finding_on_a_refused_certificate_has_the_reason(
     authority: Authority, certificate: dict[str, Any], words: str, remedy: str
 ) -> None:
-    """With what it says of itself, and what to do about it; the token was not sent."""
+    """It describes the certificate and has a remedy; the token was not sent."""
     policy = Policy(connect_timeout=60.0, ca_bundle=str(authority.file) if certificate else None)
     with serving(reply(200), authority.certify(**certificate)) as (url, server):
-        found = look(url, policy)
+        found = check(url, policy)
     assert found["TLS"].status is Status.ERROR
     assert words in found["TLS"].what
     assert "CN=houston, signed by CN=Own Authority" in found["TLS"].what
@@ -194,9 +194,9 @@ def test_a_certificate_that_is_refused_says_why(
 
 
 def test_a_certificate_that_signs_itself_is_refused(tmp_path: Path) -> None:
-    """The issuer, whom somebody has to trust, is named."""
+    """The finding names the issuer."""
     with serving(reply(200), make_certificate(tmp_path)) as (url, _):
-        found = look(url)
+        found = check(url)
     assert "self-signed" in found["TLS"].what.replace("self signed", "self-signed")
     assert "signed by CN=test" in found["TLS"].what
     assert "ca_bundle" in found["TLS"].remedy
@@ -204,47 +204,47 @@ def test_a_certificate_that_signs_itself_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("days", "status"), [(1, "warning"), (13, "warning"), (15, "ok")])
 def test_a_certificate_that_ends_soon_is_a_warning(authority: Authority, days: int, status: str) -> None:
-    """Two weeks before."""
+    """The warning begins two weeks before the end."""
     policy = Policy(connect_timeout=60.0, ca_bundle=str(authority.file))
     with serving(reply(200), authority.certify(ends=days * DAY + timedelta(hours=1))) as (url, _):
-        found = look(url, policy)
+        found = check(url, policy)
     assert found["TLS"].status.value == status
-    assert (f"ends in {days} day(s)" in found["TLS"].what) is (status == "warning")
+    assert (f"expires in {days} day(s)" in found["TLS"].what) is (status == "warning")
 
 
 def test_a_check_that_is_switched_off_is_a_warning(authority: Authority) -> None:
-    """Whatever the certificate says, it is shown."""
+    """The finding describes the certificate, even an expired one."""
     with serving(reply(200), authority.certify(ends=-timedelta(hours=1))) as (url, _):
-        found = look(url, Policy(connect_timeout=60.0, verify=False))
+        found = check(url, Policy(connect_timeout=60.0, verify=False))
     assert found["TLS"].status is Status.WARNING
     assert "verify is false" in found["TLS"].what
     assert "CN=houston" in found["TLS"].what
 
 
 @pytest.mark.parametrize("kind", ["missing", "empty"])
-def test_authorities_that_are_none_are_told(tmp_path: Path, kind: str) -> None:
-    """A file that is not there, or that holds none."""
+def test_an_unusable_ca_bundle_is_an_error(tmp_path: Path, kind: str) -> None:
+    """The file does not exist or contains no authorities."""
     file = tmp_path / "authorities.pem"
     if kind == "empty":
         file.write_text("nothing", encoding="utf-8")
     with serving(reply(200), make_certificate(tmp_path)) as (url, _):
-        found = look(url, Policy(connect_timeout=60.0, ca_bundle=str(file)))
+        found = check(url, Policy(connect_timeout=60.0, ca_bundle=str(file)))
     assert found["TLS"].status is Status.ERROR
     assert str(file) in found["TLS"].what
 
 
-def test_plain_http_where_tls_is_expected_is_told() -> None:
-    """https:// to a server that does not speak it."""
+def test_https_to_a_plain_http_server_is_an_error() -> None:
+    """The remedy is to check that the port serves TLS."""
     with serving(reply(200)) as (url, _):
-        found = look(url.replace("http:", "https:"))
+        found = check(url.replace("http:", "https:"))
     assert found["TLS"].status is Status.ERROR
     assert "The TLS handshake with 127.0.0.1:" in found["TLS"].what
-    assert "its port speaks TLS" in found["TLS"].remedy
+    assert "its port serves TLS" in found["TLS"].remedy
 
 
 @contextmanager
 def listening(answer: Callable[[socket.socket], None]) -> Iterator[str]:
-    """Run a server that does something to each connection; yield its address as https://."""
+    """Run a server that calls ``answer`` for each connection; yield its address as https://."""
     with socket.socket() as server:
         server.bind(("127.0.0.1", 0))
         server.listen()
@@ -272,19 +272,19 @@ def listening(answer: Callable[[socket.socket], None]) -> Iterator[str]:
             thread.join(60)
 
 
-def test_a_handshake_that_does_not_come_is_told() -> None:
-    """A port that accepts and is silent."""
+def test_a_handshake_without_answer_is_an_error() -> None:
+    """The server accepts the connection and sends nothing."""
     with listening(lambda _: None) as url:
-        found = look(url, HASTY)
+        found = check(url, SHORT)
     assert found["TLS"].status is Status.ERROR
     assert "The TLS handshake with " in found["TLS"].what
     assert "no answer within 0.2 s" in found["TLS"].what
 
 
-def test_a_handshake_that_is_broken_off_is_told() -> None:
-    """A port that closes at once."""
+def test_an_aborted_handshake_is_an_error() -> None:
+    """The server closes the connection at once."""
     with listening(lambda connection: connection.close()) as url:
-        found = look(url)
+        found = check(url)
     assert found["TLS"].status is Status.ERROR
 
 
@@ -292,10 +292,10 @@ def test_a_handshake_that_is_broken_off_is_told() -> None:
 
 
 @pytest.mark.parametrize("source", ["field", "environment"])
-def test_a_proxy_is_looked_at_and_through(
+def test_a_proxy_and_the_path_through_it_are_checked(
     authority: Authority, monkeypatch: pytest.MonkeyPatch, source: str
 ) -> None:
-    """Name and port are the proxy's, which is said; the certificate is the platform's."""
+    """DNS and TCP check the proxy, and their findings say so; the certificate is the platform's."""
     with proxying("me:pr0xypass") as proxy, serving(reply(200), authority.certify()) as (url, server):
         address = f"http://me:pr0xypass@127.0.0.1:{proxy.server_address[1]}"
         proxies = (("https", address),) if source == "field" else ()
@@ -304,55 +304,55 @@ def test_a_proxy_is_looked_at_and_through(
             monkeypatch.setenv("NO_PROXY", "")
             monkeypatch.setenv("no_proxy", "")
         policy = Policy(connect_timeout=60.0, ca_bundle=str(authority.file), proxies=proxies)
-        found = look(url, policy)
+        found = check(url, policy)
     assert statuses(found) == ["ok", "ok", "ok", "ok"]
     assert "the proxy 127.0.0.1:" in found["DNS"].what
     assert "the proxy 127.0.0.1:" in found["TCP"].what
     assert found["PROXY"].what.endswith(f" connects to {url.removeprefix('https://')}.")
     assert "CN=houston" in found["TLS"].what
-    assert set(proxy.asked) == {url.removeprefix("https://")}
+    assert set(proxy.targets) == {url.removeprefix("https://")}
     assert server.seen == []
     assert "pr0xypass" not in repr(found)
 
 
 @pytest.mark.parametrize("user", ["", "me:wrong@"])
-def test_a_proxy_that_wants_a_password_is_told(authority: Authority, user: str) -> None:
-    """What it says is repeated, the password is not."""
+def test_a_proxy_that_requires_a_password_is_an_error(authority: Authority, user: str) -> None:
+    """The finding has the proxy's answer, and not the password."""
     with proxying("me:pr0xypass") as proxy, serving(reply(200), authority.certify()) as (url, _):
         address = f"http://{user}127.0.0.1:{proxy.server_address[1]}"
-        found = look(url, Policy(connect_timeout=60.0, proxies=(("https", address),)))
+        found = check(url, Policy(connect_timeout=60.0, proxies=(("https", address),)))
     assert statuses(found) == ["ok", "ok", "error", "skipped"]
     assert "407" in found["PROXY"].what
     assert "user and password" in found["PROXY"].remedy
     assert "wrong" not in repr(found)
 
 
-def test_a_proxy_that_is_not_there_is_told() -> None:
-    """The platform is not blamed for it."""
+def test_an_unreachable_proxy_is_an_error() -> None:
+    """The finding and the remedy are about the proxy, not the platform."""
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         address = f"http://127.0.0.1:{bound.getsockname()[1]}"
-        found = look("https://houston.invalid", Policy(connect_timeout=60.0, proxies=(("https", address),)))
+        found = check("https://houston.invalid", Policy(connect_timeout=60.0, proxies=(("https", address),)))
     assert statuses(found) == ["ok", "error", "skipped", "skipped"]
     assert "There is no connection to the proxy 127.0.0.1:" in found["TCP"].what
     assert "proxies" in found["TCP"].remedy
-    missing = look("https://h.invalid", Policy(proxies=(("https", "http://no-such-proxy.invalid:3128"),)))
+    missing = check("https://h.invalid", Policy(proxies=(("https", "http://no-such-proxy.invalid:3128"),)))
     assert "proxies" in missing["DNS"].remedy
 
 
-def test_a_secured_proxy_is_not_looked_through() -> None:
-    """What is not looked at is said."""
+def test_the_path_through_an_https_proxy_is_not_checked() -> None:
+    """The findings say what was not checked."""
     with serving(reply(200)) as (url, _):
         policy = Policy(connect_timeout=60.0, proxies=(("https", url.replace("http:", "https:")),))
-        found = look("https://houston.invalid", policy)
+        found = check("https://houston.invalid", policy)
     assert statuses(found) == ["ok", "ok", "unknown", "unknown"]
-    assert "no plain HTTP proxy" in found["TLS"].what
+    assert "not a plain HTTP proxy" in found["TLS"].what
 
 
 def test_a_proxy_for_clear_text_is_the_only_hop() -> None:
-    """http:// goes to the proxy as it is."""
+    """http:// requests go to the proxy without a tunnel."""
     with serving(reply(200)) as (url, _):
-        found = look("http://localhost:1", Policy(connect_timeout=60.0, proxies=(("http", url),)))
+        found = check("http://localhost:1", Policy(connect_timeout=60.0, proxies=(("http", url),)))
     assert statuses(found) == ["ok", "ok", "skipped", "skipped"]
 
 
@@ -366,10 +366,10 @@ def test_a_proxy_for_clear_text_is_the_only_hop() -> None:
         ("NO_PROXY", "houston.example.com", None),
     ],
 )
-def test_the_proxy_is_the_one_that_requests_go_through(
+def test_the_proxy_is_the_one_that_requests_uses(
     monkeypatch: pytest.MonkeyPatch, variable: str, value: str, goal: str | None
 ) -> None:
-    """Variables of the environment hold where the connection names none."""
+    """The environment's variables apply when the connection has no proxies."""
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     if variable == "NO_PROXY":
@@ -386,17 +386,17 @@ def test_the_proxy_is_the_one_that_requests_go_through(
 @pytest.mark.parametrize(
     "value", ["pr0xypass:3128", "http://me:pr0xypass/@proxy:3128", "http://proxy:pr0xypass"]
 )
-def test_a_proxy_that_is_no_url_is_told(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
-    """Requests would fail, too. A password in it is not repeated."""
+def test_a_proxy_that_is_not_a_url_is_an_error(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    """Requests would fail, too. The finding does not show a password in it."""
     monkeypatch.setenv("NO_PROXY", "")
     monkeypatch.setenv("no_proxy", "")
     monkeypatch.setenv("HTTPS_PROXY", value)
-    found = look("https://houston.example.com/v1")
+    found = check("https://houston.example.com/v1")
     assert statuses(found) == ["error", "skipped", "skipped", "skipped"]
     assert "HTTPS_PROXY" in found["DNS"].remedy
     assert "pr0xypass" not in repr(found)
 
 
-def test_an_address_of_the_newer_kind_is_written_with_brackets() -> None:
-    """As it is in a URL."""
-    assert "[::1]:1" in look("http://[::1]:1")["TCP"].what
+def test_an_ipv6_address_has_brackets() -> None:
+    """As in a URL."""
+    assert "[::1]:1" in check("http://[::1]:1")["TCP"].what

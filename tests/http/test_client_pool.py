@@ -13,7 +13,7 @@ from airflow_rollback_provider.http.retry_policy import Policy
 
 
 async def test_leases_at_the_same_time_share_one_client(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A hundred users make one client and one TLS context; the last one closes it."""
+    """A hundred leases create one client and one TLS context; the end of the last one closes it."""
     made = []
     real = client_pool._tls_context
     monkeypatch.setattr(client_pool, "_tls_context", lambda trust: made.append(trust) or real(trust))
@@ -30,26 +30,26 @@ async def test_leases_at_the_same_time_share_one_client(monkeypatch: pytest.Monk
     assert not any(pool._loops.values())
 
 
-async def test_one_user_going_leaves_the_client_to_the_others() -> None:
-    """A client is open as long as anybody holds a lease."""
+async def test_the_end_of_one_lease_keeps_the_client_open() -> None:
+    """A client is open while there is a lease."""
     pool = ClientPool()
     async with pool.lease(Policy()) as outer:
         async with pool.lease(Policy()) as inner:
             assert inner.client is outer.client
-            assert inner.gate is outer.gate
+            assert inner.semaphore is outer.semaphore
         assert not outer.client.is_closed
     assert outer.client.is_closed
 
 
 async def test_other_policies_have_other_clients() -> None:
-    """Connections that use the network differently do not share."""
+    """Connections with different policies do not share a client."""
     pool = ClientPool()
     async with pool.lease(Policy()) as one, pool.lease(Policy(read_timeout=1)) as other:
         assert one.client is not other.client
 
 
 def test_each_event_loop_has_its_own() -> None:
-    """A client of a loop that ended is not handed to another loop."""
+    """A client of an ended loop is not used in another loop."""
     pool, seen = ClientPool(), []
 
     async def use() -> None:
@@ -61,19 +61,19 @@ def test_each_event_loop_has_its_own() -> None:
     assert seen[0] is not seen[1]
 
 
-async def test_a_client_that_cannot_be_made_leaves_nothing_behind() -> None:
-    """After an error the next user tries anew."""
+async def test_a_failed_creation_leaves_no_entry() -> None:
+    """The next lease tries again."""
     pool = ClientPool()
     policy = Policy(ca_bundle="/no/such/file.pem")
     for _ in range(2):
-        with pytest.raises(Exception, match="no file"):
+        with pytest.raises(Exception, match="does not exist"):
             async with pool.lease(policy):
                 pass
     assert not any(pool._loops.values())
 
 
-async def test_a_cancelled_user_gives_its_lease_back() -> None:
-    """Cancelling does not keep the client open."""
+async def test_a_cancelled_lease_ends() -> None:
+    """A cancelled task does not keep the client open."""
     pool = ClientPool()
 
     async def use() -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of what is read from an Airflow connection."""
+"""Tests of the fields of an Airflow connection."""
 
 from __future__ import annotations
 
@@ -44,22 +44,22 @@ TOKEN = "tok-3cr3t-value"
     ],
 )
 def test_the_address_is_read_from_all_its_forms(fields: dict[str, Any], endpoint: str) -> None:
-    """A base URL, a base domain, schema and port lead to the endpoint that a person means."""
+    """A base URL or a base domain, with or without schema and port, leads to the endpoint."""
     assert private_cloud_settings(Fields(connection(**fields))).endpoint == endpoint
 
 
 @pytest.mark.parametrize(
-    ("fields", "complaint"),
+    ("fields", "message"),
     [
         ({"host": ""}, "host is empty"),
         ({"host": None}, "host is empty"),
         ({"host": "ftp://example.com"}, "must begin with https://"),
-        ({"host": "https://"}, "no address"),
-        ({"host": "exa mple.com"}, "no address"),
-        ({"host": "https://example.com:port"}, "no address"),
+        ({"host": "https://"}, "not an address"),
+        ({"host": "exa mple.com"}, "not an address"),
+        ({"host": "https://example.com:port"}, "not an address"),
         ({"host": "https://me:pw@example.com"}, "address alone"),
         ({"host": "https://example.com?x=1"}, "address alone"),
-        ({"host": "https://example.com", "schema": "http"}, "agree with the schema"),
+        ({"host": "https://example.com", "schema": "http"}, "match the schema"),
         ({"host": "example.com", "schema": "ftp"}, "schema must be"),
         ({"host": "http://houston.example.com"}, "clear text"),
         ({"host": "example.com", "schema": "http"}, "clear text"),
@@ -69,8 +69,8 @@ def test_the_address_is_read_from_all_its_forms(fields: dict[str, Any], endpoint
         ({"password": f"Bearer {TOKEN}"}, "without 'Bearer'"),
         ({"password": f"bearer  {TOKEN}"}, "without 'Bearer'"),
         ({"password": f"{TOKEN[:5]}\n{TOKEN[5:]}"}, "line break"),
-        ({"password": f"{TOKEN}é"}, "signs that no token has"),
-        ({"password": f"{TOKEN[:3]}\x00{TOKEN[3:]}"}, "signs that no token has"),
+        ({"password": f"{TOKEN}é"}, "characters that no token has"),
+        ({"password": f"{TOKEN[:3]}\x00{TOKEN[3:]}"}, "characters that no token has"),
         ({"extra": "{"}, "extra is not JSON"),
         ({"extra": "[1]"}, "extra must be a JSON object"),
         ({"extra": {"verify": "perhaps"}}, "verify must be true or false"),
@@ -94,23 +94,23 @@ def test_the_address_is_read_from_all_its_forms(fields: dict[str, Any], endpoint
         ({"conn_type": "http"}, "knows: astro_private_cloud"),
     ],
 )
-def test_what_cannot_be_used_is_named_without_the_token(fields: dict[str, Any], complaint: str) -> None:
-    """Every complaint names the connection and the field, and never shows the token."""
-    with pytest.raises(InvalidConnection, match=complaint) as caught:
+def test_an_invalid_field_is_named_without_the_token(fields: dict[str, Any], message: str) -> None:
+    """Every message names the connection and the field, and never shows the token."""
+    with pytest.raises(InvalidConnection, match=message) as caught:
         connect(connection(**{"password": TOKEN, **fields}))
     assert "'apc'" in str(caught.value)
     assert TOKEN not in str(caught.value)
     assert TOKEN[5:] not in str(caught.value)
 
 
-def test_a_token_is_freed_of_space_around_it() -> None:
-    """A line break at the end of a pasted token does no harm."""
+def test_a_token_is_stripped() -> None:
+    """A line break at the end of a pasted token is ignored."""
     assert Fields(connection(password=f" {TOKEN}\n")).token().reveal() == TOKEN
 
 
 @given(st.text(max_size=80))
 def test_no_text_in_the_password_raises_anything_else(text: str) -> None:
-    """Whatever is pasted becomes a token that a header can carry, or a clear error."""
+    """Every text becomes a token that a header can carry, or an InvalidConnection."""
     try:
         token = Fields(connection(password=text)).token().reveal()
     except InvalidConnection:
@@ -122,7 +122,7 @@ def test_no_text_in_the_password_raises_anything_else(text: str) -> None:
 
 @given(st.text(max_size=60))
 def test_no_text_in_the_host_raises_anything_else(text: str) -> None:
-    """Whatever is pasted becomes an https address or a clear error."""
+    """Every text becomes an https address or an InvalidConnection."""
     try:
         endpoint = private_cloud_settings(Fields(connection(host=text))).endpoint
     except InvalidConnection:
@@ -131,7 +131,7 @@ def test_no_text_in_the_host_raises_anything_else(text: str) -> None:
 
 
 def test_the_policy_is_read_from_json_and_from_a_form() -> None:
-    """Numbers, truth values and JSON may be real or, as forms send them, texts."""
+    """Numbers, truth values and JSON may be JSON values or, as forms send them, texts."""
     real = {"verify": False, "connect_timeout": 2, "read_timeout": 7.5, "proxies": {"https": "http://p:1"}}
     texts = {
         "verify": "False",
@@ -166,20 +166,20 @@ def test_the_policy_is_read_from_json_and_from_a_form() -> None:
     ],
 )
 def test_the_history_page_is_derived_or_given(fields: dict[str, Any], url: str | None) -> None:
-    """The page's address comes from the base domain or from a template; None where a part is not known."""
+    """The address comes from the base domain or from a template; it is None if a part is unknown."""
     platform = connect(connection(**fields)).platform
     assert platform.history_url(Deployment("c1", "One", "rel")) == url
 
 
 def test_ids_cannot_change_the_page() -> None:
-    """What stands in for an id in the address is quoted."""
+    """An id is quoted in the address."""
     platform = connect(connection(host="example.com")).platform
     url = platform.history_url(Deployment("../?x=1#y", "One", "rel"))
     assert url == "https://app.example.com/d/..%2F%3Fx%3D1%23y/deploy-history"
 
 
-def test_trust_is_told_by_the_connection_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The connection's file comes before that of the environment, and that before the usual authorities."""
+def test_the_connection_decides_about_trust_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then the environment's file, then the default authorities."""
     mine, theirs = tmp_path / "mine.pem", tmp_path / "theirs.pem"
     mine.touch()
     theirs.touch()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Holding flows, with and without an event loop."""
+"""Tests of running flows, with and without an event loop."""
 
 from __future__ import annotations
 
@@ -11,42 +11,42 @@ import pytest
 from airflow_rollback_provider.domain.errors import PlatformUnreachable, RollbackError
 from airflow_rollback_provider.http.flow import arun_flow, run_flow
 
-Talk = Generator[int, int, int]
+IntFlow = Generator[int, int, int]
 
 
-def hold_in_a_loop(flow: Talk, answer: Callable[[int], int]) -> int:
-    """Hold a flow as the triggerer does."""
+def run_in_loop(flow: IntFlow, answer: Callable[[int], int]) -> int:
+    """Run a flow as the triggerer does."""
 
-    async def later(asked: int) -> int:
-        return answer(asked)
+    async def send(request: int) -> int:
+        return answer(request)
 
-    return asyncio.run(arun_flow(flow, later))
-
-
-@pytest.fixture(params=[run_flow, hold_in_a_loop], ids=["at-once", "in-a-loop"])
-def held(request: pytest.FixtureRequest) -> Callable[[Talk, Callable[[int], int]], int]:
-    """Either way of holding one."""
-    way: Callable[[Talk, Callable[[int], int]], int] = request.param
-    return way
+    return asyncio.run(arun_flow(flow, send))
 
 
-class Talker:
-    """Adds two answers, and notes its end.
+@pytest.fixture(params=[run_flow, run_in_loop], ids=["sync", "async"])
+def run(request: pytest.FixtureRequest) -> Callable[[IntFlow, Callable[[int], int]], int]:
+    """Return each of the two drivers."""
+    driver: Callable[[IntFlow, Callable[[int], int]], int] = request.param
+    return driver
 
-    :param cures: whether an error of the first answer counts as nought.
+
+class Sum:
+    """Adds two answers, and records whether the flow was closed.
+
+    :param handles: whether an error of the first answer counts as 0.
     """
 
-    def __init__(self, cures: bool = False) -> None:
-        self.cures = cures
+    def __init__(self, handles: bool = False) -> None:
+        self.handles = handles
         self.closed = False
 
-    def talk(self) -> Talk:
-        """Ask for 1 and for 2."""
+    def flow(self) -> IntFlow:
+        """Request 1 and then 2."""
         try:
             try:
                 first = yield 1
             except RollbackError:
-                if not self.cures:
+                if not self.handles:
                     raise
                 first = 0
             return first + (yield 2)
@@ -54,34 +54,34 @@ class Talker:
             self.closed = True
 
 
-def broken(asked: int) -> int:
-    """Answer the second request alone."""
-    if asked == 1:
+def fail_first(request: int) -> int:
+    """Fail for the first request, and answer the second."""
+    if request == 1:
         raise PlatformUnreachable("gone")
     return 5
 
 
-def test_answers_come_back(held: Callable[..., int]) -> None:
-    """Each to its request; the value is what the flow returns."""
-    assert held(Talker().talk(), lambda asked: asked * 10) == 30
+def test_answers_reach_the_flow(run: Callable[..., int]) -> None:
+    """The result is the value that the flow returns."""
+    assert run(Sum().flow(), lambda request: request * 10) == 30
 
 
-def test_a_flow_may_cure_an_error(held: Callable[..., int]) -> None:
-    """It goes on where it was asked from."""
-    assert held(Talker(cures=True).talk(), broken) == 5
+def test_a_flow_may_handle_an_error(run: Callable[..., int]) -> None:
+    """It continues after the request that failed."""
+    assert run(Sum(handles=True).flow(), fail_first) == 5
 
 
-def test_an_error_that_it_does_not_catch(held: Callable[..., int]) -> None:
-    """It reaches who holds the flow, which is over."""
-    talker = Talker()
+def test_an_uncaught_error_reaches_the_caller(run: Callable[..., int]) -> None:
+    """The flow is closed."""
+    total = Sum()
     with pytest.raises(PlatformUnreachable, match="gone"):
-        held(talker.talk(), broken)
-    assert talker.closed
+        run(total.flow(), fail_first)
+    assert total.closed
 
 
-def test_a_defect_ends_it_too(held: Callable[..., int]) -> None:
-    """What is no error of this package is not the flow's to cure; what it holds is let go."""
-    talker = Talker(cures=True)
+def test_a_foreign_error_ends_the_flow(run: Callable[..., int]) -> None:
+    """It is not thrown into the flow, which is closed."""
+    total = Sum(handles=True)
     with pytest.raises(ZeroDivisionError):
-        held(talker.talk(), lambda asked: 1 // 0)
-    assert talker.closed
+        run(total.flow(), lambda request: 1 // 0)
+    assert total.closed

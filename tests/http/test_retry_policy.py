@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of when a request is sent again."""
+"""Tests of retries and of the network policy."""
 
 from __future__ import annotations
 
@@ -23,53 +23,53 @@ def answer(status: int, **headers: str) -> Response:
 
 
 def pauses(request: Request, response: Response, policy: Policy | None = None) -> list[float]:
-    """Return the pauses that a platform which always answers alike would cause."""
-    patience = RetryState(policy or Policy(), request, lambda: 1.0)
+    """Return the pauses between tries that all get the same answer."""
+    state = RetryState(policy or Policy(), request, lambda: 1.0)
     found = []
-    while (pause := patience.after_answer(response)) is not None:
+    while (pause := state.after_answer(response)) is not None:
         found.append(pause)
     return found
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
 def test_a_read_is_repeated_with_growing_pauses(status: int) -> None:
-    """What may pass is tried four times in all."""
+    """A temporary failure is tried four times in total."""
     assert pauses(READ, answer(status)) == [0.5, 1.0, 2.0]
 
 
 @pytest.mark.parametrize("status", [200, 204, 302, 400, 401, 403, 404, 501])
-def test_what_will_not_pass_is_not_repeated(status: int) -> None:
-    """Answers that a repetition cannot change are taken as they are."""
+def test_a_permanent_answer_is_not_repeated(status: int) -> None:
+    """A retry would not change it."""
     assert pauses(READ, answer(status)) == []
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
 def test_a_rollback_is_never_repeated(status: int) -> None:
-    """A request that must not be sent twice is not, whatever comes back."""
+    """A request that is not repeatable is sent once, whatever the answer."""
     assert pauses(WRITE, answer(status)) == []
     assert RetryState(Policy(), WRITE, lambda: 1.0).after_error(PlatformUnreachable("x")) is None
 
 
-def test_errors_that_may_pass_are_repeated() -> None:
-    """A lost connection is tried again, a certificate that is not trusted is not."""
-    patience = RetryState(Policy(), READ, lambda: 1.0)
-    assert patience.after_error(PlatformUnreachable("x")) == 0.5
-    assert patience.after_error(TlsFailed("x")) is None
+def test_retryable_errors_are_repeated() -> None:
+    """A lost connection is tried again, an untrusted certificate is not."""
+    state = RetryState(Policy(), READ, lambda: 1.0)
+    assert state.after_error(PlatformUnreachable("x")) == 0.5
+    assert state.after_error(TlsFailed("x")) is None
 
 
 def test_jitter_shortens_a_pause_by_half_at_most() -> None:
-    """Pauses of many requests spread over half of their length."""
+    """Pauses of many requests spread over half of the pause."""
     assert RetryState(Policy(), READ, lambda: 0.0).after_answer(answer(503)) == 0.25
 
 
-def test_the_platform_may_ask_for_a_longer_pause() -> None:
-    """Retry-After counts when it is longer than the usual pause, and never makes one shorter."""
+def test_retry_after_lengthens_a_pause() -> None:
+    """It counts when it is longer than the back-off, and never shortens a pause."""
     assert pauses(READ, answer(429, retry_after="7")) == [7.0, 7.0, 7.0]
     assert pauses(READ, answer(429, retry_after="0")) == [0.5, 1.0, 2.0]
 
 
-def test_pauses_have_an_end() -> None:
-    """A platform that asks for more than a minute in all is not waited for."""
+def test_pauses_are_bounded() -> None:
+    """All pauses of a request take a minute at most."""
     assert pauses(READ, answer(429, retry_after="25")) == [25.0, 25.0]
     assert pauses(READ, answer(429, retry_after="3600")) == []
 
@@ -90,12 +90,12 @@ def test_pauses_have_an_end() -> None:
     ],
 )
 def test_retry_after_is_seconds_or_a_date(headers: dict[str, str], seconds: float | None) -> None:
-    """Both forms of the header are read; anything else counts as absent."""
+    """Both forms of the header are read; any other value counts as absent."""
     assert retry_after(answer(429, **headers)) == seconds
 
 
 def test_a_date_is_compared_with_the_platforms_clock() -> None:
-    """A local clock that is off does not lengthen the pause."""
+    """The local clock's skew does not lengthen the pause."""
     platform = NOW + timedelta(hours=3)
     headers = {
         "date": format_datetime(platform),
@@ -104,7 +104,7 @@ def test_a_date_is_compared_with_the_platforms_clock() -> None:
     assert retry_after(answer(503, **headers)) == 9.0
 
 
-def test_a_missing_ca_bundle_is_told_before_anything_is_sent() -> None:
+def test_a_missing_ca_bundle_is_an_error_before_sending() -> None:
     """The error names the file and the field."""
-    with pytest.raises(TlsFailed, match=r"no file '/no/such\.pem'.*CA bundle"):
+    with pytest.raises(TlsFailed, match=r"file '/no/such\.pem'.*CA bundle"):
         _ = Policy(ca_bundle="/no/such.pem").trust

@@ -35,7 +35,7 @@ TWO_TRIES = Policy(connect_timeout=2, read_timeout=20, tries=2)
 
 
 def ask(url: str, *, repeatable: bool = True) -> Flow[Response]:
-    """Ask once and return the answer."""
+    """Send one request and return the answer."""
     response = yield Request(
         "deploys", "POST", f"{url}/v1", {"query": "{a}"}, {"authorization": TOKEN}, repeatable
     )
@@ -49,12 +49,12 @@ def driver(request: pytest.FixtureRequest) -> str:
 
 
 def talker(driver: str, policy: Policy = TWO_TRIES) -> Talker:
-    """Return a talker that needs no platform."""
+    """Return a talker without a platform."""
     return Talker(driver, {}, {item.name: getattr(policy, item.name) for item in fields(policy)})
 
 
 def failure(driver: str, url: str, policy: Policy = TWO_TRIES, *, repeatable: bool = True) -> RollbackError:
-    """Return the error that a request ends with; it never has the token."""
+    """Return the error of a request; it never contains the token."""
     with pytest.raises(RollbackError) as caught:
         talker(driver, policy).run(ask(url, repeatable=repeatable))
     assert TOKEN not in str(caught.value)
@@ -64,14 +64,14 @@ def failure(driver: str, url: str, policy: Policy = TWO_TRIES, *, repeatable: bo
 
 @pytest.fixture
 def nobody() -> Iterator[str]:
-    """An address where nothing listens: bound, so that nobody else takes it."""
+    """An address without a listening server; the port is bound, so that no other process uses it."""
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         yield f"http://127.0.0.1:{bound.getsockname()[1]}"
 
 
-def test_a_request_arrives_as_it_was_meant(driver: str) -> None:
-    """Body, token and user agent arrive; the answer comes back with names of headers in lower case."""
+def test_a_request_and_its_answer_are_complete(driver: str) -> None:
+    """Body, token and user agent arrive; the answer's header names are in lower case."""
     with serving(reply(200, b'{"data": 1}', X_Thing="y")) as (url, server):
         response = talker(driver).run(ask(url))
     assert response.json("deploys") == {"data": 1}
@@ -85,7 +85,7 @@ def test_a_request_arrives_as_it_was_meant(driver: str) -> None:
 def test_a_password_of_netrc_does_not_replace_the_token(
     driver: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What ~/.netrc says of the host has no part in it."""
+    """An entry of ~/.netrc for the host is ignored."""
     netrc = tmp_path / "netrc"
     netrc.write_text("machine 127.0.0.1 login me password wrong\n", encoding="utf-8")
     netrc.chmod(0o600)
@@ -106,21 +106,21 @@ def test_reads_are_repeated_until_they_succeed(driver: str) -> None:
 
 
 def test_the_last_answer_is_given_to_the_flow(driver: str) -> None:
-    """When all tries failed alike, the platform's code sees the status."""
+    """When all tries failed with the same status, the flow receives it."""
     with serving(reply(503, b"busy")) as (url, server):
         assert talker(driver).run(ask(url)).status == 503
     assert len(server.seen) == 2
 
 
 def test_a_rollback_is_sent_once(driver: str) -> None:
-    """A request that must not be repeated is not, and gets a connection of its own."""
+    """A request that is not repeatable has a connection of its own."""
     with serving(reply(503)) as (url, server):
         assert talker(driver).run(ask(url, repeatable=False)).status == 503
     assert len(server.seen) == 1
 
 
 def test_a_refused_connection_is_named(driver: str, nobody: str) -> None:
-    """Nothing listens: nothing was sent, whatever the request."""
+    """Nothing was sent, so the outcome is known even for a rollback."""
     error = failure(driver, nobody)
     assert type(error) is PlatformUnreachable
     assert "connection refused" in str(error)
@@ -129,7 +129,7 @@ def test_a_refused_connection_is_named(driver: str, nobody: str) -> None:
 
 
 def test_an_unknown_name_is_named(driver: str) -> None:
-    """A host name that does not exist is told as such."""
+    """The error says that the host name cannot be resolved."""
     error = failure(driver, "http://no-such-host.invalid")
     assert type(error) is PlatformUnreachable
     assert "cannot be resolved" in str(error)
@@ -137,7 +137,7 @@ def test_an_unknown_name_is_named(driver: str) -> None:
 
 
 def test_a_connection_that_takes_too_long_is_named(driver: str) -> None:
-    """A time-out before the connection stands leaves no doubt: nothing was sent."""
+    """Nothing was sent before the connection was made, so the outcome is known."""
     with _raising(driver, requests.exceptions.ConnectTimeout(), httpx.ConnectTimeout("")):
         error = failure(driver, "http://h", repeatable=False)
     assert type(error) is PlatformUnreachable
@@ -145,7 +145,7 @@ def test_a_connection_that_takes_too_long_is_named(driver: str) -> None:
 
 
 def test_a_proxy_is_named(driver: str, nobody: str) -> None:
-    """A proxy that does not answer is not taken for the platform; its password is not told."""
+    """The error does not contain the proxy's password."""
     proxy = nobody.replace("://", "://user:pr0xypass@")
     policy = Policy(tries=1, proxies=(("http", proxy), ("https", proxy)))
     for scheme in ("http", "https"):
@@ -154,10 +154,8 @@ def test_a_proxy_is_named(driver: str, nobody: str) -> None:
         assert "pr0xypass" not in str(error)
 
 
-def test_an_answer_that_is_lost_behind_a_proxy_leaves_a_rollback_in_doubt(
-    driver: str, tmp_path: Path
-) -> None:
-    """The proxy let the request through: it is not the proxy that refused it."""
+def test_the_outcome_is_unknown_when_an_answer_is_lost_behind_a_proxy(driver: str, tmp_path: Path) -> None:
+    """The proxy passed the request on, so the server may have carried it out."""
 
     def drop(handler: BaseHTTPRequestHandler) -> None:
         handler.close_connection = True
@@ -173,8 +171,8 @@ def test_an_answer_that_is_lost_behind_a_proxy_leaves_a_rollback_in_doubt(
         assert len(server.seen) == 1
 
 
-def test_a_proxy_that_lets_nothing_through_has_sent_nothing(driver: str, tmp_path: Path) -> None:
-    """It wants a password: the rollback was not submitted, and a retry may submit it."""
+def test_a_refusal_of_the_proxy_means_that_nothing_was_sent(driver: str, tmp_path: Path) -> None:
+    """It requires a password: the rollback was not submitted, and a retry may submit it."""
     certificate = make_certificate(tmp_path)
     with proxying("me:pr0xypass") as proxy, serving(reply(200), certificate) as (url, server):
         policy = Policy(
@@ -186,8 +184,8 @@ def test_a_proxy_that_lets_nothing_through_has_sent_nothing(driver: str, tmp_pat
         assert server.seen == []
 
 
-def test_an_answer_that_does_not_come_is_named(driver: str) -> None:
-    """After a read time-out a read may be tried again; whether a rollback was carried out is not known."""
+def test_a_read_timeout_is_named(driver: str) -> None:
+    """A read is tried again; the outcome of a rollback is unknown."""
 
     def sleep(_: BaseHTTPRequestHandler) -> None:
         time.sleep(0.8)
@@ -206,7 +204,7 @@ def test_an_answer_that_does_not_come_is_named(driver: str) -> None:
     "sent", [b"", b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{", b"nonsense\r\n\r\n"]
 )
 def test_a_lost_connection_is_named(driver: str, sent: bytes) -> None:
-    """A connection that breaks before or within the answer leaves a rollback in doubt."""
+    """After a connection is lost before or within the answer, the outcome of a rollback is unknown."""
 
     def drop(handler: BaseHTTPRequestHandler) -> None:
         handler.wfile.write(sent)
@@ -220,15 +218,15 @@ def test_a_lost_connection_is_named(driver: str, sent: bytes) -> None:
         assert len(server.seen) == 3
 
 
-def test_an_answer_in_a_wrong_coding_is_named(driver: str) -> None:
-    """A body that is no gzip though it says so is no usable answer."""
+def test_an_answer_with_a_wrong_coding_is_named(driver: str) -> None:
+    """A body with the header ``gzip`` that is not gzip is malformed."""
     with serving(reply(200, b"not gzip", content_encoding="gzip")) as (url, _):
         assert type(failure(driver, url)) is MalformedAnswer
         assert type(failure(driver, url, repeatable=False)) is OutcomeUnknown
 
 
-def test_a_body_without_end_is_not_read_to_the_end(driver: str) -> None:
-    """The bound counts after decompression, so that a small answer cannot become a huge one."""
+def test_the_length_of_a_body_is_bounded(driver: str) -> None:
+    """The bound applies after decompression, so that a small answer cannot become a huge one."""
     bomb = gzip.compress(bytes(8 * 2**20))
     with serving(reply(200, bomb, content_encoding="gzip")) as (url, _):
         policy = Policy(tries=1, most_bytes=2**20)
@@ -238,8 +236,8 @@ def test_a_body_without_end_is_not_read_to_the_end(driver: str) -> None:
         assert type(failure(driver, url, policy, repeatable=False)) is OutcomeUnknown
 
 
-def test_a_body_that_drips_is_given_up(driver: str) -> None:
-    """Pieces that keep coming do not stretch a request without end."""
+def test_the_time_of_an_answer_is_bounded(driver: str) -> None:
+    """A body that arrives in small chunks does not prolong a request without end."""
 
     def drip(handler: BaseHTTPRequestHandler) -> None:
         handler.send_response(200)
@@ -257,7 +255,7 @@ def test_a_body_that_drips_is_given_up(driver: str) -> None:
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_redirects_are_not_followed(driver: str, status: int) -> None:
-    """The token is not carried to another address, and the error says where to."""
+    """The token is not sent to another address, and the error names that address."""
     with (
         serving(reply(200)) as (elsewhere, other),
         serving(reply(status, location=f"{elsewhere}/login")) as (url, _),
@@ -270,8 +268,8 @@ def test_redirects_are_not_followed(driver: str, status: int) -> None:
     assert other.seen == []
 
 
-def test_a_certificate_that_is_not_trusted_is_named(driver: str, tmp_path: Path) -> None:
-    """The error tells what to do, and no token was sent; with the CA bundle the request goes through."""
+def test_an_untrusted_certificate_is_named(driver: str, tmp_path: Path) -> None:
+    """The error has a remedy, and no token was sent; with the CA bundle the request succeeds."""
     certificate = make_certificate(tmp_path)
     with serving(reply(200), certificate) as (url, server):
         for repeatable in (True, False):
@@ -285,33 +283,33 @@ def test_a_certificate_that_is_not_trusted_is_named(driver: str, tmp_path: Path)
 
 @pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
 def test_the_check_of_the_certificate_can_be_switched_off(driver: str, tmp_path: Path) -> None:
-    """It takes the connection's word for it."""
+    """The connection's field ``verify`` does so."""
     with serving(reply(200), make_certificate(tmp_path)) as (url, _):
         assert talker(driver, Policy(verify=False)).run(ask(url)).status == 200
 
 
-def test_a_ca_bundle_that_holds_none_is_named(driver: str, tmp_path: Path) -> None:
-    """A file without certificates is told as such and is no riddle of OpenSSL."""
+def test_a_ca_bundle_without_certificates_is_named(driver: str, tmp_path: Path) -> None:
+    """The error is clearer than OpenSSL's."""
     empty = tmp_path / "empty.pem"
     empty.write_text("nothing", encoding="utf-8")
     with serving(reply(200), make_certificate(tmp_path)) as (url, _):
         error = failure(driver, url, Policy(tries=1, ca_bundle=str(empty)))
     assert type(error) is TlsFailed
-    assert "holds no certificate authorities" in str(error)
+    assert "contains no certificate authorities" in str(error)
 
 
-def test_plain_http_where_tls_is_expected_is_named(driver: str) -> None:
-    """https:// to a server that speaks plain HTTP says so."""
+def test_https_to_a_plain_http_server_is_named(driver: str) -> None:
+    """The remedy is to check that the port serves TLS."""
     with serving(reply(200)) as (url, _):
         error = failure(driver, url.replace("http:", "https:"))
     assert type(error) is TlsFailed
-    assert "speaks TLS" in str(error)
+    assert "serves TLS" in str(error)
 
 
-def test_a_flow_hears_of_failures(driver: str, nobody: str) -> None:
-    """A failure is thrown into the flow, which may ask something else instead."""
+def test_errors_are_thrown_into_the_flow(driver: str, nobody: str) -> None:
+    """The flow may send another request instead."""
 
-    def stubborn(url: str) -> Flow[str]:
+    def with_fallback(url: str) -> Flow[str]:
         try:
             yield from ask(nobody)
         except PlatformUnreachable:
@@ -320,11 +318,11 @@ def test_a_flow_hears_of_failures(driver: str, nobody: str) -> None:
         return "first"
 
     with serving(reply(200)) as (url, _):
-        assert talker(driver).run(stubborn(url)) == "second: 200"
+        assert talker(driver).run(with_fallback(url)) == "second: 200"
 
 
 def test_a_flow_may_end_without_a_request(driver: str) -> None:
-    """What is known already is not asked for."""
+    """The flow returns a known value."""
 
     def silent() -> Flow[str]:
         return "known"
@@ -336,7 +334,7 @@ def test_a_flow_may_end_without_a_request(driver: str) -> None:
 def _raising(
     driver: str, of_requests: Exception, of_httpx: Exception
 ) -> responses.RequestsMock | respx.MockRouter:
-    """Raise at the network's edge what cannot be brought about here."""
+    """Make the HTTP library raise an error that cannot be provoked here."""
     if driver == "requests":
         mock = responses.RequestsMock()
         mock.add(responses.POST, "http://h/v1", body=of_requests)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An authority that signs certificates for servers on loopback, as an organisation has one of its own."""
+"""An authority that signs certificates for servers on loopback, like the own authority of an organisation."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _DAY = timedelta(days=1)
 class Authority:
     """An authority.
 
-    :param folder: where its files go.
+    :param folder: the folder of its files.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -53,8 +53,9 @@ class Authority:
     ) -> Path:
         """Sign a certificate and return a file with it and its key.
 
-        :param host: the address that it is good for.
-        :param begins: from now on; negative is in the past.
+        :param host: the address that the certificate is for.
+        :param begins: start of its validity, from now; negative is in the past.
+        :param ends: end of its validity, from now.
         """
         key = ec.generate_private_key(ec.SECP256R1())
         signed = (

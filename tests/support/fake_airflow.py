@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The few pages of an Airflow's REST API that this package asks for, v1 or v2, over real HTTP.
+"""The pages of Airflow's REST API that this package requests, v1 or v2, over real HTTP.
 
-For what a real Airflow does slowly or not on demand. That it behaves as the real ones do is shown in
-``tests/airflow/health``, where the same questions go to them.
+It is for behaviour that a real Airflow shows slowly or not on demand. ``tests/airflow/health`` sends the same
+requests to real ones.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-LOGIN, PASSWORD = "evaluate", "pa55word-of-the-judge"
-TOKEN = "t0ken-of-the-judge"
+LOGIN, PASSWORD = "evaluate", "pa55word-of-health"
+TOKEN = "t0ken-of-health"
 UNSCHEDULED = "Never, external triggers only"
 MOST_ROWS = 100
 
 
 @dataclass
 class FakeAirflow:
-    """What there is to be asked. Rows are as the real API writes them, but for what nobody reads.
+    """An Airflow. Rows have the fields of the real API, without those that are not read.
 
-    :param version: Airflow's version; its major decides which API answers.
+    :param version: Airflow's version; its major version decides which API answers.
     """
 
     version: str = "3.3.2"
@@ -48,11 +48,11 @@ class FakeAirflow:
 
     @property
     def api(self) -> str:
-        """Where its API is."""
+        """The path of its API."""
         return "/api/v1" if self.version.startswith("2") else "/api/v2"
 
     def connection(self, **extra: Any) -> str:
-        """A connection with login and password, as an environment variable holds it."""
+        """A connection with login and password, as the value of an environment variable."""
         return json.dumps({
             "conn_type": "airflow_api",
             "host": self.url,
@@ -61,7 +61,7 @@ class FakeAirflow:
             "extra": extra,
         })
 
-    # -- what there is ---------------------------------------------------------------------------------
+    # -- rows ---------------------------------------------------------------------------------
 
     def add_dag(self, dag_id: str, file: str | None = None, **values: Any) -> None:
         """Add a Dag with a schedule."""
@@ -85,7 +85,7 @@ class FakeAirflow:
         })
 
     def add_runs(self, dag_id: str, times: list[datetime], state: str = "success", **values: Any) -> None:
-        """Add runs of a Dag, each of which ended at once."""
+        """Add runs of a Dag, each with its end at its start."""
         for time in times:
             self.runs.append({
                 "dag_id": dag_id,
@@ -111,7 +111,7 @@ class FakeAirflow:
         })
 
     def add_import_error(self, file: str, trace: str = "Traceback\n  …\nSyntaxError: bad\n") -> None:
-        """Let a file be unreadable."""
+        """Add an import error of a file."""
         named = (
             {"filename": f"/dags/{file}"}
             if self.api == "/api/v1"
@@ -124,7 +124,7 @@ class FakeAirflow:
         return {dag["dag_id"] for dag in self.dags if dag["is_paused"]}
 
     def change_to(self, version: str) -> None:
-        """Let another version take over with the same Dags."""
+        """Change the version and keep the Dags."""
         dags, self.dags, self.version = self.dags, [], version
         for dag in dags:
             known = ("is_paused", "timetable_description")
@@ -138,7 +138,7 @@ class FakeAirflow:
         path, query = urlsplit(url).path, parse_qs(urlsplit(url).query)
         self.requests.append(f"{method} {url}")
         if self.faults:
-            return self.faults.pop(0), {"title": "fault", "detail": f"as ordered by {TOKEN}"}
+            return self.faults.pop(0), {"title": "fault", "detail": f"injected by {TOKEN}"}
         if path == f"{self.api}/version":
             return 200, {"version": self.version, "git_version": None}
         if path == "/auth/token" and self.api == "/api/v2":
@@ -153,7 +153,7 @@ class FakeAirflow:
         if body != {"username": LOGIN, "password": PASSWORD}:
             return 401, {"detail": "Invalid credentials"}
         self.sessions += 1
-        self.session = f"session-{self.sessions}-of-the-judge"
+        self.session = f"session-{self.sessions}-of-health"
         return 201, {"access_token": self.session}
 
     def _authorised(self, header: str) -> bool:
@@ -193,8 +193,8 @@ class FakeAirflow:
         first, last = wanted.get("start_date_gte"), wanted.get("start_date_lte")
         rows = [run for run in rows if first is None or _time(run) >= datetime.fromisoformat(first)]
         rows = [run for run in rows if last is None or _time(run) <= datetime.fromisoformat(last)]
-        request = wanted.get("order_by", "id")
-        return sorted(rows, key=_time, reverse=request.startswith("-")) if "start_date" in request else rows
+        order = wanted.get("order_by", "id")
+        return sorted(rows, key=_time, reverse=order.startswith("-")) if "start_date" in order else rows
 
     def _tasks(self, wanted: dict[str, Any]) -> list[dict[str, Any]]:
         keys = {"dag_ids": "dag_id", "dag_run_ids": "dag_run_id", "state": "state"}
@@ -232,7 +232,7 @@ def _slice(key: str, rows: list[dict[str, Any]], query: dict[str, list[str]]) ->
 
 @contextlib.contextmanager
 def serving(airflow: FakeAirflow) -> Iterator[FakeAirflow]:
-    """Let it answer on loopback."""
+    """Serve it on loopback."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(airflow))
     server.daemon_threads = True
     airflow.url = f"http://127.0.0.1:{server.server_address[1]}"

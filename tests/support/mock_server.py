@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A mock server made from the platform's OpenAPI document by Prism, which nobody here wrote."""
+"""A mock server made from the platform's OpenAPI document by Prism, which is independent of this project."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _STARTS = 3
 
 
 def missing() -> str | None:
-    """Say what is not there that the mock server needs, None if nothing."""
+    """Return which requirement of the mock server is missing; None if none is."""
     if not openapi.PATH.is_file():
         return f"the platform's OpenAPI document is not at {openapi.PATH}"
     if shutil.which("node") is None or not PRISM.is_file():
@@ -33,12 +33,12 @@ def missing() -> str | None:
 
 @contextmanager
 def mock_server(folder: Path) -> Iterator[str]:
-    """Run a mock server that refuses whatever the document does not allow; yield its address.
+    """Run a mock server that refuses requests that the document does not allow; yield its address.
 
-    :param folder: where it may write.
+    :param folder: a folder for its files.
     """
     document = folder / "openapi.yaml"
-    # The server leaves out the path of the document's own address.
+    # The server ignores the path of the document's own address.
     text = openapi.PATH.read_text(encoding="utf-8")
     document.write_text(text.replace("\n  /organizations/", "\n  /v1/organizations/"), encoding="utf-8")
     process, address = _start(document, folder / "prism.log")
@@ -49,7 +49,7 @@ def mock_server(folder: Path) -> Iterator[str]:
 
 
 def _start(document: Path, log: Path) -> tuple[subprocess.Popen[bytes], str]:
-    """Start it; somebody else may take the port that was free a moment ago."""
+    """Start the server; another process may have taken the port meanwhile."""
     for _ in range(_STARTS):
         port = _free_port()
         with log.open("ab") as output:
@@ -80,7 +80,7 @@ def _answers(process: subprocess.Popen[bytes], address: str) -> bool:
     while time.monotonic() < deadline and process.poll() is None:
         try:
             direct.open(f"{address}/v1", timeout=10).close()
-        except urllib.error.HTTPError as answer:  # there is nothing at this path
+        except urllib.error.HTTPError as answer:  # the path does not exist
             answer.close()
             return True
         except OSError:

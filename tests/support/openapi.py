@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Hold requests and answers of hosted Astro's Platform API to the platform's own OpenAPI document.
+"""Check requests and answers of hosted Astro's Platform API against the platform's own OpenAPI document.
 
-The document is not part of this repository: it is looked for beside the checkout, or where the environment
-variable ``ROLLBACK_OPENAPI`` says. Tests that need it carry ``needs_document``.
+The document is not part of this repository. It is read from beside the checkout, or from the path in the
+environment variable ``ROLLBACK_OPENAPI``. Tests that need it are marked with ``needs_document``.
 
-Checked more strictly than the document asks: properties and query parameters that it does not name are
-mistakes too, because a guess of ours would hide there. One thing is allowed beyond it, see ``BEYOND``.
+The check is stricter than the document: properties and query parameters that it does not name are errors too,
+because they would be guesses of ours. ``BEYOND`` lists the one exception.
 """
 
 from __future__ import annotations
@@ -45,14 +45,14 @@ BEYOND = ("BUNDLE", "CONFIG_SYNC")
 
 
 class Undocumented(AssertionError):
-    """The document knows no answer with that HTTP status: a gateway's, or that of a scripted fault."""
+    """The document has no answer with that HTTP status: a gateway's, or that of an injected fault."""
 
 
 @lru_cache(maxsize=1)
 def document() -> dict[str, Any]:
-    """Return the document as it is; do not change it.
+    """Return the document; do not change it.
 
-    :raises OSError: if there is none.
+    :raises OSError: if the file does not exist.
     """
     with PATH.open(encoding="utf-8") as file:
         read: dict[str, Any] = yaml.load(file, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
@@ -62,15 +62,15 @@ def document() -> dict[str, Any]:
 def check_request(
     method: str, url: str, headers: Mapping[str, str] | Iterable[tuple[str, str]], body: bytes | str | None
 ) -> None:
-    """Require that a request is one that the document describes.
+    """Require that the document describes a request.
 
-    :param url: whole, or from its path on; the path begins with ``/v1``.
+    :param url: the URL, or its part from the path on; the path begins with ``/v1``.
     :param headers: a mapping, or pairs.
-    :param body: what was sent, empty or ``None`` for nothing.
-    :raises AssertionError: if it is not; every deviation is named.
+    :param body: the request's body, empty or ``None`` for none.
+    :raises AssertionError: if it does not; the message lists every deviation.
     """
     request = _request(method, url, headers, body)
-    problems = _told(_checker().iter_request_errors(request)) or _unknown_parameters(request)
+    problems = _problems(_checker().iter_request_errors(request)) or _unknown_parameters(request)
     assert not problems, _message(f"the request {method} {url}", problems)
 
 
@@ -81,27 +81,27 @@ def check_answer(
     headers: Mapping[str, str] | Iterable[tuple[str, str]],
     body: bytes | str,
 ) -> None:
-    """Require that an answer is one that the document describes for that operation.
+    """Require that the document describes an answer of that operation.
 
     :param path: the request's path or URL; the path begins with ``/v1``.
     :param headers: a mapping, or pairs.
     :param body: the answer's whole body.
     :raises Undocumented: if the document has no answer with that status for the operation.
-    :raises AssertionError: if it has one, which looks different; every deviation is named.
+    :raises AssertionError: if it has a different one; the message lists every deviation.
     """
     request = _request(method, path, (), None)
     found = Headers(_pairs(headers))
     answer = MockResponse(_bytes(body), status, dict(found), found.get("content-type", "").split(";")[0])
     what = f"the answer {status} to {method} {path}"
     try:
-        problems = _told(_checker().iter_response_errors(request, answer))
+        problems = _problems(_checker().iter_response_errors(request, answer))
     except ResponseNotFound as unknown:
         raise Undocumented(f"{what}: {unknown}") from None
     assert not problems, _message(what, problems)
 
 
 def operation(method: str, path: str) -> dict[str, Any] | None:
-    """Return what the document says of the operation at a path, which begins with ``/v1``, or ``None``."""
+    """Return the document's description of the operation at a path that begins with ``/v1``, or ``None``."""
     base = urlsplit(document()["servers"][0]["url"]).path
     for template, operations in document()["paths"].items():
         if re.fullmatch(base + re.sub(r"\{\w+\}", "[^/]+", template), urlsplit(path).path):
@@ -137,8 +137,8 @@ def _bytes(text: bytes | str) -> bytes:
     return text.encode() if isinstance(text, str) else text
 
 
-def _told(errors: Iterable[Exception]) -> list[str]:
-    """Return what is wrong, in words.
+def _problems(errors: Iterable[Exception]) -> list[str]:
+    """Return the errors as texts.
 
     :raises ResponseNotFound: if the operation has no answer of that kind.
     """
@@ -146,7 +146,7 @@ def _told(errors: Iterable[Exception]) -> list[str]:
         return [line for error in errors for line in _lines(error)]
     except ResponseNotFound:
         raise
-    except OpenAPIError as error:  # the first thing that cannot be read ends the checker's list
+    except OpenAPIError as error:  # the first unreadable part ends the checker's list
         return _lines(error)
 
 
@@ -161,11 +161,11 @@ def _lines(error: Exception) -> list[str]:
 
 
 def _unknown_parameters(request: MockRequest) -> list[str]:
-    """Return the query parameters that the document does not give the operation."""
+    """Return the query parameters that the operation does not have in the document."""
     described = (operation(request.method, request.path) or {}).get("parameters", ())
     known = {item["name"] for item in described if item["in"] == "query"}
     return [f"there is no query parameter {name!r}" for name in request.parameters.query if name not in known]
 
 
 def _message(what: str, problems: list[str]) -> str:
-    return "\n  ".join([f"{what} is not as the platform's document has it:", *problems])
+    return "\n  ".join([f"{what} differs from the platform's document:", *problems])

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Installations that name things differently: schemas of their own before the embedded platform's answers.
+"""Installations with another schema, which translate requests and answers of the embedded platform.
 
-The embedded platform can call single fields otherwise. Here arguments, types and results have another form
-too.
+The embedded platform itself can rename single fields. Here arguments, types and results differ too.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from airflow_rollback_provider.sandbox.process import SandboxProcess
 from airflow_rollback_provider.sandbox.tokens import BY_VALUE
 from tests.support.servers import reply, serving
 
-Ask = Callable[..., dict[str, Any]]
+Query = Callable[..., dict[str, Any]]
 Resolver = Callable[..., Any]
 
 _DEPLOYMENT = """
@@ -41,8 +40,8 @@ type DeployInfo { current: String }
 type DagDeployment { type: String }
 """
 
-# Arguments under other names and types, rows inside a page, other names of a row's fields, a mutation that
-# takes one object and returns another, other words for what is brought back.
+# Arguments with other names and types, rows inside a page, other names of a row's fields, a mutation that
+# takes one object and returns another, other words for the scope.
 WRAPPED = (
     _COMMON
     + """
@@ -105,32 +104,40 @@ def _revision(row: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _rows(ask: Ask, _: object, *, deploymentId: str, first: int, after: str | None = None, **__: Any) -> Any:  # noqa: N803 - as the schema has it
-    query = (
+def _rows(
+    query: Query,
+    _: object,
+    *,
+    deploymentId: str,  # noqa: N803 - as the schema has it
+    first: int,
+    after: str | None = None,
+    **__: Any,
+) -> Any:
+    text = (
         "query Deploys($d: Uuid!, $take: Int, $after: Uuid) "
         f"{{ found: paginatedDeployRevisions(deploymentUuid: $d, take: $take, cursor: $after) {{ {_ROW} }} }}"
     )
-    found = ask(query, d=deploymentId, take=first, after=after)["found"]
+    found = query(text, d=deploymentId, take=first, after=after)["found"]
     return {"total": len(found), "revisions": [_revision(row) for row in found]}
 
 
-def _row(ask: Ask, _: object, *, deploymentId: str, revisionId: str) -> Any:  # noqa: N803 - as the schema has it
-    query = (
+def _row(query: Query, _: object, *, deploymentId: str, revisionId: str) -> Any:  # noqa: N803 - as the schema has it
+    text = (
         "query Deploy($d: Uuid!, $r: Uuid!) "
         f"{{ found: deployRevision(deploymentUuid: $d, id: $r) {{ {_ROW} }} }}"
     )
-    return {"revision": _revision(ask(query, d=deploymentId, r=revisionId)["found"])}
+    return {"revision": _revision(query(text, d=deploymentId, r=revisionId)["found"])}
 
 
-def _roll_back(ask: Ask, _: object, *, input: Mapping[str, Any]) -> Any:  # noqa: A002 - as the schema has it
+def _roll_back(query: Query, _: object, *, input: Mapping[str, Any]) -> Any:  # noqa: A002 - as the schema has it
     words = {"IMAGE_ONLY": "IMAGE", "DAGS_ONLY": "DAGS"}
-    query = (
+    text = (
         "mutation RollBack($d: Uuid!, $r: Uuid!, $s: RollbackScope!, $why: String!) "
         "{ found: rollbackDeployment("
         f"deploymentUuid: $d, deployRevisionUuid: $r, scope: $s, description: $why) {{ {_ROW} }} }}"
     )
-    row = ask(
-        query,
+    row = query(
+        text,
         d=input["deploymentId"],
         r=input["revisionId"],
         s=words.get(input["parts"], input["parts"]),
@@ -139,9 +146,9 @@ def _roll_back(ask: Ask, _: object, *, input: Mapping[str, Any]) -> Any:  # noqa
     return {"warnings": [], "revision": _revision(row)}
 
 
-def _deployment(ask: Ask, _: object, *, where: Mapping[str, Any]) -> Any:
-    query = f"query Deployment($id: String!) {{ found: deployment(where: {{id: $id}}) {{ {_DEPLOYMENT} }} }}"
-    found = ask(query, id=where["deploymentId"])["found"]
+def _deployment(query: Query, _: object, *, where: Mapping[str, Any]) -> Any:
+    text = f"query Deployment($id: String!) {{ found: deployment(where: {{id: $id}}) {{ {_DEPLOYMENT} }} }}"
+    found = query(text, id=where["deploymentId"])["found"]
     return {
         **found,
         "dagDeploy": found["dagDeployment"],
@@ -149,14 +156,16 @@ def _deployment(ask: Ask, _: object, *, where: Mapping[str, Any]) -> Any:
     }
 
 
-def _own_permissions(ask: Ask, _: object, *, deploymentUuid: str | None = None) -> Any:  # noqa: N803 - as above
-    query = "query Permissions($d: Uuid) { self { permissions(deploymentUuid: $d) } }"
-    return ask(query, d=deploymentUuid)["self"]["permissions"]
+def _own_permissions(query: Query, _: object, *, deploymentUuid: str | None = None) -> Any:  # noqa: N803 - as above
+    text = "query Permissions($d: Uuid) { self { permissions(deploymentUuid: $d) } }"
+    return query(text, d=deploymentUuid)["self"]["permissions"]
 
 
 RESOLVERS: dict[str, Resolver] = {
-    "Query.appConfig": lambda ask, _: ask("{ appConfig { version baseDomain featureFlags } }")["appConfig"],
-    "Query.self": lambda ask, _: ask("{ self { username } }")["self"],
+    "Query.appConfig": lambda query, _: query("{ appConfig { version baseDomain featureFlags } }")[
+        "appConfig"
+    ],
+    "Query.self": lambda query, _: query("{ self { username } }")["self"],
     "Self.permissions": _own_permissions,
     "Query.deployment": _deployment,
     "Query.deployRevisions": _rows,
@@ -167,24 +176,24 @@ RESOLVERS: dict[str, Resolver] = {
 
 @contextmanager
 def other_houston(sandbox: SandboxProcess, sdl: str = WRAPPED) -> Iterator[str]:
-    """Run an installation with a schema of its own; yield its address."""
+    """Run an installation with another schema; yield its address."""
     schema = build_schema(sdl)
 
     def respond(handler: BaseHTTPRequestHandler) -> None:
-        asked = json.loads(handler.body)  # type: ignore[attr-defined]
+        request = json.loads(handler.body)  # type: ignore[attr-defined]
         token = BY_VALUE[str(handler.headers["authorization"])].name
 
-        def ask(query: str, **variables: Any) -> dict[str, Any]:
-            body = sandbox.graphql(query, variables, token)
+        def query(text: str, **variables: Any) -> dict[str, Any]:
+            body = sandbox.graphql(text, variables, token)
             if body.get("errors"):
                 raise GraphQLError(body["errors"][0]["message"])
             return dict(body["data"])
 
         result = graphql_sync(
             schema,
-            asked["query"],
-            context_value=ask,
-            variable_values=asked.get("variables"),
+            request["query"],
+            context_value=query,
+            variable_values=request.get("variables"),
             field_resolver=_resolve,
         )
         reply(200, json.dumps(result.formatted).encode())(handler)

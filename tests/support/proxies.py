@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A proxy on loopback that makes connections to where it is told, or refuses to."""
+"""A proxy on loopback that opens the requested connections, or refuses them."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class Proxy(ThreadingHTTPServer):
-    """A proxy that notes where it was asked to connect to.
+    """A proxy that records the targets of its connections.
 
-    :param user: name and password that it wants; None lets everybody through.
+    :param user: name and password that it requires; None requires none.
     """
 
     daemon_threads = True
     block_on_close = False
 
     def __init__(self, user: str | None = None) -> None:
-        self.asked: list[str] = []
+        self.targets: list[str] = []
         self.seen: list[dict[str, str]] = []
         self.wanted = f"Basic {base64.b64encode(user.encode()).decode()}" if user else None
         super().__init__(("127.0.0.1", 0), _Handler)
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing of clients that went away."""
+        """Do not log clients that closed the connection."""
 
 
 class _Handler(BaseHTTPRequestHandler):
     server: Proxy
 
     def do_CONNECT(self) -> None:
-        self.server.asked.append(self.path)
+        self.server.targets.append(self.path)
         self.server.seen.append({name.lower(): value for name, value in self.headers.items()})
         if self.server.wanted and self.headers.get("Proxy-Authorization") != self.server.wanted:
             self.send_error(407, "Proxy Authentication Required")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Small servers on loopback for what the embedded platform does not do: TLS, redirects, endless bodies."""
+"""Small servers on loopback for cases that the embedded platform lacks: TLS, redirects, endless bodies."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Respond = Callable[[BaseHTTPRequestHandler], None]
 
 
 class Server(ThreadingHTTPServer):
-    """A server that notes the headers of each request, and does not wait for handlers that never end."""
+    """A server that records the headers of each request and does not wait for its handlers."""
 
     daemon_threads = True
     block_on_close = False
@@ -30,7 +30,7 @@ class Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _handler(respond, self.seen))
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing of clients that went away or did not trust the certificate."""
+        """Do not log clients that closed the connection or did not trust the certificate."""
 
 
 def _handler(respond: Respond, seen: list[dict[str, str]]) -> type[BaseHTTPRequestHandler]:
@@ -69,7 +69,7 @@ def serving(respond: Respond, certificate: Path | None = None) -> Iterator[tuple
 
 
 def reply(status: int, body: bytes = b"{}", **headers: str) -> Respond:
-    """Return a handler that always answers alike."""
+    """Return a handler that always sends the same answer."""
 
     def respond(handler: BaseHTTPRequestHandler) -> None:
         handler.send_response(status)
@@ -83,7 +83,7 @@ def reply(status: int, body: bytes = b"{}", **headers: str) -> Respond:
 
 
 def make_certificate(folder: Path) -> Path:
-    """Write a certificate for 127.0.0.1 that signs itself, with its key, and return the file."""
+    """Write a self-signed certificate for 127.0.0.1 with its key, and return the file."""
     from ipaddress import ip_address
 
     key = ec.generate_private_key(ec.SECP256R1())
