@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The command line ``airflow-rollback``: one module a command, each imported when it is asked for."""
+"""The command line ``airflow-rollback``: one module for each command, imported when that command runs."""
 
 from __future__ import annotations
 

@@ -7,12 +7,12 @@ import argparse
 
 from airflow_rollback_provider.domain.deploys import Scope
 
-# Written out, since the hook that owns the name needs Airflow; a test compares the two.
+# Repeated here because the hook that defines the name imports Airflow. A test compares the two.
 DEFAULT_CONN_ID = "astro_private_cloud_default"
 
 TARGET_HELP = """\
 the deploy to go back to (--to):
-  previous         the latest one that is older than what runs now, succeeded and differs
+  previous         the latest one that succeeded, is older than the running deploy and differs from it
   ID               exactly this one
   tag:TAG          the latest one that fits, with this image tag
   commit:DIGITS    the same by git commit, 7 hex digits or more
@@ -32,34 +32,34 @@ def add_connection(parser: argparse.ArgumentParser) -> None:
         "--conn-id",
         default=DEFAULT_CONN_ID,
         metavar="ID",
-        help="Airflow connection to the platform, wherever Airflow finds it (default: %(default)s)",
+        help="Airflow connection to the platform (default: %(default)s)",
     )
 
 
-def add_choice(parser: argparse.ArgumentParser) -> None:
-    """Add which deploy to go back to, and which part of it."""
+def add_target(parser: argparse.ArgumentParser) -> None:
+    """Add the options for the deploy to go back to and for the scope."""
     parser.add_argument(
         "--to", metavar="TARGET", help="the deploy to go back to, see below (default: previous)"
     )
     parser.add_argument(
         "--scope",
         choices=[scope.value for scope in Scope],
-        help="the part to bring back (default: what the Deployment's Dag deploy mechanism carries)",
+        help="the part to bring back (default: the part that fits the Deployment's Dag deploy mechanism)",
     )
 
 
 def positive_int(text: str) -> int:
-    """Read a whole number from 1 on.
+    """Parse a whole number of at least 1.
 
     :raises argparse.ArgumentTypeError: for everything else.
     """
     if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
     return int(text)
 
 
 def positive_seconds(text: str) -> float:
-    """Read a time in seconds, more than 0 and at most a week.
+    """Parse a time in seconds, more than 0 and at most a week.
 
     :raises argparse.ArgumentTypeError: for everything else.
     """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From the id of an Airflow connection to a hook: here, and nowhere before, Airflow is imported."""
+"""Open a hook for an Airflow connection. Airflow is imported here and not earlier."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def connected(conn_id: str, *, debug: bool, usable: bool = True) -> Iterator[DeployHistoryHook]:
-    """Lend a hook for an Airflow connection, with Airflow kept off the streams.
+def open_hook(conn_id: str, *, debug: bool, validate: bool = True) -> Iterator[DeployHistoryHook]:
+    """Open a hook for an Airflow connection and suppress the output of Airflow.
 
     :param conn_id: the connection's id.
-    :param debug: let Airflow speak on stderr.
-    :param usable: whether the connection's fields must make sense; False leaves that to the hook's user.
-    :raises CommandUnavailable: when Airflow itself does not start here.
-    :raises InvalidConnection: when there is no such connection or it cannot be used.
+    :param debug: send the output of Airflow to stderr.
+    :param validate: whether to raise for invalid fields of the connection; the doctor reports them itself.
+    :raises CommandUnavailable: if Airflow itself does not start here.
+    :raises InvalidConnection: if there is no such connection or it cannot be used.
     """
-    with quiet(debug), _without_tracebacks(), closing(_hook(conn_id, usable)) as hook:
+    with quiet(debug), _without_tracebacks(), closing(_hook(conn_id, validate)) as hook:
         yield hook
 
 
 @contextmanager
 def _without_tracebacks() -> Iterator[None]:
-    """Keep the tracebacks of what Airflow cannot read as a connection out of its log: they may quote it."""
+    """Drop the tracebacks from Airflow's log of an unreadable connection: they may quote the connection."""
     logger = logging.getLogger("airflow.models.connection")
 
     def shorten(record: logging.LogRecord) -> bool:
@@ -48,9 +48,9 @@ def _without_tracebacks() -> Iterator[None]:
         logger.removeFilter(shorten)
 
 
-def _hook(conn_id: str, usable: bool) -> DeployHistoryHook:
-    # Airflow 3 looks for connections in the metadata database only in processes that call themselves a
-    # server; its own command `airflow connections` does the same.
+def _hook(conn_id: str, validate: bool) -> DeployHistoryHook:
+    # Airflow 3 reads connections from the metadata database only in a process that declares itself a server.
+    # Its own command `airflow connections` does the same.
     os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
     try:
         from airflow_rollback_provider.compat import AirflowNotFoundException
@@ -61,11 +61,11 @@ def _hook(conn_id: str, usable: bool) -> DeployHistoryHook:
     try:
         hook.get_conn()
     except RollbackError:
-        if usable:
+        if validate:
             raise
     except AirflowNotFoundException:
         raise InvalidConnection(_not_found(conn_id)) from None
-    except Exception as error:  # noqa: BLE001 - its words may hold a piece of the connection, the token too
+    except Exception as error:  # noqa: BLE001 - its message may contain a piece of the connection, or the token
         raise InvalidConnection(_unreadable(conn_id, error)) from None
     return hook
 
@@ -85,5 +85,5 @@ def _not_found(conn_id: str) -> str:
 def _unreadable(conn_id: str, error: Exception) -> str:
     return (
         f"Airflow cannot read the connection {conn_id!r} ({type(error).__name__}). If it comes from "
-        f"{_variable(conn_id)}, check that this holds a connection as a URI or as JSON."
+        f"{_variable(conn_id)}, check that its value is a connection as a URI or as JSON."
     )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the commands print with: results to stdout, everything about them to stderr."""
+"""The output of the commands: results go to stdout, everything else to stderr."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ class Console:
     """The streams of one run of the command.
 
     :param out: for results.
-    :param err: for errors, questions and progress of no lasting interest.
-    :param source: where answers are read.
+    :param err: for errors and prompts.
+    :param source: for the answers to prompts.
     """
 
     def __init__(self, out: TextIO, err: TextIO, source: TextIO) -> None:
         self._out = out
         self._err = err
         self._in = source
-        self.must_go_on = False
-        """Whether work has begun that a reader who has left must not stop (``airflow-rollback … | head``)."""
+        self.ignore_broken_pipe = False
+        """Whether to go on when stdout is closed (``airflow-rollback … | head``), as during a rollback."""
 
     @classmethod
     def of_process(cls) -> Console:
-        """Take the process's streams; a character that their encoding lacks becomes a question mark."""
+        """Use the process's streams. A character that their encoding lacks becomes a question mark."""
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors="replace")
@@ -42,32 +42,32 @@ class Console:
 
     @property
     def width(self) -> int | None:
-        """Columns of the terminal, or None when stdout is not one."""
+        """Columns of the terminal; None if stdout is not a terminal."""
         return shutil.get_terminal_size().columns if self._out.isatty() else None
 
     @property
-    def can_ask(self) -> bool:
-        """Whether a person can read a question and answer it."""
+    def is_interactive(self) -> bool:
+        """Whether stdin and stderr are a terminal."""
         return self._in.isatty() and self._err.isatty()
 
-    def say(self, text: str) -> None:
-        """Print a line or several to stdout.
+    def print(self, text: str) -> None:
+        """Print one or several lines to stdout.
 
-        :raises BrokenPipeError: when nobody reads any more, unless ``must_go_on`` is set.
+        :raises BrokenPipeError: if stdout is closed, unless ``ignore_broken_pipe`` is set.
         """
         try:
             self._out.write(f"{clean_lines(text)}\n")
             self._out.flush()
         except BrokenPipeError:
-            self.hang_up()
-            if not self.must_go_on:
+            self.discard_output()
+            if not self.ignore_broken_pipe:
                 raise
 
-    def say_json(self, value: Any, indent: int | None = 2) -> None:
-        """Print JSON to stdout. Control characters are escaped by JSON itself."""
-        self.say(json.dumps(value, ensure_ascii=False, indent=indent))
+    def print_json(self, value: Any, indent: int | None = 2) -> None:
+        """Print JSON to stdout. JSON itself escapes control characters."""
+        self.print(json.dumps(value, ensure_ascii=False, indent=indent))
 
-    def tell(self, text: str) -> None:
+    def print_error(self, text: str) -> None:
         """Print to stderr."""
         try:
             self._err.write(f"{clean_lines(text)}\n")
@@ -75,8 +75,8 @@ class Console:
         except BrokenPipeError:
             pass
 
-    def ask(self, question: str) -> str:
-        """Ask a person and return the answer, empty at the end of input."""
+    def prompt(self, question: str) -> str:
+        """Print a question to stderr and return the answer; it is empty at the end of input."""
         self._err.write(question)
         self._err.flush()
         return self._in.readline().strip()
@@ -85,33 +85,33 @@ class Console:
         """Read all of stdin."""
         return self._in.read()
 
-    def hang_up(self) -> None:
-        """Let the interpreter's flush at the end go nowhere instead of complaining about a broken pipe."""
+    def discard_output(self) -> None:
+        """Send the interpreter's final flush to the null device, where it raises no BrokenPipeError."""
         try:
             number = self._out.fileno()
         except (OSError, ValueError):
             return
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, number)
-        os.close(nowhere)
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, number)
+        os.close(null)
 
 
 @contextmanager
 def quiet(debug: bool) -> Iterator[None]:
-    """Keep what Airflow and its libraries print and log off the streams.
+    """Suppress what Airflow and its libraries print and log.
 
-    Airflow logs to stdout, which belongs to the command's result, and to stderr when it makes a configuration
-    for a fresh machine. The console keeps the true streams.
+    Airflow logs to stdout, where only the command's result belongs, and to stderr when it creates its
+    configuration on a fresh machine. The console keeps the original streams.
 
-    :param debug: send all of it to stderr instead of nowhere.
+    :param debug: send all of it to stderr instead.
     """
     if debug:
         with redirect_stdout(sys.stderr):
             yield
         return
     with (
-        open(os.devnull, "w", encoding="utf-8") as nowhere,
-        redirect_stdout(nowhere),
-        redirect_stderr(nowhere),
+        open(os.devnull, "w", encoding="utf-8") as null,
+        redirect_stdout(null),
+        redirect_stderr(null),
     ):
         yield

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The exit codes, and which error leads to which."""
+"""The exit codes, and the exit code of each error."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class CommandUnavailable(RollbackError):
 
 
 class Exit(IntEnum):
-    """What a shell script can decide on. Part of the public interface."""
+    """The exit codes of the command. They are part of the public interface."""
 
     DONE = 0
     REFUSED = 1
@@ -42,18 +42,18 @@ MEANINGS: dict[Exit, str] = {
     "the doctor found an error",
     Exit.BAD_INPUT: "an argument cannot be used; nothing was submitted",
     Exit.UNAVAILABLE: "the connection or the platform cannot be used; nothing was submitted",
-    Exit.NOT_DONE: "a rollback was, or may have been, submitted and is not known to have ended well",
+    Exit.NOT_DONE: "a rollback was, or may have been, submitted and is not known to have succeeded",
     Exit.BUG: "an error in this package; please report it",
     Exit.INTERRUPTED: "interrupted; nothing was submitted",
 }
 
-# The first class that fits decides.
+# The first matching class is used.
 _EXITS: tuple[tuple[type[RollbackError], Exit, str], ...] = (
     (RollbackNotDone, Exit.NOT_DONE, "not done"),
     (RollbackRefused, Exit.REFUSED, "refused"),
-    (DeploymentNotDrained, Exit.REFUSED, "not at rest"),
+    (DeploymentNotDrained, Exit.REFUSED, "not drained"),
     (DeploymentNotHealthy, Exit.REFUSED, "not healthy"),
-    (WaitFailed, Exit.REFUSED, "waited in vain"),
+    (WaitFailed, Exit.REFUSED, "the wait failed"),
     (InvalidConnection, Exit.UNAVAILABLE, "the connection cannot be used"),
     (CommandUnavailable, Exit.UNAVAILABLE, "not available here"),
     (AccessDenied, Exit.UNAVAILABLE, "access denied"),
@@ -64,7 +64,7 @@ _EXITS: tuple[tuple[type[RollbackError], Exit, str], ...] = (
 
 
 def exit_of(error: RollbackError) -> tuple[Exit, str]:
-    """Return the exit code for an error and what to call it."""
+    """Return the exit code of an error and a headline for it."""
     for kind, code, headline in _EXITS:
         if isinstance(error, kind):
             return code, headline
@@ -72,5 +72,5 @@ def exit_of(error: RollbackError) -> tuple[Exit, str]:
 
 
 def exit_table() -> str:
-    """Return the exit codes as text for the end of a help page."""
+    """Return the exit codes as text for a help page."""
     return "\n".join(["exit codes:", *(f"  {code.value:<4} {MEANINGS[code]}" for code in Exit)])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The entry point: read the arguments, run the command, turn errors into words and exit codes."""
+"""The entry point: parse the arguments, run the command, turn errors into messages and exit codes."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 PROGRAM = "airflow-rollback"
 
 COMMANDS = {
-    "compat": "tell whether a rollback between two versions is supported",
+    "compat": "check whether a rollback between two versions is supported",
     "history": "list the deploys of a Deployment",
-    "plan": "show what a rollback would do, and whether it may be done; change nothing",
-    "roll-back": "roll a Deployment back and follow it to the end",
-    "doctor": "look for what is wrong with a connection, and how to mend it; change nothing",
+    "plan": "show what a rollback would do and whether it is allowed; change nothing",
+    "roll-back": "roll a Deployment back and track it to the end",
+    "doctor": "find what is wrong with a connection and how to fix it; change nothing",
     "sandbox": "run the embedded platform on this machine",
 }
 
@@ -41,29 +41,29 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         args = read_arguments(arguments)
         return int(args.run(args, console))
-    except SystemExit as end:  # argparse has printed its help, the version or its complaint
+    except SystemExit as end:  # argparse has printed its help, the version or an error
         return int(end.code or 0)
     except RollbackError as error:
         return fail(error, console, debug="--debug" in arguments)
-    except BrokenPipeError:  # `… | head` has read enough
+    except BrokenPipeError:  # as in `… | head`
         return Exit.DONE
     except KeyboardInterrupt:
-        return _complain(console, f"{PROGRAM}: interrupted; nothing was submitted.", Exit.INTERRUPTED)
+        return _fail(console, f"{PROGRAM}: interrupted; nothing was submitted.", Exit.INTERRUPTED)
     except Exception:  # noqa: BLE001 - exit code 1 means "refused"; a defect must not look like that
         defect = f"{traceback.format_exc()}{PROGRAM}: this is an error in the package."
-        return _complain(console, defect, Exit.BUG)
+        return _fail(console, defect, Exit.BUG)
 
 
 def read_arguments(arguments: Sequence[str]) -> argparse.Namespace:
-    """Read the arguments; only the module of the command that they name is imported."""
+    """Parse the arguments. Only the module of the named command is imported."""
     command = next((word for word in arguments if not word.startswith("-")), "")
     return make_parser(command).parse_args(arguments)
 
 
 def make_parser(command: str = "") -> argparse.ArgumentParser:
-    """Make the parser, with the options of one command.
+    """Build the parser, with the options of one command.
 
-    :param command: its name; the others are listed with a line each.
+    :param command: its name; the parser lists the other commands with a line each.
     """
     parser = argparse.ArgumentParser(
         prog=PROGRAM,
@@ -81,7 +81,7 @@ def make_parser(command: str = "") -> argparse.ArgumentParser:
 
 
 def _module_of(command: str) -> ModuleType:
-    """Import the module of a command: the start of one must not wait for what another needs."""
+    """Import the module of one command: the imports of the others would only slow the start."""
     return importlib.import_module(f"airflow_rollback_provider.cli.commands.{command.replace('-', '_')}")
 
 
@@ -89,22 +89,20 @@ def _add_options(parser: argparse.ArgumentParser, module: ModuleType) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = getattr(module, "EPILOG", None)
     module.add_arguments(parser)
-    parser.add_argument(
-        "--debug", action="store_true", help="show tracebacks and what Airflow logs, on stderr"
-    )
+    parser.add_argument("--debug", action="store_true", help="show tracebacks and Airflow's log on stderr")
     parser.set_defaults(run=module.run)
 
 
 def fail(error: RollbackError, console: Console, *, debug: bool = False) -> Exit:
-    """Say what went wrong in one block on stderr; return the exit code."""
+    """Print an error in one block to stderr and return the exit code."""
     code, headline = exit_of(error)
     if isinstance(error, CommandUnavailable) and not debug:
-        return _complain(console, f"{PROGRAM}: {error}", code)
+        return _fail(console, f"{PROGRAM}: {error}", code)
     if debug:
-        console.tell("".join(traceback.format_exception(error)))
-    return _complain(console, f"{PROGRAM}: {headline} ({type(error).__name__})\n{error}", code)
+        console.print_error("".join(traceback.format_exception(error)))
+    return _fail(console, f"{PROGRAM}: {headline} ({type(error).__name__})\n{error}", code)
 
 
-def _complain(console: Console, text: str, code: Exit) -> Exit:
-    console.tell(text)
+def _fail(console: Console, text: str, code: Exit) -> Exit:
+    console.print_error(text)
     return code

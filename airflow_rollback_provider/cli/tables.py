@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A deploy history as plain aligned text, for the command line and the demo."""
+"""A deploy history as plain aligned text."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class Column:
     """One column of the table.
 
     :param title: its heading.
-    :param read: the text of a deploy's cell.
-    :param least: how narrow it may get on a narrow terminal; None: it is never cut.
+    :param read: returns the text of a deploy's cell.
+    :param least: its least width on a narrow terminal; None: it is never cut.
     """
 
     title: str
@@ -39,7 +39,7 @@ def _when(deploy: Deploy) -> str:
 
 
 def _description(deploy: Deploy) -> str:
-    """The reason that was given; in front of it, for a rollback, the deploy that it went back to."""
+    """The description, for a rollback with the deploy that it went back to in front."""
     reason = without_tag(deploy.description)
     return f"→ {deploy.rolled_back_to} {reason}" if deploy.is_rollback else reason
 
@@ -55,35 +55,35 @@ COLUMNS = (
     Column("description", _description, least=16),
 )
 _NOW = "now"
-# Left out in this order where there is no room for the least of all.
-_DISPENSABLE = ("type", "by", "Runtime", "tag")
+# A terminal that is too narrow for the least widths drops these, in this order.
+_OPTIONAL = ("type", "by", "Runtime", "tag")
 
 
 class HistoryTable:
-    """Writes deploys, newest first, a line each; the first one that succeeded is marked as what runs now.
+    """Formats deploys, newest first, a line each. The first one that succeeded is marked as the running one.
 
-    :param sample: the deploys that the widths of the columns are taken from.
+    :param sample: the deploys that determine the widths of the columns.
     :param width: columns of the terminal; None cuts nothing.
     """
 
     def __init__(self, sample: Sequence[Deploy], width: int | None = None) -> None:
         self._columns, self._widths = _fitted(sample, width)
         self._cuts = width is not None
-        self._running_seen = False
+        self._running_found = False
 
-    def head(self) -> str:
+    def heading(self) -> str:
         """Return the line of headings."""
         return self._line("", [column.title for column in self._columns])
 
     def row(self, deploy: Deploy) -> str:
         """Return the line of the next older deploy."""
-        runs_now = deploy.succeeded and not self._running_seen
-        self._running_seen = self._running_seen or deploy.succeeded
+        runs_now = deploy.succeeded and not self._running_found
+        self._running_found = self._running_found or deploy.succeeded
         return self._line(_NOW if runs_now else "", [clean(column.read(deploy)) for column in self._columns])
 
     @property
     def left_out(self) -> tuple[str, ...]:
-        """Titles of the columns that the terminal has no room for."""
+        """Titles of the columns that do not fit in the terminal."""
         return tuple(column.title for column in COLUMNS if column not in self._columns)
 
     def _line(self, mark: str, cells: list[str]) -> str:
@@ -93,24 +93,21 @@ class HistoryTable:
         return _GAP.join([pad(mark, len(_NOW)), *padded]).rstrip()
 
 
-def history_table(deploys: Iterable[Deploy], width: int | None = None) -> str:
-    """Write a deploy history as a table.
+def history_lines(deploys: Iterable[Deploy], width: int | None = None) -> Iterator[str]:
+    """Format a deploy history as a table, line by line.
 
-    :param deploys: deploys from the latest on; the first one that succeeded is taken for what runs now.
+    Only the first hundred deploys are kept in memory.
+
+    :param deploys: deploys, newest first, from the latest one on.
     :param width: columns of the terminal; None, the default, cuts nothing.
     """
-    return "\n".join(history_lines(deploys, width))
-
-
-def history_lines(deploys: Iterable[Deploy], width: int | None = None) -> Iterator[str]:
-    """Write a deploy history as a table, line by line; only the first hundred deploys are held."""
     rest = iter(deploys)
     sample = list(islice(rest, _SAMPLE))
     if not sample:
         yield "The deploy history is empty."
         return
     table = HistoryTable(sample, width)
-    yield table.head()
+    yield table.heading()
     for deploy in chain(sample, rest):
         yield table.row(deploy)
     if table.left_out:
@@ -118,32 +115,32 @@ def history_lines(deploys: Iterable[Deploy], width: int | None = None) -> Iterat
 
 
 def _fitted(sample: Sequence[Deploy], width: int | None) -> tuple[list[Column], list[int]]:
-    """Choose the columns that fit and their widths: leave out first, then shrink the widest."""
+    """Choose the columns that fit, and their widths."""
     columns = list(COLUMNS)
-    wanted = {column: _natural(column, sample) for column in columns}
+    widths = {column: _natural(column, sample) for column in columns}
     if width is None:
-        return columns, list(wanted.values())
+        return columns, list(widths.values())
     room = width - len(_NOW)
-    for title in _DISPENSABLE:
-        if sum(len(_GAP) + _least(column, wanted) for column in columns) <= room:
+    for title in _OPTIONAL:
+        if sum(len(_GAP) + _least(column, widths) for column in columns) <= room:
             break
         columns = [column for column in columns if column.title != title]
-    _shrink(columns, wanted, room)
-    return columns, [wanted[column] for column in columns]
+    _shrink(columns, widths, room)
+    return columns, [widths[column] for column in columns]
 
 
 def _natural(column: Column, sample: Sequence[Deploy]) -> int:
     return max(width_of(clean(text)) for text in [column.title, *map(column.read, sample)])
 
 
-def _least(column: Column, wanted: dict[Column, int]) -> int:
-    return wanted[column] if column.least is None else min(column.least, wanted[column])
+def _least(column: Column, widths: dict[Column, int]) -> int:
+    return widths[column] if column.least is None else min(column.least, widths[column])
 
 
-def _shrink(columns: list[Column], wanted: dict[Column, int], room: int) -> None:
-    """Take what is too much from the last column first: descriptions are the longest and the least exact."""
-    excess = sum(len(_GAP) + wanted[column] for column in columns) - room
+def _shrink(columns: list[Column], widths: dict[Column, int], room: int) -> None:
+    """Shrink the columns to fit, the last one first: descriptions are the longest."""
+    excess = sum(len(_GAP) + widths[column] for column in columns) - room
     for column in reversed(columns):
-        taken = max(0, min(excess, wanted[column] - _least(column, wanted)))
-        wanted[column] -= taken
+        taken = max(0, min(excess, widths[column] - _least(column, widths)))
+        widths[column] -= taken
         excess -= taken

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Text in a terminal: how wide it is, and what must not reach one."""
+"""Text for a terminal: its width, and the removal of control characters."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ import unicodedata
 
 
 def clean(text: str) -> str:
-    """Put a text on one line without anything that moves a cursor or hides text.
+    """Return a text on one line, without control characters.
 
-    Descriptions and names come from whoever may deploy; a terminal must not obey them.
+    Every user who may deploy writes descriptions and names. They must not control the terminal.
     """
     return " ".join("".join(char if char.isprintable() else " " for char in text).split())
 
 
 def clean_lines(text: str) -> str:
-    """Do the same for a text of several lines, keeping lines and indentation."""
+    """Remove control characters from a text of several lines. Keep the lines and their indentation."""
     return "\n".join(
         "".join(char if char.isprintable() else " " for char in line) for line in text.split("\n")
     )
 
 
 def width_of(text: str) -> int:
-    """Return how many columns of a terminal a text takes."""
+    """Return the number of terminal columns of a text."""
     return len(text) if text.isascii() else sum(map(_columns, text))
 
 
 def cut(text: str, width: int) -> str:
-    """Shorten a text to a width, with an ellipsis where something is missing."""
+    """Shorten a text to a width; a shortened text ends in an ellipsis."""
     if width_of(text) <= width:
         return text
     kept, room = "", width - 1

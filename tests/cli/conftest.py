@@ -17,7 +17,7 @@ from tests.cli.running import ROOT, Cli, Result, command
 @pytest.fixture
 def cli(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Cli:
     """Run the command in this process."""
-    monkeypatch.setenv("_AIRFLOW_PROCESS_CONTEXT", "server")  # set by the command; taken back after the test
+    monkeypatch.setenv("_AIRFLOW_PROCESS_CONTEXT", "server")  # the command sets it; monkeypatch restores it
 
     def cli(*arguments: str) -> Result:
         code = main(arguments)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How the tests name the command line and what it leaves behind."""
+"""Shared helpers: the command line of a process, and the result of a run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True)
 class Result:
-    """What a run of the command left behind."""
+    """The result of a run of the command."""
 
     code: int
     out: str

@@ -29,7 +29,7 @@ def test_a_refused_path_exits_with_1(cli: Cli) -> None:
 
 
 def test_image_tags_and_airflow_versions_are_read(cli: Cli) -> None:
-    """A tag is judged by the Runtime that it begins with, `airflow:` by the Airflow version."""
+    """A tag is checked by the Runtime that it begins with, `airflow:` by the Airflow version."""
     assert cli("compat", "3.1-12-python-3.12-base", "3.1-2").code == 0
     result = cli("compat", "airflow:2.10.3", "airflow:2.9.1")
     assert result.code == 0
@@ -52,7 +52,7 @@ def test_json_holds_the_whole_verdict(cli: Cli) -> None:
 
 @pytest.mark.parametrize("text", ["", "latest", "3.1", "3.1-0", "v12", f"sha256:{'0' * 64}", "9" * 10_000])
 def test_nonsense_exits_with_2_and_an_error_of_few_lines(cli: Cli, text: str) -> None:
-    """What is no version is named on stderr; stdout stays empty."""
+    """Text that is not a version is named on stderr; stdout stays empty."""
     result = cli("compat", text, "3.1-12")
     assert (result.code, result.out) == (2, "")
     assert "bad input" in result.err
@@ -61,7 +61,7 @@ def test_nonsense_exits_with_2_and_an_error_of_few_lines(cli: Cli, text: str) ->
 
 
 def test_all_bad_versions_are_reported_together(cli: Cli) -> None:
-    """Nobody mends one argument only to hear about the other."""
+    """One error lists the problems of both arguments."""
     result = cli("compat", "v12", "airflow:latest")
     assert result.code == 2
     assert "SOURCE: 'v12'" in result.err
@@ -69,7 +69,7 @@ def test_all_bad_versions_are_reported_together(cli: Cli) -> None:
 
 
 def test_compat_imports_neither_airflow_nor_http() -> None:
-    """It answers at once, also where Airflow is broken."""
+    """It answers at once, also with a broken Airflow."""
     script = (
         "import sys; from airflow_rollback_provider.cli import main;"
         "code = main(['compat', '3.1-12', '3.1-8']);"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who has to agree, and how, before anything is submitted."""
+"""The confirmation before anything is submitted."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import io
 
 import pytest
 
-from airflow_rollback_provider.cli.confirmation import NotConfirmed, require_confirmation
+from airflow_rollback_provider.cli.commands.roll_back import NotConfirmed, require_confirmation
 from airflow_rollback_provider.cli.console import Console
 from airflow_rollback_provider.domain.errors import AcknowledgementMissing, BadInput, PlanRefused
 from airflow_rollback_provider.domain.plan import RollbackPlan
@@ -16,15 +16,15 @@ from airflow_rollback_provider.sandbox.process import SandboxProcess
 
 
 class Terminal(io.StringIO):
-    """A stream with a person at it."""
+    """A stream that is a terminal."""
 
     def isatty(self) -> bool:
-        """Say so."""
+        """Return True."""
         return True
 
 
 def _console(answer: str | None) -> Console:
-    """Return a console on which a person answers; None: there is no person."""
+    """Return a console with an answer on its terminal; None: without a terminal."""
     if answer is None:
         return Console(io.StringIO(), io.StringIO(), io.StringIO())
     return Console(io.StringIO(), Terminal(), Terminal(answer))
@@ -43,7 +43,7 @@ def crossing(platform: SandboxProcess) -> RollbackPlan:
 
 
 def test_yes_is_the_only_yes(plan: RollbackPlan) -> None:
-    """A plan within one major version takes the word yes."""
+    """A plan within one major version is confirmed with the word yes."""
     require_confirmation(plan, _console("yes\n"), acknowledged=False, yes=False)
 
 
@@ -55,7 +55,7 @@ def test_anything_else_is_no(plan: RollbackPlan, answer: str) -> None:
 
 
 def test_from_airflow_3_to_2_the_name_has_to_be_typed(crossing: RollbackPlan) -> None:
-    """A yes from habit is not enough."""
+    """The word yes is not enough."""
     require_confirmation(crossing, _console(f"{crossing.deployment.name}\n"), acknowledged=True, yes=False)
     with pytest.raises(NotConfirmed):
         require_confirmation(crossing, _console("yes\n"), acknowledged=True, yes=False)
@@ -68,14 +68,14 @@ def test_the_loss_has_to_be_acknowledged_even_with_yes(crossing: RollbackPlan) -
     require_confirmation(crossing, _console(None), acknowledged=True, yes=True)
 
 
-def test_without_a_terminal_it_takes_yes(plan: RollbackPlan) -> None:
-    """Nobody can be asked in a pipeline; nobody is taken to have agreed."""
+def test_without_a_terminal_the_option_yes_is_required(plan: RollbackPlan) -> None:
+    """Without a terminal there is no confirmation, so nothing is submitted."""
     with pytest.raises(BadInput, match="--yes"):
         require_confirmation(plan, _console(None), acknowledged=False, yes=False)
 
 
-def test_a_refused_plan_is_not_asked_about(platform: SandboxProcess) -> None:
-    """No answer can make a refused plan go."""
+def test_a_refused_plan_needs_no_confirmation(platform: SandboxProcess) -> None:
+    """No answer allows a refused plan."""
     refused = DeployHistoryHook().plan(platform.deployment("rollback-disabled")["id"])
     with pytest.raises(PlanRefused):
         require_confirmation(refused, _console("yes\n"), acknowledged=True, yes=True)

@@ -28,7 +28,7 @@ def test_a_sound_connection_exits_with_0(cli: Cli, platform: SandboxProcess) -> 
 def test_an_error_exits_with_1_and_says_what_to_do(
     cli: Cli, platform: SandboxProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What to do stands below what was found."""
+    """The remedy stands below the finding."""
     monkeypatch.setenv("AIRFLOW_CONN_OTHER", platform.connection_json("expired"))
     result = cli("doctor", "other")
     assert result.code == 1
@@ -37,18 +37,18 @@ def test_an_error_exits_with_1_and_says_what_to_do(
 
 
 @pytest.mark.parametrize(("strict", "code"), [((), 0), (("--strict",), 1)])
-def test_a_warning_counts_where_it_is_wanted(
+def test_a_warning_fails_with_strict(
     cli: Cli, platform: SandboxProcess, strict: tuple[str, ...], code: int
 ) -> None:
-    """For scripts that want to be sure."""
+    """Without --strict a warning does not change the exit code."""
     platform.settings(introspection=False)
     result = cli("doctor", *strict)
     assert result.code == code
     assert "warning  SCHEMA" in result.out
 
 
-def test_what_is_not_known_is_no_warning(cli: Cli, platform: SandboxProcess) -> None:
-    """A platform that does not tell everything is not at fault."""
+def test_an_unknown_finding_is_no_warning(cli: Cli, platform: SandboxProcess) -> None:
+    """A platform that does not report everything is not at fault."""
     platform.settings(hide_assumed=True)
     assert cli("doctor", "--strict").code == 0
 
@@ -72,7 +72,7 @@ def test_json_is_a_report(cli: Cli, platform: SandboxProcess) -> None:
 def test_a_suggested_setting_can_be_copied(
     cli: Cli, platform: SandboxProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is printed at the end is JSON; in the connection it makes the plan work."""
+    """The settings at the end are JSON; in the connection they make the plan work."""
     platform.settings(renamed_fields={"DeployRevision.imageTag": "tag", "DeployRevision.status": "state"})
     deployment = platform.deployment("image-af3")["id"]
     assert cli("plan", deployment).code == 3
@@ -85,8 +85,8 @@ def test_a_suggested_setting_can_be_copied(
     assert cli("roll-back", deployment, "--description", "why", "--yes").code == 0
 
 
-def test_a_renamed_mutation_is_named_with_what_was_meant(cli: Cli, platform: SandboxProcess) -> None:
-    """The document is corrected by a person: nothing to copy is printed."""
+def test_a_renamed_mutation_is_named_with_a_suggestion(cli: Cli, platform: SandboxProcess) -> None:
+    """The user has to write the document, so no settings are printed."""
     platform.settings(renamed_fields={"Mutation.rollbackDeployment": "rollbackDeploy"})
     result = cli("doctor")
     assert result.code == 1
@@ -96,22 +96,22 @@ def test_a_renamed_mutation_is_named_with_what_was_meant(cli: Cli, platform: San
 
 
 def test_nothing_is_changed(cli: Cli, platform: SandboxProcess) -> None:
-    """No mutation is in the platform's record, and the world is as it was."""
+    """The platform received no mutation, and its state is unchanged."""
     platform.clock(freeze=True)
     before = platform.state()
     cli("doctor", "--deployment", platform.deployment("image-af3")["id"], "--json")
     after = platform.state()
-    asked = after.pop("requests")
+    requests = after.pop("requests")
     del before["requests"]
-    assert asked
-    assert all("rollbackDeployment" not in request["fields"] for request in asked)
+    assert requests
+    assert all("rollbackDeployment" not in request["fields"] for request in requests)
     assert after == before
 
 
-def test_hosted_astro_is_examined_by_the_same_command(
+def test_hosted_astro_is_checked_by_the_same_command(
     cli: Cli, platform: SandboxProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The connection's type decides; what it does not tell is said."""
+    """The connection type selects the checks; the report names what Astro does not report."""
     monkeypatch.setenv("AIRFLOW_CONN_HOSTED", platform.connection_json("editor", "astro"))
     result = cli("doctor", "hosted", "--deployment", platform.deployment("image-af3")["id"])
     assert result.code == 0
@@ -119,7 +119,7 @@ def test_hosted_astro_is_examined_by_the_same_command(
 
 
 def test_a_connection_that_cannot_be_used_is_a_finding(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Other commands end with 3; here it is what was looked for."""
+    """Other commands exit with 3; the doctor reports a finding."""
     connection = {"conn_type": "astro_private_cloud", "host": "https://h.example.com"}
     monkeypatch.setenv("AIRFLOW_CONN_EMPTY", json.dumps(connection))
     result = cli("doctor", "empty", "--json")
@@ -128,15 +128,15 @@ def test_a_connection_that_cannot_be_used_is_a_finding(cli: Cli, monkeypatch: py
     assert "password is empty" in report["findings"][0]["what"]
 
 
-def test_a_connection_that_is_not_there_is_trouble(cli: Cli) -> None:
-    """There is nothing to look at; the error says how to add it."""
+def test_a_missing_connection_is_unavailable(cli: Cli) -> None:
+    """There is nothing to check; the error says how to add the connection."""
     result = cli("doctor", "no_such")
     assert (result.code, result.out) == (3, "")
     assert "no connection 'no_such'" in result.err
 
 
-def test_a_host_that_is_not_there_is_a_finding(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With nothing asked, and every further check skipped."""
+def test_an_unreachable_host_is_a_finding(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No request is sent, and every further check is skipped."""
     connection = {"conn_type": "astro_private_cloud", "host": "http://127.0.0.1:9", "password": "x" * 20}
     monkeypatch.setenv("AIRFLOW_CONN_SHUT", json.dumps(connection))
     result = cli("doctor", "shut")

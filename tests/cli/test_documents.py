@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What README.md and docs/ show is what the package does.
+"""The examples in README.md and docs/ match the package.
 
 A block under ``<!-- airflow-rollback … -->`` is the output of that command line. With ``UPDATE_DOCS=1`` in
-the environment the blocks are written anew.
+the environment the tests write the blocks again.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ def _name(page: Path) -> str:
 
 @pytest.fixture(params=[page for page in _PAGES if _SHOWN.search(page.read_text("utf-8"))], ids=_name)
 def page_with_output(request: pytest.FixtureRequest) -> Path:
-    """A page that shows what commands print."""
+    """A page that shows the output of commands."""
     return Path(request.param)
 
 
 def test_shown_output_is_what_the_commands_print(
     cli: Cli, page_with_output: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Help pages and examples are run, not remembered."""
+    """Help pages and examples are compared with the output of the commands."""
     monkeypatch.setenv("COLUMNS", "100")
 
     def fresh(block: re.Match[str]) -> str:
@@ -58,7 +58,7 @@ def test_shown_output_is_what_the_commands_print(
 
 
 def test_every_command_is_shown() -> None:
-    """A new command does not stay undocumented."""
+    """docs/cli.md shows the help of each command and lists each exit code."""
     page = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
     assert all(f"<!-- airflow-rollback {name} --help -->" in page for name in COMMANDS)
     assert all(f"| {code.value} | {MEANINGS[code]} |" in page for code in Exit)
@@ -92,7 +92,7 @@ def _headings(page: Path) -> set[str]:
 
 @pytest.mark.parametrize("name", ["README.md", "docs/operator.md"])
 def test_shown_dags_are_dags(name: str) -> None:
-    """Airflow reads the Dag as it stands there, on every line."""
+    """Airflow parses the Dag as it is printed there, on every line."""
     from airflow import DAG
 
     from airflow_rollback_provider.operators.rollback import RollbackOperator
@@ -108,7 +108,7 @@ def test_shown_dags_are_dags(name: str) -> None:
 
 
 def test_json_in_the_docs_is_accepted() -> None:
-    """The example of replaced assumptions is one that the connection takes."""
+    """The connection accepts the example of replaced assumptions."""
     from airflow_rollback_provider.platforms.private_cloud.assumptions import read_assumptions
 
     page = (ROOT / "docs" / "connection.md").read_text(encoding="utf-8")
@@ -134,14 +134,14 @@ def test_the_documented_parameters_are_the_operators() -> None:
     assert {name for name in names if f"| `{name}` |" not in page} == set()
 
 
-def test_documented_errors_exist_and_are_retried_as_told() -> None:
-    """The table of failures names errors of the package and tells rightly which a retry follows."""
+def test_documented_errors_exist_and_are_retried_as_documented() -> None:
+    """The table of failures names errors of the package and marks the retryable ones correctly."""
     page = (ROOT / "docs" / "operator.md").read_text(encoding="utf-8")
     table = page.partition("| The task fails with |")[2].partition("\n\n")[0]
-    told = {
+    documented = {
         name: retried.startswith("yes")
         for names, _, retried in re.findall(r"^\| (`.*?) \| (.*) \| (.*?) \|$", table, re.MULTILINE)
         for name in re.findall(r"`(\w+)`", names)
     }
-    assert len(told) > 15
-    assert told == {name: vars(errors)[name].retryable for name in told}
+    assert len(documented) > 15
+    assert documented == {name: vars(errors)[name].retryable for name in documented}

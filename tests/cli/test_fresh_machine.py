@@ -13,8 +13,8 @@ from tests.cli.running import Cli
 
 
 @pytest.mark.matrix
-def test_json_is_all_there_is_on_the_streams(process: Cli, platform: SandboxProcess) -> None:
-    """Airflow makes its configuration and logs; none of that reaches stdout or stderr."""
+def test_only_the_json_is_on_the_streams(process: Cli, platform: SandboxProcess) -> None:
+    """Airflow creates its configuration and logs; none of that is on stdout or stderr."""
     deployment = platform.deployment("image-af3")["id"]
     connection = platform.connection_json()
     result = process("plan", deployment, "--json", AIRFLOW_CONN_ASTRO_PRIVATE_CLOUD_DEFAULT=connection)
@@ -23,15 +23,15 @@ def test_json_is_all_there_is_on_the_streams(process: Cli, platform: SandboxProc
 
 
 def test_a_missing_connection_is_two_lines_on_stderr(process: Cli) -> None:
-    """Airflow complains at length about a database without tables; the command says what is missing."""
+    """Airflow logs a long error about a database without tables; the command names the missing connection."""
     result = process("history", "x", "--conn-id", "missing")
     assert (result.code, result.out) == (3, "")
     assert result.err.startswith("airflow-rollback: the connection cannot be used (InvalidConnection)\n")
     assert len(result.err.splitlines()) == 2
 
 
-def test_an_airflow_that_does_not_start_is_trouble_not_refusal(process: Cli) -> None:
-    """A broken configuration is named; exit code 1 would mean a refused rollback."""
+def test_an_airflow_that_does_not_start_is_unavailable_not_refused(process: Cli) -> None:
+    """The error names a broken configuration; exit code 1 would mean a refused rollback."""
     result = process(
         "plan", "x", AIRFLOW__CORE__EXECUTOR="NoSuchExecutor", AIRFLOW__LOGGING__LOGGING_LEVEL="LOUD"
     )
@@ -42,7 +42,7 @@ def test_an_airflow_that_does_not_start_is_trouble_not_refusal(process: Cli) -> 
 
 @pytest.mark.usefixtures("airflow_db")
 def test_connections_come_from_airflows_database(process: Cli, platform: SandboxProcess) -> None:
-    """What was added with `airflow connections add` is found, on Airflow 3 as on Airflow 2."""
+    """A connection of `airflow connections add` is found, on Airflow 3 as on Airflow 2."""
     from airflow.models import Connection
     from airflow.utils.session import create_session
 

@@ -18,12 +18,12 @@ def _ids(platform: SandboxProcess, key: str) -> list[str]:
 
 
 def _pages(platform: SandboxProcess) -> int:
-    """Count the requests for the history since they were last forgotten."""
+    """Count the requests for the history since they were last cleared."""
     return sum("paginatedDeployRevisions" in json.dumps(request) for request in platform.requests())
 
 
-def test_the_newest_twenty_are_listed_newest_first(cli: Cli, platform: SandboxProcess) -> None:
-    """Without options a screenful comes, with the platform's ids to copy."""
+def test_the_latest_twenty_are_listed_newest_first(cli: Cli, platform: SandboxProcess) -> None:
+    """Without options twenty deploys are listed, with the platform's ids to copy."""
     deployment = platform.deployment("image-af3")
     result = cli("history", deployment["id"])
     head, *lines = result.out.splitlines()
@@ -34,7 +34,7 @@ def test_the_newest_twenty_are_listed_newest_first(cli: Cli, platform: SandboxPr
 
 
 def test_a_rollback_has_its_arrow(cli: Cli, platform: SandboxProcess) -> None:
-    """After D1, D2, D3, R(→D2) the first line says what R went back to."""
+    """After D1, D2, D3, R(→D2) the first line names the deploy that R went back to."""
     history = _ids(platform, "after-rollback")
     result = cli("history", platform.deployment("after-rollback")["id"])
     first = result.out.splitlines()[1]
@@ -43,15 +43,15 @@ def test_a_rollback_has_its_arrow(cli: Cli, platform: SandboxProcess) -> None:
 
 
 def test_json_lines_read_back_as_deploys(cli: Cli, platform: SandboxProcess) -> None:
-    """One object a line; the one that runs now is marked, the rest is what the package's own type reads."""
+    """One object a line; the running one is marked, and Deploy.from_dict parses the rest."""
     result = cli("history", platform.deployment("image-af3")["id"], "--json", "--limit", "3")
     rows = [json.loads(line) for line in result.out.splitlines()]
     assert [row.pop("runs_now") for row in rows] == [True, False, False]
     assert [Deploy.from_dict(row).id for row in rows] == _ids(platform, "image-af3")[:3]
 
 
-def test_a_limit_reads_no_page_more_than_it_takes(cli: Cli, platform: SandboxProcess) -> None:
-    """Of ten thousand deploys one page is asked for."""
+def test_a_limit_reads_only_the_pages_that_it_needs(cli: Cli, platform: SandboxProcess) -> None:
+    """Of ten thousand deploys one page is read."""
     deployment = platform.deployment("ten-thousand", rows=1)["id"]
     platform.clear_requests()
     assert len(cli("history", deployment, "--limit", "50").out.splitlines()) == 51
@@ -59,7 +59,7 @@ def test_a_limit_reads_no_page_more_than_it_takes(cli: Cli, platform: SandboxPro
 
 
 def test_all_reads_the_whole_history(cli: Cli, platform: SandboxProcess) -> None:
-    """Every page comes, and every deploy once."""
+    """Every page is read, and every deploy is listed once."""
     platform.add_deployment(
         "long", runtime="3.1-12", deploys=[{"age": age, "tag": f"t{age}"} for age in range(1, 251)]
     )
@@ -75,7 +75,7 @@ def test_an_empty_history_is_no_error(cli: Cli, platform: SandboxProcess) -> Non
 
 
 def test_an_unknown_deployment_is_bad_input(cli: Cli, platform: SandboxProcess) -> None:
-    """The platform's word on it reaches the person, on stderr alone."""
+    """The platform's message is on stderr alone."""
     result = cli("history", "cnosuchdeployment00000000")
     assert (result.code, result.out) == (2, "")
     assert "DeploymentNotFound" in result.err
@@ -83,8 +83,8 @@ def test_an_unknown_deployment_is_bad_input(cli: Cli, platform: SandboxProcess) 
 
 
 @pytest.mark.parametrize("number", ["0", "-1", "many", "1.5"])
-def test_a_limit_is_a_whole_number_from_one_on(cli: Cli, number: str) -> None:
-    """Nothing is asked of anybody for a limit that is none."""
+def test_a_limit_is_a_whole_number_of_at_least_one(cli: Cli, number: str) -> None:
+    """An invalid limit is refused before any request."""
     assert cli("history", "x", f"--limit={number}").code == 2
 
 

@@ -27,7 +27,7 @@ def test_version(cli: Cli) -> None:
 
 @pytest.mark.parametrize("arguments", [(), ("nonsense",), ("compat",), ("compat", "--no-such", "1", "2")])
 def test_wrong_usage_exits_with_2(cli: Cli, arguments: tuple[str, ...]) -> None:
-    """What argparse complains about is bad input like any other."""
+    """An error of argparse is bad input like any other."""
     result = cli(*arguments)
     assert (result.code, result.out) == (2, "")
     assert "usage: airflow-rollback" in result.err
@@ -35,7 +35,7 @@ def test_wrong_usage_exits_with_2(cli: Cli, arguments: tuple[str, ...]) -> None:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_has_help(cli: Cli, name: str) -> None:
-    """Help comes without a connection and without Airflow having been asked anything."""
+    """Help needs neither a connection nor Airflow."""
     result = cli(name, "--help")
     assert result.code == 0
     assert result.out.startswith(f"usage: airflow-rollback {name}")
@@ -61,7 +61,7 @@ def test_every_exit_code_is_explained(cli: Cli) -> None:
 
 
 def test_a_defect_is_not_taken_for_a_refusal(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An error that nobody foresaw shows its traceback and has an exit code of its own."""
+    """An unexpected error shows its traceback and has an exit code of its own."""
     module = importlib.import_module("airflow_rollback_provider.cli.commands.compat")
 
     def broken(*_: object) -> None:
@@ -80,7 +80,7 @@ def test_a_command_that_cannot_be_imported_is_a_defect_too(cli: Cli, monkeypatch
 
 
 def test_debug_shows_where_an_error_came_from(cli: Cli) -> None:
-    """Without --debug an error of the package is words alone."""
+    """Without --debug an error of the package is shown without a traceback."""
     assert "Traceback" not in cli("compat", "v12", "3.1-8").err
     assert "Traceback" in cli("compat", "v12", "3.1-8", "--debug").err
 
@@ -96,7 +96,7 @@ def test_a_missing_extra_is_one_line(tmp_path: Path) -> None:
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_a_reader_that_leaves_is_no_error() -> None:
+def test_a_closed_stdout_is_no_error() -> None:
     """`airflow-rollback … | head` ends quietly."""
     pipeline = subprocess.Popen(
         command("compat", "3.1-12", "3.1-8"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT
@@ -110,7 +110,7 @@ def test_a_reader_that_leaves_is_no_error() -> None:
 
 
 def test_an_encoding_without_arrows_is_no_error() -> None:
-    """A terminal that knows only ASCII gets question marks instead of a traceback."""
+    """An ASCII terminal shows question marks instead of a traceback."""
     done = subprocess.run(
         command("compat", "3.1-12", "3.1-8"),
         capture_output=True,

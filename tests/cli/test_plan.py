@@ -15,12 +15,12 @@ from tests.cli.running import Cli
 
 
 def test_the_default_connection_is_the_hooks() -> None:
-    """The command line writes the name out, so as not to import Airflow for it."""
+    """The command line repeats the name, so that it does not import Airflow for it."""
     assert DeployHistoryHook.default_conn_name == DEFAULT_CONN_ID
 
 
 def test_an_allowed_plan_exits_with_0_and_changes_nothing(cli: Cli, platform: SandboxProcess) -> None:
-    """The plan is printed as a person reads it; the history is as before."""
+    """The plan is printed as text; the history is unchanged."""
     before = platform.deployment("image-af3")
     result = cli("plan", before["id"])
     assert (result.code, result.err) == (0, "")
@@ -30,7 +30,7 @@ def test_an_allowed_plan_exits_with_0_and_changes_nothing(cli: Cli, platform: Sa
 
 
 def test_a_refused_plan_exits_with_1_and_says_all_that_is_wrong(cli: Cli, platform: SandboxProcess) -> None:
-    """A refusal is the result that was asked for: it is on stdout, with every failed check."""
+    """A refusal is a result: it is on stdout, with every failed check."""
     deployment = platform.deployment("runtime-3-0")
     platform.change_deployment("runtime-3-0", rollback_enabled=False)
     result = cli("plan", deployment["id"], "--to", deployment["deploys"][1]["id"])
@@ -39,22 +39,22 @@ def test_a_refused_plan_exits_with_1_and_says_all_that_is_wrong(cli: Cli, platfo
         assert code in result.out
 
 
-def test_json_is_a_plan_that_reads_back(cli: Cli, platform: SandboxProcess) -> None:
-    """What --json prints is what --plan takes."""
+def test_json_is_a_plan_that_can_be_parsed(cli: Cli, platform: SandboxProcess) -> None:
+    """--plan accepts the output of --json."""
     result = cli("plan", platform.deployment("dag-deploy-af3")["id"], "--scope", "dags", "--json")
     plan = RollbackPlan.from_dict(json.loads(result.out))
     assert (result.code, plan.allowed, plan.scope.value) == (0, True, "dags")
 
 
 @pytest.mark.parametrize("target", ["tag:", "commit:xyz", "airflow:two", "before:yesterday", "  "])
-def test_a_target_that_says_nothing_is_bad_input(cli: Cli, platform: SandboxProcess, target: str) -> None:
+def test_a_target_without_a_value_is_bad_input(cli: Cli, platform: SandboxProcess, target: str) -> None:
     """The error says how targets are written."""
     result = cli("plan", platform.deployment("image-af3")["id"], "--to", target)
     assert (result.code, result.out) == (2, "")
     assert "InvalidTarget" in result.err
 
 
-def test_no_fitting_deploy_is_bad_input(cli: Cli, platform: SandboxProcess) -> None:
+def test_no_matching_deploy_is_bad_input(cli: Cli, platform: SandboxProcess) -> None:
     """A history of one deploy has nothing to go back to."""
     result = cli("plan", platform.deployment("one-deploy")["id"])
     assert (result.code, result.out) == (2, "")
@@ -64,17 +64,17 @@ def test_no_fitting_deploy_is_bad_input(cli: Cli, platform: SandboxProcess) -> N
 @pytest.mark.parametrize(
     ("token", "error"), [("expired", "TokenExpired"), ("no-history", "PermissionMissing")]
 )
-def test_a_token_that_does_not_do_is_trouble(
+def test_a_token_that_cannot_be_used_is_unavailable(
     cli: Cli, platform: SandboxProcess, monkeypatch: pytest.MonkeyPatch, token: str, error: str
 ) -> None:
-    """The name of the error says what to mend."""
+    """The name of the error says what to fix."""
     monkeypatch.setenv("AIRFLOW_CONN_ASTRO_PRIVATE_CLOUD_DEFAULT", platform.connection_json(token))
     result = cli("plan", platform.deployment("image-af3")["id"])
     assert (result.code, result.out) == (3, "")
     assert error in result.err
 
 
-def test_a_platform_that_is_not_there_is_trouble(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreachable_platform_is_unavailable(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing listens on port 9 of this machine."""
     monkeypatch.setattr("airflow_rollback_provider.http.retry_policy.Policy.tries", 1)
     monkeypatch.setattr("time.sleep", lambda _: None)
@@ -86,7 +86,7 @@ def test_a_platform_that_is_not_there_is_trouble(cli: Cli, monkeypatch: pytest.M
 
 
 def test_a_missing_connection_is_named(cli: Cli) -> None:
-    """The error says where Airflow looked and how to add it."""
+    """The error says where Airflow searched and how to add the connection."""
     result = cli("plan", "x", "--conn-id", "no_such")
     assert (result.code, result.out) == (3, "")
     assert "no connection 'no_such'" in result.err
@@ -98,7 +98,7 @@ def test_a_missing_connection_is_named(cli: Cli) -> None:
 def test_a_connection_that_cannot_be_read_keeps_its_secrets(
     cli: Cli, monkeypatch: pytest.MonkeyPatch, text: str
 ) -> None:
-    """The error names the connection and shows no piece of it."""
+    """The error names the connection and quotes no part of it."""
     monkeypatch.setenv("AIRFLOW_CONN_BROKEN", text)
     result = cli("plan", "x", "--conn-id", "broken", "--debug")
     assert (result.code, result.out) == (3, "")

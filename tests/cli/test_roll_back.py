@@ -14,12 +14,12 @@ from typing import Any
 
 import pytest
 
-from airflow_rollback_provider.cli import following
+from airflow_rollback_provider.cli.commands import roll_back
 from airflow_rollback_provider.sandbox.process import SandboxProcess
 from tests.cli.running import Cli, command
 
 ROLL_BACK = ("roll-back", "--description", "prices are wrong since noon", "--yes")
-KEY = re.compile(r"Intent ([0-9a-f]{20})")
+KEY = re.compile(r"Idempotency key ([0-9a-f]{20})")
 
 
 def _rows(platform: SandboxProcess, key: str = "image-af3") -> list[dict[str, Any]]:
@@ -29,13 +29,13 @@ def _rows(platform: SandboxProcess, key: str = "image-af3") -> list[dict[str, An
 @pytest.fixture
 def deployment(platform: SandboxProcess, monkeypatch: pytest.MonkeyPatch) -> str:
     """The id of a Deployment on Airflow 3 that can be rolled back."""
-    monkeypatch.setattr(following, "POLL_INTERVAL", 0.1)
+    monkeypatch.setattr(roll_back, "POLL_INTERVAL", 0.1)
     monkeypatch.setattr("airflow_rollback_provider.domain.poller.FIRST_DELAY", 0.1)
     return str(platform.deployment("image-af3")["id"])
 
 
 def test_one_rollback_to_the_previous_deploy(cli: Cli, platform: SandboxProcess, deployment: str) -> None:
-    """The plan comes first, then one new deploy with the reason and the printed intent, then the end."""
+    """The plan comes first, then one new deploy with the reason and the printed key, then the end."""
     before = _rows(platform)
     result = cli(*ROLL_BACK, deployment)
     after = _rows(platform)
@@ -49,26 +49,28 @@ def test_one_rollback_to_the_previous_deploy(cli: Cli, platform: SandboxProcess,
     assert f"The rollback {after[0]['id']} is done." in result.out
 
 
-def test_each_call_is_a_wish_of_its_own(cli: Cli, platform: SandboxProcess, deployment: str) -> None:
+def test_each_call_has_its_own_idempotency_key(cli: Cli, platform: SandboxProcess, deployment: str) -> None:
     """Two calls roll back twice, each further back."""
     assert cli(*ROLL_BACK, deployment).code == 0
     assert cli(*ROLL_BACK, deployment).code == 0
     assert len({row["rollbackFromId"] for row in _rows(platform)[:2]}) == 2
 
 
-def test_no_wait_leaves_and_says_how_to_look(cli: Cli, platform: SandboxProcess, deployment: str) -> None:
-    """It is submitted when the command returns, and goes on."""
+def test_no_wait_returns_and_prints_next_commands(
+    cli: Cli, platform: SandboxProcess, deployment: str
+) -> None:
+    """The rollback is in progress when the command returns."""
     platform.settings(rollback_seconds=3600)
     result = cli(*ROLL_BACK, deployment, "--no-wait")
     assert result.code == 0
-    assert f"To look: airflow-rollback history {deployment}" in result.out
+    assert f"To see the history: airflow-rollback history {deployment}" in result.out
     assert _rows(platform)[0]["status"] == "INITIALIZED"
 
 
-def test_an_earlier_call_is_taken_up_by_its_intent(
+def test_an_earlier_call_is_resumed_by_its_idempotency_key(
     cli: Cli, platform: SandboxProcess, deployment: str
 ) -> None:
-    """The rollback is found by its mark and followed to the end; none is submitted."""
+    """The rollback is found by its tag and tracked to the end; none is submitted."""
     platform.settings(rollback_seconds=3600)
     first = KEY.search(cli(*ROLL_BACK, deployment, "--no-wait").out)
     assert first is not None
@@ -80,10 +82,10 @@ def test_an_earlier_call_is_taken_up_by_its_intent(
     assert len(_rows(platform)) == len(rows)
 
 
-def test_an_intent_that_is_not_found_is_submitted_under_that_name(
+def test_a_key_that_is_not_found_is_used_for_a_new_rollback(
     cli: Cli, platform: SandboxProcess, deployment: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """When the first request never arrived, the second call is the first."""
+    """If the first request never arrived, the second call submits the rollback."""
     monkeypatch.setattr("airflow_rollback_provider.cli.commands.roll_back.GRACE_PERIOD", 0.0)
     idempotency_key = "0123456789abcdef0123"
     assert cli(*ROLL_BACK, deployment, "--idempotency-key", idempotency_key).code == 0
@@ -93,7 +95,7 @@ def test_an_intent_that_is_not_found_is_submitted_under_that_name(
 def test_a_lost_answer_does_not_lead_to_two_rollbacks(
     cli: Cli, platform: SandboxProcess, deployment: str
 ) -> None:
-    """The connection is cut after the platform has committed: the rollback is found and followed."""
+    """The connection is cut after the platform has committed: the rollback is found and tracked."""
     before = len(_rows(platform))
     platform.fault("drop_after", "rollbackDeployment")
     assert cli(*ROLL_BACK, deployment).code == 0
@@ -111,10 +113,10 @@ def test_a_request_without_a_trace_was_not_carried_out(
     assert "RequestLost" in result.err
 
 
-def test_a_request_of_which_nobody_can_tell_is_unknown_not_failed(
+def test_a_request_without_a_known_outcome_is_unknown_not_failed(
     cli: Cli, platform: SandboxProcess, deployment: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The history cannot be read either: 4, and how to take it up without choosing anew."""
+    """The history cannot be read either: 4, and the command that resumes it without a new choice."""
     monkeypatch.setattr("airflow_rollback_provider.cli.commands.roll_back.GRACE_PERIOD", 0.0)
     target = _rows(platform)[2]["id"]
     platform.fault("drop_before", "rollbackDeployment")
@@ -142,12 +144,12 @@ def test_a_rollback_that_fails_on_the_platform_is_4(
 def test_a_timeout_is_4_and_says_that_it_may_go_on(
     cli: Cli, platform: SandboxProcess, deployment: str
 ) -> None:
-    """A rollback cannot be recalled; the hints say how to look and how to wait again."""
+    """A rollback cannot be cancelled; the hints show how to read the history and how to wait again."""
     platform.settings(rollback_seconds=3600)
     result = cli(*ROLL_BACK, deployment, "--timeout", "0.2")
     assert result.code == 4
     assert "RollbackTimedOut" in result.err
-    assert "To follow it: airflow-rollback roll-back" in result.err
+    assert "To track it: airflow-rollback roll-back" in result.err
 
 
 @pytest.mark.parametrize(
@@ -162,10 +164,10 @@ def test_a_timeout_is_4_and_says_that_it_may_go_on(
         ("only-failures", (), 2, "DeployNotFound"),
     ],
 )
-def test_what_must_not_go_changes_nothing(
+def test_a_refused_call_changes_nothing(
     cli: Cli, platform: SandboxProcess, key: str, arguments: tuple[str, ...], code: int, error: str
 ) -> None:
-    """Each refusal has its exit code and name, and the history is as before."""
+    """Each refusal has its exit code and name, and the history is unchanged."""
     before = _rows(platform, key)
     result = cli(*ROLL_BACK, platform.deployment(key)["id"], *arguments)
     assert result.code == code
@@ -176,7 +178,7 @@ def test_what_must_not_go_changes_nothing(
 def test_without_a_terminal_nothing_is_submitted_without_yes(
     cli: Cli, platform: SandboxProcess, deployment: str
 ) -> None:
-    """A pipeline has to say --yes."""
+    """A pipeline has to pass --yes."""
     before = _rows(platform)
     result = cli("roll-back", deployment, "--description", "x")
     assert result.code == 2
@@ -194,10 +196,10 @@ def test_from_airflow_3_to_2_with_acknowledgement(
     assert "runs Runtime 13.2.0 (Airflow 2.11)" in result.out
 
 
-def test_a_downgrade_is_not_followed_from_inside(
+def test_a_downgrade_is_not_tracked_from_inside(
     cli: Cli, platform: SandboxProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The command would be stopped with the Deployment that it runs in; --no-wait submits and leaves."""
+    """The downgrade would stop the command; --no-wait submits and returns."""
     crossing, before = platform.deployment("moved-to-af3")["id"], _rows(platform, "moved-to-af3")
     monkeypatch.setenv("ASTRO_DEPLOYMENT_ID", crossing)
     arguments = (*ROLL_BACK, crossing, "--to", "airflow:2", "--acknowledge-airflow-3-to-2")
@@ -226,7 +228,7 @@ def test_a_stored_plan_is_carried_out(
 
 
 def test_a_stale_plan_is_refused(cli: Cli, platform: SandboxProcess, deployment: str, stored: Path) -> None:
-    """A deploy landed since the person looked: nothing is submitted, and nothing is planned afresh."""
+    """A deploy has landed since the plan was made: nothing is submitted, and no other plan is made."""
     platform.land_deploy("image-af3", tag="release-45", outcome="DEPLOYED")
     before = _rows(platform)
     result = cli(*ROLL_BACK, deployment, "--plan", str(stored))
@@ -238,7 +240,7 @@ def test_a_stale_plan_is_refused(cli: Cli, platform: SandboxProcess, deployment:
 def test_a_plan_with_refusals_cut_out_is_still_refused(
     cli: Cli, platform: SandboxProcess, deployment: str, stored: Path
 ) -> None:
-    """What a file says about checks is not believed: they run again."""
+    """The checks in the file do not count: they run again."""
     platform.change_deployment("image-af3", rollback_enabled=False)
     before = _rows(platform)
     result = cli(*ROLL_BACK, deployment, "--plan", str(stored))
@@ -257,7 +259,7 @@ def test_a_plan_for_another_deployment_is_bad_input(cli: Cli, platform: SandboxP
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", "not JSON", '{"format": 999}', "[" * 100_000])
 def test_a_file_that_is_no_plan_is_bad_input(cli: Cli, tmp_path: Path, text: str) -> None:
-    """Whatever the file holds, it is a clear error; the platform is not asked."""
+    """Any other content is a clear error, and no request is sent."""
     (tmp_path / "plan.json").write_text(text)
     result = cli(*ROLL_BACK, "x", "--plan", str(tmp_path / "plan.json"))
     assert result.code == 2
@@ -281,13 +283,13 @@ def test_a_missing_plan_file_is_bad_input(cli: Cli, tmp_path: Path) -> None:
     "arguments", [("--idempotency-key", "xyz"), ("--timeout", "0"), ("--timeout", "nan"), ("--scope", "all")]
 )
 def test_options_that_cannot_be_used(cli: Cli, arguments: tuple[str, str]) -> None:
-    """argparse turns them down before anything is asked."""
+    """argparse refuses them before any request."""
     assert cli(*ROLL_BACK, "x", *arguments).code == 2
 
 
 @pytest.mark.slow
-def test_a_person_at_a_terminal_is_asked(platform: SandboxProcess, environment: dict[str, str]) -> None:
-    """The question comes on the terminal, the answer no changes nothing, and stdout holds the plan alone."""
+def test_a_terminal_gets_a_confirmation(platform: SandboxProcess, environment: dict[str, str]) -> None:
+    """The prompt is on the terminal, the answer no changes nothing, and stdout has the plan alone."""
     deployment, before = platform.deployment("image-af3")["id"], _rows(platform)
     environment["AIRFLOW_CONN_ASTRO_PRIVATE_CLOUD_DEFAULT"] = platform.connection_json()
     keyboard, terminal = pty.openpty()
@@ -312,10 +314,10 @@ def test_a_person_at_a_terminal_is_asked(platform: SandboxProcess, environment: 
 
 
 @pytest.mark.slow
-def test_ctrl_c_stops_looking_and_not_the_rollback(
+def test_ctrl_c_stops_the_tracking_and_not_the_rollback(
     platform: SandboxProcess, environment: dict[str, str]
 ) -> None:
-    """The words say that it goes on and how to look; the history has one rollback, still in progress."""
+    """The message says that it goes on; the history has one rollback, which is in progress."""
     deployment, before = platform.deployment("image-af3")["id"], _rows(platform)
     platform.settings(rollback_seconds=3600)
     environment["AIRFLOW_CONN_ASTRO_PRIVATE_CLOUD_DEFAULT"] = platform.connection_json()
@@ -334,8 +336,8 @@ def test_ctrl_c_stops_looking_and_not_the_rollback(
                 break
         error = process.stderr.read()
     assert process.returncode == 4
-    assert "cannot be recalled and goes on" in error
-    assert f"To look: airflow-rollback history {deployment}" in error
+    assert "cannot be cancelled and goes on" in error
+    assert f"To see the history: airflow-rollback history {deployment}" in error
     assert "Traceback" not in error
     after = _rows(platform)
     assert (len(after), after[0]["status"]) == (len(before) + 1, "INITIALIZED")

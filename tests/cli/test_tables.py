@@ -3,24 +3,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from airflow_rollback_provider.cli.tables import history_lines, history_table
+from airflow_rollback_provider.cli.tables import history_lines
 from airflow_rollback_provider.cli.text import width_of
 from airflow_rollback_provider.domain.deploys import Deploy, DeployStatus
 
-_NEWEST = datetime(2026, 11, 23, 9, 30, tzinfo=timezone.utc)
+_LATEST = datetime(2026, 11, 23, 9, 30, tzinfo=timezone.utc)
 
 
 def _deploy(number: int, **fields: object) -> Deploy:
     deploy = Deploy(
         id=f"cdeploy{number:018}",
         deployment_id="cdeployment",
-        created_at=_NEWEST - timedelta(hours=number),
+        created_at=_LATEST - timedelta(hours=number),
         status=DeployStatus.SUCCEEDED,
         type="IMAGE_ONLY",
         image_tag=f"release-{number}",
@@ -31,6 +31,10 @@ def _deploy(number: int, **fields: object) -> Deploy:
     return replace(deploy, **fields)  # type: ignore[arg-type]  # fields of Deploy by name
 
 
+def _table(deploys: Iterable[Deploy], width: int | None = None) -> str:
+    return "\n".join(history_lines(deploys, width))
+
+
 _HISTORY = [
     _deploy(0, status=DeployStatus.FAILED),
     _deploy(1, rolled_back_to=_deploy(3).id, description="Bad prices [idempotency-key:0123456789abcdef0123]"),
@@ -39,29 +43,29 @@ _HISTORY = [
 ]
 
 
-def test_what_runs_now_is_marked_once() -> None:
+def test_what_runs_now_is_json_rows_once() -> None:
     """The latest deploy that succeeded runs now: not a failed one above it, nothing below it."""
-    lines = history_table(_HISTORY).splitlines()
+    lines = _table(_HISTORY).splitlines()
     assert [line.startswith("now") for line in lines] == [False, False, True, False, False]
 
 
 def test_a_rollback_points_to_what_it_went_back_to() -> None:
-    """The arrow names that deploy by its id, and the intent mark stays out of sight."""
-    rollback = history_table(_HISTORY).splitlines()[2]
+    """The arrow points to the id of that deploy, and the tag is left out."""
+    rollback = _table(_HISTORY).splitlines()[2]
     assert rollback.endswith(f"→ {_HISTORY[3].id} Bad prices")
 
 
 def test_times_are_in_utc_and_the_heading_says_so() -> None:
     """A deploy made at half past nine in Berlin is listed at half past eight."""
     berlin = timezone(timedelta(hours=1))
-    table = history_table([_deploy(0, created_at=datetime(2026, 11, 23, 9, 30, tzinfo=berlin))])
+    table = _table([_deploy(0, created_at=datetime(2026, 11, 23, 9, 30, tzinfo=berlin))])
     assert "when (UTC)" in table
     assert "2026-11-23 08:30" in table
 
 
 def test_columns_line_up() -> None:
     """Every cell of a column begins under its heading."""
-    head, *rows = history_table(_HISTORY).splitlines()
+    head, *rows = _table(_HISTORY).splitlines()
     for heading, cells in {
         "status": ("failed", "succeeded", "succeeded", "succeeded"),
         "Runtime": ("3.1-12",) * 4,
@@ -72,34 +76,34 @@ def test_columns_line_up() -> None:
 
 @pytest.mark.parametrize("width", [200, 140, 120, 110, 100, 80])
 def test_the_table_fits_the_terminal(width: int) -> None:
-    """Descriptions shrink first, then columns go; ids are never cut, since people copy them."""
-    lines = history_table(_HISTORY, width).splitlines()
+    """Descriptions shrink first, then columns go; ids are never cut, because users copy them."""
+    lines = _table(_HISTORY, width).splitlines()
     assert max(map(width_of, lines)) <= width
     assert all(deploy.id in line for deploy, line in zip(_HISTORY, lines[1:], strict=False))
 
 
 def test_columns_without_room_are_named() -> None:
-    """A narrow terminal says what it leaves out; a wide one leaves out nothing."""
-    assert "No room for: type, by." in history_table(_HISTORY, 105).splitlines()[-1]
-    assert "No room for" not in history_table(_HISTORY, 200)
+    """The table of a narrow terminal names the columns that it leaves out."""
+    assert "No room for: type, by." in _table(_HISTORY, 105).splitlines()[-1]
+    assert "No room for" not in _table(_HISTORY, 200)
 
 
 def test_without_a_terminal_nothing_is_cut() -> None:
     """Text for a file or a pipe is complete."""
-    assert _HISTORY[2].description in history_table(_HISTORY)
+    assert _HISTORY[2].description in _table(_HISTORY)
 
 
 def test_descriptions_cannot_steer_the_terminal() -> None:
-    """Escape sequences and line breaks in a description stay text of its own line."""
-    table = history_table([_deploy(0, description="bad\x1b[2J\nnow  forged line")])
+    """Escape sequences and line breaks in a description become text on its own line."""
+    table = _table([_deploy(0, description="bad\x1b[2J\nnow  forged line")])
     assert "\x1b" not in table
     assert len(table.splitlines()) == 2
 
 
-def test_what_the_platform_leaves_out_is_a_dash() -> None:
+def test_a_missing_value_is_a_dash() -> None:
     """A row without a tag, Runtime or author is listed like any other."""
-    bare = Deploy(id="c1", deployment_id="c0", created_at=_NEWEST, status=DeployStatus.UNKNOWN)
-    assert history_table([bare]).splitlines()[1].split() == [
+    bare = Deploy(id="c1", deployment_id="c0", created_at=_LATEST, status=DeployStatus.UNKNOWN)
+    assert _table([bare]).splitlines()[1].split() == [
         "c1",
         "2026-11-23",
         "09:30",
@@ -112,7 +116,7 @@ def test_what_the_platform_leaves_out_is_a_dash() -> None:
 
 def test_an_empty_history_says_so() -> None:
     """There is no heading without rows."""
-    assert history_table([]) == "The deploy history is empty."
+    assert _table([]) == "The deploy history is empty."
 
 
 def test_a_long_history_is_streamed() -> None:

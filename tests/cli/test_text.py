@@ -11,8 +11,8 @@ from airflow_rollback_provider.cli.text import clean, clean_lines, cut, pad, wid
 
 
 @given(st.text())
-def test_cleaned_text_has_nothing_that_a_terminal_obeys(text: str) -> None:
-    """Whatever a description holds, one printable line is left of it."""
+def test_cleaned_text_has_no_control_characters(text: str) -> None:
+    """Any description becomes one printable line."""
     assert clean(text).isprintable()
     assert all(line.isprintable() for line in clean_lines(text).split("\n"))
 
@@ -23,7 +23,7 @@ def test_cleaning_keeps_the_words() -> None:
 
 
 def test_cleaning_lines_keeps_lines_and_indentation() -> None:
-    """A plan stays laid out as it was."""
+    """A plan keeps its layout."""
     assert clean_lines("Plan\n  - a\rb") == "Plan\n  - a b"
 
 

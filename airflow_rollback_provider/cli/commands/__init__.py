@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The commands: each module has ``add_arguments(parser)`` and ``run(args, console)``."""
+"""The commands. Each module has ``add_arguments(parser)`` and ``run(args, console)``."""

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``airflow-rollback compat``: what the compatibility table says. Imports no Airflow and asks no platform."""
+"""``airflow-rollback compat``: check two versions against the compatibility rules.
+
+This command imports no Airflow and sends no request.
+"""
 
 from __future__ import annotations
 
@@ -19,43 +22,43 @@ if TYPE_CHECKING:
 
 EPILOG = """\
 A version is an Astro Runtime version or an image tag that begins with one: 12.1.0, 3.1-12,
-13.2.0-python-3.11. Where only the Airflow version is known, write airflow:2.10.3.
-Mind that 3.0.4 is an old Runtime with Airflow 2, and 3.0-4 is Airflow 3.0."""
+13.2.0-python-3.11. If you know only the Airflow version, write airflow:2.10.3.
+Note that 3.0.4 is an old Runtime with Airflow 2, and 3.0-4 is Airflow 3.0."""
 
 _AIRFLOW = "airflow:"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments to a parser."""
-    parser.add_argument("source", metavar="SOURCE", help="what the Deployment runs now")
-    parser.add_argument("target", metavar="TARGET", help="what it would run afterwards")
+    parser.add_argument("source", metavar="SOURCE", help="the version that the Deployment runs now")
+    parser.add_argument("target", metavar="TARGET", help="the version that it would run afterwards")
     parser.add_argument("--json", action="store_true", help="print the verdict as JSON")
 
 
 def run(args: argparse.Namespace, console: Console) -> Exit:
-    """Print the verdict on two versions; refused is exit code 1."""
+    """Print the verdict for two versions. A refusal is exit code 1."""
     source, target = read_versions(args.source, args.target)
     verdict = check(source, target)
     if args.json:
-        console.say_json({"source": str(source), "target": str(target), **asdict(verdict)})
+        console.print_json({"source": str(source), "target": str(target), **asdict(verdict)})
     else:
-        console.say("\n".join(_lines(source, target, verdict)))
+        console.print("\n".join(_lines(source, target, verdict)))
     return Exit.DONE if verdict.allowed else Exit.REFUSED
 
 
 def read_versions(source: str, target: str) -> tuple[Versions, Versions]:
-    """Read both versions.
+    """Parse both versions.
 
-    :raises BadInput: with what is wrong with each of them.
+    :raises BadInput: if one cannot be parsed; the message lists the problem of each.
     """
-    found, complaints = [], []
+    found, problems = [], []
     for name, text in (("SOURCE", source), ("TARGET", target)):
         try:
             found.append(_read(text))
         except InvalidVersion as error:
-            complaints.append(f"{name}: {error}")
-    if complaints:
-        raise BadInput("\n".join(complaints))
+            problems.append(f"{name}: {error}")
+    if problems:
+        raise BadInput("\n".join(problems))
     return found[0], found[1]
 
 

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from airflow_rollback_provider.cli.arguments import add_connection, add_deployment, positive_int
-from airflow_rollback_provider.cli.connecting import connected
+from airflow_rollback_provider.cli.connecting import open_hook
 from airflow_rollback_provider.cli.exits import Exit
 from airflow_rollback_provider.cli.tables import history_lines
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from airflow_rollback_provider.domain.deploys import Deploy
 
 EPILOG = """\
-"now" marks what the Deployment runs; an arrow leads from a rollback to the deploy that it went back to.
---json prints JSON Lines: one deploy a line, so that a long history can be read as it comes."""
+"now" marks the deploy that runs. An arrow points from a rollback to the deploy that it went back to.
+--json prints JSON Lines, one deploy a line, while the pages are read."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,29 +32,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=positive_int,
         default=20,
         metavar="N",
-        help="how many deploys, from the latest (default: %(default)s)",
+        help="number of deploys, newest first (default: %(default)s)",
     )
-    parser.add_argument("--all", action="store_true", help="the whole history, page by page")
+    parser.add_argument("--all", action="store_true", help="print the whole history, page by page")
     parser.add_argument("--json", action="store_true", help="print JSON Lines")
 
 
 def run(args: argparse.Namespace, console: Console) -> Exit:
-    """Print the history; read no page more than it takes."""
+    """Print the history. Read only the pages that are needed."""
     limit = None if args.all else args.limit
-    with connected(args.conn_id, debug=args.debug) as hook:
+    with open_hook(args.conn_id, debug=args.debug) as hook:
         deployment = hook.get_deployment(args.deployment)
         deploys = islice(hook.deploys(deployment.id), limit)
-        for line in _marked(deploys) if args.json else history_lines(deploys, console.width):
+        for line in _json_rows(deploys) if args.json else history_lines(deploys, console.width):
             if args.json:
-                console.say_json(line, indent=None)
+                console.print_json(line, indent=None)
             else:
-                console.say(str(line))
+                console.print(str(line))
     return Exit.DONE
 
 
-def _marked(deploys: Iterable[Deploy]) -> Iterator[dict[str, object]]:
-    """Return the deploys as JSON-ready values, with a mark on the one that runs now."""
-    running_seen = False
+def _json_rows(deploys: Iterable[Deploy]) -> Iterator[dict[str, object]]:
+    """Yield the deploys as JSON-ready values; ``runs_now`` is true for the running one."""
+    running_found = False
     for deploy in deploys:
-        yield {**deploy.to_dict(), "runs_now": deploy.succeeded and not running_seen}
-        running_seen = running_seen or deploy.succeeded
+        yield {**deploy.to_dict(), "runs_now": deploy.succeeded and not running_found}
+        running_found = running_found or deploy.succeeded

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``airflow-rollback plan``: what a rollback would do. Reads, and changes nothing."""
+"""``airflow-rollback plan``: show what a rollback would do. Changes nothing."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow_rollback_provider.cli.arguments import TARGET_HELP, add_choice, add_connection, add_deployment
-from airflow_rollback_provider.cli.connecting import connected
+from airflow_rollback_provider.cli.arguments import TARGET_HELP, add_connection, add_deployment, add_target
+from airflow_rollback_provider.cli.connecting import open_hook
 from airflow_rollback_provider.cli.exits import Exit
 from airflow_rollback_provider.domain.summary import explain
 
@@ -18,23 +18,23 @@ if TYPE_CHECKING:
 EPILOG = f"""\
 {TARGET_HELP}
 
-What --json prints can be carried out later: airflow-rollback roll-back DEPLOYMENT --plan FILE"""
+The output of --json can be carried out later: airflow-rollback roll-back DEPLOYMENT --plan FILE"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments to a parser."""
     add_deployment(parser)
-    add_choice(parser)
+    add_target(parser)
     add_connection(parser)
     parser.add_argument("--json", action="store_true", help="print the plan as JSON")
 
 
 def run(args: argparse.Namespace, console: Console) -> Exit:
-    """Print the plan; refused is exit code 1."""
-    with connected(args.conn_id, debug=args.debug) as hook:
+    """Print the plan. A refused plan is exit code 1."""
+    with open_hook(args.conn_id, debug=args.debug) as hook:
         plan = hook.plan(args.deployment, args.to or "previous", args.scope)
     if args.json:
-        console.say_json(plan.to_dict())
+        console.print_json(plan.to_dict())
     else:
-        console.say(explain(plan))
+        console.print(explain(plan))
     return Exit.DONE if plan.allowed else Exit.REFUSED

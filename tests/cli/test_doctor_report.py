@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of a report as a person reads it."""
+"""A report of the doctor as text."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import json
 
 import pytest
 
-from airflow_rollback_provider.cli.reports import explain_report
+from airflow_rollback_provider.cli.commands.doctor import explain_report
 from airflow_rollback_provider.domain.findings import Finding, Report, Status
 
 SETTING = {"assumptions": {"deploys": {"document": "query " + "x " * 80}}}
-LONG = "It was found that this and that is not at all as it should be, for a reason that takes long to tell. "
+LONG = "It was found that this and that is not at all as it should be, for a reason that is long to write. "
 
 
 def report(*findings: Finding) -> Report:
@@ -19,8 +19,8 @@ def report(*findings: Finding) -> Report:
     return Report("apc", "Some platform", "https://p/v1", None, findings)
 
 
-def test_what_to_do_stands_below_what_was_found() -> None:
-    """Codes and statuses are columns; errors are written in capitals, to be seen."""
+def test_the_remedy_stands_below_the_finding() -> None:
+    """Codes and statuses are columns; errors are in capitals."""
     text = explain_report(
         report(Finding("DNS", Status.OK, "Fine."), Finding("TLS", Status.ERROR, "Bad.", "Mend it."))
     )
@@ -52,13 +52,13 @@ def test_without_room_nothing_is_broken(width: int | None) -> None:
 
 @pytest.mark.parametrize("width", [None, 100])
 def test_settings_are_never_broken(width: int | None) -> None:
-    """They are there to be copied."""
+    """Users copy them."""
     text = explain_report(report(Finding("SCHEMA-OPERATION", Status.ERROR, "x", "y", SETTING)), width)
     assert json.loads(text.partition("(nothing was changed):\n")[2]) == SETTING
 
 
-def test_a_terminal_is_not_obeyed() -> None:
-    """Names come from whoever may deploy."""
+def test_control_characters_are_removed() -> None:
+    """Every user who may deploy writes names."""
     text = explain_report(report(Finding("DEPLOYMENT", Status.OK, "Bill\x1b[2Jing\n\tis there.")))
     assert "\x1b" not in text
     assert "Bill [2Jing is there." in text
