@@ -17,7 +17,7 @@ from airflow_rollback_provider.operators.rollback import RollbackOperator
 
 
 def tell(context):
-    """Tell people, here in the log; a notifier of Slack or e-mail goes to the same place."""
+    """Write to the log; a notifier of Slack or e-mail goes to the same place."""
     print(context["rollback"]["summary"])  # noqa: T201
 
 

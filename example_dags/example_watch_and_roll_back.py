@@ -42,8 +42,10 @@ RAILS = GuardRails(
 
 
 def tell(context):
-    """Tell people, here in the log; a notifier of Slack or e-mail goes to the same place."""
-    print(context["rollback"]["summary"])  # noqa: T201
+    """Write to the log; a notifier of Slack or e-mail goes to the same place."""
+    # The Dag processor runs failure callbacks of tasks that were lost, with a context of its own.
+    rollback = context.get("rollback") or {"summary": "The task was lost: look at the deploy history."}
+    print(rollback["summary"])  # noqa: T201
 
 
 if Asset is not None:
@@ -83,8 +85,8 @@ with DAG(
         description="{{ ti.xcom_pull('judge')['summary'] | truncate(400) }}",
         guards=RAILS,  # an approval, a queue or an outage may have taken its time
         on_submitted_callback=tell,
-        on_done=tell,
-        on_failed=tell,
+        on_success_callback=tell,
+        on_failure_callback=tell,
         deferrable=True,
         **AGAIN,
     )

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The mark that tells one wish to roll back from another.
+"""The idempotency key of a rollback, and the tag that carries it.
 
-No platform takes an idempotency key. The mark goes where every platform keeps text: at the end of the
-description. It is looked up before a rollback is submitted and after an answer was lost, so that one wish
-ends in one rollback.
+No platform takes an idempotency key. So the key goes where every platform keeps text: into a tag at the end
+of the description. It is searched for before a rollback is submitted and after an answer was lost, so that
+one key ends in one rollback.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
     from airflow_rollback_provider.domain.deploys import Deploy
 
 _DIGITS = 20
-# The last digits tell requests with one key and different targets apart.
+# The last digits differ for requests with one key and different targets.
 _TARGET_DIGITS = 6
-# Only the very end counts, so a mark inside the words of a person is no mark.
+# Only the very end counts, so a tag within the user's own text is no tag.
 _TAG = re.compile(rf"\[idempotency-key:([0-9a-f]{{{_DIGITS}}})\]")
 _TAG_WIDTH = len("[idempotency-key:]") + _DIGITS
 TAG_LENGTH = len(" ") + _TAG_WIDTH
-"""Characters of the description that the mark takes."""
+"""Characters of the description that the tag takes."""
 
 
 def make_idempotency_key(*identity: str | int | None, target: str = "") -> str:
-    """Derive the intent from what all tries of one rollback share.
+    """Derive the key from what all tries of one rollback share.
 
     :param identity: for a task instance its Dag, run and task, the Deployment's id and the scope; every try
         has the same.
@@ -42,22 +42,21 @@ def make_idempotency_key(*identity: str | int | None, target: str = "") -> str:
 
 
 def without_target(idempotency_key: str) -> str:
-    """Return the part of an intent that does not depend on the target."""
+    """Return the part of a key that does not depend on the target."""
     return idempotency_key[: _DIGITS - _TARGET_DIGITS]
 
 
 def same_target(idempotency_key: str, other: str) -> bool:
-    """Tell whether two intents were made with the same target."""
+    """Return whether two keys were made with the same target."""
     return idempotency_key[-_TARGET_DIGITS:] == other[-_TARGET_DIGITS:]
 
 
-def describe(description: str, idempotency_key: str, limit: int) -> str:
-    """Check a description and put the mark behind it.
+def check_description(description: str, limit: int) -> str:
+    """Return a description without white space around it.
 
-    :param description: the reason that a person or a Dag gives.
-    :param idempotency_key: the intent as :func:`make_idempotency_key` made it.
-    :param limit: longest description that the platform keeps, in characters, the mark included.
-    :raises InvalidDescription: when it is empty or too long with the mark.
+    :param description: the reason that a user or a Dag gives.
+    :param limit: longest description that the platform keeps, in characters, the tag included.
+    :raises InvalidDescription: when it is empty or too long with the tag.
     """
     text = description.strip() if isinstance(description, str) else ""
     if not text:
@@ -68,17 +67,25 @@ def describe(description: str, idempotency_key: str, limit: int) -> str:
             f"The description has {len(text):,} characters; the platform keeps {limit}, and {TAG_LENGTH} of "
             f"them are used to recognise the rollback. Shorten it to {max(room, 0)}."
         )
-    return f"{text} [idempotency-key:{idempotency_key}]"
+    return text
+
+
+def describe(description: str, idempotency_key: str, limit: int) -> str:
+    """Check a description and put the tag behind it; see :func:`check_description`.
+
+    :param idempotency_key: the key as :func:`make_idempotency_key` made it.
+    """
+    return f"{check_description(description, limit)} [idempotency-key:{idempotency_key}]"
 
 
 def key_in(description: str) -> str | None:
-    """Return the intent that a description carries, or None."""
+    """Return the key that a description carries, or None."""
     match = _tag(description.rstrip())
     return match[1] if match else None
 
 
 def without_tag(description: str) -> str:
-    """Return the description as the person wrote it."""
+    """Return the description as the user wrote it."""
     text = description.rstrip()
     return text[:-_TAG_WIDTH].rstrip() if _tag(text) else description
 
@@ -88,7 +95,7 @@ def _tag(text: str) -> re.Match[str] | None:
 
 
 def find_by_key(deploys: Iterable[Deploy], idempotency_key: str) -> Deploy | None:
-    """Return the latest deploy that carries the intent, whatever its target, or None."""
+    """Return the latest deploy that carries the key, whatever its target, or None."""
     wanted = without_target(idempotency_key)
-    marks = ((deploy, key_in(deploy.description)) for deploy in deploys)
-    return next((deploy for deploy, mark in marks if mark and without_target(mark) == wanted), None)
+    found = ((deploy, key_in(deploy.description)) for deploy in deploys)
+    return next((deploy for deploy, key in found if key and without_target(key) == wanted), None)

@@ -13,6 +13,8 @@ from airflow_rollback_provider.domain.poller import Call, Pause
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator
 
+    from airflow_rollback_provider.http.messages import Flow
+
 T = TypeVar("T")
 
 

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_rollback_provider.compat import BaseOperator, states_of
 from airflow_rollback_provider.domain.errors import FleetIncomplete
 from airflow_rollback_provider.hooks.failures import task_failures
-from airflow_rollback_provider.rollback.callbacks import CallbackArgument, Callbacks
-from airflow_rollback_provider.rollback.failure_report import FAILURE
+from airflow_rollback_provider.rollback.callbacks import FAILURE, CallbackArgument, RollbackReport
 from airflow_rollback_provider.rollback.fleet import Member, member, sum_up
 
 if TYPE_CHECKING:
@@ -21,20 +20,23 @@ RESULT = "return_value"
 
 
 class FleetSummaryOperator(BaseOperator):
-    """Sum up what became of the Deployments of a mapped ``RollbackOperator``, once all of them have ended.
+    """Sum up the rollbacks of a mapped ``RollbackOperator`` once all of them have ended.
 
     ::
 
         rollbacks = RollbackOperator.partial(task_id="roll_back", …).expand(deployment_id=[…])
         rollbacks >> FleetSummaryOperator(task_id="sum_up", rollback_task_id="roll_back")
 
-    Its trigger rule is ``all_done``, so that it runs when some have failed; it fails then itself, because
-    Airflow would call the run a success otherwise.
+    Its trigger rule is ``all_done``, so that it runs when some rollbacks have failed. Then it fails too,
+    because Airflow would call the run a success otherwise.
 
-    :param rollback_task_id: task id of the rollbacks.
+    ``on_summary_callback`` and Airflow's own callbacks find ``context["rollback"]`` with ``stage``
+    (``summed up``), ``summary`` and ``result``.
+
+    :param rollback_task_id: task id of the rollbacks. Default ``roll_back``.
     :param fail_on_failures: fail when a rollback failed or was not begun. Default True.
-    :param on_summary_callback: a notifier, a function of the context, or several; they find the result in
-        ``context["rollback"]``.
+    :param on_summary_callback: a notifier, a function of the context, or several, called whether the task
+        fails or not. One that fails is logged and changes nothing. Default None.
     :raises FleetIncomplete: when a rollback failed or was not begun; no retry.
     """
 
@@ -54,10 +56,12 @@ class FleetSummaryOperator(BaseOperator):
         self.on_summary_callback = on_summary_callback
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Return the sum, or leave it in XCom and fail."""
+        """Return the summary, or push it to XCom and fail."""
         result = sum_up(self._members(context))
         self.log.info("%s", result["summary"])
-        Callbacks({"summed up": self.on_summary_callback}, context, self.log).summed_up(result)
+        RollbackReport(context, self.log).enter(
+            "summed up", self.on_summary_callback, summary=result["summary"], result=result
+        )
         if not self.fail_on_failures or not (result["failed"] or result["not_begun"]):
             return result
         context["ti"].xcom_push(key=RESULT, value=result)

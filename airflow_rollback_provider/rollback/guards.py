@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is asked once more right before a rollback is submitted: the guard rails, and how the others fared."""
+"""Pre-submit guards: the guard rails and the limit of a fleet, checked right before a rollback is planned."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PreSubmitGuards:
-    """Lets a rollback through, or says why not. One that was submitted already does not come here.
+    """Checks of a rollback that no earlier try submitted.
 
-    :param rails: the guard rails, None for none.
-    :param stop_after: begin nothing once so many others of the fleet have failed; None begins all.
-    :param failures: tells how many others have failed by now.
+    :param rails: the guard rails; None checks none.
+    :param stop_after: begin nothing once so many others of the fleet have failed; None has no limit.
+    :param failures: returns how many others have failed by now.
     """
 
     rails: GuardRails | None = None
@@ -32,7 +32,7 @@ class PreSubmitGuards:
         """Do nothing if the rollback may be submitted.
 
         :raises FleetStopped: when too many others have failed.
-        :raises GuardsRefused: with everything that speaks against it.
+        :raises GuardsRefused: with all reasons, when a guard rail forbids the rollback.
         """
         if self.stop_after is not None and (failed := self.failures()) >= self.stop_after:
             raise FleetStopped(
@@ -46,5 +46,5 @@ class PreSubmitGuards:
             listed = "".join(f"\n- {reason}" for reason in reasons)
             raise GuardsRefused(
                 f"The guard rails do not let {reading.deployment} be rolled back now. Nothing was changed. "
-                f"{len(reasons)} reason(s):{listed}\nWait, or have a person roll back by hand."
+                f"{len(reasons)} reason(s):{listed}\nWait, or have a user roll back by hand."
             )

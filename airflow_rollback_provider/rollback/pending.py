@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The pending submission of one idempotency key: one sender among all tries, and what it chose.
+"""The pending submission of one idempotency key: one sender among all tries, and its choice.
 
-Four values are kept, so that no late write can take away what another try relies on:
+The store keeps four values, so that no late write takes away what another try relies on:
 
 * ``owner``: the try that began last. A try may send only while it is the owner.
 * ``sent``: written before a request is sent. A later try gives that request time to show in the history.
@@ -32,14 +32,14 @@ DESCRIPTION = "A rollback that is being submitted; deleted when it is in the dep
 
 @dataclass(frozen=True)
 class PendingSubmission:
-    """What a try chose.
+    """The choice of a try.
 
     :param deployment_id: the Deployment.
     :param target_id: the deploy to go back to.
     :param latest_id: the latest deploy of the history when it was chosen.
-    :param idempotency_key: the intent with the target as the task names it.
-    :param sent_at: when the request was about to be sent, in seconds since the epoch, for people; None when
-        no request can be under way.
+    :param idempotency_key: the key, made with the target as the task names it.
+    :param sent_at: when the request was about to be sent, in seconds since the epoch, for users; None when no
+        request can be under way.
     """
 
     deployment_id: str
@@ -54,16 +54,16 @@ def _read(kept: object) -> PendingSubmission:
         return PendingSubmission(**kept)  # type: ignore[arg-type]
     except TypeError as error:
         raise BadInput(
-            f"What an earlier try kept in Airflow is damaged ({error}): {str(kept)[:200]}. This try "
-            "submitted nothing. Look at the deploy history, and start a new run of the Dag."
+            f"The state that an earlier try kept in Airflow is damaged ({error}): {str(kept)[:200]}. This "
+            "try submitted nothing. Look at the deploy history, and start a new run of the Dag."
         ) from error
 
 
 class PendingStore:
-    """What the tries of one idempotency key share, as one try sees it.
+    """The state that the tries of one idempotency key share, from the side of one try.
 
-    :param store: what outlives a try.
-    :param idempotency_key: the intent.
+    :param store: keeps what outlives a try.
+    :param idempotency_key: the key.
     :param clock: returns the time in seconds since the epoch.
     """
 
@@ -77,7 +77,7 @@ class PendingStore:
         self._keys = {name: f"rollback_{name}_{without_target(idempotency_key)}" for name in names}
 
     def get(self) -> PendingSubmission | None:
-        """Return what an earlier try sent or chose.
+        """Return the choice of an earlier try, with the time when its request was sent.
 
         :raises StateUnavailable: when it cannot be read. Nothing may be sent then.
         :raises BadInput: when it is damaged.
@@ -92,7 +92,7 @@ class PendingStore:
         return _read(kept) if kept is not None else None
 
     def claim(self) -> PendingSubmission | None:
-        """Become the owner, and then do what :meth:`get` does. The order matters.
+        """Become the owner, then read like :meth:`get`. The order matters.
 
         :raises StateUnavailable: when it cannot be written or read. Nothing may be sent then.
         :raises BadInput: when it is damaged.
@@ -101,13 +101,13 @@ class PendingStore:
         return self.get()
 
     def choose(self, pending: PendingSubmission) -> None:
-        """Keep the target, so that each later try goes to the same."""
+        """Store the target, so that each later try goes back to the same deploy."""
         self._store.set(self._keys["choice"], {**asdict(pending), "sent_at": None})
 
     def before_sending(self, pending: PendingSubmission) -> None:
-        """Keep that a request is about to be sent, and then make sure that this try may send it.
+        """Store that a request is about to be sent, then make sure that this try may send it.
 
-        :raises TrySuperseded: when another try began after this one, or the rollback was found by one.
+        :raises TrySuperseded: when another try began after this one, or another try found the rollback.
         :raises StateUnavailable: when it cannot be written or read.
         """
         sent = {**asdict(pending), "sent_at": self._clock(), "owner": self._owner}
@@ -119,19 +119,19 @@ class PendingStore:
             )
 
     def refuse(self) -> None:
-        """Keep that the request of this try is known not to have been carried out."""
+        """Store that the platform is known not to have carried out the request of this try."""
         self._store.set(self._keys["refused"], self._owner)
 
     def release(self) -> None:
-        """Keep this try no longer as the owner: it sends nothing."""
+        """Stop being the owner: this try sends nothing."""
         if self._is_owner():
             self._store.delete(self._keys["owner"])
 
     def delete(self) -> None:
-        """Keep nothing any more: the rollback is in the deploy history."""
+        """Delete all values: the rollback is in the deploy history."""
         for key in self._keys.values():
             self._store.delete(key)
 
     def _is_owner(self) -> bool:
-        """Tell whether no other try has begun since this one did."""
+        """Return whether no other try has begun since this one did."""
         return bool(self._store.get(self._keys["owner"]) == self._owner)

@@ -36,6 +36,7 @@ pytestmark = [
 ]
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "example_dags"
+CALLBACKS = Path(__file__).parent / "dags" / "callbacks.py"
 SECONDS_TO_START = 300.0
 DAY = 86_400
 WATCHED = "watched"
@@ -103,7 +104,7 @@ def judged() -> Iterator[FakeAirflow]:
 def stage(judged: FakeAirflow, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """An Airflow with all examples, their times shortened, and a Deployment to watch."""
     folder = tmp_path_factory.mktemp("examples")
-    dags = [shortened(file, folder) for file in sorted(EXAMPLES.glob("*.py"))]
+    dags = [shortened(file, folder) for file in [*sorted(EXAMPLES.glob("*.py")), CALLBACKS]]
     with SandboxProcess() as sandbox:
         sandbox.settings(rollback_seconds=1, cross_major_seconds=1)
         history = [{"age": age * DAY, "tag": tag} for age, tag in ((30, "good"), (20, "better"))]
@@ -288,6 +289,35 @@ def test_a_fleet_that_goes_well(stage: Stage) -> None:
         at_once += step
         most = max(most, at_once)
     assert most <= 2
+
+
+def test_callbacks_of_airflow(stage: Stage) -> None:
+    """They find the failure in the context: after a deferral, and after each time-out of Airflow."""
+    names = ["fails", "goes_on", "goes_on_too", "goes_on_as_well"]
+    history = [{"age": age * DAY, "tag": tag} for age, tag in ((3, "one"), (2, "two"))]
+    ids = {name: stage.sandbox.add_deployment(f"calls-{name}", deploys=history)["id"] for name in names}
+    for name in names:
+        ends = {"outcome": "FAILED", "seconds": 1} if name == "fails" else {"seconds": None}
+        stage.sandbox.next_rollbacks({"deployment": f"calls-{name}", **ends})
+    run_id = stage.airflow.trigger_dag("callbacks", {"description": "Wrong totals", **ids})
+    errors = {
+        "fails": ("failed", "fails", {"RollbackFailed"}),
+        "execution_timeout": ("failed", "goes_on", {"AirflowTaskTimeout"}),
+        "execution_timeout_deferred": ("failed", "goes_on_too", {"_Stopped", "RollbackTimedOut"}),
+        "deferral_timeout": (
+            "up_for_retry",
+            "goes_on_as_well",
+            {"TaskDeferralError", "TaskDeferralTimeout"},
+        ),
+    }
+    for task_id, (state, name, kinds) in errors.items():
+        stage.airflow.wait_for_task("callbacks", run_id, task_id, {state}, SECONDS)
+        until(lambda task_id=task_id: "FOUND" in stage.log("callbacks", run_id, task_id), "the callback")
+        found = json.loads(re.findall(r"FOUND (.*)", stage.log("callbacks", run_id, task_id))[-1])
+        assert (found["deployment_id"], found["stage"]) == (ids[name], "failed")
+        assert found["failure"]["error"] in kinds
+        assert ids[name] in found["summary"]
+        assert name == "fails" or "may still be going on" in found["summary"]
 
 
 @pytest.mark.parametrize(("words", "count"), [("", 0), ("I accept the loss", 1)])

@@ -50,19 +50,21 @@ def test_all_are_done(states: dict[int, str]) -> None:
 
 
 def test_some_failed(states: dict[int, str]) -> None:
-    """The sum is left in XCom and told, and the task fails without a retry."""
+    """The result is in XCom and in the context of the callbacks, and the task fails without a retry."""
     states.update({0: "success", 1: "failed", 2: "skipped"})
-    heard: list[Any] = []
-    task = FleetSummaryOperator(
-        task_id="sum_up", on_summary_callback=lambda context: heard.append(context["rollback"])
-    )
+    found: list[Any] = []
+
+    def callback(context: Any) -> None:
+        found.append(context["rollback"])
+
+    task = FleetSummaryOperator(task_id="sum_up", on_summary_callback=callback, on_failure_callback=callback)
     ti = Reader()
     with pytest.raises(FleetIncomplete, match="no disk") as failure:
         run(task, ti)
     assert isinstance(failure.value, AirflowFailException)
     left = ti.xcom["return_value"]
     assert (left["done"], left["failed"], left["not_begun"]) == (1, 1, 1)
-    assert heard[0]["result"] == left
+    assert [one["result"] for one in found] == [left, left]
 
 
 def test_what_was_not_waited_for_and_what_was_planned(states: dict[int, str]) -> None:

@@ -35,7 +35,7 @@ def stored(teller: Any) -> str:
             description="why",
             guards=GuardRails(freezes=("fri 18:00 - mon 06:00",)),
             stop_after_failures=2,
-            on_done=teller(),
+            on_planned_callback=teller(),
         ).expand(deployment_id=["a", "b"])
     return json.dumps(form.to_dict(dag), sort_keys=True)
 

@@ -429,7 +429,7 @@ def test_killed_after_a_deferral(
         "deadline": time.time() + 60,
         "poll_interval": 1.0,
         "where": "there",
-        "facts": {},
+        "facts": {"deployment": "orders", "to": "an earlier image"},
     })
     outcome = Outcome(RollbackStatus.FAILED, rollback, "It failed.")
     with pytest.raises(RollbackFailed):

@@ -31,7 +31,6 @@ from airflow_rollback_provider.domain.history import RolledBackFrom
 from airflow_rollback_provider.domain.plan import RollbackPlan
 from airflow_rollback_provider.hooks import client
 from airflow_rollback_provider.hooks.deploy_history import DeployHistoryHook
-from airflow_rollback_provider.operators.rendered import request_of
 from airflow_rollback_provider.operators.rollback import RollbackOperator
 from airflow_rollback_provider.rollback import submission
 from airflow_rollback_provider.rollback import submit as attempt
@@ -246,7 +245,7 @@ class Deployments(RuleBasedStateMachine):
             target=target,
             scope=scope,
         )
-        request = request_of(task, {"ti": TaskInstance(run_id=name)})  # type: ignore[typeddict-item]
+        request = task.request({"ti": TaskInstance(run_id=name)})  # type: ignore[typeddict-item]
         mark = request.idempotency_key(DeployHistoryHook().read(self.deployment_id))
         self.wishes.append({"target": target, "scope": scope, "run": name, "mark": mark, "ids": set()})
         return self.wishes[-1]
@@ -429,10 +428,8 @@ def _asks_for_what_is_forbidden(deployments: Deployments) -> None:
     _new(deployments, deployments.rows[2]["id"])  # Runtime 3.0-4 takes no part in rollbacks
 
 
-def _claims_alone(
-    _attempt: object, _reading: object, _order: object, _idempotency_key: str, pending: Any
-) -> None:
-    pending.claim()
+def _claims_alone(attempt: Any) -> None:
+    attempt._pending.claim()
 
 
 BROKEN: dict[str, tuple[Any, str, Any, Any]] = {

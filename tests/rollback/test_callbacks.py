@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""People are told how a rollback goes, at every stage, and nothing that happens on the way affects it."""
+"""Callbacks find ``context["rollback"]`` at every stage, and a callback that fails affects nothing."""
 
 from __future__ import annotations
 
@@ -9,13 +9,24 @@ from typing import Any
 
 import pytest
 
+from airflow_rollback_provider.compat import AIRFLOW_3, AirflowException, AirflowSkipException
 from airflow_rollback_provider.domain import errors
+from airflow_rollback_provider.operators import rollback as module
 from airflow_rollback_provider.operators.rollback import RollbackOperator
 from airflow_rollback_provider.sandbox.process import SandboxProcess
 from airflow_rollback_provider.sandbox.tokens import TOKENS
-from tests.support.task_run import TaskInstance, run
+from tests.support.task_run import TaskInstance, run, run_callbacks
 
-KEY = "told"
+if AIRFLOW_3:
+    from airflow.sdk import BaseNotifier
+    from airflow.sdk.exceptions import AirflowTaskTerminated, AirflowTaskTimeout
+else:
+    from airflow.exceptions import AirflowTaskTerminated, AirflowTaskTimeout
+    from airflow.notifications.basenotifier import BaseNotifier
+
+KEY = "callbacks"
+OURS = ("on_planned_callback", "on_submitted_callback")
+AIRFLOWS = ("on_success_callback", "on_failure_callback", "on_retry_callback", "on_skipped_callback")
 
 
 @pytest.fixture
@@ -26,138 +37,210 @@ def deployment_id(rollback_sandbox: SandboxProcess) -> str:
 
 
 @dataclass
-class Board:
-    """Keeps what it is told of, as JSON holds it."""
+class Calls:
+    """Records the calls of all callbacks, as JSON holds what they find."""
 
-    heard: list[dict[str, Any]] = field(default_factory=list)
+    calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
-    def __call__(self, context: Any) -> None:
-        """Hear of a stage."""
-        self.heard.append(json.loads(json.dumps(context["rollback"])))
+    def callbacks(self) -> dict[str, Any]:
+        """Return all callbacks as arguments of the operator."""
+        return {name: self._recorder(name) for name in (*OURS, *AIRFLOWS)}
+
+    def _recorder(self, name: str) -> Any:
+        return lambda context: self.calls.append((name, json.loads(json.dumps(context["rollback"]))))
 
     @property
-    def stages(self) -> list[str]:
-        """The stages, in order."""
-        return [one["stage"] for one in self.heard]
+    def stages(self) -> list[tuple[str, str]]:
+        """The callbacks in their order, each with the stage that it found."""
+        return [(name.split("_")[1], found["stage"]) for name, found in self.calls]
 
-    def everywhere(self) -> dict[str, Any]:
-        """Arguments that tell this board of everything."""
-        return dict.fromkeys(("on_planned_callback", "on_submitted_callback", "on_done", "on_failed"), self)
+    @property
+    def last(self) -> dict[str, Any]:
+        """What the last callback found."""
+        return self.calls[-1][1]
+
+
+@pytest.fixture
+def calls() -> Calls:
+    """The calls of all callbacks."""
+    return Calls()
+
+
+PLANNED, SUBMITTED = ("planned", "planned"), ("submitted", "submitted")
 
 
 def test_a_rollback_that_ends_well(
-    operator: Any, rollback_sandbox: SandboxProcess, deployment_id: str
+    operator: Any, rollback_sandbox: SandboxProcess, deployment_id: str, calls: Calls
 ) -> None:
-    """Planned, submitted, done: each with a sentence and with what a program needs."""
-    board = Board()
+    """Each callback finds a sentence for users and values for programs, after a deferral too."""
     rollback_sandbox.settings(rollback_seconds=1)
-    result = run(operator(deployment_id, **board.everywhere()))
-    assert board.stages == ["planned", "submitted", "done"]
-    planned, submitted, done = board.heard
+    result = run(operator(deployment_id, **calls.callbacks()))
+    assert calls.stages == [PLANNED, SUBMITTED, ("success", "done")]
+    planned, submitted, done = (found for _, found in calls.calls)
     assert planned["plan"]["target"]["id"] == result["target_id"]
     assert submitted["result"]["rollback_id"] == result["rollback_id"]
     assert done["result"] == json.loads(json.dumps(result))
     assert done["summary"] == result["summary"]
-    assert all(deployment_id in one["summary"] for one in board.heard)
+    assert all(deployment_id in found["summary"] for _, found in calls.calls)
+    assert {found["deployment_id"] for _, found in calls.calls} == {deployment_id}
 
 
-def test_a_rollback_that_fails(operator: Any, rollback_sandbox: SandboxProcess, deployment_id: str) -> None:
-    """Failed, with the platform's reason, after the deferral too."""
-    board = Board()
+def test_a_rollback_that_fails(
+    operator: Any, rollback_sandbox: SandboxProcess, deployment_id: str, calls: Calls
+) -> None:
+    """The failure callback finds the platform's reason and the rollback's id, after a deferral too."""
     rollback_sandbox.next_rollbacks({"outcome": "FAILED", "seconds": 1, "reason": "no disk"})
     with pytest.raises(errors.RollbackFailed):
-        run(operator(deployment_id, **board.everywhere()))
-    assert board.stages == ["planned", "submitted", "failed"]
-    assert "no disk" in board.heard[-1]["summary"]
-    assert board.heard[-1]["failure"]["error"] == "RollbackFailed"
+        run(operator(deployment_id, **calls.callbacks()))
+    assert calls.stages == [PLANNED, SUBMITTED, ("failure", "failed")]
+    assert "no disk" in calls.last["summary"]
+    assert calls.last["failure"]["error"] == "RollbackFailed"
+    assert calls.last["failure"]["rollback_id"] == calls.calls[1][1]["result"]["rollback_id"]
 
 
-def test_what_is_refused(operator: Any, rollback_sandbox: SandboxProcess) -> None:
-    """Nothing was planned that could be carried out."""
-    board = Board()
+def test_a_rollback_that_is_refused(operator: Any, rollback_sandbox: SandboxProcess, calls: Calls) -> None:
+    """Only the failure callback is called: no plan was about to be carried out."""
     with pytest.raises(errors.PlanRefused):
-        run(operator(rollback_sandbox.deployment("volume-af3")["id"], **board.everywhere()))
-    assert board.stages == ["failed"]
+        run(operator(rollback_sandbox.deployment("volume-af3")["id"], **calls.callbacks()))
+    assert calls.stages == [("failure", "failed")]
 
 
-def test_a_dry_run(operator: Any, deployment_id: str) -> None:
-    """The plan alone, which is in the result with its summary."""
-    board = Board()
-    plan = run(operator(deployment_id, plan_only=True, **board.everywhere()))
-    assert board.stages == ["planned"]
-    assert plan["summary"] == board.heard[0]["summary"]
+def test_plan_only(operator: Any, deployment_id: str, calls: Calls) -> None:
+    """The callbacks find the plan, and its summary is in the result."""
+    plan = run(operator(deployment_id, plan_only=True, **calls.callbacks()))
+    assert calls.stages == [PLANNED, ("success", "planned")]
+    assert plan["summary"] == calls.last["summary"]
 
 
-def test_a_later_try_does_not_repeat_itself(operator: Any, deployment_id: str) -> None:
-    """The rollback was submitted once, so it is told once; that it is done is told by whoever saw it."""
-    board = Board()
-    run(operator(deployment_id, wait_for_completion=False, **board.everywhere()))
-    run(operator(deployment_id, **board.everywhere()))
-    assert board.stages == ["planned", "submitted", "done"]
-
-
-@pytest.mark.parametrize(("try_number", "stages"), [(1, []), (2, []), (3, ["failed"])])
-def test_a_failure_that_is_tried_again(
-    operator: Any, rollback_sandbox: SandboxProcess, deployment_id: str, try_number: int, stages: list[str]
+def test_a_later_try_does_not_report_the_submission_again(
+    operator: Any, deployment_id: str, calls: Calls
 ) -> None:
-    """It is told when no try is left."""
-    board, ti = Board(), TaskInstance(try_number=try_number, max_tries=2)
+    """Only the try that submitted the rollback calls ``on_submitted_callback``."""
+    run(operator(deployment_id, wait_for_completion=False, **calls.callbacks()))
+    run(operator(deployment_id, **calls.callbacks()))
+    assert calls.stages == [PLANNED, SUBMITTED, ("success", "submitted"), ("success", "done")]
+
+
+@pytest.mark.parametrize(("try_number", "called"), [(1, "retry"), (2, "retry"), (3, "failure")])
+def test_a_failure_that_is_retried(
+    operator: Any,
+    rollback_sandbox: SandboxProcess,
+    deployment_id: str,
+    calls: Calls,
+    try_number: int,
+    called: str,
+) -> None:
+    """The retry callback finds the same as the failure callback."""
     rollback_sandbox.land_deploy(KEY, tag="slow", seconds=None)
     with pytest.raises(errors.DeployInProgress):
-        run(operator(deployment_id, on_failed=[board]), ti)
-    assert board.stages == stages
+        run(operator(deployment_id, **calls.callbacks()), TaskInstance(try_number=try_number, max_tries=2))
+    assert calls.stages == [(called, "failed")]
+    assert calls.last["failure"]["error"] == "DeployInProgress"
 
 
-def test_a_failure_that_no_retry_cures(operator: Any, rollback_sandbox: SandboxProcess) -> None:
-    """It is told at the first try, though there are others left: Airflow will not use them."""
-    board, ti = Board(), TaskInstance(try_number=1, max_tries=2)
+def test_a_failure_that_no_retry_cures(operator: Any, rollback_sandbox: SandboxProcess, calls: Calls) -> None:
+    """Airflow calls the failure callback at the first try, though other tries are left."""
+    ti = TaskInstance(try_number=1, max_tries=2)
     with pytest.raises(errors.PlanRefused):
-        run(operator(rollback_sandbox.deployment("volume-af3")["id"], on_failed=board), ti)
-    assert board.stages == ["failed"]
+        run(operator(rollback_sandbox.deployment("volume-af3")["id"], **calls.callbacks()), ti)
+    assert calls.stages == [("failure", "failed")]
 
 
-def test_a_message_that_cannot_be_sent(operator: Any, deployment_id: str) -> None:
-    """The rollback is made all the same, and the others are told."""
+def test_a_task_that_a_fleet_does_not_begin(
+    operator: Any, deployment_id: str, calls: Calls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The skipped callback finds the reason."""
+    monkeypatch.setattr(module, "states_of", lambda _context, _task_id: {1: "failed"})
+    with pytest.raises(AirflowSkipException):
+        run(operator(deployment_id, stop_after_failures=1, **calls.callbacks()), TaskInstance(map_index=0))
+    assert calls.stages == [("skipped", "skipped")]
+    assert calls.last["failure"]["error"] == "FleetStopped"
+
+
+@pytest.mark.parametrize("signal", [AirflowTaskTerminated, AirflowTaskTimeout])
+@pytest.mark.parametrize(
+    ("stage", "left_behind"),
+    [("on_planned_callback", "No rollback is known"), ("on_submitted_callback", "may still be going on")],
+)
+def test_a_signal_of_airflow(
+    operator: Any, deployment_id: str, calls: Calls, signal: type[BaseException], stage: str, left_behind: str
+) -> None:
+    """A kill and a time-out are no exceptions like others: the failure callback finds what is left behind."""
+
+    def interrupt(_context: Any) -> None:
+        raise signal("Timeout, PID: 7")
+
+    ti = TaskInstance()
+    with pytest.raises(signal):
+        run(operator(deployment_id, **{**calls.callbacks(), stage: interrupt}), ti)
+    assert calls.stages[-1] == ("failure", "failed")
+    assert calls.last["failure"]["error"] == signal.__name__
+    assert left_behind in calls.last["summary"]
+    assert "rollback_failure" not in ti.xcom
+
+
+def test_a_deferral_that_airflow_times_out(operator: Any, deployment_id: str, calls: Calls) -> None:
+    """Airflow does not call the method that the deferral names; the failure callback finds the failure."""
+    task, context = operator(deployment_id, **calls.callbacks()), {"ti": TaskInstance()}
+    task.pre_execute(context)
+    with pytest.raises(AirflowException) as timed_out:
+        task.resume_execution("__fail__", {"error": "Trigger timeout"}, context)
+    run_callbacks(task, context, timed_out.value)
+    assert calls.stages == [("failure", "failed")]
+    assert "may still be going on" in calls.last["summary"]
+
+
+def test_a_time_out_of_airflow_2_during_a_deferral(operator: Any, deployment_id: str, calls: Calls) -> None:
+    """``execution_timeout`` ran out: Airflow 2 calls ``pre_execute`` and ``on_kill``, nothing between."""
+    ti: Any = TaskInstance()
+    ti.next_method = "__fail__"
+    task, context = operator(deployment_id, **calls.callbacks()), {"ti": ti}
+    task.pre_execute(context)
+    task.on_kill()
+    run_callbacks(task, context, AirflowTaskTimeout())
+    assert calls.stages == [("failure", "failed")]
+    assert f"The rollback of Deployment {deployment_id} cannot be recalled" in calls.last["summary"]
+
+
+def test_a_callback_that_fails(operator: Any, deployment_id: str, calls: Calls) -> None:
+    """The rollback is made all the same, and the other callbacks are called."""
 
     def broken(_context: Any) -> None:
         raise ConnectionError("The chat is away.")
 
-    board = Board()
-    hooks: dict[str, Any] = {stage: [broken, board] for stage in board.everywhere()}
-    assert run(operator(deployment_id, **hooks))["status"] == "done"
-    assert board.stages == ["planned", "submitted", "done"]
+    arguments = calls.callbacks()
+    arguments.update({name: [broken, arguments[name]] for name in OURS})
+    assert run(operator(deployment_id, **arguments))["status"] == "done"
+    assert calls.stages == [PLANNED, SUBMITTED, ("success", "done")]
 
 
 def test_a_notifier_of_airflow(operator: Any, deployment_id: str) -> None:
     """One object may serve all stages: its template is rendered anew for each."""
     notifier = Chat("{{ rollback.stage }}: {{ rollback.summary }}")
     task = operator(
-        deployment_id, on_planned_callback=notifier, on_submitted_callback=[notifier], on_done=notifier
+        deployment_id,
+        on_planned_callback=notifier,
+        on_submitted_callback=[notifier],
+        on_success_callback=notifier,
     )
     run(task, dag=None)
     assert [text.split(":")[0] for text in Chat.sent] == ["planned", "submitted", "done"]
-    assert notifier.text == "{{ rollback.stage }}: {{ rollback.summary }}"
 
 
-def test_no_token_in_what_is_told(connect: Any, rollback_sandbox: SandboxProcess, deployment_id: str) -> None:
-    """It goes to chats."""
-    board = Board()
+def test_no_token_in_the_context(
+    connect: Any, rollback_sandbox: SandboxProcess, deployment_id: str, calls: Calls
+) -> None:
+    """Callbacks send it to chats."""
     run(
         RollbackOperator(
             task_id="t",
             deployment_id=deployment_id,
             description="why",
             poll_interval=0.1,
-            **board.everywhere(),
+            **calls.callbacks(),
         )
     )
-    assert TOKENS["editor"].value not in json.dumps(board.heard)
-
-
-try:
-    from airflow.sdk import BaseNotifier
-except ImportError:  # Airflow 2
-    from airflow.notifications.basenotifier import BaseNotifier
+    assert TOKENS["editor"].value not in json.dumps(calls.calls)
 
 
 class Chat(BaseNotifier):

@@ -12,7 +12,7 @@ from airflow_rollback_provider.compat import AirflowFailException, AirflowSkipEx
 from airflow_rollback_provider.domain.errors import GuardsRefused
 from airflow_rollback_provider.domain.guard_rails import GuardRails
 from airflow_rollback_provider.operators import rollback as module
-from airflow_rollback_provider.rollback.failure_report import FAILURE
+from airflow_rollback_provider.rollback.callbacks import FAILURE
 from airflow_rollback_provider.sandbox.process import SandboxProcess
 from tests.support.task_run import TaskInstance, run
 

@@ -15,13 +15,13 @@ from airflow_rollback_provider.domain.errors import RollbackError, StalePlan, Tr
 from airflow_rollback_provider.domain.selector import DeploySelector
 from airflow_rollback_provider.rollback import submit as attempt
 from airflow_rollback_provider.rollback.pending import PendingStore, PendingSubmission
-from airflow_rollback_provider.rollback.submit import RollbackAttempt, RollbackRequest, Submitted
+from airflow_rollback_provider.rollback.submit import RollbackRequest, Submitted, submit_rollback
 from tests.support.race import MemoryPlatform, RaceHook, VirtualTime
 from tests.support.store import DictStore
 
 GRACE_PERIOD = 120.0
 LOG = logging.getLogger("tests.race")
-ORDER = RollbackRequest(
+REQUEST = RollbackRequest(
     "dep",
     "too slow",
     DeploySelector("previous"),
@@ -36,7 +36,7 @@ class Killed(BaseException):
 
 
 class Race:
-    """One Deployment, what its tries share, and what strikes them; all drawn from a seed.
+    """One Deployment, the state that its tries share, and the faults injected; all drawn from a seed.
 
     :param seed: of the random numbers.
     :param store_latency: longest time of one access to the store, in seconds.
@@ -69,7 +69,7 @@ class Race:
             return run(flow)
 
         hook.run = mortal  # type: ignore[method-assign]
-        return RollbackAttempt(hook, self.store, LOG).run(ORDER)  # type: ignore[arg-type]
+        return submit_rollback(REQUEST, hook, self.store, LOG)
 
     def run(self, *offsets: float) -> list[Any]:
         """Make tries that begin at these times, and return how each ended."""
@@ -77,15 +77,15 @@ class Race:
 
     def in_doubt(self, sent_ago: float) -> None:
         """Let an earlier try have been killed in its request, which never arrived."""
-        pending = PendingStore(self.store, ORDER_INTENT, lambda: self.time.now - sent_ago)
-        chosen = PendingSubmission("dep", "d1", "d2", ORDER_INTENT)
+        pending = PendingStore(self.store, KEY, lambda: self.time.now - sent_ago)
+        chosen = PendingSubmission("dep", "d1", "d2", KEY)
         self.store.delay, delay = (lambda: None), self.store.delay
         pending.claim()
         pending.before_sending(chosen)
         self.store.delay = delay
 
 
-ORDER_INTENT = ORDER.idempotency_key(
+KEY = REQUEST.idempotency_key(
     type("Reading", (), {"deployment": MemoryPlatform(VirtualTime()).deployment_now})()
 )
 
@@ -239,8 +239,9 @@ def test_a_try_that_was_killed_sends_nothing(monkeypatch: pytest.MonkeyPatch) ->
     race = Race(1)
     virtual(race, monkeypatch)
     hook: Any = RaceHook(race.platform, lambda: 0.0)
-    killed = RollbackAttempt(hook, race.store, LOG, killed=lambda: True)
-    (result,) = race.time.run([(0.0, lambda: killed.run(ORDER))])
+    (result,) = race.time.run([
+        (0.0, lambda: submit_rollback(REQUEST, hook, race.store, LOG, killed=lambda: True))
+    ])
     assert isinstance(result, TrySuperseded)
     assert race.platform.rollbacks == []
 

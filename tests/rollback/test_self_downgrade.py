@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from airflow_rollback_provider.compat import AirflowFailException
-from airflow_rollback_provider.rollback.self_downgrade import RollsBackItself
+from airflow_rollback_provider.rollback.self_target import RollsBackItself
 from airflow_rollback_provider.sandbox.process import SandboxProcess
 from tests.support.task_run import run
 

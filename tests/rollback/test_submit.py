@@ -22,7 +22,7 @@ from airflow_rollback_provider.hooks.deploy_history import DeployHistoryHook
 from airflow_rollback_provider.rollback import submit as attempt
 from airflow_rollback_provider.rollback.guards import PreSubmitGuards
 from airflow_rollback_provider.rollback.pending import PendingStore, PendingSubmission
-from airflow_rollback_provider.rollback.submit import RollbackAttempt, RollbackRequest, Submitted
+from airflow_rollback_provider.rollback.submit import RollbackRequest, Submitted, submit_rollback
 from airflow_rollback_provider.sandbox.process import SandboxProcess
 from tests.support.store import DictStore
 
@@ -95,7 +95,7 @@ class Bench:
             "scope": None,
             "identity": TASK,
         }
-        return RollbackRequest(**{"deployment": self.deployment_id, **defaults, **kwargs})
+        return RollbackRequest(**{"deployment_id": self.deployment_id, **defaults, **kwargs})
 
     @property
     def idempotency_key(self) -> str:
@@ -119,7 +119,7 @@ class Bench:
 
     def attempt(self, **kwargs: Any) -> Submitted | RollbackPlan:
         """Make one try."""
-        return RollbackAttempt(self.hook(), self.store, LOG).run(self.request(**kwargs))
+        return submit_rollback(self.request(**kwargs), self.hook(), self.store, LOG)
 
     def submit(self, **kwargs: Any) -> Submitted:
         """Make one try that ends with a rollback."""
@@ -164,7 +164,7 @@ def test_the_choice_is_kept_before_the_request_is_sent(bench: Bench) -> None:
         return run(flow)
 
     hook.transport.run = watching  # type: ignore[method-assign]
-    RollbackAttempt(hook, bench.store, LOG).run(bench.request())
+    submit_rollback(bench.request(), hook, bench.store, LOG)
     assert [(kept.target_id, kept.latest_id) for kept in seen] == [(before[2], before[0])] * 2
     assert began <= (seen[0].sent_at or 0) <= time.time()
     assert bench.store.texts == {}
@@ -193,7 +193,7 @@ def test_a_process_that_ends_in_the_request_keeps_the_time(bench: Bench) -> None
 
     hook.transport.run = dying  # type: ignore[method-assign]
     with pytest.raises(Interrupted):
-        RollbackAttempt(hook, bench.store, LOG).run(bench.request())
+        submit_rollback(bench.request(), hook, bench.store, LOG)
     assert bench.kept[0].sent_at is not None
 
 
@@ -428,16 +428,13 @@ def test_another_try_submits_while_a_deploy_is_waited_for(bench: Bench, clock: C
 @pytest.mark.parametrize("spoil", ["guard rails", "deploy in progress"])
 def test_a_try_that_is_refused_leaves_nothing(bench: Bench, spoil: str) -> None:
     """Before anything is chosen, there is nothing for a later try to know."""
+    guards = PreSubmitGuards()
     if spoil == "guard rails":
-        pre_submit_guards = PreSubmitGuards(
-            GuardRails(freezes=["2020-01-01T00:00:00Z / 2099-01-01T00:00:00Z"])
-        )
-        attempt = RollbackAttempt(bench.hook(), bench.store, LOG, pre_submit_guards=pre_submit_guards)
+        guards = PreSubmitGuards(GuardRails(freezes=["2020-01-01T00:00:00Z / 2099-01-01T00:00:00Z"]))
     else:
         bench.sandbox.land_deploy(KEY, tag="slow", seconds=None)
-        attempt = RollbackAttempt(bench.hook(), bench.store, LOG)
     with pytest.raises(errors.RollbackRefused):
-        attempt.run(bench.request())
+        submit_rollback(bench.request(), bench.hook(), bench.store, LOG, guards=guards)
     assert bench.store.texts == {}
 
 
@@ -488,7 +485,7 @@ def test_a_second_try_sees_what_the_first_keeps(bench: Bench, clock: Clock) -> N
 
     first: list[Any] = []
     hook.transport.run = interrupted  # type: ignore[method-assign]
-    done = RollbackAttempt(hook, bench.store, LOG).run(bench.request())
+    done = submit_rollback(bench.request(), hook, bench.store, LOG)
     assert isinstance(done, Submitted)
     assert (bench.sent, len(clock.slept)) == (1, 1)
 
@@ -512,7 +509,7 @@ def test_two_tries_at_once(bench: Bench, seconds: int) -> None:
 
         hook.transport.run = together  # type: ignore[method-assign]
         # Neither has read what the other kept.
-        result = RollbackAttempt(hook, DictStore(), LOG).run(bench.request())
+        result = submit_rollback(bench.request(), hook, DictStore(), LOG)
         assert isinstance(result, Submitted)
         done.append(result)
 
@@ -594,7 +591,7 @@ def test_an_id_and_a_release_name_are_one_wish(bench: Bench, connect: Any) -> No
     row = bench.sandbox.deployment(KEY)
     connect(workspace_id=row["workspace"]["id"])
     release_name = row["releaseName"]
-    again = bench.submit(mapped=True, deployment=release_name)
+    again = bench.submit(mapped=True, deployment_id=release_name)
     assert (again.resumed, again.rollback.id, bench.sent) == (True, first.rollback.id, 1)
 
 

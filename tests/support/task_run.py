@@ -11,7 +11,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from airflow_rollback_provider.compat import TaskDeferred
+from airflow_rollback_provider.compat import AirflowFailException, AirflowSkipException, TaskDeferred
 
 
 @dataclass
@@ -33,18 +33,48 @@ class TaskInstance:
 
 
 def run(operator: Any, ti: TaskInstance | None = None, **more: Any) -> dict[str, Any]:
-    """Execute an operator to its end, through the triggerer if it defers.
+    """Execute an operator to its end, through the triggerer if it defers, and run Airflow's own callbacks.
 
     :param more: what else the context holds.
     """
     context = {"ti": ti or TaskInstance(), **more}
     try:
-        result = operator.execute(context)
+        result = _execute(operator, context)
+    except BaseException as error:
+        run_callbacks(operator, context, error)
+        raise
+    json.dumps(result)
+    run_callbacks(operator, context)
+    return result
+
+
+def _execute(operator: Any, context: dict[str, Any]) -> dict[str, Any]:
+    given = set(context)
+    operator.pre_execute(context)
+    try:
+        return dict(operator.execute(context))
     except TaskDeferred as deferred:
         event = asyncio.run(first_event(restored(deferred.trigger)))
-        result = getattr(operator, deferred.method_name)(context, event)
-    json.dumps(result)
-    return result
+        for name in context.keys() - given:  # another process resumes the task
+            del context[name]
+        operator.pre_execute(context)
+        return dict(operator.resume_execution(deferred.method_name, {"event": event}, context))
+
+
+def run_callbacks(operator: Any, context: Any, error: BaseException | None = None) -> None:
+    """Run Airflow's own callbacks with the context of the task, as Airflow does in the task's process.
+
+    :param error: why the task failed, None if it did not.
+    """
+    ti, kind = context["ti"], "on_success_callback"
+    if isinstance(error, AirflowSkipException):
+        kind = "on_skipped_callback"
+    elif error is not None:
+        final = isinstance(error, AirflowFailException) or ti.try_number > ti.max_tries
+        kind = "on_failure_callback" if final else "on_retry_callback"
+    found = getattr(operator, kind) or ()  # a list on Airflow 3, on Airflow 2 as it was given
+    for callback in found if isinstance(found, (list, tuple)) else [found]:
+        callback(context)
 
 
 def restored(trigger: Any) -> Any:

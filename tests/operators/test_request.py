@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What templates make of a task's arguments, and whose wish a task instance is."""
+"""The rendered arguments of a task become a request, and its identity an idempotency key."""
 
 from __future__ import annotations
 
+import inspect
+import re
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,10 +16,12 @@ from airflow_rollback_provider.domain.arguments import flag, optional, text
 from airflow_rollback_provider.domain.deploys import Deployment, Mechanism
 from airflow_rollback_provider.domain.errors import BadInput, InvalidTarget
 from airflow_rollback_provider.domain.idempotency import without_target
-from airflow_rollback_provider.operators.rendered import first_try, request_of
+from airflow_rollback_provider.operators.decide import RollbackDecisionOperator
+from airflow_rollback_provider.operators.fleet import FleetSummaryOperator
 from airflow_rollback_provider.operators.rollback import RollbackOperator
 from tests.support.task_run import TaskInstance
 
+DOCS = Path(__file__).parents[2] / "docs"
 NOON = datetime(2026, 11, 1, 12, 0, tzinfo=timezone.utc)
 
 
@@ -38,7 +43,7 @@ def test_flags(value: Any, read: bool) -> None:
 
 
 @pytest.mark.parametrize("value", ["yes", "1", "0", 1, 0, None, [], "{{ params.plan_only }}"])
-def test_what_is_no_flag(value: Any) -> None:
+def test_a_value_that_is_no_flag(value: Any) -> None:
     """Nothing is guessed: a template that was not rendered does not count as true or false."""
     with pytest.raises(BadInput, match="plan_only"):
         flag(value, "plan_only")
@@ -54,9 +59,29 @@ def test_a_deployment_must_be_named(value: Any) -> None:
 @pytest.mark.parametrize(
     ("value", "read"), [(None, None), ("", None), ("None", None), (" image ", "image")], ids=str
 )
-def test_what_may_be_left_out(value: Any, read: str | None) -> None:
+def test_an_optional_argument(value: Any, read: str | None) -> None:
     """A template turns None into text."""
     assert optional(value) == read
+
+
+@pytest.mark.parametrize("operator", [RollbackOperator, FleetSummaryOperator, RollbackDecisionOperator])
+def test_the_docstring_lists_all_parameters(operator: Any) -> None:
+    """And, of those, the templated ones, each under its own name."""
+    names = set(inspect.signature(operator.__init__).parameters) - {"self", "kwargs"}
+    assert {name for name in names if f":param {name}:" not in operator.__doc__} == set()
+    templated = re.search(r"Templated: ([^.]*)\.", operator.__doc__)
+    listed = re.findall(r"``(\w+)``", templated[1]) if templated else []
+    assert sorted(listed) == sorted(operator.template_fields)
+    assert set(listed) <= names
+
+
+def test_the_page_lists_all_parameters() -> None:
+    """With the number of the templated ones that come first."""
+    page = (DOCS / "operator.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^\| `(\w+)` \|", page.split("## Which deploy")[0], re.MULTILINE)
+    names = set(inspect.signature(RollbackOperator.__init__).parameters) - {"self", "kwargs"}
+    assert set(listed) == names
+    assert {*listed[:8], "airflow_conn_id"} == set(RollbackOperator.template_fields)
 
 
 def reading(deployment_id: str) -> Any:
@@ -64,36 +89,41 @@ def reading(deployment_id: str) -> Any:
     return SimpleNamespace(deployment=Deployment(deployment_id, "orders", mechanism=Mechanism.IMAGE))
 
 
-def wish(ti: TaskInstance | None = None, deployment_id: str = "c1", **kwargs: Any) -> str:
-    """Return the wish of a task instance whose Deployment has this id."""
-    request = request_of(task(**kwargs), {"ti": ti or TaskInstance()})  # type: ignore[typeddict-item]
+def key(ti: TaskInstance | None = None, deployment_id: str = "c1", **kwargs: Any) -> str:
+    """Return the idempotency key of a task instance whose Deployment has this id."""
+    request = task(**kwargs).request({"ti": ti or TaskInstance()})  # type: ignore[typeddict-item]
     return without_target(request.idempotency_key(reading(deployment_id)))
 
 
-def test_every_try_is_the_same_wish() -> None:
-    """Neither the try, nor the place in a list, nor the Deployment's spelling is part of it."""
+def test_all_tries_share_one_key() -> None:
+    """The try, the place in a list and the way in which the Deployment is named are not part of it."""
     same = [
-        wish(),
-        wish(TaskInstance(try_number=7)),
-        wish(TaskInstance(map_index=3)),
-        wish(deployment_id="c1", scope="None"),
-        wish(scope="image"),
-        wish(target="tag:7"),
+        key(),
+        key(TaskInstance(try_number=7)),
+        key(TaskInstance(map_index=3)),
+        key(deployment_id="c1", scope="None"),
+        key(scope="image"),
+        key(target="tag:7"),
     ]
     others = [
-        wish(TaskInstance(run_id="manual__2")),
-        wish(TaskInstance(dag_id="other")),
-        wish(TaskInstance(task_id="other")),
-        wish(deployment_id="c2"),
-        wish(scope="dags"),
+        key(TaskInstance(run_id="manual__2")),
+        key(TaskInstance(dag_id="other")),
+        key(TaskInstance(task_id="other")),
+        key(deployment_id="c2"),
+        key(scope="dags"),
     ]
     assert len(set(same)) == 1
     assert len({*same, *others}) == 1 + len(others)
 
 
 def test_ids_do_not_run_into_each_other() -> None:
-    """Where one ends and the next begins counts."""
-    assert wish(TaskInstance(dag_id="a", run_id="bc")) != wish(TaskInstance(dag_id="ab", run_id="c"))
+    """The key depends on where one id ends and the next begins."""
+    assert key(TaskInstance(dag_id="a", run_id="bc")) != key(TaskInstance(dag_id="ab", run_id="c"))
+
+
+def first_try(run: Any) -> datetime | None:
+    """Return the time before which no try of a task in this run submitted anything."""
+    return task().request({"ti": TaskInstance(), "dag_run": run}).first_try  # type: ignore[typeddict-item]
 
 
 def test_the_earliest_time_counts() -> None:
@@ -101,13 +131,13 @@ def test_the_earliest_time_counts() -> None:
     run = SimpleNamespace(
         logical_date=None, run_after=NOON, queued_at=NOON + timedelta(days=9), start_date=None
     )
-    assert first_try({"dag_run": run}) == NOON - timedelta(days=1)  # type: ignore[typeddict-item]
+    assert first_try(run) == NOON - timedelta(days=1)
 
 
-@pytest.mark.parametrize("context", [{}, {"dag_run": SimpleNamespace()}], ids=str)
-def test_without_a_run_no_time_is_known(context: Any) -> None:
-    """Then the latest page of the history is searched."""
-    assert first_try(context) is None
+@pytest.mark.parametrize("run", [None, SimpleNamespace()], ids=str)
+def test_without_a_run_no_time_is_known(run: Any) -> None:
+    """Then only the latest page of the history is searched."""
+    assert first_try(run) is None
 
 
 def task(**kwargs: Any) -> RollbackOperator:
@@ -120,25 +150,26 @@ def context(**kwargs: Any) -> Any:
     return {"ti": TaskInstance(**kwargs), "dag_run": SimpleNamespace(run_after=NOON)}
 
 
-def test_an_order() -> None:
-    """What was rendered, read once."""
-    request = request_of(
-        task(
-            target=" tag:7 ",
-            scope="None",
-            plan_only="True",
-            expected_current_deploy_id="",
-            in_progress_timeout=60,
-        ),
-        context(map_index=2),
-    )
+def test_a_request() -> None:
+    """The rendered texts are read once."""
+    request = task(
+        target=" tag:7 ",
+        scope="None",
+        plan_only="True",
+        expected_current_deploy_id="",
+        in_progress_timeout=60,
+    ).request(context(map_index=2))
     assert (str(request.target), request.scope, request.plan_only, request.expected_current_deploy_id) == (
         "tag:7",
         None,
         True,
         None,
     )
-    assert (request.in_progress_timeout, request.submission_grace_period, request.waits) == (60, 120.0, True)
+    assert (request.in_progress_timeout, request.submission_grace_period, request.wait_for_completion) == (
+        60,
+        120.0,
+        True,
+    )
     assert (request.identity, request.mapped) == (("remediation", "manual__1", "roll_back"), True)
     assert request.first_try == NOON - timedelta(days=1)
 
@@ -146,15 +177,15 @@ def test_an_order() -> None:
 @pytest.mark.parametrize(("value", "read"), [(60, 60.0), ("60", 60.0), (timedelta(minutes=1), 60.0)], ids=str)
 def test_a_duration(value: Any, read: float) -> None:
     """A number, the text of one, or a timedelta."""
-    request = request_of(task(submission_grace_period=value, in_progress_timeout=value), context())
+    request = task(submission_grace_period=value, in_progress_timeout=value).request(context())
     assert (request.submission_grace_period, request.in_progress_timeout) == (read, read)
 
 
 @pytest.mark.parametrize("value", [None, "soon", True, float("inf"), float("nan"), -5, [], 0])
-def test_what_is_no_grace_period(value: Any) -> None:
+def test_a_value_that_is_no_grace_period(value: Any) -> None:
     """With no time to show, a request that is under way would be sent again."""
     with pytest.raises(BadInput, match="submission_grace_period"):
-        request_of(task(submission_grace_period=value), context())
+        task(submission_grace_period=value).request(context())
 
 
 @pytest.mark.parametrize(
@@ -166,7 +197,7 @@ def test_what_is_no_grace_period(value: Any) -> None:
     ],
     ids=str,
 )
-def test_an_order_that_makes_no_sense(kwargs: dict[str, Any], error: type[Exception]) -> None:
-    """It is refused before anything is asked."""
+def test_a_request_that_makes_no_sense(kwargs: dict[str, Any], error: type[Exception]) -> None:
+    """It is refused before anything is read from the platform."""
     with pytest.raises(error):
-        request_of(task(**kwargs), context())
+        task(**kwargs).request(context())

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rollbacks that do not end well; callbacks of Airflow write what they find in the context to the log."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta, timezone
+
+try:
+    from airflow.sdk import DAG
+except ImportError:  # Airflow 2
+    from airflow import DAG
+
+from airflow_rollback_provider.operators.rollback import RollbackOperator
+
+
+def write(context):
+    """Write what the callback finds."""
+    print("FOUND", json.dumps(context.get("rollback")))  # noqa: T201
+
+
+class ShortDeferral(RollbackOperator):
+    """Defers for a time that Airflow ends before the trigger does."""
+
+    def defer(self, **kwargs):
+        """Defer for a second."""
+        super().defer(**{**kwargs, "timeout": timedelta(seconds=1)})
+
+
+with DAG(
+    dag_id="callbacks",
+    schedule=None,
+    start_date=datetime(2026, 1, 1, tzinfo=timezone.utc),
+    default_args={
+        "description": "{{ params.description }}",
+        "poll_interval": 1,
+        "on_failure_callback": write,
+        "on_retry_callback": write,
+    },
+    params={"fails": "", "goes_on": "", "goes_on_too": "", "goes_on_as_well": "", "description": ""},
+):
+    RollbackOperator(task_id="fails", deployment_id="{{ params.fails }}", deferrable=True)
+    # Airflow 3 does not count the time of a deferral: this one waits in its process there.
+    RollbackOperator(
+        task_id="execution_timeout",
+        deployment_id="{{ params.goes_on }}",
+        execution_timeout=timedelta(seconds=10),
+        deferrable=False,
+    )
+    RollbackOperator(
+        task_id="execution_timeout_deferred",
+        deployment_id="{{ params.goes_on_too }}",
+        execution_timeout=timedelta(seconds=10),
+        timeout=timedelta(seconds=15),
+        deferrable=True,
+    )
+    ShortDeferral(
+        task_id="deferral_timeout",
+        deployment_id="{{ params.goes_on_as_well }}",
+        deferrable=True,
+        retries=1,
+        retry_delay=timedelta(days=1),
+    )
