@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The rules of rolling back: pure values and functions, without Airflow, HTTP or a clock."""
+"""The rules of a rollback: pure values and functions, without Airflow, HTTP or a clock."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Arguments of tasks that templates have turned into text."""
+"""Reads arguments of tasks, which a template may have turned into text."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ _FLAGS = {"true": True, "false": False, "none": False, "": False}
 
 
 def text(value: str, name: str) -> str:
-    """Read an argument that must not be empty.
+    """Read a text that must not be empty.
 
     :raises BadInput: when it is.
     """
     if not isinstance(value, str) or value.strip() in ("", "None"):
-        raise BadInput(f"{name} is empty. Say which Deployment is meant, by its id or release name.")
+        raise BadInput(f"{name} is empty. Give the id or the release name of the Deployment.")
     return value.strip()
 
 
 def optional(value: str | None) -> str | None:
-    """Read an argument that may be left out; a template turns None into text."""
+    """Read a text that may be left out; a template turns None into the text ``None``."""
     return None if value is None or value.strip() in ("", "None") else value.strip()
 
 
 def seconds(value: object, name: str, *, least: float = 0.0) -> float:
-    """Read a duration: a number of seconds, as text too, or a timedelta.
+    """Read a duration: a number of seconds, also as text, or a timedelta.
 
-    :param least: the duration must be longer than that, or equal where it is 0.
-    :raises BadInput: for anything else.
+    :param least: minimum duration in seconds.
+    :raises BadInput: for any other value.
     """
     try:
         given: Any = value
@@ -42,13 +42,13 @@ def seconds(value: object, name: str, *, least: float = 0.0) -> float:
         number = math.nan
     if isinstance(value, bool) or not math.isfinite(number) or number < least:
         raise BadInput(
-            f"{name} is {value!r}; it must be a timedelta or a number of seconds from {least:g} on."
+            f"{name} is {value!r}; it must be a timedelta or a number of seconds, at least {least:g}."
         )
     return number
 
 
 def flag(value: bool | str, name: str) -> bool:
-    """Read a flag; the text ``False``, which a template makes of a false parameter, must not count as true.
+    """Read a flag, also from text: a template turns False into the text ``False``, which must not be true.
 
     :raises BadInput: when it is neither true nor false.
     """
@@ -60,9 +60,9 @@ def flag(value: bool | str, name: str) -> bool:
 
 
 def names(value: object, name: str) -> tuple[str, ...] | None:
-    """Read a list of names that a template may have turned into text; None where it is left out.
+    """Read a list of names, also from text; return None if it is left out.
 
-    :raises BadInput: when it is something else.
+    :raises BadInput: for any other value.
     """
     if isinstance(value, str):
         text = optional(value)

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What must hold besides the versions before a Deployment is rolled back.
+"""The checks before a Deployment is rolled back.
 
-The checks are data. All of them run, and all failures are reported.
+The checks are data. All of them run, and all failures are reported. :func:`assess` adds the compatibility
+rules.
 """
 
 from __future__ import annotations
@@ -30,11 +31,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class FailedCheck:
-    """One reason why a plan must not be carried out.
+    """A reason why a plan must not be carried out.
 
     :param code: stable name, part of the public interface.
-    :param reason: what does not hold.
-    :param remedy: what to do about it.
+    :param reason: the condition that does not hold.
+    :param remedy: what the user can do about it.
     """
 
     code: str
@@ -47,12 +48,12 @@ class FailedCheck:
 
 @dataclass(frozen=True)
 class CheckContext:
-    """All that the checks look at.
+    """The data of all checks.
 
     :param current: the deploy whose content runs now.
     :param latest: the latest deploy of the history.
-    :param now: the platform's time where it is known, so that a wrong local clock does not matter.
-    :param same_origin: whether target and current deploy lead back to the same deploy through rollbacks.
+    :param now: the platform's time if it is known, so that a wrong local clock does not matter.
+    :param same_origin: whether target and current deploy lead to the same deploy through rollbacks.
     """
 
     deployment: Deployment
@@ -82,11 +83,11 @@ ReasonAndRemedy = tuple[str, str]
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that must hold.
+    """One condition that must hold.
 
     :param code: stable name, part of the public interface.
-    :param summary: what must hold, for the documentation.
-    :param violations: yields a reason and a remedy for each way in which it does not hold.
+    :param summary: the condition, for the documentation.
+    :param violations: yields a reason and a remedy for each violation.
     """
 
     code: str
@@ -104,14 +105,14 @@ def failed_checks(context: CheckContext) -> tuple[FailedCheck, ...]:
 
 
 def required_permissions(scope: Scope, capabilities: Capabilities) -> tuple[str, ...]:
-    """Name the permissions that a rollback of this scope takes (documentation, "Permissions")."""
+    """Return the permissions that a rollback of this scope needs (documentation, "Permissions")."""
     published = capabilities.permissions
     named = [published[part] for part in ("image", "dags") if part in scope.parts and part in published]
     return tuple(dict.fromkeys(named))
 
 
 def default_scope(mechanism: Mechanism) -> Scope:
-    """Return what a rollback brings back unless told otherwise: all that deploys of this mechanism carry."""
+    """Return the default scope of a rollback: all that deploys of this mechanism contain."""
     return Scope.IMAGE_AND_DAGS if mechanism in (Mechanism.DAG_DEPLOY, Mechanism.UNKNOWN) else Scope.IMAGE
 
 
@@ -128,7 +129,7 @@ def _succeeded(context: CheckContext) -> Iterator[ReasonAndRemedy]:
     target = context.target
     if not target.succeeded:
         yield (
-            f"Deploy {target.id} is not known to have succeeded (status: {target.status}).",
+            f"Deploy {target.id} has not succeeded, or that is not known (status: {target.status}).",
             "Choose a deploy that succeeded.",
         )
 
@@ -138,8 +139,8 @@ def _within_retention(context: CheckContext) -> Iterator[ReasonAndRemedy]:
     excused = context.capabilities.latest_always_allowed and target.id == context.latest.id
     if context.now - target.created_at > timedelta(days=days) and not excused:
         yield (
-            f"Deploy {target.id} was made on {target.created_at:%Y-%m-%d}, more than {days:g} days ago.",
-            "Choose a younger deploy, or deploy that version anew.",
+            f"Deploy {target.id} was created on {target.created_at:%Y-%m-%d}, more than {days:g} days ago.",
+            "Choose a later deploy, or deploy that version again.",
         )
 
 
@@ -148,8 +149,8 @@ def _differs(context: CheckContext) -> Iterator[ReasonAndRemedy]:
     known = all(target.part(name) and current.part(name) for name in scope.parts)
     if context.same_origin or target.id == current.id or (known and target.same_content(current, scope)):
         yield (
-            f"What deploy {target.id} would bring back ({scope}) is what runs now.",
-            "Nothing needs to be rolled back; if what runs now is the bad version, choose an older deploy.",
+            f"The content of deploy {target.id} ({scope}) runs now.",
+            "No rollback is needed. If the version that runs now is the bad one, choose an older deploy.",
         )
 
 
@@ -157,7 +158,7 @@ def _scope_is_offered(context: CheckContext) -> Iterator[ReasonAndRemedy]:
     natural = default_scope(context.mechanism)
     if not context.capabilities.scopes and context.scope is not natural:
         yield (
-            f"{context.capabilities.name} has no scopes: a rollback always brings back {natural}.",
+            f"{context.capabilities.name} has no scopes: a rollback always restores {natural}.",
             "Leave the scope out.",
         )
 
@@ -166,7 +167,7 @@ def _not_on_a_volume(context: CheckContext) -> Iterator[ReasonAndRemedy]:
     if context.mechanism is Mechanism.VOLUME:
         yield (
             "Deployments whose Dags come from an NFS volume cannot be rolled back.",
-            "Deploy the wanted version anew, or change the Deployment's Dag deploy mechanism.",
+            "Deploy that version again, or change the Deployment's Dag deploy mechanism.",
         )
     elif context.target.mechanism is Mechanism.VOLUME:
         yield (
@@ -180,12 +181,12 @@ def _scope_fits_mechanism(context: CheckContext) -> Iterator[ReasonAndRemedy]:
         return
     if context.mechanism is Mechanism.IMAGE:
         yield (
-            f"The Deployment is image-based: its Dags are part of the image (asked for: {context.scope}).",
-            "Use the scope image: it brings the Dags back too.",
+            f"The Deployment is image-based: its Dags are part of the image (requested: {context.scope}).",
+            "Use the scope image, which restores the Dags too.",
         )
     elif context.mechanism is Mechanism.GIT_SYNC:
         yield (
-            f"The Deployment takes its Dags from git: a rollback cannot bring them back (asked for: "
+            f"The Deployment takes its Dags from git: a rollback cannot restore them (requested: "
             f"{context.scope}).",
             "Use the scope image, and revert the Dags in the git repository.",
         )
@@ -195,9 +196,8 @@ def _target_has_dags(context: CheckContext) -> Iterator[ReasonAndRemedy]:
     target = context.target
     if context.scope is Scope.DAGS and target.mechanism is Mechanism.IMAGE:
         yield (
-            f"Deploy {target.id} was image-based: its Dags are in its image and cannot be brought back "
-            "alone.",
-            "Roll back image and Dags, or choose a deploy with Dags of its own.",
+            f"Deploy {target.id} was image-based: its Dags are in its image and cannot be restored alone.",
+            "Roll back image and Dags, or choose a deploy with Dags outside its image.",
         )
 
 
@@ -205,9 +205,9 @@ def _git_sync_on_both_sides(context: CheckContext) -> Iterator[ReasonAndRemedy]:
     here, there = context.mechanism, context.target.mechanism
     if context.mechanism_changes and Mechanism.GIT_SYNC in (here, there):
         yield (
-            f"A git-sync revision can be rolled back to another one only; the Deployment uses {here}, the "
+            f"A git-sync revision can only be rolled back to another one; the Deployment uses {here}, the "
             f"target used {there}.",
-            f"Choose a deploy that was made with {here}.",
+            f"Choose a deploy that was created with {here}.",
         )
 
 
@@ -243,7 +243,9 @@ CHECKS: tuple[Check, ...] = (
     Check("TARGET-OF-OTHER-DEPLOYMENT", "The target is a deploy of this Deployment.", _belongs),
     Check("TARGET-NOT-SUCCEEDED", "The target is known to have succeeded.", _succeeded),
     Check("TARGET-EXPIRED", "The target is within the platform's retention window.", _within_retention),
-    Check("TARGET-RUNS-ALREADY", "The target brings back something other than what runs now.", _differs),
+    Check(
+        "TARGET-RUNS-ALREADY", "The content of the target differs from the content that runs now.", _differs
+    ),
     Check("SCOPE-NOT-OFFERED", "The platform offers the scope.", _scope_is_offered),
     Check(
         "MECHANISM-CANNOT-ROLL-BACK",
@@ -263,7 +265,7 @@ CHECKS: tuple[Check, ...] = (
         "Either both the Deployment and the target use git-sync, or neither does.",
         _git_sync_on_both_sides,
     ),
-    Check("PERMISSION-MISSING", "The token has the permissions that the scope takes.", _permitted),
+    Check("PERMISSION-MISSING", "The token has the permissions that the scope needs.", _permitted),
     Check(
         "ROLLBACK-OFF-ON-INSTALLATION",
         "Rollbacks are switched on on the installation.",
@@ -277,13 +279,13 @@ CHECKS: tuple[Check, ...] = (
 
 @dataclass(frozen=True)
 class Assessment:
-    """What the table and the checks say about going back to one deploy.
+    """The results of the compatibility rules and the checks for a rollback to one deploy.
 
-    :param context: all that the checks looked at.
+    :param context: the data of the checks.
     :param source: the versions that run now.
     :param goal: the versions that would run.
-    :param verdict: what the compatibility table says.
-    :param failed_checks: every reason against it, the verdict's first.
+    :param verdict: verdict of the compatibility rules.
+    :param failed_checks: all failed checks, the verdict first.
     """
 
     context: CheckContext
@@ -294,34 +296,34 @@ class Assessment:
 
     @property
     def needs_acknowledgement(self) -> bool:
-        """Whether someone must accept a loss in so many words (Airflow 3 to 2)."""
+        """Whether the user must acknowledge a loss (Airflow 3 to 2)."""
         return crosses_airflow_major(self.source, self.goal)
 
     @property
     def downgrade(self) -> bool | None:
-        """Whether the Runtime gets older; None where that cannot be told."""
+        """Whether the Runtime gets older; None if that is not known."""
         return self.goal.is_older_than(self.source)
 
 
 def assess(
     deployment: Deployment,
     history: History,
-    wanted: Deploy,
+    target: Deploy,
     *,
     scope: Scope,
     access: Access,
     capabilities: Capabilities,
     now: datetime,
 ) -> Assessment:
-    """Judge a rollback to one deploy. It costs no request where what runs now was read already.
+    """Check a rollback to one deploy. It sends no request if the running deploy was read already.
 
-    :param deployment: the Deployment as the platform describes it.
+    :param deployment: the Deployment.
     :param history: its deploy history, newest first.
-    :param wanted: the deploy to go back to.
-    :param scope: the part to bring back.
-    :param access: what the token may do and what is switched on.
-    :param capabilities: what the platform can do.
-    :param now: the time, by the platform's clock where it is known.
+    :param target: the deploy to go back to.
+    :param scope: the part to restore.
+    :param access: the token's permissions and the rollback switches.
+    :param capabilities: the platform's capabilities.
+    :param now: the time, by the platform's clock if it is known.
     :raises DeployNotFound: when nothing runs.
     """
     current, latest = history.running, history.latest
@@ -330,11 +332,11 @@ def assess(
             f"No deploy of {deployment} has succeeded, so there is nothing to roll back from. Deploy a "
             "working version."
         )
-    source, goal = _versions(deployment, current, wanted, scope)
+    source, goal = _versions(deployment, current, target, scope)
     verdict = check(source, goal)
-    same_origin = bool(history.lineage(current, scope) & history.lineage(wanted, scope))
+    same_origin = bool(history.lineage(current, scope) & history.lineage(target, scope))
     context = CheckContext(
-        deployment, current, wanted, latest, scope, access, capabilities, now, same_origin=same_origin
+        deployment, current, target, latest, scope, access, capabilities, now, same_origin=same_origin
     )
     reasons = (*_verdict_check(verdict), *failed_checks(context))
     return Assessment(context, source, goal, verdict, reasons)
@@ -343,7 +345,7 @@ def assess(
 def _versions(
     deployment: Deployment, current: Deploy, target: Deploy, scope: Scope
 ) -> tuple[Versions, Versions]:
-    """Return what runs now and what would run; a rollback of Dags alone leaves the Runtime as it is."""
+    """Return the versions that run now and would run; a rollback of Dags alone keeps the Runtime."""
     known = deployment.versions if deployment.versions.known else current.versions
     source = known.completed_by(current.versions)
     return source, (target.versions if "image" in scope.parts else source)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The compatibility table: between which versions a Deployment can be rolled back.
 
-The rules are data. The first rule whose condition holds decides; the last one catches what no documented path
-covers, so that every pair of versions gets a verdict and every verdict has a reason.
+The rules are data. The first rule whose condition holds decides. The last rule covers all undocumented paths,
+so every pair of versions has a verdict, and every verdict has a reason.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ _AIRFLOW_2_TARGETS = ((2, 10), (2, 11))
 
 @dataclass(frozen=True)
 class PlanWarning:
-    """Something that a person should know before agreeing.
+    """A warning for the user before a rollback.
 
     :param code: stable name, part of the public interface.
-    :param message: what to know, in words for a person.
+    :param message: the text for the user.
     :param severe: whether data is lost or work is interrupted.
     """
 
@@ -44,7 +44,7 @@ class PlanWarning:
 class Verdict(JsonDataclass):
     """Whether the versions allow a rollback, and why.
 
-    :raises ValueError: when built without a code, a reason or a source.
+    :raises ValueError: without a code, a reason or a source.
     """
 
     allowed: bool
@@ -66,10 +66,10 @@ class Rule:
     """One row of the table.
 
     :param code: stable name, part of the public interface.
-    :param allows: what the rule decides.
-    :param applies: condition on the source (runs now) and the target.
+    :param allows: whether the rule allows the rollback.
+    :param applies: condition on the source, which runs now, and the target.
     :param message: the reason; ``{source}`` and ``{target}`` stand for the two versions.
-    :param origin: where the rule is written.
+    :param origin: source of the rule.
     """
 
     code: str
@@ -126,7 +126,7 @@ RULES: tuple[Rule, ...] = (
         "VERSION-NOT-KNOWN",
         False,
         _either(_not_known),
-        "Without both versions it cannot be told whether the rollback is supported: {source} → {target}.",
+        "Both versions must be known to check whether the rollback is supported: {source} → {target}.",
         "this package: a version is never guessed",
     ),
     Rule(
@@ -194,10 +194,10 @@ RULES: tuple[Rule, ...] = (
 
 
 def check(source: Versions, target: Versions) -> Verdict:
-    """Decide whether a Deployment can be rolled back between two versions.
+    """Check whether a Deployment can be rolled back between two versions.
 
-    :param source: what the Deployment runs now.
-    :param target: what it would run afterwards.
+    :param source: the versions that the Deployment runs now.
+    :param target: the versions that it would run afterwards.
     :return: the verdict of the first rule that applies, with warnings if it allows the rollback.
     """
     rule = next(rule for rule in RULES if rule.applies(source, target))
@@ -207,12 +207,12 @@ def check(source: Versions, target: Versions) -> Verdict:
 
 
 def crosses_airflow_major(source: Versions, target: Versions) -> bool:
-    """Tell whether the rollback leaves Airflow 3 for Airflow 2."""
+    """Return whether the rollback goes from Airflow 3 to Airflow 2."""
     return (source.airflow_major, target.airflow_major) == (3, 2)
 
 
 def version_warnings(source: Versions, target: Versions) -> tuple[PlanWarning, ...]:
-    """List what a person should know about going from one version to another, gravest first."""
+    """Return the warnings about going from one version to another, gravest first."""
     warnings: list[PlanWarning] = []
     if crosses_airflow_major(source, target):
         warnings += _CROSS_MAJOR
@@ -226,10 +226,10 @@ def version_warnings(source: Versions, target: Versions) -> tuple[PlanWarning, .
 
 
 def restricted_runtime(target: Versions, restricted: Collection[RuntimeVersion]) -> tuple[PlanWarning, ...]:
-    """Warn of a target Runtime that the platform restricts because of major bugs.
+    """Return the warning about a target Runtime that the platform restricts because of major bugs.
 
-    :param target: what the Deployment would run afterwards.
-    :param restricted: the Runtime versions that the platform names as restricted.
+    :param target: the versions that the Deployment would run afterwards.
+    :param restricted: the Runtime versions that the platform restricts.
     """
     if target.runtime is None or target.runtime not in restricted:
         return ()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a platform knows: a Deployment, the deploys of its history and what a token may do."""
+"""A platform's data: a Deployment, the deploys of its history and the rights of a token."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from airflow_rollback_provider.domain.versions import RuntimeVersion, Versions
 
 
 class Scope(str, Enum):
-    """The part of a deploy that a rollback brings back."""
+    """The part of a deploy that a rollback restores."""
 
     IMAGE = "image"
     DAGS = "dags"
@@ -33,7 +33,7 @@ class Scope(str, Enum):
 
     @property
     def parts(self) -> frozenset[str]:
-        """The parts of a deploy's content that this scope touches."""
+        """The parts of a deploy's content that this scope restores."""
         return {
             Scope.IMAGE: frozenset({"image"}),
             Scope.DAGS: frozenset({"dags"}),
@@ -55,7 +55,7 @@ class Mechanism(str, Enum):
 
     @classmethod
     def read(cls, text: str | None) -> Mechanism:
-        """Read a platform's word, taking one that is new to us as unknown."""
+        """Read a platform's value; a value that this version lacks is ``UNKNOWN``."""
         try:
             return cls(text or "unknown")
         except ValueError:
@@ -72,7 +72,7 @@ class Mechanism(str, Enum):
 
 
 class DeployStatus(str, Enum):
-    """How far a deploy has come. A word that is new to us is ``UNKNOWN``: neither success nor failure."""
+    """Status of a deploy. A value that this version lacks is ``UNKNOWN``: neither success nor failure."""
 
     IN_PROGRESS = "in progress"
     SUCCEEDED = "succeeded"
@@ -81,7 +81,7 @@ class DeployStatus(str, Enum):
 
     @property
     def settled(self) -> bool:
-        """Whether it is known how the deploy ended."""
+        """Whether the deploy has ended and its outcome is known."""
         return self in (DeployStatus.SUCCEEDED, DeployStatus.FAILED)
 
     def __str__(self) -> str:
@@ -90,25 +90,25 @@ class DeployStatus(str, Enum):
 
 @dataclass(frozen=True)
 class Deploy(JsonDataclass):
-    """One entry of a Deployment's deploy history. What the platform leaves out is None.
+    """One entry of a Deployment's deploy history. A value that the platform leaves out is None.
 
     :param id: the platform's id.
     :param deployment_id: id of the Deployment that it belongs to.
-    :param created_at: when it was made, with a zone.
-    :param status: how far it has come.
-    :param type: the platform's own word, taken as it comes.
+    :param created_at: when it was created, with a zone.
+    :param status: its status.
+    :param type: the platform's own name of the type, unchanged.
     :param image_repository: registry and repository of the image, without the tag.
     :param image_tag: tag of the image that runs after this deploy.
     :param runtime_version: Astro Runtime version as the platform writes it.
     :param airflow_version: Airflow version as the platform writes it.
     :param dag_bundle: version of the Dag bundle (tarball) that runs after this deploy.
     :param mechanism: how Dags reached the Deployment at that time.
-    :param git_commit: commit that the deploy was made from.
-    :param description: the reason that a person or a Dag gave.
-    :param created_by: who made it.
-    :param rolled_back_to: id of the deploy that this one, a rollback, went back to.
-    :param scope: scope of a rollback.
-    :param status_reason: why it failed, in the platform's words.
+    :param git_commit: commit that the deploy was built from.
+    :param description: the reason that a user or a Dag gave.
+    :param created_by: its author.
+    :param rolled_back_to: id of the target, for a rollback.
+    :param scope: the scope, for a rollback.
+    :param status_reason: why it failed, in the platform's own text.
     """
 
     id: str
@@ -132,21 +132,21 @@ class Deploy(JsonDataclass):
 
     @property
     def versions(self) -> Versions:
-        """The versions of Runtime and Airflow that this deploy brings, as far as they can be read."""
+        """The versions of Runtime and Airflow that this deploy brings, if they can be read."""
         return Versions.read(self.runtime_version, self.airflow_version)
 
     @property
     def is_rollback(self) -> bool:
-        """Whether this deploy went back to an earlier one."""
+        """Whether this deploy is a rollback."""
         return self.rolled_back_to is not None
 
     @property
     def succeeded(self) -> bool:
-        """Whether the platform says that the deploy reached the Deployment."""
+        """Whether the platform reports that the deploy reached the Deployment."""
         return self.status is DeployStatus.SUCCEEDED
 
     def part(self, name: str) -> str | None:
-        """Identify the ``image`` or ``dags`` that run after this deploy; None where that is not known.
+        """Identify the ``image`` or ``dags`` that run after this deploy; None if they are not known.
 
         Without a separate Dag bundle the Dags are in the image.
         """
@@ -156,10 +156,9 @@ class Deploy(JsonDataclass):
         return image if name == "image" else (self.dag_bundle or image)
 
     def same_content(self, other: Deploy, scope: Scope) -> bool:
-        """Tell whether both bring the same content within the scope.
+        """Return whether both bring the same content within the scope.
 
-        A part that either of the two does not tell counts as the same: a difference must be seen to be
-        believed.
+        A part that is not known of one of the two counts as the same: only a known difference counts.
         """
         pairs = [(self.part(name), other.part(name)) for name in scope.parts]
         return all(mine is None or theirs is None or mine == theirs for mine, theirs in pairs)
@@ -170,15 +169,15 @@ class Deployment(JsonDataclass):
     """An Airflow installation that the platform manages.
 
     :param id: the platform's id.
-    :param name: what people call it.
+    :param name: its display name.
     :param release_name: name of the Helm release (Astro Private Cloud) or the namespace (hosted Astro).
     :param mechanism: how Dags reach it.
     :param runtime_version: Astro Runtime version that it runs, as the platform writes it.
     :param airflow_version: Airflow version that it runs, as the platform writes it.
-    :param image_tag: tag of the image that it runs, where the platform tells.
-    :param namespace: Kubernetes namespace, where the platform tells.
-    :param url: page of the Deployment in the platform's UI, where it can be known.
-    :param status: health in the platform's own word.
+    :param image_tag: tag of the image that it runs, if the platform reports it.
+    :param namespace: Kubernetes namespace, if the platform reports it.
+    :param url: page of the Deployment in the platform's UI, if known.
+    :param status: health status, as the platform reports it.
     """
 
     id: str
@@ -196,7 +195,7 @@ class Deployment(JsonDataclass):
 
     @property
     def versions(self) -> Versions:
-        """The versions of Runtime and Airflow that it runs, as far as they can be read."""
+        """The versions of Runtime and Airflow that it runs, if they can be read."""
         return Versions.read(self.runtime_version, self.airflow_version)
 
     def __str__(self) -> str:
@@ -205,10 +204,10 @@ class Deployment(JsonDataclass):
 
 @dataclass(frozen=True)
 class Access:
-    """What the token may do and what is switched on, as far as the platform tells; None is *not known*.
+    """The token's permissions and the rollback switches; None means *not known*.
 
     :param permissions: names of the permissions that the token has on the Deployment.
-    :param enabled_on_installation: whether the installation has rollbacks switched on.
+    :param enabled_on_installation: whether rollbacks are switched on for the installation.
     :param installation_flag: name of the setting that switches them on, for the error message.
     :param enabled_on_deployment: whether the Deployment's own toggle is on.
     """
@@ -221,22 +220,22 @@ class Access:
 
 @dataclass(frozen=True)
 class Capabilities:
-    """What a platform can do at all, so that plans say it instead of a failed request.
+    """Capabilities of a platform, so that a plan reports a limit before a request fails.
 
-    :param name: the platform's name as its users know it.
+    :param name: display name of the platform.
     :param scopes: whether a rollback can be limited to the image or the Dags.
-    :param mechanisms: ways in which Dags reach a Deployment, as far as the platform tells them apart.
+    :param mechanisms: the Dag deploy mechanisms that the platform distinguishes.
     :param logs: whether the platform serves the rollback's log lines.
-    :param reasons: whether it tells why a deploy failed.
-    :param tells_access: whether it can be asked whose a token is and what that one may do.
-    :param tells_switches: whether it can be asked if rollbacks are switched on.
-    :param tells_image: whether it is known to name the image that a Deployment runs as its deploys do.
-    :param permissions: names of the permissions by part (``image``, ``dags``); empty where not published.
-    :param history_permission: permission that reading the history takes.
-    :param description_limit: longest description that is kept, in characters.
-    :param retention_days: age in days up to which a deploy may be rolled back to.
-    :param latest_always_allowed: whether the latest deploy may be rolled back to at any age.
-    :param restricted: Runtime versions that the platform restricts for major bugs, where that is known.
+    :param reasons: whether it reports why a deploy failed.
+    :param reports_access: whether its API reports the owner and the permissions of a token.
+    :param reports_switches: whether its API reports whether rollbacks are switched on.
+    :param reports_image: whether it names the image of a Deployment in the same way as those of its deploys.
+    :param permissions: names of the permissions by part (``image``, ``dags``); empty if not published.
+    :param history_permission: permission to read the history.
+    :param description_limit: maximum length of a description, in characters.
+    :param retention_days: maximum age of a target, in days.
+    :param latest_always_allowed: whether the latest deploy may be a target at any age.
+    :param restricted: Runtime versions that the platform restricts because of major bugs, if known.
     """
 
     name: str
@@ -244,9 +243,9 @@ class Capabilities:
     mechanisms: frozenset[Mechanism] = frozenset(Mechanism) - {Mechanism.UNKNOWN}
     logs: bool = True
     reasons: bool = True
-    tells_access: bool = True
-    tells_switches: bool = True
-    tells_image: bool = False
+    reports_access: bool = True
+    reports_switches: bool = True
+    reports_image: bool = False
     permissions: dict[str, str] = field(default_factory=dict)
     history_permission: str | None = None
     description_limit: int = 500

@@ -1,33 +1,33 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One tree of errors, branched by what the caller can do about them.
+"""One tree of errors, divided by what the caller can do about them.
 
 ``BadInput``
-    What was asked for makes no sense: correct the argument.
+    An argument cannot be used: correct it.
 ``RollbackRefused``
-    The request makes sense and must not be carried out: read the reasons.
+    The request is valid and must not be carried out: read the reasons.
 ``AccessDenied``
-    The token is missing, refused, expired or lacks a permission: mend the connection.
+    The token is missing, refused, expired or lacks a permission: fix the connection.
 ``PlatformError``
-    The platform could not be reached or gave an answer that cannot be used: it may pass; a retry may help.
+    The platform could not be reached or gave a response that cannot be used: a retry may help.
 ``StateUnavailable``
-    Airflow could not read or write its state: it may pass; a retry may help.
+    Airflow could not read or write its state: a retry may help.
 ``RollbackNotDone``
-    The rollback was submitted and did not end well, or its end is not known: look at the Deployment.
+    The rollback was submitted and did not succeed, or its outcome is not known: check the Deployment.
 ``WaitFailed``
-    A deploy that was waited for did not come to the state in which it was wanted: look at it.
+    A task waited for a deploy, which did not reach the expected status: check the deploy.
 """
 
 from __future__ import annotations
 
 
 class RollbackError(Exception):
-    """Root of every error of this package. ``retryable`` tells whether the same call may succeed later."""
+    """Root of all errors of this package. ``retryable`` is whether the same call may succeed later."""
 
     retryable = False
 
 
 class BadInput(RollbackError, ValueError):
-    """An argument cannot be used; nothing was asked of the platform for it."""
+    """An argument cannot be used; no request was sent for it."""
 
 
 class InvalidVersion(BadInput):
@@ -35,15 +35,15 @@ class InvalidVersion(BadInput):
 
 
 class InvalidTarget(BadInput):
-    """A text does not say which deploy is meant."""
+    """A text does not select a deploy."""
 
 
 class InvalidDescription(BadInput):
-    """The description is empty or longer than the platform keeps."""
+    """The description is empty or longer than the platform's limit."""
 
 
 class InvalidConnection(BadInput):
-    """The Airflow connection lacks a field or holds one that cannot be used."""
+    """The Airflow connection lacks a field or has one that cannot be used."""
 
 
 class NoClusterAccess(BadInput):
@@ -51,23 +51,23 @@ class NoClusterAccess(BadInput):
 
 
 class NotFound(BadInput):
-    """The platform does not know what was named."""
+    """The platform has no object with this id or name."""
 
 
 class DeploymentNotFound(NotFound):
-    """No Deployment has this id or name, or the token may not see it."""
+    """No Deployment has this id or name, or the token may not read it."""
 
 
 class DeployNotFound(NotFound):
-    """No deploy of this Deployment answers to the id or selector."""
+    """No deploy of this Deployment matches the id or selector."""
 
 
 class AmbiguousTarget(BadInput):
-    """A selector matches more than one thing."""
+    """A selector matches more than one object."""
 
 
 class RollbackRefused(RollbackError):
-    """The rollback makes sense and must not be carried out."""
+    """The rollback is valid and must not be carried out."""
 
 
 class PlanRefused(RollbackRefused):
@@ -75,15 +75,15 @@ class PlanRefused(RollbackRefused):
 
 
 class GuardsRefused(RollbackRefused):
-    """Guard rails forbid a rollback that nobody approved; the message lists all reasons."""
+    """Guard rails forbid an automatic rollback; the message lists all reasons."""
 
 
 class FleetStopped(RollbackRefused):
-    """Too many others of the same fleet have failed; nothing was begun."""
+    """Too many other rollbacks of the same fleet have failed; this one was not started."""
 
 
 class AcknowledgementMissing(RollbackRefused):
-    """The rollback crosses from Airflow 3 to Airflow 2 and nobody has said that the loss is accepted."""
+    """The rollback goes from Airflow 3 to Airflow 2, and no user has acknowledged the loss."""
 
 
 class StalePlan(RollbackRefused):
@@ -101,7 +101,7 @@ class ConflictingTargets(RollbackRefused):
 
 
 class TrySuperseded(RollbackRefused):
-    """A newer try of the same task may submit, so this one must not."""
+    """A later try of the same task may submit, so this one must not."""
 
     retryable = True
 
@@ -111,23 +111,23 @@ class Unsupported(RollbackRefused):
 
 
 class AccessDenied(RollbackError):
-    """The platform did not accept who asks."""
+    """The platform did not accept the credentials."""
 
 
 class TokenRefused(AccessDenied):
-    """The platform does not know the token."""
+    """The platform does not accept the token."""
 
 
 class TokenExpired(AccessDenied):
-    """The token was valid once."""
+    """The token has expired."""
 
 
 class PermissionMissing(AccessDenied):
-    """The token is valid and lacks a permission, which the message names where it is known."""
+    """The token is valid and lacks a permission; the message names it if it is known."""
 
 
 class PlatformError(RollbackError):
-    """The platform could not be used just now."""
+    """The platform could not be used at the moment."""
 
     retryable = True
 
@@ -143,7 +143,7 @@ class TlsFailed(PlatformError):
 
 
 class PlatformFailed(PlatformError):
-    """The platform answered that it failed (HTTP 5xx or an internal error)."""
+    """The platform reported a failure (HTTP 5xx or an internal error)."""
 
 
 class RequestLost(PlatformError):
@@ -151,15 +151,15 @@ class RequestLost(PlatformError):
 
 
 class RateLimited(PlatformError):
-    """The platform asked to slow down (HTTP 429) for longer than the request was allowed to take."""
+    """The platform limited the request rate (HTTP 429) for longer than the request may take."""
 
 
 class MalformedAnswer(PlatformError):
-    """The answer is not what the operation promises."""
+    """The response does not have the form that the operation defines."""
 
 
 class TooMuchToRead(PlatformError):
-    """There is more to read than one question may take."""
+    """There is more data than one call may read."""
 
     retryable = False
 
@@ -178,9 +178,9 @@ class RollbackNotDone(RollbackError):
 
 
 class OutcomeUnknown(RollbackNotDone):
-    """The request was sent and it is not known whether it went through. It is not sent again.
+    """The request was sent, and it is not known whether the platform received it. It is not sent again.
 
-    :param retryable: whether a later try can find out from the deploy history. Default True.
+    :param retryable: whether a later try can find the result in the deploy history. Default True.
     """
 
     retryable = True
@@ -191,7 +191,7 @@ class OutcomeUnknown(RollbackNotDone):
 
 
 class RollbackFailed(RollbackNotDone):
-    """The platform says that the rollback failed."""
+    """The platform reports that the rollback failed."""
 
 
 class RollbackSuperseded(RollbackNotDone):
@@ -199,7 +199,7 @@ class RollbackSuperseded(RollbackNotDone):
 
 
 class RollbackMismatch(RollbackNotDone):
-    """The platform says that the rollback is done, and the Deployment runs something else."""
+    """The platform reports that the rollback is done, and the Deployment runs another deploy's content."""
 
 
 class PodsNotReady(RollbackNotDone):
@@ -207,40 +207,40 @@ class PodsNotReady(RollbackNotDone):
 
 
 class FleetIncomplete(RollbackNotDone):
-    """Of many Deployments that were to be rolled back, some were not."""
+    """Some Deployments of a fleet were not rolled back."""
 
 
 class RollbackTimedOut(RollbackNotDone):
-    """The rollback had not ended when the deadline passed. It cannot be recalled and may still end."""
+    """The rollback had not ended at the deadline. It cannot be cancelled and may still end."""
 
     retryable = True
 
 
 class StateUnavailable(RollbackError):
-    """Airflow could not read or write what outlives a try."""
+    """Airflow could not read or write state that outlives a try."""
 
     retryable = True
 
 
 class DeploymentNotDrained(RollbackError):
-    """Something still ran or waited in a Deployment when the time for it to come to rest was up."""
+    """Tasks still ran or waited in a Deployment when the time for the drain was up."""
 
     retryable = True
 
 
 class DeploymentNotHealthy(RollbackError):
-    """A Deployment was to be healthy and is not judged so."""
+    """A Deployment was required to be healthy, and its verdict is another one."""
 
 
 class WaitFailed(RollbackError):
-    """A deploy was waited for in vain."""
+    """The wait for a deploy failed."""
 
 
 class DeployEndedOtherwise(WaitFailed):
-    """The deploy has ended in another state than the wanted ones and stays there."""
+    """The deploy has ended in another status than the expected ones, which is final."""
 
 
 class WaitBrokenOff(WaitFailed):
-    """Whether the deploy has come cannot be known any more."""
+    """The wait ended without knowing whether the deploy has landed."""
 
     retryable = True

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A deploy history, read from its latest deploy and only as far as a question needs it."""
+"""A deploy history, read from its latest deploy on, and only as far as needed."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _PARTS = ("image", "dags")
 
 
 class History:
-    """The deploys of one Deployment, newest first, fetched as they are looked at.
+    """The deploys of one Deployment, newest first, read lazily.
 
-    The platform's order is trusted, not the clocks in the rows. A row that comes twice, because a page
+    The order is the platform's, not that of the times in the rows. A row that comes twice, because a page
     shifted while the history was read, counts once.
 
     :param deploys: the deploys, newest first; it is consumed lazily and read once.
@@ -45,19 +45,19 @@ class History:
 
     @property
     def latest(self) -> Deploy | None:
-        """The latest deploy, whatever its status; None for an empty history."""
+        """The latest deploy with any status; None for an empty history."""
         return next(iter(self), None)
 
     @property
     def running(self) -> Deploy | None:
-        """The latest deploy that succeeded: what the Deployment runs now."""
+        """The latest deploy that succeeded: the Deployment runs its content now."""
         return next((deploy for deploy in self if deploy.succeeded), None)
 
     @property
     def unfinished(self) -> Deploy | None:
-        """The latest deploy in progress that is younger than what runs now.
+        """The latest deploy in progress that is later than the running one.
 
-        One that is older was abandoned: something succeeded after it.
+        An earlier one was abandoned: another deploy succeeded after it.
         """
         for deploy in self:
             if deploy.succeeded:
@@ -67,34 +67,34 @@ class History:
         return None
 
     def read_out(self) -> History:
-        """Read to the end, so that every rollback can be followed to what it brought; return itself."""
+        """Read to the end, so that every rollback can be followed to its origin; return itself."""
         for _ in self:
             pass
         return self
 
     def find(self, deploy_id: str) -> Deploy | None:
         """Return the deploy with this id, or None."""
-        known = self.seen(deploy_id)
+        known = self.already_read(deploy_id)
         return known or next((deploy for deploy in self if deploy.id == deploy_id), None)
 
-    def seen(self, deploy_id: str) -> Deploy | None:
-        """Return the deploy with this id if it was read already, without reading on."""
+    def already_read(self, deploy_id: str) -> Deploy | None:
+        """Return the deploy with this id if it was read already; read no further."""
         position = self._positions.get(deploy_id)
         return self._read[position] if position is not None else None
 
     def is_older(self, deploy: Deploy, other: Deploy) -> bool:
-        """Tell whether one deploy of this history is strictly older than another; both were read already."""
+        """Return whether one deploy is older than another; both were read already."""
         return self._positions[deploy.id] > self._positions[other.id]
 
     def origin(self, deploy: Deploy, part: str) -> Deploy | None:
         """Return the deploy that brought the ``image`` or the ``dags`` that run after ``deploy``.
 
-        A rollback leads to its target, a rollback to a rollback further on. A deploy that left the part as it
-        found it leads to its predecessor.
+        A rollback leads to its target, and a target that is a rollback leads further. A deploy that did not
+        change the part leads to its predecessor.
 
         :param deploy: one of this history.
         :param part: ``image`` or ``dags``.
-        :return: None when the history no longer holds the deploy that it leads to.
+        :return: None if the history no longer contains the origin.
         """
         passed: set[str] = set()
         step: Deploy | None = deploy
@@ -107,9 +107,9 @@ class History:
         return None
 
     def lineage(self, deploy: Deploy, scope: Scope) -> frozenset[str]:
-        """Return the ids of the deploys whose content ``deploy`` brings, its own among them.
+        """Return the ids of the deploys whose content ``deploy`` brings, including its own.
 
-        What was not read yet is not followed.
+        A deploy that was not read yet is not followed.
         """
         ids = {deploy.id}
         step: Deploy | None = deploy
@@ -117,7 +117,7 @@ class History:
             if step.rolled_back_to in ids:
                 break
             ids.add(step.rolled_back_to)
-            step = self.seen(step.rolled_back_to)
+            step = self.already_read(step.rolled_back_to)
         return frozenset(ids)
 
     def _step_back(self, deploy: Deploy, part: str) -> Deploy | None:
@@ -132,23 +132,23 @@ class History:
         return before if kept else deploy
 
     def _before(self, deploy: Deploy) -> Deploy | None:
-        """Return what ran before a deploy: the next older one that succeeded."""
+        """Return the deploy that ran before another: the next older one that succeeded."""
         older = self._from(self._positions[deploy.id] + 1)
         return next((other for other in older if other.succeeded), None)
 
 
 def _touched(rollback: Deploy) -> frozenset[str]:
-    """Return the parts that a rollback brought back: all where it is not told, and Dags with their image."""
+    """Return the parts that a rollback restored: all if its scope is not known, and Dags with their image."""
     if rollback.scope is None or ("image" in rollback.scope.parts and not rollback.dag_bundle):
         return frozenset(_PARTS)
     return rollback.scope.parts
 
 
 class RolledBackFrom:
-    """Remembers, walking from new to old, what people or Dags have rolled back from.
+    """Collects, from new to old, the deploys and contents that rollbacks replaced.
 
-    A deploy is out once a rollback left it. Content (an image, a Dag bundle) is out once a rollback left it,
-    unless a later deploy brought it again on purpose.
+    A deploy is excluded once a rollback replaced it. Content (an image, a Dag bundle) is excluded once a
+    rollback replaced it, unless a later deploy brought it again.
     """
 
     def __init__(self) -> None:
@@ -157,7 +157,7 @@ class RolledBackFrom:
         self._rollback: Deploy | None = None
 
     def pass_by(self, deploy: Deploy) -> None:
-        """Take note of the next older deploy."""
+        """Process the next older deploy."""
         if not deploy.succeeded:
             return
         if self._rollback is not None:
@@ -167,7 +167,7 @@ class RolledBackFrom:
         self._rollback = deploy if deploy.is_rollback else None
 
     def holds(self, deploy: Deploy, scope: Scope) -> bool:
-        """Tell whether this deploy, or what it brings within the scope, was rolled back from."""
+        """Return whether a rollback replaced this deploy, or its content within the scope."""
         return deploy.id in self._rows or any(
             self._out.get((name, deploy.part(name) or ""), False) for name in scope.parts
         )

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The plan: everything that a rollback would do, decided before anything is done.
+"""The plan: everything that a rollback would do, decided before it is submitted.
 
-Plans are made by :func:`make_plan` alone. The operator, the command line and the page in Airflow show, store
-and carry out the same object.
+Only :func:`make_plan` makes plans. The operator, the command line and the page in Airflow show, store and
+carry out the same object.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _NEVER_ROLLED_BACK = (
 
 @dataclass(frozen=True)
 class Change:
-    """One thing that differs afterwards."""
+    """One difference after the rollback."""
 
     what: str
     before: str
@@ -52,30 +52,29 @@ class Change:
 
 @dataclass(frozen=True)
 class RollbackPlan:
-    """What a rollback would do, whether it may be done, and what it costs.
+    """The effects of a rollback, and whether it is allowed.
 
-    :param deployment: the Deployment as it was read.
+    :param deployment: the Deployment.
     :param current: the deploy whose content runs now.
     :param target: the deploy to go back to.
-    :param latest_id: the latest deploy of the history when the plan was made; a newer one makes the plan
+    :param latest_id: the latest deploy of the history when the plan was made; a later one makes the plan
         stale.
-    :param scope: the part that is brought back.
-    :param requested: the target in the words of whoever asked.
-    :param exact: whether that names one deploy for good.
-    :param verdict: what the compatibility table says.
-    :param failed_checks: every reason against it, the verdict's included; empty when the plan can be carried
-        out.
-    :param warnings: what to know before agreeing, gravest first.
-    :param permissions: permissions that the rollback takes.
-    :param changes: what differs afterwards.
-    :param rolled_back: what is brought back, in words.
-    :param not_rolled_back: what stays as it is, in words.
-    :param undo: how to go back on it.
-    :param needs_acknowledgement: whether someone must accept a loss in so many words (Airflow 3 to 2).
-    :param downgrade: whether the Runtime gets older; None where that cannot be told.
-    :param planned_at: when it was made, by the platform's clock where known.
+    :param scope: the part that is restored.
+    :param requested: the target as the user named it.
+    :param exact: whether that always names the same deploy.
+    :param verdict: verdict of the compatibility rules.
+    :param failed_checks: all failed checks, including the verdict; empty when the plan can be carried out.
+    :param warnings: warnings for the user, gravest first.
+    :param permissions: permissions that the rollback needs.
+    :param changes: the differences after the rollback.
+    :param rolled_back: the parts that are restored, as text.
+    :param not_rolled_back: the parts that stay unchanged, as text.
+    :param undo: how to undo the rollback.
+    :param needs_acknowledgement: whether the user must acknowledge a loss (Airflow 3 to 2).
+    :param downgrade: whether the Runtime gets older; None if that is not known.
+    :param planned_at: when the plan was made, by the platform's clock if it is known.
     :param platform: name of the platform.
-    :param platform_limits: what the platform does not offer, in words.
+    :param platform_limits: features that the platform lacks, as text.
     """
 
     deployment: Deployment
@@ -102,23 +101,23 @@ class RollbackPlan:
 
     @property
     def allowed(self) -> bool:
-        """Whether nothing speaks against it."""
+        """Whether all checks passed."""
         return not self.failed_checks
 
     def require_allowed(self) -> None:
-        """Do nothing if the plan can be carried out.
+        """Check that the plan can be carried out.
 
-        :raises PlanRefused: with every failed check.
+        :raises PlanRefused: with all failed checks.
         """
         if self.failed_checks:
             reasons = "".join(f"\n- {check}" for check in self.failed_checks)
             raise PlanRefused(
-                f"{self.deployment} cannot be rolled back to deploy {self.target.id} (asked for: "
+                f"{self.deployment} cannot be rolled back to deploy {self.target.id} (requested: "
                 f"{self.requested}). Nothing was changed. {len(self.failed_checks)} check(s) failed:{reasons}"
             )
 
     def with_warnings(self, more: Iterable[PlanWarning]) -> RollbackPlan:
-        """Return the same plan with more to know before agreeing, gravest first."""
+        """Return the same plan with more warnings, gravest first."""
         found = (*self.warnings, *more)
         return replace(self, warnings=tuple(sorted(found, key=lambda warning: not warning.severe)))
 
@@ -128,19 +127,21 @@ class RollbackPlan:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> RollbackPlan:
-        """Read what :meth:`to_dict` wrote.
+        """Read the output of :meth:`to_dict`.
 
-        :raises BadInput: when it is something else, contradicts itself, or was written in another format.
+        :raises BadInput: for other values, contradictions, or another format.
         """
         if not isinstance(values, dict) or values.get("format") != FORMAT:
             raise BadInput(
-                f"This is not a rollback plan of format {FORMAT}. Make the plan anew with this version of "
+                f"This is not a rollback plan of format {FORMAT}. Make a new plan with this version of "
                 "the package."
             )
         try:
             return _read_plan(values)
         except ValueError as error:
-            raise BadInput(f"This rollback plan is incomplete or damaged: {error}. Make it anew.") from None
+            raise BadInput(
+                f"This rollback plan is incomplete or damaged: {error}. Make a new plan."
+            ) from None
 
 
 def _read_plan(values: dict[str, Any]) -> RollbackPlan:
@@ -164,28 +165,28 @@ def make_plan(
     notes: tuple[PlanWarning, ...] = (),
     restricted: Collection[RuntimeVersion] = (),
 ) -> RollbackPlan:
-    """Work out what a rollback would do and whether it may be done.
+    """Make the plan of a rollback.
 
-    :param deployment: the Deployment as the platform describes it.
+    :param deployment: the Deployment.
     :param history: its deploy history, newest first.
-    :param target: which deploy is meant.
-    :param scope: the part to bring back; None takes what the Deployment's Dag deploy mechanism carries.
-    :param access: what the token may do and what is switched on.
-    :param capabilities: what the platform can do.
-    :param now: the time, by the platform's clock where it is known.
-    :param chosen: the deploy that ``target`` names, if the caller has fetched it already.
-    :param notes: warnings of the caller's own.
-    :param restricted: Runtime versions that the platform restricts because of major bugs, where it tells.
-    :raises DeployNotFound: when no deploy is meant or nothing runs.
-    :raises AmbiguousTarget: when a selector fits several things.
+    :param target: selects the deploy to go back to.
+    :param scope: the part to restore; None takes the default of the Deployment's Dag deploy mechanism.
+    :param access: the token's permissions and the rollback switches.
+    :param capabilities: the platform's capabilities.
+    :param now: the time, by the platform's clock if it is known.
+    :param chosen: the deploy that ``target`` selects, if the caller has read it already.
+    :param notes: further warnings of the caller.
+    :param restricted: Runtime versions that the platform restricts because of major bugs.
+    :raises DeployNotFound: when no deploy matches or nothing runs.
+    :raises AmbiguousTarget: when a selector matches several commits.
     """
     scope = scope or default_scope(deployment.mechanism)
-    wanted = chosen or choose(target, history, scope)
+    target_deploy = chosen or choose(target, history, scope)
     found = assess(
-        deployment, history, wanted, scope=scope, access=access, capabilities=capabilities, now=now
+        deployment, history, target_deploy, scope=scope, access=access, capabilities=capabilities, now=now
     )
     context, source, goal = found.context, found.source, found.goal
-    told = (
+    found_warnings = (
         *found.verdict.warnings,
         *_restricted(scope, goal, restricted),
         *_warnings(context, source),
@@ -194,14 +195,14 @@ def make_plan(
     return RollbackPlan(
         deployment=deployment,
         current=context.current,
-        target=wanted,
+        target=target_deploy,
         latest_id=context.latest.id,
         scope=scope,
         requested=str(target),
         exact=target.exact,
         verdict=found.verdict,
         failed_checks=found.failed_checks,
-        warnings=tuple(sorted(told, key=lambda warning: not warning.severe)),
+        warnings=tuple(sorted(found_warnings, key=lambda warning: not warning.severe)),
         permissions=required_permissions(scope, capabilities),
         changes=tuple(_changes(context, source, goal)),
         rolled_back=tuple(_rolled_back(context)),
@@ -222,7 +223,7 @@ def _restricted(
 
 
 def _changes(context: CheckContext, source: Versions, goal: Versions) -> Iterator[Change]:
-    """List what differs afterwards, or may differ where a side is not known."""
+    """Yield the differences after the rollback, and those that are possible because a side is not known."""
     current, target = context.current, context.target
     if "image" in context.scope.parts:
         yield Change("image", current.image_tag or "not known", target.image_tag or "not known")
@@ -233,7 +234,7 @@ def _changes(context: CheckContext, source: Versions, goal: Versions) -> Iterato
 
 
 def _rolled_back(context: CheckContext) -> Iterator[str]:
-    """List what is brought back."""
+    """Yield the parts that are restored."""
     if "image" in context.scope.parts:
         yield "the image with the Astro Runtime version and the project's code"
     if _brings_dags(context):
@@ -243,7 +244,7 @@ def _rolled_back(context: CheckContext) -> Iterator[str]:
 
 
 def _not_rolled_back(context: CheckContext) -> Iterator[str]:
-    """List what stays as it is."""
+    """Yield the parts that stay unchanged."""
     if not _brings_dags(context):
         yield "the Dags"
     if "image" not in context.scope.parts:
@@ -252,33 +253,33 @@ def _not_rolled_back(context: CheckContext) -> Iterator[str]:
 
 
 def _platform_limits(capabilities: Capabilities) -> Iterator[str]:
-    """List what the platform does not offer, for whoever might miss it."""
+    """Yield the features that the platform lacks."""
     if not capabilities.scopes:
         yield "A rollback cannot be limited to the image or the Dags."
-    if not capabilities.tells_access:
-        yield "What the token may do cannot be asked: the platform checks it on submission."
-    if not capabilities.tells_switches:
-        yield "Whether rollbacks are switched on cannot be asked: the platform checks it on submission."
+    if not capabilities.reports_access:
+        yield "The token's permissions cannot be read: the platform checks them on submission."
+    if not capabilities.reports_switches:
+        yield "Whether rollbacks are switched on cannot be read: the platform checks it on submission."
     if not capabilities.logs:
         yield "The platform's own log lines of the rollback cannot be shown."
     if not capabilities.reasons:
-        yield "If the rollback fails, the platform does not tell why."
+        yield "If the rollback fails, the platform does not report why."
 
 
 def _undo(context: CheckContext, source: Versions, goal: Versions) -> str:
-    """Say how to go back on it: going forward again must pass the same table, and erased data is gone."""
+    """Return how to undo the rollback. The way back must pass the same rules, and erased data is lost."""
     lost = " Erased data does not come back." if goal.is_older_than(source) else ""
     back = check(goal, source)
     if not back.allowed:
         return (
-            f"A rollback cannot undo this one ({back.code}). To return, deploy the current version anew."
+            f"A rollback cannot undo this one ({back.code}). To return, deploy the current version again."
             f"{lost}"
         )
     current, days = context.current, context.capabilities.retention_days
     if context.now - current.created_at > timedelta(days=days):
         return (
             f"A rollback cannot undo this one: deploy {current.id}, which runs now, is more than {days:g} "
-            f"days old. To return, deploy the current version anew.{lost}"
+            f"days old. To return, deploy the current version again.{lost}"
         )
     return (
         f"Roll back to deploy {current.id} (the one that runs now), scope {context.scope.value}, before it "
@@ -287,7 +288,7 @@ def _undo(context: CheckContext, source: Versions, goal: Versions) -> str:
 
 
 def _warnings(context: CheckContext, source: Versions) -> Iterator[PlanWarning]:
-    """List what to know besides what the versions say."""
+    """Yield the warnings that do not depend on the versions."""
     yield from _about_the_history(context, source)
     yield from _about_dags(context, source)
     yield from _about_what_is_not_known(context)
@@ -299,12 +300,12 @@ def _about_the_history(context: CheckContext, source: Versions) -> Iterator[Plan
         yield PlanWarning(
             "RUNS-ANOTHER-VERSION",
             f"The Deployment runs {source}, but deploy {current.id}, the latest that succeeded, brought "
-            f"{current.versions}. The history may not tell what runs.",
+            f"{current.versions}. The history may not show what runs.",
         )
     if latest.status.settled or latest.id == current.id:
         return
     yield PlanWarning(
-        "NEWEST-DEPLOY-NOT-SETTLED",
+        "LATEST-DEPLOY-NOT-FINISHED",
         f"The latest deploy {latest.id} has neither succeeded nor failed (status: {latest.status}); it may "
         "change what runs.",
     )
@@ -334,12 +335,15 @@ def _about_dags(context: CheckContext, source: Versions) -> Iterator[PlanWarning
 
 def _about_what_is_not_known(context: CheckContext) -> Iterator[PlanWarning]:
     access, capabilities = context.access, context.capabilities
-    if capabilities.tells_access and access.permissions is None:
+    if capabilities.reports_access and access.permissions is None:
         yield PlanWarning(
             "PERMISSIONS-NOT-KNOWN",
             "The token's permissions could not be read; the platform checks them on submission.",
         )
-    if capabilities.tells_switches and None in (access.enabled_on_installation, access.enabled_on_deployment):
+    if capabilities.reports_switches and None in (
+        access.enabled_on_installation,
+        access.enabled_on_deployment,
+    ):
         yield PlanWarning(
             "SWITCHES-NOT-KNOWN",
             "Whether rollbacks are switched on could not be read; the platform checks it on submission.",
@@ -347,7 +351,7 @@ def _about_what_is_not_known(context: CheckContext) -> Iterator[PlanWarning]:
 
 
 def _whole(context: CheckContext) -> bool:
-    """Whether all that deploys of this mechanism carry is brought back, so the setting itself too."""
+    """Return whether the scope is the mechanism's default, which restores the mechanism setting too."""
     return context.scope is default_scope(context.mechanism)
 
 

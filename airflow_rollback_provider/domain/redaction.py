@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Texts of other programs, such as the log of a container, made safe to repeat.
+"""Removes credentials from texts of other programs, such as the log of a container.
 
-What is secret in them is not known here, so it is told by its form. Rather too much is taken out than too
-little.
+Credentials are found by their form. It is better to remove too much than too little.
 """
 
 from __future__ import annotations
@@ -11,14 +10,14 @@ import re
 
 _HIDDEN = "***"
 _CREDENTIALS = (
-    # The user of a URL. A password may hold any character, so it goes on to the last @ of the word.
+    # The user of a URL. A password may contain any character, so the match extends to the last @ of the word.
     (re.compile(r"://(?:[^\s/?#@:]*:\S*|[^\s/?#@]+)@"), f"://{_HIDDEN}@"),
     (
         re.compile(r"(authorization['\"]?\s*[:=]\s*['\"]?)(?:(?:bearer|basic|token)\s+)?[^\s'\",;]+", re.I),
         rf"\1{_HIDDEN}",
     ),
     (re.compile(r"\b(bearer|basic)\s+[\w.~+/=-]{6,}", re.I), rf"\1 {_HIDDEN}"),
-    # A JSON Web Token, or a piece of one: base64 of a text that begins with {"
+    # A JSON Web Token or a part of one: base64 of a text that begins with {"
     (re.compile(r"eyJ[\w-]{8,}(?:\.[\w-]*)*"), _HIDDEN),
     (re.compile(r"((?:password|passwd|pwd|secret|token|_key)=)[^\s&;,'\"]+", re.I), rf"\1{_HIDDEN}"),
 )

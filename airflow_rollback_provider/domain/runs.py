@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a Deployment's Airflow tells about itself: Dags, runs, tasks, import errors. How runs are counted."""
+"""Data of a Deployment's Airflow: Dags, runs, tasks, import errors; and the counts of runs."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _UNFINISHED = "unfinished"
 class DagRun:
     """One Dag run.
 
-    :param run_type: Airflow's word: ``scheduled``, ``manual``, ``backfill``, …
-    :param state: Airflow's word; ``success`` and ``failed`` are final.
+    :param run_type: Airflow's value: ``scheduled``, ``manual``, ``backfill``, …
+    :param state: Airflow's value; ``success`` and ``failed`` are final.
     :param started_at: when it began; None while it is queued.
     :param ended_at: when it ended; None before that.
-    :param upstream: whether it failed only because of something before it: none of its own tasks failed but
-        those that wait for another Dag.
+    :param upstream: whether only another Dag caused the failure: no task failed except tasks that wait for
+        another Dag.
     """
 
     dag_id: str
@@ -48,12 +48,12 @@ class DagRun:
 
 @dataclass(frozen=True)
 class DagRow:
-    """A Dag as Airflow knows it.
+    """A Dag in Airflow's database.
 
     :param paused: whether it is paused.
-    :param stale: whether its file no longer brings it.
-    :param scheduled: whether Airflow starts runs of it by itself.
-    :param file: the file that it is in, as import errors name it.
+    :param stale: whether its file no longer contains it.
+    :param scheduled: whether Airflow schedules its runs.
+    :param file: its file, named as in import errors.
     """
 
     dag_id: str
@@ -67,7 +67,7 @@ class DagRow:
 class TaskRow:
     """A task instance.
 
-    :param started_at: when it began, None before that; a task that waits in the triggerer has begun.
+    :param started_at: when it began, None before that; a deferred task has begun.
     :param operator: name of the operator's class.
     """
 
@@ -82,12 +82,12 @@ class TaskRow:
 
 @dataclass(frozen=True)
 class ImportProblem:
-    """A Dag file that Airflow cannot read.
+    """A Dag file that Airflow cannot import.
 
-    :param file: the file as Airflow names it, with its bundle before it where there are bundles.
-    :param error: the last line of what went wrong.
-    :param last_run: when a Dag of this file last began a run in the time that is compared with; None when
-        none is known to have.
+    :param file: the file as Airflow names it, with the bundle in front if there are bundles.
+    :param error: the last line of the error.
+    :param last_run: when a Dag of this file last began a run in the time before the deploy that is compared;
+        None if no run is known.
     """
 
     file: str
@@ -97,13 +97,13 @@ class ImportProblem:
 
 @dataclass(frozen=True)
 class Period:
-    """From ``begin`` up to, not including, ``end``."""
+    """The time from ``begin`` up to, but not including, ``end``."""
 
     begin: datetime
     end: datetime
 
     def has(self, moment: datetime | None) -> bool:
-        """Whether a moment lies in it."""
+        """Return whether it contains a moment."""
         return moment is not None and self.begin <= moment < self.end
 
     def __str__(self) -> str:
@@ -113,14 +113,14 @@ class Period:
 
 @dataclass(frozen=True)
 class Counts:
-    """How many runs failed and succeeded."""
+    """Numbers of failed and successful runs."""
 
     failed: int = 0
     succeeded: int = 0
 
     @property
     def runs(self) -> int:
-        """All of them."""
+        """Number of all runs."""
         return self.failed + self.succeeded
 
     def __add__(self, other: Counts) -> Counts:
@@ -132,12 +132,12 @@ class Counts:
 
 @dataclass(frozen=True)
 class Tally:
-    """The runs of a period, counted.
+    """Counts of the runs in a period.
 
-    :param dags: counts by Dag; only Dags with a run that counts.
-    :param left_out: why runs do not count → how many.
-    :param unfinished: runs whose outcome is not known yet, by Dag; they are left out as well.
-    :param undecided: Dags of which a run goes on that is no younger than the last failed one: it may succeed.
+    :param dags: counts of each Dag that has a run that counts.
+    :param left_out: each reason why runs do not count, with their number.
+    :param unfinished: number of unfinished runs of each Dag; they do not count either.
+    :param undecided: Dags with an unfinished run that began no later than the last failed one.
     """
 
     dags: Mapping[str, Counts] = field(default_factory=dict)
@@ -158,11 +158,11 @@ def tally(
     ignored: Collection[str] = (),
     ended_before: datetime | None = None,
 ) -> Tally:
-    """Count the runs that started in a period, each by its final outcome.
+    """Count the runs that started in a period by their final outcome.
 
     :param run_types: types of runs that count.
     :param ignored: Dags that do not count.
-    :param ended_before: runs that ended later do not count: a deploy came while they were running.
+    :param ended_before: runs that ended later do not count: a deploy landed while they were running.
     """
     dags: dict[str, Counts] = {}
     left_out: Counter[str] = Counter()
@@ -184,7 +184,7 @@ def tally(
 
 
 def last_starts(runs: Iterable[DagRun]) -> dict[str, datetime]:
-    """Return when each Dag last began one of these runs."""
+    """Return the start of the latest of these runs for each Dag."""
     begun = [(run.started_at, run.dag_id) for run in runs if run.started_at is not None]
     return {dag_id: moment for moment, dag_id in sorted(begun)}
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which deploy is meant: an exact one, the previous one, or the latest one that fits a selector."""
+"""Selects a deploy: an exact one, the previous one, or the latest one that matches a selector."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 
 _LONGEST = 512
 _FULL_COMMITS = (40, 64)  # SHA-1 and SHA-256
-# "3" could mean Runtime 3.0.4, which carries Airflow 2.1, as well as 3.1-12, which carries Airflow 3.1.
+# "3" could be Runtime 3.0.4 with Airflow 2.1, or Runtime 3.1-12 with Airflow 3.1.
 _FIRST_PLAIN_SERIES = 5
 _KINDS = ("id", "tag", "commit", "runtime", "airflow", "before")
 _HELP = (
-    "Say 'previous', a deploy's id ('id:<id>' if it holds a colon), or a selector: 'tag:<image tag>', "
+    "Give 'previous', a deploy's id ('id:<id>' if it contains a colon), or a selector: 'tag:<image tag>', "
     "'commit:<at least 7 hex digits>', 'runtime:<version or series, such as 12.1.0, 12 or 3.1>', "
     "'airflow:<series, such as 2.11>', 'before:<ISO 8601 time with a zone>'."
 )
@@ -37,11 +37,11 @@ _HELP = (
 
 @dataclass(frozen=True)
 class DeploySelector:
-    """Which deploy is meant.
+    """Selects a deploy.
 
     :param kind: ``previous``, ``id``, ``tag``, ``commit``, ``runtime``, ``airflow`` or ``before``.
-    :param value: what the kind needs; empty for ``previous``.
-    :raises InvalidTarget: when there is no such kind or the value does not fit it.
+    :param value: the value for the kind; empty for ``previous``.
+    :raises InvalidTarget: when there is no such kind, or the value does not fit the kind.
     """
 
     kind: str
@@ -56,7 +56,7 @@ class DeploySelector:
     def parse(cls, text: str) -> DeploySelector:
         """Read ``previous``, ``KIND:VALUE`` or a deploy's bare id.
 
-        :raises InvalidTarget: when the text is empty, too long or its value does not fit its kind.
+        :raises InvalidTarget: when the text is empty or too long, or its value does not fit its kind.
         """
         text = text.strip() if isinstance(text, str) else ""
         if not text or len(text) > _LONGEST:
@@ -72,11 +72,11 @@ class DeploySelector:
 
     @property
     def exact(self) -> bool:
-        """Whether it names one deploy for good; what the others mean depends on the history."""
+        """Whether it always selects the same deploy; the other kinds depend on the history."""
         return self.kind == "id"
 
     def matches(self, deploy: Deploy) -> bool:
-        """Tell whether a deploy fits, leaving aside whether it can be rolled back to."""
+        """Return whether a deploy matches; it may still be no valid target."""
         return self._matcher()(deploy)
 
     def _matcher(self) -> Callable[[Deploy], bool]:
@@ -87,17 +87,17 @@ class DeploySelector:
 
 
 def choose(target: DeploySelector, history: History, scope: Scope) -> Deploy:
-    """Pick the deploy that is meant from a history.
+    """Select a deploy from a history.
 
-    An exact id is taken as it is: the plan's checks say whether it can be rolled back to. Everything else
-    picks the latest deploy that succeeded, whose content differs from what runs now, and that was not rolled
-    back from; ``previous`` must besides be older than the content that runs now.
+    An exact id is not filtered: the plan's checks decide whether it is a valid target. All other kinds select
+    the latest deploy that succeeded, whose content differs from the content that runs now, and that was not
+    rolled back from. ``previous`` must also be older than the content that runs now.
 
-    :param target: which deploy is meant.
+    :param target: the selector.
     :param history: the Deployment's history, newest first.
     :param scope: the part of the content that counts.
-    :raises DeployNotFound: when nothing fits; the message says what was left out and why.
-    :raises AmbiguousTarget: when the beginning of a git commit fits more than one commit.
+    :raises DeployNotFound: when no deploy matches; the message gives the reasons.
+    :raises AmbiguousTarget: when the beginning of a git commit matches more than one commit.
     """
     if target.exact:
         return _by_id(target, history)
@@ -118,7 +118,7 @@ def _by_id(target: DeploySelector, history: History) -> Deploy:
     if deploy is None:
         raise DeployNotFound(
             f"The Deployment's deploy history has no deploy {target.value!r}. It may belong to another "
-            "Deployment or be older than the platform keeps. List the history and choose from it."
+            "Deployment, or the platform may have deleted it. List the history and choose from it."
         )
     return deploy
 
@@ -126,10 +126,7 @@ def _by_id(target: DeploySelector, history: History) -> Deploy:
 def _nothing_runs(history: History) -> str:
     if history.latest is None:
         return "The Deployment's deploy history is empty: there is nothing to roll back to."
-    return (
-        "No deploy in the history succeeded: there is nothing that could be rolled back to. "
-        "Look at the failed deploys."
-    )
+    return "No deploy in the history succeeded: there is nothing to roll back to. Check the failed deploys."
 
 
 def _eligible(history: History, scope: Scope) -> Iterator[Deploy]:
@@ -141,13 +138,12 @@ def _eligible(history: History, scope: Scope) -> Iterator[Deploy]:
 
 
 def _older_than_content(history: History, running: Deploy, scope: Scope) -> Iterator[Deploy]:
-    """Yield what is eligible and brings no part forward: each is what runs now, or older than that.
+    """Yield the eligible deploys of which each part is the running one or older.
 
-    Image and Dags are looked at apart, because a rollback or a deploy of one of them leaves them at different
-    ages.
+    Image and Dags are compared separately: after a rollback or a deploy of one of them their ages differ.
     """
 
-    @cache  # and only asked where a part differs: where a part came from may be far back in the history
+    @cache  # and called only if a part differs: the origin of a part may be far back in the history
     def origin(part: str) -> Deploy:
         return _origin(history, running, part)
 
@@ -164,8 +160,8 @@ def _origin(history: History, running: Deploy, part: str) -> Deploy:
     origin = history.origin(running, part)
     if origin is None:
         raise DeployNotFound(
-            f"What runs now (deploy {running.id}, after a rollback) came from a deploy that the history no "
-            "longer holds, so nothing older than it is known. Name a deploy by its id."
+            f"The content that runs now (deploy {running.id}, after a rollback) came from a deploy that the "
+            "history no longer contains, so no older deploy is known. Give the id of a deploy."
         )
     return origin
 
@@ -175,26 +171,26 @@ def _first_different(target: DeploySelector, pool: Iterator[Deploy], running: De
         if not deploy.same_content(running, scope):
             return deploy
     raise DeployNotFound(
-        f"No deploy fits {str(target)!r}: none in the history succeeded, brings other content ({scope}) than "
-        f"what runs now ({running.id}){', is older than that' if target.kind == 'previous' else ''} and was "
-        "not rolled back from. Name a deploy by its id to choose any other."
+        f"No deploy matches {str(target)!r}: no deploy in the history succeeded, has other content ({scope}) "
+        f"than the running one ({running.id}){', is older' if target.kind == 'previous' else ''} and was not "
+        "rolled back from. To choose any other deploy, give its id."
     )
 
 
 def _require_one_commit(target: DeploySelector, history: History) -> None:
-    """Refuse an abbreviated commit that fits several, whether or not they can be rolled back to.
+    """Refuse an abbreviated commit that matches several commits, even if they are no valid targets.
 
-    It takes the whole history to know that, and is worth it: which of two commits runs in production is not
-    for this package to guess. A full commit is unmistakable, and the search for it ends where it is found.
+    This reads the whole history, because the package must not guess which commit runs in production. A full
+    commit is unique, and its search ends at the first match.
 
-    :raises AmbiguousTarget: when it fits several.
+    :raises AmbiguousTarget: when it matches several.
     """
     if len(target.value) in _FULL_COMMITS:
         return
     commits = sorted({(deploy.git_commit or "").lower() for deploy in history if target.matches(deploy)})
     if len(commits) > 1:
         raise AmbiguousTarget(
-            f"{str(target)!r} fits {len(commits)} commits: {', '.join(commits[:5])}. Give more digits."
+            f"{str(target)!r} matches {len(commits)} commits: {', '.join(commits[:5])}. Give more digits."
         )
 
 
@@ -208,8 +204,8 @@ def _match_runtime(value: str) -> Callable[[Deploy], bool]:
     if re.fullmatch(r"[1-9][0-9]{0,3}", value) and int(value) >= _FIRST_PLAIN_SERIES:
         return lambda deploy: _numbers(deploy)[:1] == (int(value),) and _major(deploy) == 2
     if series := re.fullmatch(r"([34])\.(0|[1-9][0-9]{0,2})", value):
-        wanted = int(series[1]), int(series[2])
-        return lambda deploy: _numbers(deploy)[:2] == wanted and _major(deploy) != 2
+        expected = int(series[1]), int(series[2])
+        return lambda deploy: _numbers(deploy)[:2] == expected and _major(deploy) != 2
     try:
         exact = RuntimeVersion.parse(value)
     except InvalidVersion as error:
@@ -232,8 +228,8 @@ def _match_airflow(value: str) -> Callable[[Deploy], bool]:
         raise InvalidTarget(f"{value!r} is not an Airflow series such as 2 or 2.11. {_HELP}")
     if series[2] is None:
         return lambda deploy: _major(deploy) == int(series[1])
-    wanted = int(series[1]), int(series[2])
-    return lambda deploy: deploy.versions.airflow_series == wanted
+    expected = int(series[1]), int(series[2])
+    return lambda deploy: deploy.versions.airflow_series == expected
 
 
 def _match_before(value: str) -> Callable[[Deploy], bool]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One paragraph that a person can read in a chat message."""
+"""Texts about plans and rollbacks: one paragraph for a chat message, or the whole plan for a log."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MOST_NAMED = 10
 
 
 def of_plan(plan: RollbackPlan) -> str:
-    """Say what a rollback would do."""
+    """Return the summary of a plan."""
     what = f"{plan.scope} of {plan.deployment} from deploy {plan.current.id} to {plan.target.id}"
     if not plan.allowed:
         against = " ".join(str(check) for check in plan.failed_checks)
@@ -33,7 +33,7 @@ def of_plan(plan: RollbackPlan) -> str:
 
 
 def of_submitted(result: Mapping[str, Any]) -> str:
-    """Say that a rollback was submitted.
+    """Return the summary of a submitted rollback.
 
     :param result: the task's result.
     """
@@ -41,7 +41,7 @@ def of_submitted(result: Mapping[str, Any]) -> str:
 
 
 def of_done(result: Mapping[str, Any]) -> str:
-    """Say that a rollback is done.
+    """Return the summary of a completed rollback.
 
     :param result: the task's result.
     """
@@ -49,7 +49,7 @@ def of_done(result: Mapping[str, Any]) -> str:
 
 
 def of_failure(deployment: str, error: BaseException) -> str:
-    """Say that a rollback was not made, or did not end well; the error says which."""
+    """Return the summary of a rollback that was not submitted or did not succeed."""
     return paragraph(f"The rollback of Deployment {deployment} failed ({type(error).__name__}): {error}")
 
 
@@ -62,12 +62,12 @@ def of_fleet(
     submitted: int = 0,
     planned: int = 0,
 ) -> str:
-    """Say how the rollbacks of many Deployments ended.
+    """Return the summary of the rollbacks of a fleet.
 
-    :param problems: what failed, one sentence each.
-    :param left_out: Deployments with which nothing was begun.
-    :param submitted: how many rollbacks nobody waited for.
-    :param planned: how many were planned only.
+    :param problems: one sentence for each failure.
+    :param left_out: Deployments whose rollback was not started.
+    :param submitted: number of rollbacks that were submitted without waiting.
+    :param planned: number of rollbacks that were planned only.
     """
     texts = [f"{done} of {total} Deployments were rolled back."]
     if submitted:
@@ -77,12 +77,12 @@ def of_fleet(
     if problems:
         texts.append(f"{len(problems)} failed: {_some(problems)}")
     if left_out:
-        texts.append(f"{len(left_out)} were not begun: {_some(left_out)}.")
+        texts.append(f"{len(left_out)} were not started: {_some(left_out)}.")
     return paragraph(" ".join(texts))
 
 
 def paragraph(text: str) -> str:
-    """Put a text in one line of a length that a chat message bears."""
+    """Put a text in one line and shorten it for a chat message."""
     line = " ".join(text.split())
     return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1].rstrip()}…"
 
@@ -106,12 +106,12 @@ def _some(texts: Sequence[str]) -> str:
 
 
 def explain(plan: RollbackPlan) -> str:
-    """Write a plan in words: what speaks against it and what it costs first, details after."""
+    """Return a plan as text: failed checks and warnings first, details after them."""
     return "\n".join(_lines(plan))
 
 
 def describe_deploy(deploy: Deploy) -> str:
-    """Write a deploy in one line."""
+    """Return a deploy in one line."""
     author = f" by {deploy.created_by}" if deploy.created_by else ""
     reason = " ".join(without_tag(deploy.description).split())
     quoted = f", “{reason}”" if reason else ""
@@ -123,7 +123,7 @@ def _lines(plan: RollbackPlan) -> Iterator[str]:
     yield f"Rollback plan for {plan.deployment} on {plan.platform}"
     yield f"  from    {describe_deploy(plan.current)}"
     yield f"  to      {describe_deploy(plan.target)}"
-    yield f"          asked for: {plan.requested}"
+    yield f"          requested: {plan.requested}"
     yield f"  scope   {plan.scope}"
     yield f"  verdict {'allowed' if plan.allowed else 'REFUSED'}"
     if plan.verdict.allowed:

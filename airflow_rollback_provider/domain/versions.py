@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Versions of Astro Runtime and of Airflow.
 
-Two styles of Runtime versions exist and look alike:
+Two similar styles of Runtime versions exist:
 
 * three numbers with dots (``5.0.0``, ``13.2.1``): Runtimes that carry Airflow 2;
 * ``AIRFLOW_MAJOR.MINOR-REVISION`` (``3.0-1``, ``3.1-12``): Runtimes that carry Airflow 3 and later.
 
-So ``3.0.4`` is an old Runtime with Airflow 2 and ``3.0-4`` is Airflow 3.0. Neither is read as a PEP 440
-version, which would take ``3.0-4`` for a post-release of 3.0. (Source: Astronomer's documentation, "Runtime
+So ``3.0.4`` is an old Runtime with Airflow 2, and ``3.0-4`` is Airflow 3.0. Neither is read as a PEP 440
+version, where ``3.0-4`` would be a post-release of 3.0. (Source: Astronomer's documentation, "Runtime
 versioning".)
 """
 
@@ -59,7 +59,7 @@ class RuntimeVersion:
         """Read a bare version or an image tag that begins with one.
 
         :param text: for example ``12.1.0``, ``3.1-12``, ``3.1-12-python-3.12-base``, ``13.2.0-python-3.11``.
-        :raises InvalidVersion: for everything else; nothing is guessed.
+        :raises InvalidVersion: for any other text; no version is guessed.
         """
         if not isinstance(text, str) or len(text) > _LONGEST_TAG:
             raise InvalidVersion(_complaint(text))
@@ -75,7 +75,7 @@ class RuntimeVersion:
 
     @property
     def airflow_series(self) -> tuple[int, int] | None:
-        """Major and minor of the Airflow inside, or None for a Runtime newer than this package knows."""
+        """Major and minor of the Airflow inside, or None for a Runtime that this package lacks."""
         if self.airflow_major >= _FIRST_AIRFLOW_OF_NEW_STYLE:
             return self.numbers[0], self.numbers[1]
         return _AIRFLOW_SERIES_OF_RUNTIME.get(self.numbers[0])
@@ -94,7 +94,7 @@ class RuntimeVersion:
 @total_ordering
 @dataclass(frozen=True)
 class AirflowVersion:
-    """One version of Apache Airflow; ``patch`` is None where only the series is known."""
+    """One version of Apache Airflow; ``patch`` is None if only the series is known."""
 
     major: int
     minor: int
@@ -104,7 +104,7 @@ class AirflowVersion:
     def parse(cls, text: str) -> AirflowVersion:
         """Read ``2.10.5``, ``2.10`` or ``2.10.5+astro.1``.
 
-        :raises InvalidVersion: for everything else.
+        :raises InvalidVersion: for any other text.
         """
         match = _AIRFLOW.fullmatch(text) if isinstance(text, str) and len(text) <= _LONGEST_TAG else None
         if match is None:
@@ -132,9 +132,9 @@ class AirflowVersion:
 
 @dataclass(frozen=True)
 class Versions:
-    """What is known of the software that a deploy or a Deployment runs.
+    """The known versions of the software that a deploy or a Deployment runs.
 
-    The Runtime decides where it is known; a Deployment that knows only its Airflow version is judged by that.
+    The Runtime decides if it is known; otherwise the Airflow version decides.
 
     :param runtime: Astro Runtime version, if known.
     :param airflow: Airflow version, if known.
@@ -145,9 +145,9 @@ class Versions:
 
     @classmethod
     def read(cls, runtime: str | None, airflow: str | None = None) -> Versions:
-        """Read what a platform says, taking what cannot be read as unknown.
+        """Read a platform's values; a value that cannot be read is unknown.
 
-        :param runtime: text of the Runtime version; None, empty or unreadable text counts as unknown.
+        :param runtime: text of the Runtime version; None, an empty or an unreadable text is unknown.
         :param airflow: text of the Airflow version, likewise (hosted Astro writes ``NA``).
         """
         return cls(_read_or_none(RuntimeVersion.parse, runtime), _read_or_none(AirflowVersion.parse, airflow))
@@ -159,20 +159,20 @@ class Versions:
 
     @property
     def airflow_series(self) -> tuple[int, int] | None:
-        """Major and minor of Airflow, from the Runtime where it tells, else from the Airflow version."""
+        """Major and minor of Airflow, from the Runtime if possible, else from the Airflow version."""
         if self.runtime is not None and self.runtime.airflow_series is not None:
             return self.runtime.airflow_series
         return self.airflow.series if self.airflow is not None else None
 
     @property
     def airflow_major(self) -> int | None:
-        """Major version of Airflow, None if nothing is known."""
+        """Major version of Airflow, None if no version is known."""
         if self.runtime is not None:
             return self.runtime.airflow_major
         return self.airflow.major if self.airflow is not None else None
 
     def is_older_than(self, other: Versions) -> bool | None:
-        """Tell whether going from ``other`` to this is a downgrade; None where the two cannot be compared."""
+        """Return whether going from ``other`` to this is a downgrade; None if they cannot be compared."""
         if self.runtime is not None and other.runtime is not None:
             return self.runtime < other.runtime
         mine, theirs = self.airflow_series, other.airflow_series
@@ -183,14 +183,14 @@ class Versions:
         return self._is_older_within_series(other)
 
     def completed_by(self, other: Versions) -> Versions:
-        """Take over a Runtime version that only ``other`` knows, unless what is known contradicts it."""
+        """Take over a Runtime version that only ``other`` has, unless the two contradict each other."""
         if self.runtime is not None or other.runtime is None or self.contradicts(other):
             return self
         return Versions(other.runtime, self.airflow or other.airflow)
 
     def contradicts(self, other: Versions) -> bool:
-        """Tell whether both cannot describe the same software; what only one of them knows contradicts
-        nothing."""
+        """Return whether both cannot describe the same software. A version that only one has is no
+        contradiction."""
         if self.runtime is not None and other.runtime is not None:
             return self.runtime != other.runtime
         if None in (self.airflow_series, other.airflow_series):
@@ -245,5 +245,5 @@ def _complaint(text: object) -> str:
         "with one."
     )
     if isinstance(text, str) and re.fullmatch(r"[12]\.[0-9]+\.[0-9]+.*", text[:_LONGEST_TAG]):
-        advice += " This looks like an Airflow version; a Runtime version is wanted."
+        advice += " This looks like an Airflow version; give a Runtime version."
     return f"{_shown(text)} is not an Astro Runtime version. {advice}"

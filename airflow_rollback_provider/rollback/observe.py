@@ -44,6 +44,6 @@ def observe(platform: Platform, tracking: Tracking) -> Flow[Outcome | None]:
     if outcome is None or outcome.status is not RollbackStatus.DONE:
         return outcome
     deployment = yield from platform.deployment(tracking.deployment_id)
-    if not platform.capabilities.tells_image:  # its word may be another one for the same image
+    if not platform.capabilities.reports_image:  # its word may be another one for the same image
         deployment = replace(deployment, image_tag=None)
     return deployment_outcome(tracking.rollback_id, deployment, tracking.target, tracking.scope) or outcome

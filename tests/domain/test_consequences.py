@@ -76,7 +76,7 @@ def test_undo_goes_forward_to_what_runs_now() -> None:
 def test_undo_of_airflow_3_to_2_takes_a_new_deploy() -> None:
     """A rollback cannot go up from Airflow 2 to 3, so none is promised."""
     assert plan(D1, NEW).undo == (
-        "A rollback cannot undo this one (AIRFLOW-2-TO-3). To return, deploy the current version anew. "
+        "A rollback cannot undo this one (AIRFLOW-2-TO-3). To return, deploy the current version again. "
         "Erased data does not come back."
     )
 
@@ -86,7 +86,7 @@ def test_undo_promises_nothing_that_has_expired() -> None:
     undo = plan(deploy("d1", 80), deploy("d2", 100)).undo
     assert undo == (
         "A rollback cannot undo this one: deploy d2, which runs now, is more than 90 days old. "
-        "To return, deploy the current version anew."
+        "To return, deploy the current version again."
     )
     assert plan(deploy("d1", 95), deploy("d2", 90)).undo.startswith("Roll back to deploy d2")
 
@@ -132,7 +132,7 @@ def test_a_mechanism_that_changes_is_warned_of(scope: Scope | None, word: str) -
 def test_a_newest_deploy_that_is_not_settled_is_warned_of(status: object, expected: bool) -> None:
     """It may change what runs; one that failed does not."""
     found = warned(plan(D1, D2, deploy("d3", 1, status=status), deployment=deployment()))
-    assert ("NEWEST-DEPLOY-NOT-SETTLED" in found) is expected
+    assert ("LATEST-DEPLOY-NOT-FINISHED" in found) is expected
 
 
 def test_what_could_not_be_read_is_warned_of() -> None:

@@ -14,7 +14,7 @@ ALLOWED = """\
 Rollback plan for Deployment 'orders' (dep) on Astro Private Cloud
   from    d2, 2026-11-22 12:00 UTC by Zoë, Runtime 3.1-12 (Airflow 3.1)
   to      d1, 2026-10-14 12:00 UTC, Runtime 13.2.0 (Airflow 2.11), “Quarter end”
-          asked for: previous
+          requested: previous
   scope   image and Dags
   verdict allowed
           versions: AIRFLOW-3-TO-2: Rollbacks from Airflow 3 to Runtime 12 and 13 are supported from \
@@ -41,24 +41,24 @@ Not rolled back:
 Permissions:
   - deployment.images.push
   - deployment.dags.push
-To undo: A rollback cannot undo this one (AIRFLOW-2-TO-3). To return, deploy the current version anew. \
+To undo: A rollback cannot undo this one (AIRFLOW-2-TO-3). To return, deploy the current version again. \
 Erased data does not come back.
 """
 REFUSED = """\
 Rollback plan for Deployment 'orders' (dep) on Astro Private Cloud
   from    d2, 2026-11-22 12:00 UTC, Runtime 13.2.0 (Airflow 2.11)
   to      d1, 2026-08-15 12:00 UTC, Runtime 4.2.9 (Airflow 2.2)
-          asked for: id:d1
+          requested: id:d1
   scope   image and Dags
   verdict REFUSED
 Failed checks:
   - AIRFLOW-2-TOO-OLD: Within Airflow 2 both sides must be Runtime 5.0.0 (Airflow 2.3.0) or later: Runtime \
 13.2.0 (Airflow 2.11) → Runtime 4.2.9 (Airflow 2.2). Choose a deploy of a supported version. Rule from: \
 Astronomer documentation, "Roll back an image deploy on Astro Private Cloud", text.
-  - TARGET-NOT-SUCCEEDED: Deploy d1 is not known to have succeeded (status: failed). Choose a deploy that \
-succeeded.
-  - TARGET-EXPIRED: Deploy d1 was made on 2026-08-15, more than 90 days ago. Choose a younger deploy, or \
-deploy that version anew.
+  - TARGET-NOT-SUCCEEDED: Deploy d1 has not succeeded, or that is not known (status: failed). Choose a \
+deploy that succeeded.
+  - TARGET-EXPIRED: Deploy d1 was created on 2026-08-15, more than 90 days ago. Choose a later deploy, or \
+deploy that version again.
   - ROLLBACK-OFF-ON-DEPLOYMENT: Rollbacks are switched off on Deployment 'orders' (dep). Switch on the \
 toggle Rollback Deploy in the Deployment's settings.
 Changes:

@@ -15,7 +15,9 @@ BOTH = Scope.IMAGE_AND_DAGS
 def test_an_empty_history_has_nothing() -> None:
     """No head, nothing that runs, nothing unfinished, nothing to find."""
     empty = History([])
-    assert (empty.latest, empty.running, empty.unfinished, empty.find("d1"), empty.seen("d1")) == (None,) * 5
+    assert (empty.latest, empty.running, empty.unfinished, empty.find("d1"), empty.already_read("d1")) == (
+        None,
+    ) * 5
     assert list(empty) == []
 
 
@@ -27,8 +29,8 @@ def test_only_what_is_asked_for_is_read() -> None:
     assert asked.latest is asked.latest is not None
     assert asked.running is asked.latest
     assert source.taken == 1
-    assert asked.seen("d1") is None
-    assert asked.find("d4") is asked.seen("d4") is not None
+    assert asked.already_read("d1") is None
+    assert asked.find("d4") is asked.already_read("d4") is not None
     assert source.taken == 5
     assert len(list(asked)) == len(list(asked)) == 10_000
     assert source.taken == 10_000

@@ -181,7 +181,7 @@ def test_what_the_platform_does_not_offer_is_in_the_plan() -> None:
     """One sentence for each thing that it lacks, and none for a platform that lacks nothing."""
     assert plan(D1, D2).platform_limits == ()
     assert len(plan(D1, D2, capabilities=ASTRO).platform_limits) == 5
-    for lacks in ("scopes", "logs", "reasons", "tells_access", "tells_switches"):
+    for lacks in ("scopes", "logs", "reasons", "reports_access", "reports_switches"):
         (limit,) = plan(D1, D2, capabilities=replace(HOUSTON, **{lacks: False})).platform_limits
         assert limit.endswith(".")
 

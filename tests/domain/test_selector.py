@@ -62,7 +62,7 @@ def test_previous_may_be_a_rollback() -> None:
 def test_previous_after_a_detour_is_not_what_was_left() -> None:
     """D2 was left for D1, then D1 for D2: neither is picked by itself again."""
     back = rollback("r1", D1)
-    with pytest.raises(DeployNotFound, match="No deploy fits 'previous'"):
+    with pytest.raises(DeployNotFound, match="No deploy matches 'previous'"):
         chosen("previous", D1, D2, back, rollback("r2", D2))
 
 
@@ -107,14 +107,14 @@ def test_previous_after_a_rollback_of_one_part() -> None:
 
 def test_previous_after_the_target_was_deleted() -> None:
     """What runs came from a deploy that retention took: its age is not known, so nothing is guessed."""
-    with pytest.raises(DeployNotFound, match=r"no longer holds.*Name a deploy by its id"):
+    with pytest.raises(DeployNotFound, match=r"no longer contains.*Give the id"):
         chosen("previous", D2, D3, rollback("r", D1))
 
 
 def test_previous_in_a_circle_is_not_known() -> None:
     """Rows that name each other have no age."""
     rows = [rollback("r1", deploy("r2")), rollback("r2", deploy("r1"))]
-    with pytest.raises(DeployNotFound, match="no longer holds"):
+    with pytest.raises(DeployNotFound, match="no longer contains"):
         chosen("previous", D1, D2, *rows)
 
 
@@ -124,8 +124,8 @@ def test_previous_in_a_circle_is_not_known() -> None:
         ([], "history is empty"),
         ([deploy("d1", status=BAD)], "No deploy in the history succeeded"),
         ([deploy("d1", status=GOING), deploy("d2", status=ODD)], "No deploy in the history succeeded"),
-        ([D1], "No deploy fits 'previous'"),
-        ([deploy("d0", status=BAD), D1], "No deploy fits 'previous'"),
+        ([D1], "No deploy matches 'previous'"),
+        ([deploy("d0", status=BAD), D1], "No deploy matches 'previous'"),
     ],
 )
 @pytest.mark.parametrize("text", ["previous", "tag:tag-d9"])

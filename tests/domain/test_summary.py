@@ -69,7 +69,7 @@ def test_a_fleet() -> None:
     assert "6 of 20" in text
     assert "12 failed: b0 failed · b1 failed" in text
     assert "… and 2 more" in text
-    assert text.endswith("2 were not begun: x · y.")
+    assert text.endswith("2 were not started: x · y.")
 
 
 @given(st.text(max_size=3000))

@@ -377,12 +377,12 @@ class TestTestButton:
         self, connect_hook: Connect, token: str, words: str
     ) -> None:
         """Expired, or lacking a permission that is named where it can be asked."""
-        need(token == "expired" or connect_hook().capabilities.tells_access, "permissions")
+        need(token == "expired" or connect_hook().capabilities.reports_access, "permissions")
         assert words in self.told(connect_hook(token))
 
     def test_it_says_that_rollbacks_are_off(self, connect_hook: Connect, rollback_sandbox: Sandbox) -> None:
         """With the name of the flag."""
-        need(connect_hook().capabilities.tells_switches, "switches")
+        need(connect_hook().capabilities.reports_switches, "switches")
         rollback_sandbox.settings(installation_enabled=False)
         assert "global.deploymentLifecycle.deployRollback.enabled" in self.told(connect_hook())
 

@@ -215,7 +215,7 @@ REFUSED = [
     ("rollback-disabled", {}, errors.PlanRefused, "ROLLBACK-OFF-ON-DEPLOYMENT"),
     ("no-deploys", {}, errors.DeployNotFound, "empty"),
     ("only-failures", {}, errors.DeployNotFound, "succeeded"),
-    ("one-deploy", {}, errors.DeployNotFound, "No deploy fits"),
+    ("one-deploy", {}, errors.DeployNotFound, "No deploy matches"),
     ("dormant", {}, errors.DeployNotFound, "empty"),
 ]
 

@@ -59,8 +59,8 @@ def test_what_a_platform_tells_is_told(talk: Talk, rollback_sandbox: Sandbox) ->
     found = findings_of(talking, identify(rollback_sandbox))
     capabilities = talking.platform.capabilities
     for codes, tells in (
-        (("PERMISSION-IMAGE", "PERMISSION-DAGS"), capabilities.tells_access),
-        (("INSTALLATION-FLAG", "DEPLOYMENT-TOGGLE"), capabilities.tells_switches),
+        (("PERMISSION-IMAGE", "PERMISSION-DAGS"), capabilities.reports_access),
+        (("INSTALLATION-FLAG", "DEPLOYMENT-TOGGLE"), capabilities.reports_switches),
     ):
         for code in codes:
             assert found[code].status is (Status.OK if tells else Status.UNKNOWN)

@@ -107,8 +107,8 @@ def test_a_survey_reads_all_that_a_plan_needs(talk: Talk, rollback_sandbox: Sand
     assert survey.deployment.id == truth["id"]
     assert survey.deployment.release_name == truth["releaseName"]
     assert survey.deployment.versions.known
-    assert (survey.access.permissions is not None) is told.tells_access
-    switched_on = True if told.tells_switches else None
+    assert (survey.access.permissions is not None) is told.reports_access
+    switched_on = True if told.reports_switches else None
     assert survey.access.enabled_on_installation is switched_on
     assert survey.access.enabled_on_deployment is switched_on
     shown = [row["id"] for row in truth["deploys"]]
@@ -355,7 +355,7 @@ def test_a_look_sees_another_image_of_the_same_runtime(talk: Talk, rollback_sand
     outcome = talking.run(observe(talking.platform, tracking(*start(talking, rollback_sandbox))))
     assert outcome is not None
     assert outcome.status is (
-        RollbackStatus.MISMATCH if capable(talking).tells_image else RollbackStatus.DONE
+        RollbackStatus.MISMATCH if capable(talking).reports_image else RollbackStatus.DONE
     )
 
 
@@ -569,7 +569,7 @@ def test_a_check_says_who_asks_what(talk: Talk) -> None:
     talking = talk()
     told = talking.run(talking.platform.check())
     assert talking.platform.capabilities.name in told
-    assert ("edda@example.com" in told) is capable(talking).tells_access
+    assert ("edda@example.com" in told) is capable(talking).reports_access
 
 
 def _id(sandbox: Sandbox, key: str) -> str:

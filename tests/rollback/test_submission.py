@@ -270,7 +270,7 @@ def test_a_switch_that_is_turned_off_meanwhile_is_told(
 ) -> None:
     """Between plan and request: the platform's own words say which."""
     hook = connect_hook()
-    need(hook.capabilities.tells_switches, "switches")
+    need(hook.capabilities.reports_switches, "switches")
     plan = hook.plan(identify(rollback_sandbox))
     rollback_sandbox.settings(installation_enabled=False)
     with pytest.raises(PlanRefused, match="not enabled on this installation"):

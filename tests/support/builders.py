@@ -29,8 +29,8 @@ ASTRO = Capabilities(
     mechanisms=frozenset({Mechanism.IMAGE, Mechanism.DAG_DEPLOY}),
     logs=False,
     reasons=False,
-    tells_access=False,
-    tells_switches=False,
+    reports_access=False,
+    reports_switches=False,
     permissions=dict.fromkeys(("image", "dags"), "deployment.deploys.update"),
     latest_always_allowed=True,
 )
@@ -96,7 +96,7 @@ class Counted:
 
 def plan(*oldest_first: Deploy, target: str = "previous", **values: Any) -> RollbackPlan:
     """A plan with every permission, on Astro Private Cloud unless told otherwise."""
-    tells = values.get("capabilities", HOUSTON).tells_access
+    tells = values.get("capabilities", HOUSTON).reports_access
     defaults: dict[str, Any] = {
         "scope": None,
         "access": FULL_ACCESS if tells else Access(),

@@ -422,5 +422,5 @@ def test_the_latest_deploy_may_be_rolled_back_to_at_any_age() -> None:
     assert capabilities.latest_always_allowed
     assert capabilities.retention_days == 30
     assert capabilities.permissions == dict.fromkeys(("image", "dags"), "deployment.deploys.update")
-    told = ("scopes", "logs", "reasons", "tells_access", "tells_switches")
+    told = ("scopes", "logs", "reasons", "reports_access", "reports_switches")
     assert not any(getattr(capabilities, name) for name in told)
