@@ -46,7 +46,7 @@ const bundles = [
   {
     entryPoints: { "deploy-history-2": here("src/airflow2.tsx") },
     alias: { react: here("src/host/react-preact.ts"), "react/jsx-runtime": "preact/jsx-runtime" },
-    banner: { js: `${BANNER}\n// It holds Preact, whose licence is:\n/*\n${preact.trim()}\n*/` },
+    banner: { js: `${BANNER}\n// It includes Preact. Its licence:\n/*\n${preact.trim()}\n*/` },
   },
 ];
 

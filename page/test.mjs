@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Bundles the tests and hands them to Node's own test runner.
+// Bundles the tests and runs them with Node's own test runner.
 
 import { build } from "esbuild";
 import { spawnSync } from "node:child_process";
@@ -22,7 +22,7 @@ await build({
   sourcemap: "inline",
   logLevel: "warning",
 });
-// A run beside another zone than the developer's, so that no test leans on it.
+// A second run in another time zone, so that no test depends on the developer's.
 const env = { ...process.env, TZ: "America/New_York" };
 const files = tests.map((name) => join(out, name.replace(/\.ts$/, ".mjs")));
 const { status } = spawnSync(process.execPath, ["--enable-source-maps", "--test", ...files], { stdio: "inherit", env });

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The built front-end: a few small files."""
+"""The files of the built front-end."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class File:
 
     @property
     def headers(self) -> dict[str, str]:
-        """What a browser is told: to ask each time whether it has changed, as an upgrade changes it."""
+        """The HTTP headers. A browser must revalidate the file each time, because an upgrade changes it."""
         return {
             "Cache-Control": "private, no-cache",
             "Content-Type": self.kind,
@@ -43,7 +43,7 @@ class File:
 def read_file(name: str) -> File | None:
     """Return a file of the front-end by its name, None if there is none.
 
-    :param name: it leads to no other folder, whatever it holds.
+    :param name: the name; a path to another folder finds nothing.
     """
     file = DIST / name
     if file.suffix not in _TYPES or file not in DIST.glob("*"):

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A short memory that all readers share: who asks for what is being fetched waits for that answer.
+"""A short-lived cache that all users of the page share. Concurrent requests for one key share one load.
 
-Ten open tabs are one load. Failures are kept too, for a moment, so that ten tabs do not hammer a platform
-that is down.
+Ten open tabs cause one load. Failures are cached for a moment too, so that ten tabs do not overload a
+platform that is down.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-SECONDS_A_FAILURE_IS_KEPT = 2.0
+SECONDS_A_FAILURE_IS_CACHED = 2.0
 
 
 @dataclass
 class _Entry:
-    """What one load brought, or what is still being loaded."""
+    """The result of one load, or a load in progress."""
 
     done: threading.Event = field(default_factory=threading.Event)
     value: Any = None
@@ -35,45 +35,45 @@ class _Entry:
     def fresh(self, max_age: float, now: float) -> bool:
         if not self.done.is_set():
             return True
-        return now - self.at < (max_age if self.error is None else min(max_age, SECONDS_A_FAILURE_IS_KEPT))
+        return now - self.at < (max_age if self.error is None else min(max_age, SECONDS_A_FAILURE_IS_CACHED))
 
 
 class Cache:
-    """Keeps what was loaded. For many threads at a time.
+    """Caches loaded values. Thread-safe.
 
-    :param size: how many answers are kept; the one that was not asked for longest goes first.
-    :param patience: how long somebody waits for a load that somebody else began, in seconds.
-    :param clock: seconds that only grow.
+    :param size: the number of entries; the least recently used one is dropped first.
+    :param wait_timeout: how long a thread waits for the load of another thread, in seconds.
+    :param clock: a monotonic clock, in seconds.
     """
 
     def __init__(
-        self, size: int = 256, patience: float = 30.0, clock: Callable[[], float] = time.monotonic
+        self, size: int = 256, wait_timeout: float = 30.0, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._size = size
-        self._patience = patience
+        self._wait_timeout = wait_timeout
         self._clock = clock
         self._entries: OrderedDict[Hashable, _Entry] = OrderedDict()
         self._lock = threading.Lock()
 
     def get(self, key: Hashable, load: Callable[[], T], max_age: float) -> T:
-        """Return what is known under a key, loading it if that is older than ``max_age`` seconds.
+        """Return the cached value of a key. Load it if it is older than ``max_age`` seconds.
 
-        :raises RollbackError: what the load raised, now or a moment ago.
+        :raises RollbackError: the error of the load, now or a moment ago.
         """
-        entry, mine = self._claim(key, max_age)
-        if mine:
+        entry, must_load = self._claim(key, max_age)
+        if must_load:
             self._load(key, entry, load)
-        elif not entry.done.wait(self._patience):
+        elif not entry.done.wait(self._wait_timeout):
             raise PlatformUnreachable(
-                f"The platform was asked and has not answered for {self._patience:g} s. It is slow, or a "
-                "proxy holds the answer back. Try again later."
+                f"The platform has not answered a request for {self._wait_timeout:g} s. It is slow, or a "
+                "proxy delays the response. Try again later."
             )
         if entry.error is not None:
-            raise type(entry.error)(*entry.error.args)  # each thread raises an error of its own
+            raise type(entry.error)(*entry.error.args)  # each thread raises its own error object
         return cast("T", entry.value)
 
-    def forget(self, key: Hashable) -> None:
-        """Load anew when this is asked for the next time."""
+    def discard(self, key: Hashable) -> None:
+        """Remove a key, so that the next request loads it again."""
         with self._lock:
             self._entries.pop(key, None)
 
@@ -81,13 +81,13 @@ class Cache:
         """Return the entry to use, and whether the caller has to load it."""
         with self._lock:
             entry = self._entries.get(key)
-            mine = entry is None or not entry.fresh(max_age, self._clock())
-            if entry is None or mine:
+            must_load = entry is None or not entry.fresh(max_age, self._clock())
+            if entry is None or must_load:
                 entry = self._entries[key] = _Entry()
             self._entries.move_to_end(key)
             while len(self._entries) > self._size:
                 self._entries.popitem(last=False)
-            return entry, mine
+            return entry, must_load
 
     def _load(self, key: Hashable, entry: _Entry, load: Callable[[], Any]) -> None:
         try:
@@ -95,8 +95,8 @@ class Cache:
         except RollbackError as error:
             entry.error = error
         except BaseException:
-            self.forget(key)  # a defect: the next one shall see it too, not wait for it
-            entry.error = PlatformUnreachable("The platform could not be asked. Airflow's log says why.")
+            self.discard(key)  # a defect: the next request must raise it too
+            entry.error = PlatformUnreachable("The request to the platform failed. See Airflow's log.")
             raise
         finally:
             entry.at = self._clock()

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the page offers, from Airflow's configuration: which connections and Deployments, and which Dag.
+"""The connections, Deployments and rollback Dags that the page offers, from Airflow's configuration.
 
 ::
 
     [airflow_rollback]
     page_connections = {"astro_private_cloud_default": ["stellar-orbit-4821", "cosmic-dust-5931"]}
 
-or, with everything said::
+or, with all fields::
 
     page_connections = {
         "astro_private_cloud_default": {
@@ -31,17 +31,17 @@ _EXAMPLE = '{"astro_private_cloud_default": ["stellar-orbit-4821"]}'
 _FIELDS = ("deployments", "rollback_dag")
 
 
-class InvalidOffer(BadInput):
-    """Airflow's setting of what the page offers cannot be read."""
+class InvalidOptions(BadInput):
+    """Airflow's setting with the Deployments of the page cannot be read."""
 
 
 @dataclass(frozen=True)
 class DeploymentOption:
     """One Deployment that the page offers.
 
-    :param connection: Airflow connection that leads to its platform.
+    :param connection: id of the Airflow connection to its platform.
     :param deployment: its id or release name, as the setting names it.
-    :param label: what people read.
+    :param label: the name on the page.
     :param dag_id: the Dag that rolls it back.
     """
 
@@ -52,9 +52,9 @@ class DeploymentOption:
 
 
 def read_options() -> tuple[DeploymentOption, ...]:
-    """Read what the page offers from Airflow's configuration.
+    """Read the Deployments of the page from Airflow's configuration.
 
-    :raises InvalidOffer: when the setting cannot be read.
+    :raises InvalidOptions: if the setting cannot be read.
     """
     from airflow.configuration import conf
 
@@ -62,22 +62,22 @@ def read_options() -> tuple[DeploymentOption, ...]:
 
 
 def parse_options(text: str) -> tuple[DeploymentOption, ...]:
-    """Read the setting's text; an empty one offers nothing.
+    """Parse the text of the setting. An empty one offers nothing.
 
-    :raises InvalidOffer: when it is not what the documentation says.
+    :raises InvalidOptions: if it is not as documented.
     """
     if not text.strip():
         return ()
     try:
-        offered = json.loads(text)
+        connections = json.loads(text)
     except ValueError as error:
         raise _invalid(f"it is not JSON ({error})") from None
-    return tuple(_options(_mapping(offered, "the setting")))
+    return tuple(_options(_mapping(connections, "the setting")))
 
 
-def _options(offered: Mapping[str, Any]) -> Iterator[DeploymentOption]:
-    for connection, told in offered.items():
-        fields = told if isinstance(told, Mapping) else {"deployments": told}
+def _options(connections: Mapping[str, Any]) -> Iterator[DeploymentOption]:
+    for connection, value in connections.items():
+        fields = value if isinstance(value, Mapping) else {"deployments": value}
         unknown = sorted(set(fields) - set(_FIELDS))
         if unknown:
             known = " and ".join(_FIELDS)
@@ -107,8 +107,8 @@ def _text(value: Any, what: str) -> str:
     return value.strip()
 
 
-def _invalid(why: str) -> InvalidOffer:
-    return InvalidOffer(
-        f"Airflow's setting [{SECTION}] {OPTION}, which says what the Deploy History page offers, cannot be "
-        f"read: {why}. Correct it; the shortest form is {_EXAMPLE}."
+def _invalid(why: str) -> InvalidOptions:
+    return InvalidOptions(
+        f"Airflow's setting [{SECTION}] {OPTION}, which lists the Deployments of the Deploy History page, "
+        f"cannot be read: {why}. Correct it. The shortest form is {_EXAMPLE}."
     )

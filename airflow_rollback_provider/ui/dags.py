@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether a rollback Dag can be started in this Airflow."""
+"""Checks whether a user can start a rollback Dag in this Airflow."""
 
 from __future__ import annotations
 
 from airflow_rollback_provider.compat import has_left
 
 
-def why_not_started(dag_id: str) -> str | None:
-    """Tell why a run of a Dag would not begin, None if nothing speaks against it.
+def start_problem(dag_id: str) -> str | None:
+    """Return why a run of a Dag would not begin, None if it would.
 
-    Reads Airflow's database: for its servers alone.
+    This reads Airflow's database, so only Airflow's servers may call it.
     """
     from airflow.models.dag import DagModel
 
@@ -20,7 +20,7 @@ def why_not_started(dag_id: str) -> str | None:
             "documentation shows one."
         )
     if dag.has_import_errors:
-        return f"The Dag {dag_id}, which rolls this Deployment back, has import errors. Mend it first."
+        return f"The Dag {dag_id}, which rolls this Deployment back, has import errors. Fix it first."
     if dag.is_paused:
         return (
             f"The Dag {dag_id}, which rolls this Deployment back, is paused: a run would not begin. Unpause "
@@ -29,8 +29,8 @@ def why_not_started(dag_id: str) -> str | None:
     return None
 
 
-def why_not_allowed(dag_id: str) -> str:
-    """Say that somebody may not start a Dag."""
+def missing_right(dag_id: str) -> str:
+    """Return the message for a user who may not trigger a Dag."""
     return (
         f"Rolling back needs the right to trigger the Dag {dag_id}, which you do not have. Ask an Airflow "
         "administrator for it."

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The page's server side in Airflow 3: an app below Airflow's API server, behind Airflow's auth manager.
 
-Every route takes the dependencies of the router: Airflow protects nothing that a plugin mounts. There is no
-route that changes anything; a rollback starts through Airflow's own API, with the person's own rights.
+Every route has the dependencies of the router, because Airflow does not protect the app of a plugin. No route
+changes anything: a rollback starts through Airflow's own API, with the rights of the user.
 """
 
 from __future__ import annotations
@@ -36,8 +36,7 @@ from airflow_rollback_provider.ui.problems import (
     problem_of,
 )
 from airflow_rollback_provider.ui.same_origin import require_same_origin
-from airflow_rollback_provider.ui.service import Addresses, Answer
-from airflow_rollback_provider.ui.shared import service
+from airflow_rollback_provider.ui.service import Addresses, Answer, get_service
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,41 +49,41 @@ log = logging.getLogger(__name__)
 
 _NO_STORE = {"Cache-Control": "no-store"}
 
-# Airflow's routes share one pool of threads. A platform that hangs may fill this one, never that one. Most of
-# these threads wait, for a platform or for an answer that somebody else has asked for.
+# Airflow's routes share one pool of threads. A platform that hangs can fill this pool, but not Airflow's.
+# Most of these threads wait for a platform, or for the load of another request.
 _threads = ThreadPoolExecutor(max_workers=32, thread_name_prefix="deploy-history")
-# What asks no platform does not queue behind it.
-_at_once = ThreadPoolExecutor(max_workers=2, thread_name_prefix="deploy-history-options")
+# Requests that call no platform do not queue behind those that do.
+_local_threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="deploy-history-options")
 
 
-def from_this_airflow(request: Request) -> None:
-    """Refuse what another site's page asks for."""
+def same_origin(request: Request) -> None:
+    """Refuse the requests of another site's page."""
     require_same_origin(request.headers)
 
 
-def may_see_the_page(user: GetUserDep) -> None:
-    """Refuse who may not see plugins' pages: the right that Airflow's menu asks for as well."""
+def may_read_the_page(user: GetUserDep) -> None:
+    """Refuse users without the right to view plugins, which Airflow's menu requires as well."""
     if not get_auth_manager().is_authorized_view(access_view=AccessView.PLUGINS, user=user):
         raise no_access()
 
 
-router = APIRouter(dependencies=[Depends(from_this_airflow), Depends(may_see_the_page)])
+router = APIRouter(dependencies=[Depends(same_origin), Depends(may_read_the_page)])
 
 
 @router.get("/api/options")
 async def options(request: Request, user: GetUserDep) -> Response:
-    """Tell what can be chosen."""
-    why_not = _why_not(request, user)
-    return await _answer(lambda: service().options(3, user.get_name(), why_not), _at_once)
+    """Return the Deployments of the page."""
+    start_problem = _start_problem(request, user)
+    return await _answer(lambda: get_service().options(3, user.get_name(), start_problem), _local_threads)
 
 
 @router.get("/api/history")
 async def history(
     connection: str, deployment: str, cursor: str = "", searching: str = "", fresh: str = ""
 ) -> Response:
-    """Tell a Deployment's summary and a part of its history."""
+    """Return a Deployment's summary and a part of its history."""
     query = HistoryQuery.read(cursor, searching, fresh)
-    return await _answer(lambda: service().history(connection, deployment, query))
+    return await _answer(lambda: get_service().history(connection, deployment, query))
 
 
 @router.get("/api/plan")
@@ -97,16 +96,16 @@ async def plan(
     scope: str = "",
     expected_current_deploy_id: str = "",
 ) -> Response:
-    """Tell what a rollback would do."""
-    why_not = _why_not(request, user)
+    """Return the plan of a rollback."""
+    start_problem = _start_problem(request, user)
     return await _answer(
-        lambda: service().plan(
+        lambda: get_service().plan(
             connection,
             deployment,
             target,
             scope=scope,
             expected_current_deploy_id=expected_current_deploy_id,
-            why_not=why_not,
+            start_problem=start_problem,
             addresses=addresses(),
         )
     )
@@ -124,25 +123,25 @@ def static(name: str, request: Request) -> Response:
 
 
 def base_path() -> str:
-    """Return the path below which this Airflow answers, with a slash at its end."""
+    """Return the path of this Airflow's base URL, with a slash at its end."""
     return urlparse(conf.get("api", "base_url", fallback=None) or "/").path.rstrip("/") + "/"
 
 
 def addresses() -> Addresses:
-    """Return where this Airflow starts and shows runs."""
+    """Return the addresses at which this Airflow starts and shows runs."""
     runs = f"{base_path()}api/v2/dags/{{dag_id}}/dagRuns"
     return Addresses(runs, f"{runs}/{{run_id}}", f"{base_path()}dags/{{dag_id}}/runs/{{run_id}}")
 
 
 def make_app() -> FastAPI:
-    """Return the app, without the pages that describe an API: those would answer anybody."""
+    """Create the app, without the pages that describe an API: those would be public."""
     app = FastAPI(title="Deploy History", docs_url=None, redoc_url=None, openapi_url=None)
     app.include_router(router)
-    app.add_exception_handler(Problem, _tell_problem)
-    app.add_exception_handler(RollbackError, _tell_error)
-    app.add_exception_handler(StarletteHTTPException, _tell_refusal)
-    app.add_exception_handler(RequestValidationError, _tell_bad_request)
-    app.add_exception_handler(Exception, _tell_defect)
+    app.add_exception_handler(Problem, _handle_problem)
+    app.add_exception_handler(RollbackError, _handle_error)
+    app.add_exception_handler(StarletteHTTPException, _handle_http_error)
+    app.add_exception_handler(RequestValidationError, _handle_invalid_request)
+    app.add_exception_handler(Exception, _handle_defect)
     return app
 
 
@@ -151,17 +150,17 @@ async def _answer(work: Callable[[], Answer], threads: ThreadPoolExecutor = _thr
     return JSONResponse(answer, headers=_NO_STORE)
 
 
-def _why_not(request: Request, user: BaseUser) -> Callable[[str], str | None]:
-    def why_not(dag_id: str) -> str | None:
+def _start_problem(request: Request, user: BaseUser) -> Callable[[str], str | None]:
+    def start_problem(dag_id: str) -> str | None:
         if not _may_start(request, user, dag_id):
-            return dags.why_not_allowed(dag_id)
-        return dags.why_not_started(dag_id)
+            return dags.missing_right(dag_id)
+        return dags.start_problem(dag_id)
 
-    return why_not
+    return start_problem
 
 
 def _may_start(request: Request, user: BaseUser, dag_id: str) -> bool:
-    """Ask as Airflow's own route does that starts a run."""
+    """Check the access as Airflow's own route that starts a run does."""
     try:
         requires_access_dag("POST", DagAccessEntity.RUN, dag_id)(request, user)
     except HTTPException:
@@ -169,31 +168,31 @@ def _may_start(request: Request, user: BaseUser, dag_id: str) -> bool:
     return True
 
 
-def _told(problem: Problem) -> Response:
+def _problem_response(problem: Problem) -> Response:
     return JSONResponse(problem.to_dict(), problem.status, headers=_NO_STORE)
 
 
-async def _tell_problem(_: Request, problem: Any) -> Response:
-    return _told(problem)
+async def _handle_problem(_: Request, problem: Any) -> Response:
+    return _problem_response(problem)
 
 
-async def _tell_error(_: Request, error: Any) -> Response:
-    return _told(problem_of(error))
+async def _handle_error(_: Request, error: Any) -> Response:
+    return _problem_response(problem_of(error))
 
 
-async def _tell_refusal(_: Request, error: Any) -> Response:
-    """Translate what Airflow's own dependencies and the framework raise."""
+async def _handle_http_error(_: Request, error: Any) -> Response:
+    """Translate the errors of Airflow's own dependencies and of the framework."""
     problems = {401: not_logged_in(), 403: no_access(), 404: nothing_here()}
     problem = problems.get(error.status_code) or bad_request(str(error.detail))
     problem.status = error.status_code
-    return _told(problem)
+    return _problem_response(problem)
 
 
-async def _tell_bad_request(_: Request, error: Any) -> Response:
+async def _handle_invalid_request(_: Request, error: Any) -> Response:
     names = ", ".join(str(found["loc"][-1]) for found in error.errors())
-    return _told(bad_request(f"The request lacks or misuses: {names}."))
+    return _problem_response(bad_request(f"The request lacks or misuses: {names}."))
 
 
-async def _tell_defect(request: Request, error: Any) -> Response:
+async def _handle_defect(request: Request, error: Any) -> Response:
     log.error("The Deploy History page failed at %s", request.url.path, exc_info=error)
-    return _told(failed())
+    return _problem_response(failed())

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The page and its server side in Airflow 2: views of Airflow's web server, behind its own permissions.
 
-The page takes ``can read on Deploy History``. Starting a rollback takes the right to trigger the Dag besides;
-the view that does it leaves the same line in the audit log as Airflow's own button.
+The page requires ``can read on Deploy History``. To start a rollback, a user also needs the right to trigger
+the Dag. The view that starts it writes the same line to the audit log as Airflow's own button.
 """
 
 from __future__ import annotations
@@ -38,15 +38,14 @@ from airflow_rollback_provider.ui.problems import (
     problem_of,
 )
 from airflow_rollback_provider.ui.same_origin import require_same_origin
-from airflow_rollback_provider.ui.service import Addresses
-from airflow_rollback_provider.ui.shared import service
+from airflow_rollback_provider.ui.service import Addresses, get_service
 
 View = Callable[..., Any]
 
 log = logging.getLogger(__name__)
 
 RESOURCE = "Deploy History"
-"""What the permission to see the page is about."""
+"""The resource of the permission to see the page."""
 
 _TEMPLATE = "airflow_rollback_provider/deploy_history.html"
 _BUNDLE = "deploy-history-2.js"
@@ -54,12 +53,12 @@ _RUN_ID = "deploy_history__"
 
 
 def templates() -> Blueprint:
-    """Return what makes the page's template known. It has no route."""
+    """Return a blueprint that adds the page's template. It has no route."""
     return Blueprint("airflow_rollback_provider", __name__, template_folder="templates")
 
 
 def guarded(view: View) -> View:
-    """Let those in who may see the page, from Airflow's own pages; tell what goes wrong as JSON."""
+    """Allow only users who may see the page, from Airflow's own pages. Return errors as JSON."""
 
     @functools.wraps(view)
     def answer(*args: Any, **kwargs: Any) -> Any:
@@ -68,18 +67,18 @@ def guarded(view: View) -> View:
             _require_access()
             return view(*args, **kwargs)
         except Problem as problem:
-            return _told(problem)
+            return _problem_response(problem)
         except RollbackError as error:
-            return _told(problem_of(error))
-        except Exception:  # a defect is told as JSON like everything else
+            return _problem_response(problem_of(error))
+        except Exception:  # a defect is returned as JSON like every other error
             log.exception("The Deploy History page failed at %s", request.path)
-            return _told(failed())
+            return _problem_response(failed())
 
     return answer
 
 
 class DeployHistoryView(BaseView):
-    """The page, what it asks, and how it starts a rollback."""
+    """The page, its data, and the start of a rollback."""
 
     route_base = "/rollback"
     default_view = "page"
@@ -88,39 +87,43 @@ class DeployHistoryView(BaseView):
 
     @expose("/")
     def page(self) -> Any:
-        """Show the page, also to who follows a link from elsewhere: it holds no data yet."""
+        """Show the page. A link from another site may open it, because it contains no data yet."""
         try:
             _require_access()
         except Problem as problem:
-            return _sent_away(problem)
+            return _redirect(problem)
         return self.render_template(_TEMPLATE, base=_base(), bundle=_BUNDLE)
 
     @expose("/api/options")
     @guarded
     def options(self) -> Any:
-        """Tell what can be chosen."""
+        """Return the Deployments of the page."""
         user = get_auth_manager().get_user_display_name() if get_auth_manager().is_logged_in() else None
-        return _answered(service().options(2, user, _why_not))
+        return _json_response(get_service().options(2, user, _start_problem))
 
     @expose("/api/history")
     @guarded
     def history(self) -> Any:
-        """Tell a Deployment's summary and a part of its history."""
-        query = HistoryQuery.read(_asked("cursor", ""), _asked("searching", ""), _asked("fresh", ""))
-        return _answered(service().history(_asked("connection"), _asked("deployment"), query))
+        """Return a Deployment's summary and a part of its history."""
+        query = HistoryQuery.read(
+            _parameter("cursor", ""), _parameter("searching", ""), _parameter("fresh", "")
+        )
+        return _json_response(
+            get_service().history(_parameter("connection"), _parameter("deployment"), query)
+        )
 
     @expose("/api/plan")
     @guarded
     def plan(self) -> Any:
-        """Tell what a rollback would do."""
-        return _answered(
-            service().plan(
-                _asked("connection"),
-                _asked("deployment"),
-                _asked("target"),
-                scope=_asked("scope", ""),
-                expected_current_deploy_id=_asked("expected_current_deploy_id", ""),
-                why_not=_why_not,
+        """Return the plan of a rollback."""
+        return _json_response(
+            get_service().plan(
+                _parameter("connection"),
+                _parameter("deployment"),
+                _parameter("target"),
+                scope=_parameter("scope", ""),
+                expected_current_deploy_id=_parameter("expected_current_deploy_id", ""),
+                start_problem=_start_problem,
                 addresses=_addresses(),
             )
         )
@@ -128,26 +131,26 @@ class DeployHistoryView(BaseView):
     @expose("/api/runs/<dag_id>", methods=["POST"])
     @guarded
     def start(self, dag_id: str) -> Any:
-        """Start the rollback Dag with the rights of who asks. Airflow has checked the CSRF token by now."""
-        if not _may(dag_id, "POST"):
+        """Start the rollback Dag with the rights of the user. Airflow has already checked the CSRF token."""
+        if not _may_access_runs(dag_id, "POST"):
             raise may_not_trigger(dag_id)
-        conf, run_id = _read_body()
-        service().require_offered(dag_id, conf)
-        if (reason := dags.why_not_started(dag_id)) is not None:
+        conf, run_id = _read_run_request()
+        get_service().require_option(dag_id, conf)
+        if (reason := dags.start_problem(dag_id)) is not None:
             raise Problem(409, "BAD-REQUEST", reason, "Nothing was started.")
         run = _trigger(dag_id, run_id, conf)
-        return _answered({"dag_run_id": run.run_id, "state": run.state})
+        return _json_response({"dag_run_id": run.run_id, "state": run.state})
 
     @expose("/api/runs/<dag_id>/<run_id>")
     @guarded
     def run(self, dag_id: str, run_id: str) -> Any:
-        """Tell the state of a run."""
-        if not _may(dag_id, "GET"):
+        """Return the state of a run."""
+        if not _may_access_runs(dag_id, "GET"):
             raise no_access()
         found = DagRun.find(dag_id=dag_id, run_id=run_id)
         if not found:
             raise nothing_here()
-        return _answered({"dag_run_id": run_id, "state": found[0].state})
+        return _json_response({"dag_run_id": run_id, "state": found[0].state})
 
     @expose("/static/<name>")
     @guarded
@@ -164,7 +167,7 @@ class DeployHistoryView(BaseView):
 @action_logging(event="trigger")
 def _trigger(dag_id: str, run_id: str | None, conf: dict[str, Any]) -> DagRun:
     try:
-        # Airflow 3, where types are checked, takes more arguments.
+        # mypy runs with Airflow 3, where the function has more parameters.
         run = trigger_dag(dag_id, run_id=run_id, conf=conf, replace_microseconds=False)  # type: ignore[call-arg]
     except DagRunAlreadyExists:
         raise already_started(dag_id, str(run_id)) from None
@@ -176,9 +179,9 @@ def _trigger(dag_id: str, run_id: str | None, conf: dict[str, Any]) -> DagRun:
 
 
 def _require_access() -> None:
-    """Do nothing for somebody who may see the page.
+    """Check that the user may see the page.
 
-    :raises Problem: for others.
+    :raises Problem: if not.
     """
     manager = get_auth_manager()
     if manager.is_authorized_custom_view(method="GET", resource_name=RESOURCE):
@@ -186,15 +189,15 @@ def _require_access() -> None:
     raise no_access() if manager.is_logged_in() else not_logged_in()
 
 
-def _sent_away(problem: Problem) -> Any:
-    """Send a person on as Airflow's own pages do: to the login, or home with a word."""
+def _redirect(problem: Problem) -> Any:
+    """Redirect a user as Airflow's own pages do: to the login, or to the home page with a message."""
     if problem.status == 401:
         return redirect(get_auth_manager().get_url_login(next_url=request.url))
     flash(f"{problem.message} {problem.remedy}", "danger")
     return redirect(url_for("Airflow.index"))
 
 
-def _may(dag_id: str, method: str) -> bool:
+def _may_access_runs(dag_id: str, method: str) -> bool:
     details = DagDetails(id=dag_id)
     allowed: bool = get_auth_manager().is_authorized_dag(
         method=method, access_entity=DagAccessEntity.RUN, details=details
@@ -202,19 +205,19 @@ def _may(dag_id: str, method: str) -> bool:
     return allowed
 
 
-def _why_not(dag_id: str) -> str | None:
-    return dags.why_not_started(dag_id) if _may(dag_id, "POST") else dags.why_not_allowed(dag_id)
+def _start_problem(dag_id: str) -> str | None:
+    return dags.start_problem(dag_id) if _may_access_runs(dag_id, "POST") else dags.missing_right(dag_id)
 
 
-def _asked(name: str, default: str | None = None) -> str:
+def _parameter(name: str, default: str | None = None) -> str:
     value = request.args.get(name, default)
     if value is None:
         raise bad_request(f"The request lacks: {name}.")
     return str(value)
 
 
-def _read_body() -> tuple[dict[str, Any], str | None]:
-    """Return what the run is to be started with, and its id: who presses again finds the first one by it."""
+def _read_run_request() -> tuple[dict[str, Any], str | None]:
+    """Return the run's ``conf`` and its id. The page sends the same id again if the user presses twice."""
     body = request.get_json(silent=True) if request.is_json else None
     conf = body.get("conf") if isinstance(body, dict) else None
     if not isinstance(body, dict) or not isinstance(conf, dict):
@@ -226,7 +229,7 @@ def _read_body() -> tuple[dict[str, Any], str | None]:
 
 
 def _base() -> str:
-    """Return the path below which this Airflow answers, with a slash at its end."""
+    """Return the path of this Airflow's base URL, with a slash at its end."""
     return f"{request.script_root}/"
 
 
@@ -235,13 +238,13 @@ def _addresses() -> Addresses:
     return Addresses(runs, f"{runs}/{{run_id}}", f"{_base()}dags/{{dag_id}}/grid?dag_run_id={{run_id}}")
 
 
-def _answered(answer: dict[str, Any]) -> Any:
+def _json_response(answer: dict[str, Any]) -> Any:
     response = jsonify(answer)
     response.headers["Cache-Control"] = "no-store"
     return response
 
 
-def _told(problem: Problem) -> Any:
-    response = _answered(problem.to_dict())
+def _problem_response(problem: Problem) -> Any:
+    response = _json_response(problem.to_dict())
     response.status_code = problem.status
     return response

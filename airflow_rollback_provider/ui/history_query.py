@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which part of a history a request asks for."""
+"""The parameters of a request for a part of a history."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from airflow_rollback_provider.ui.problems import bad_request
 from airflow_rollback_provider.ui.snapshot import (
     SECONDS_SHARED,
     SECONDS_SHARED_FOR_OLDER_DEPLOYS,
-    SECONDS_SHARED_WHEN_FOLLOWING,
+    SECONDS_SHARED_WHEN_TRACKING,
 )
 
 _LONGEST_CURSOR = 2000
@@ -19,10 +19,10 @@ _LONGEST_CURSOR = 2000
 
 @dataclass(frozen=True)
 class Cursor:
-    """Where a history goes on; as a text, the browser hands it back.
+    """The position after a page of a history. The browser gets it as text and sends it back.
 
     :param after: the platform's own cursor.
-    :param rollback: the rollback that was passed last, whose predecessor is still to come.
+    :param rollback: id of the last rollback above this position whose superseded deploy is below it.
     """
 
     after: str
@@ -34,9 +34,9 @@ class Cursor:
 
     @classmethod
     def read(cls, text: str) -> Cursor:
-        """Read what :meth:`__str__` wrote.
+        """Parse the output of :meth:`__str__`.
 
-        :raises Problem: when it is something else.
+        :raises Problem: if it is anything else.
         """
         match _decoded(text):
             case [str() as after, str() | None as rollback]:
@@ -55,11 +55,11 @@ def _decoded(text: str) -> object:
 
 @dataclass(frozen=True)
 class HistoryQuery:
-    """Which part of a history is wanted.
+    """A request for a part of a history.
 
-    :param cursor: where to go on; None begins with the latest deploy.
-    :param searching: whether somebody looks for a deploy that may be far back.
-    :param fresh: ``1`` where the page looks for news by itself, ``now`` where a person asked for them.
+    :param cursor: the position to continue from; None begins with the latest deploy.
+    :param searching: whether the user searches for a deploy that may be far back.
+    :param fresh: ``1`` if the page polls by itself, ``now`` if the user requested an update.
     """
 
     cursor: Cursor | None = None
@@ -68,17 +68,17 @@ class HistoryQuery:
 
     @classmethod
     def read(cls, cursor: str = "", searching: str = "", fresh: str = "") -> HistoryQuery:
-        """Read the parameters of a request.
+        """Parse the parameters of a request.
 
-        :raises Problem: when one of them makes no sense.
+        :raises Problem: if one of them is invalid.
         """
         return cls(Cursor.read(cursor) if cursor else None, searching == "1", fresh)
 
     @property
     def max_age(self) -> float:
-        """How old the latest deploys may be, in seconds."""
-        if self.fresh == "now":  # another server process may have told that there is something newer
+        """The greatest age of the cached latest deploys, in seconds."""
+        if self.fresh == "now":  # another server process may already have shown newer deploys
             return 0.0
         if self.fresh:
-            return SECONDS_SHARED_WHEN_FOLLOWING
+            return SECONDS_SHARED_WHEN_TRACKING
         return SECONDS_SHARED if self.cursor is None else SECONDS_SHARED_FOR_OLDER_DEPLOYS

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Asks a platform for a page in a browser: somebody is waiting, so little patience and no second tries."""
+"""The client of the page. A user waits for its responses, so it has short timeouts and no retries."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ T = TypeVar("T")
 SECONDS_TO_CONNECT = 3.0
 SECONDS_TO_READ = 8.0
 SECONDS_FOR_ALL = 12.0
-"""After that no further request of the same answer is sent."""
+"""After this time the client of one response sends no further request."""
 
 
 class PageClient(DeployHistoryClient):
-    """One platform, asked in haste. For one thread at a time.
+    """A client with the interactive retry policy. Not thread-safe.
 
-    :param connected: the platform as one connection reaches it.
-    :param clock: seconds that only grow.
+    :param connected: the platform of one connection.
+    :param clock: a monotonic clock, in seconds.
     """
 
     def __init__(self, connected: Connected, clock: Callable[[], float] = time.monotonic) -> None:
@@ -51,28 +51,28 @@ class PageClient(DeployHistoryClient):
 
     @property
     def platform(self) -> Platform:
-        """The platform that the connection leads to."""
+        """The platform of the connection."""
         return self._platform
 
     @property
     def transport(self) -> RequestsTransport:
-        """What carries requests and answers."""
+        """The HTTP transport."""
         return self._transport
 
     def survey(self, deployment: str) -> Survey:
-        """Read a Deployment, what may be done to it, and its latest deploys."""
+        """Read a Deployment, the token's permissions on it, and its latest deploys."""
         return self.run(self._platform.survey(deployment))
 
     def page(self, deployment_id: str, cursor: str) -> Page:
-        """Read the deploys that follow."""
+        """Read the deploys after a cursor."""
         return self._page(deployment_id, cursor)
 
-    def url_of(self, deployment: Deployment) -> str | None:
-        """Return the page of its deploy history on the platform. Asks nobody."""
+    def history_url(self, deployment: Deployment) -> str | None:
+        """Return the address of the deploy history on the platform. Sends no request."""
         return self._platform.history_url(deployment)
 
     def close(self) -> None:
-        """Close connections that are kept open."""
+        """Close the connections."""
         self._transport.close()
 
     def run(self, flow: Flow[T]) -> T:
@@ -82,14 +82,14 @@ class PageClient(DeployHistoryClient):
     def _send(self, request: Request) -> Response:
         if self._clock() > self._until:
             raise PlatformUnreachable(
-                f"The platform answers too slowly: after {SECONDS_FOR_ALL:g} s there was still more to ask "
-                f"({request.operation!r}). Try again later."
+                f"The platform answers too slowly: after {SECONDS_FOR_ALL:g} s another request was still to "
+                f"be sent ({request.operation!r}). Try again later."
             )
         return self._transport.send(request)
 
 
 def interactive(policy: Policy) -> Policy:
-    """Return a policy for somebody who waits before a screen; what the connection sets shorter stays."""
+    """Return the policy for interactive use. Shorter timeouts of the connection are kept."""
     return replace(
         policy,
         connect_timeout=min(policy.connect_timeout, SECONDS_TO_CONNECT),
@@ -100,23 +100,23 @@ def interactive(policy: Policy) -> Policy:
 
 
 class Platforms:
-    """Reaches platforms by the names of Airflow connections. For many threads at a time.
+    """Opens clients for Airflow connections. Thread-safe.
 
-    A platform is kept as long as its connection stays the same: it knows which requests an installation
-    understands. The connection itself is read anew each time, so that a new token counts at once.
+    A platform is cached while its connection stays the same, because it has found out which requests the
+    installation supports. The connection itself is read each time, so that a new token is used at once.
 
     :param read: reads an Airflow connection by its id.
     """
 
     def __init__(self, read: Callable[[str], ConnectionLike] | None = None) -> None:
         self._read = read or read_connection
-        self._kept: dict[str, tuple[str, Connected]] = {}
+        self._cached: dict[str, tuple[str, Connected]] = {}
 
     @contextmanager
-    def reach(self, conn_id: str) -> Iterator[PageClient]:
-        """Reach the platform that a connection leads to.
+    def open_client(self, conn_id: str) -> Iterator[PageClient]:
+        """Open a client for a connection, and close it afterwards.
 
-        :raises InvalidConnection: when there is no such connection, or a field of it cannot be used.
+        :raises InvalidConnection: if there is no such connection, or a field of it cannot be used.
         """
         client = PageClient(self._connected(conn_id))
         try:
@@ -127,24 +127,24 @@ class Platforms:
     def _connected(self, conn_id: str) -> Connected:
         connection = self._read(conn_id)
         try:
-            told = _fingerprint(connection)
-        except InvalidToken:  # Airflow decrypts a field when it is looked at
+            fingerprint = _fingerprint(connection)
+        except InvalidToken:  # Airflow decrypts a field when it is read
             raise InvalidConnection(
                 f"Airflow cannot decrypt the connection {conn_id!r}: it was stored under another Fernet key. "
-                "Give Airflow that key, or enter the token anew."
+                "Configure that key in Airflow, or enter the token again."
             ) from None
-        kept = self._kept.get(conn_id)
-        if kept is not None and kept[0] == told:
-            return kept[1]
+        cached = self._cached.get(conn_id)
+        if cached is not None and cached[0] == fingerprint:
+            return cached[1]
         connected = connect(connection)
-        self._kept[conn_id] = (told, connected)
+        self._cached[conn_id] = (fingerprint, connected)
         return connected
 
 
 def read_connection(conn_id: str) -> ConnectionLike:
     """Read a connection as Airflow's servers do: from a secrets backend, the environment or the database.
 
-    :raises InvalidConnection: when there is none.
+    :raises InvalidConnection: if there is none.
     """
     from airflow.models.connection import Connection
 
@@ -152,13 +152,13 @@ def read_connection(conn_id: str) -> ConnectionLike:
         found: ConnectionLike = Connection.get_connection_from_secrets(conn_id)
     except AirflowNotFoundException:
         raise InvalidConnection(
-            f"Airflow has no connection {conn_id!r}, which the Deploy History page is configured to offer. "
-            "Make it, or correct the setting."
+            f"Airflow has no connection {conn_id!r}, which the setting of the Deploy History page names. "
+            "Add it, or correct the setting."
         ) from None
     return found
 
 
 def _fingerprint(connection: ConnectionLike) -> str:
     names = ("conn_type", "host", "schema", "port", "password", "extra")
-    told = repr([getattr(connection, name, None) for name in names])
-    return sha256(told.encode()).hexdigest()
+    values = repr([getattr(connection, name, None) for name in names])
+    return sha256(values.encode()).hexdigest()

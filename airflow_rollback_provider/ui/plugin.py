@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What makes the page appear in Airflow. Every process imports this, so it imports next to nothing.
+"""The Airflow plugin of the page. Every Airflow process imports it, so it imports almost nothing.
 
-What only a web server needs is made when that server asks for it.
+The parts for a web server are created when that server reads them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _AIRFLOW = tuple(int(number) for number in airflow_version.split(".")[:2])
 
 
 class DeployHistoryPlugin(AirflowPlugin):
-    """The Deploy History page: a React app from Airflow 3.1 on, a page of its own in Airflow 2."""
+    """The Deploy History page: a React app since Airflow 3.1, a page of its own in Airflow 2."""
 
     name = "deploy_history"
 
@@ -35,7 +35,7 @@ class DeployHistoryPlugin(AirflowPlugin):
         return [
             {
                 "name": NAME,
-                # Airflow 3.1 takes it as it is, so it has to begin at the root.
+                # Airflow 3.1 uses this address unchanged, so it has to begin at the root.
                 "bundle_url": f"{base_path()}{URL_PREFIX.strip('/')}/static/{BUNDLE}",
                 "url_route": URL_ROUTE,
                 "destination": "nav",
@@ -54,7 +54,7 @@ class DeployHistoryPlugin(AirflowPlugin):
 
     @cached_property
     def flask_blueprints(self) -> list[Any]:  # type: ignore[override]
-        """The templates of the page in Airflow 2. Airflow 3 may not start with one."""
+        """The templates of the page in Airflow 2. Airflow 3 may fail to start with a blueprint."""
         if _AIRFLOW >= (3, 0):
             return []
         from airflow_rollback_provider.ui.flask_views import templates

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What went wrong, as the page shows it: a code for its state, what happened, and what to do next."""
+"""Errors as the page shows them: a stable code, what happened, and what to do next."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from airflow_rollback_provider.domain.errors import (
     TokenRefused,
     UnknownField,
 )
-from airflow_rollback_provider.ui.config import OPTION, SECTION, InvalidOffer
+from airflow_rollback_provider.ui.config import OPTION, SECTION, InvalidOptions
 
-# A status that no proxy replaces by a page of its own, as many do with 502 to 504.
+# Many proxies replace the body of a 502 to 504 response. They pass this status through.
 _FAILED_DEPENDENCY = 424
-_FOR_AN_ADMINISTRATOR = "Trying again does not help: ask an Airflow administrator."
+_FOR_AN_ADMINISTRATOR = "Another try does not help: ask an Airflow administrator."
 
 
 class Problem(Exception):
-    """An answer other than the one that was asked for.
+    """An error response.
 
     :param status: HTTP status.
-    :param code: stable name that the page knows.
+    :param code: a stable name; the page reads it.
     :param message: what happened.
     :param remedy: what to do next.
     """
@@ -44,22 +44,22 @@ class Problem(Exception):
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON-ready values."""
-        return {"error": self.told}
+        return {"error": self.body}
 
     @property
-    def told(self) -> dict[str, str]:
-        """What a person is told."""
+    def body(self) -> dict[str, str]:
+        """The error as the page shows it."""
         return {"code": self.code, "message": self.message, "remedy": self.remedy}
 
 
-# The first class that fits decides: children come before their parents.
+# The first matching class is used, so subclasses come before their parents.
 _MEANINGS: tuple[tuple[type[RollbackError], int, str, str], ...] = (
-    (StalePlan, 409, "STALE", "Look at the history again and decide anew."),
+    (StalePlan, 409, "STALE", "Read the history again and choose a deploy again."),
     (
         InvalidConnection,
         _FAILED_DEPENDENCY,
         "NO-CONNECTION",
-        "Ask an Airflow administrator to make or correct the connection.",
+        "Ask an Airflow administrator to add or correct the connection.",
     ),
     (
         TokenExpired,
@@ -86,30 +86,35 @@ _MEANINGS: tuple[tuple[type[RollbackError], int, str, str], ...] = (
         DeploymentNotFound,
         _FAILED_DEPENDENCY,
         "NOT-FOUND",
-        "Ask an Airflow administrator to correct what the page offers, or the connection's token.",
+        "Ask an Airflow administrator to correct the page's setting, or the connection's token.",
     ),
-    (DeployNotFound, _FAILED_DEPENDENCY, "NO-SUCH-DEPLOY", "Look at the history again and choose from it."),
-    (InvalidOffer, 500, "NOTHING-OFFERED", "Ask an Airflow administrator to correct the setting."),
-    (BadInput, 400, "BAD-REQUEST", "Open the page anew."),
+    (
+        DeployNotFound,
+        _FAILED_DEPENDENCY,
+        "NO-SUCH-DEPLOY",
+        "Read the history again and choose a deploy from it.",
+    ),
+    (InvalidOptions, 500, "NOTHING-OFFERED", "Ask an Airflow administrator to correct the setting."),
+    (BadInput, 400, "BAD-REQUEST", "Reload the page."),
     (RollbackError, 500, "FAILED", "Airflow's log says more."),
 )
 
 
 def problem_of(error: RollbackError) -> Problem:
-    """Return what the page shows for an error of the domain. Its message never holds a token."""
+    """Return the problem for an error of the package. Its message never contains a token."""
     for kind, status, code, remedy in _MEANINGS:
         if isinstance(error, kind):
             return Problem(status, code, str(error), remedy)
-    raise AssertionError(error)  # the root of the tree is in the table
+    raise AssertionError(error)  # the base class is in the table
 
 
 def bad_request(message: str) -> Problem:
-    """Return the answer to a request that the page itself does not make."""
-    return Problem(400, "BAD-REQUEST", message, "Open the page anew.")
+    """Return the problem of a request that the page itself never sends."""
+    return Problem(400, "BAD-REQUEST", message, "Reload the page.")
 
 
 def not_offered() -> Problem:
-    """Return the answer for whatever is not offered, whether it exists or not."""
+    """Return the problem of a Deployment that the page does not offer, whether it exists or not."""
     return Problem(
         404,
         "NOT-OFFERED",
@@ -119,7 +124,7 @@ def not_offered() -> Problem:
 
 
 def nothing_offered() -> Problem:
-    """Return what the page says where nothing was configured."""
+    """Return the problem of a page without a configured Deployment."""
     return Problem(
         404,
         "NOTHING-OFFERED",
@@ -130,17 +135,17 @@ def nothing_offered() -> Problem:
 
 
 def nothing_here() -> Problem:
-    """Return the answer for an address that leads nowhere."""
-    return Problem(404, "BAD-REQUEST", "There is nothing at this address.", "Open the page anew.")
+    """Return the problem of an unknown address."""
+    return Problem(404, "BAD-REQUEST", "There is nothing at this address.", "Reload the page.")
 
 
 def not_logged_in() -> Problem:
-    """Return the answer for somebody whom Airflow does not know."""
-    return Problem(401, "NOT-LOGGED-IN", "Airflow does not know who asks.", "Log in to Airflow.")
+    """Return the problem of a request without a login."""
+    return Problem(401, "NOT-LOGGED-IN", "You are not logged in to Airflow.", "Log in to Airflow.")
 
 
 def no_access() -> Problem:
-    """Return the answer for somebody who may not see the page."""
+    """Return the problem of a user who may not see the page."""
     return Problem(
         403,
         "NO-ACCESS",
@@ -150,7 +155,7 @@ def no_access() -> Problem:
 
 
 def may_not_trigger(dag_id: str) -> Problem:
-    """Return the answer for somebody who may not start the rollback Dag."""
+    """Return the problem of a user who may not trigger the rollback Dag."""
     return Problem(
         403,
         "NO-RIGHT",
@@ -160,17 +165,17 @@ def may_not_trigger(dag_id: str) -> Problem:
 
 
 def already_started(dag_id: str, run_id: str) -> Problem:
-    """Return the answer for a start whose run is there already: an earlier answer was lost, for one."""
+    """Return the problem of a start whose run exists already, for example after a lost response."""
     return Problem(
         409,
         "ALREADY-STARTED",
         f"The Dag {dag_id} has a run {run_id} already, so no other was started.",
-        "Look at that run.",
+        "Open that run.",
     )
 
 
 def cross_site() -> Problem:
-    """Return the answer for a request that another web site made."""
+    """Return the problem of a request from another web site."""
     return Problem(
         403,
         "CROSS-SITE",
@@ -180,5 +185,5 @@ def cross_site() -> Problem:
 
 
 def failed() -> Problem:
-    """Return the answer for a defect of ours; what it was stays in the log."""
+    """Return the problem of a defect in this package. Only the log has the details."""
     return Problem(500, "FAILED", "The page's server code failed.", "Airflow's log says more.")

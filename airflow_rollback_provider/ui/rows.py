@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A deploy history as rows that say by themselves whether one can roll back to them, and why not."""
+"""A deploy history as rows. Each row shows whether a rollback to its deploy is possible, and why not."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ Row = dict[str, Any]
 
 
 class RowChecks:
-    """Makes rows of one Deployment's deploys. It asks nobody.
+    """Builds rows of one Deployment's deploys. It sends no request.
 
-    :param survey: what the platform told of the Deployment.
-    :param capabilities: what the platform can do.
-    :param latest: its latest deploys, newest first, as far back as it takes to find what runs.
-    :param older: deploys further back that rows are made of. What runs is not looked for there: other readers
-        would not find it.
+    :param survey: the platform's data about the Deployment.
+    :param capabilities: the capabilities of the platform.
+    :param latest: its latest deploys, newest first, back to the running one.
+    :param older: deploys further back to build rows of. The running deploy is not searched among them,
+        because other requests would not find it there.
     """
 
     def __init__(
@@ -43,25 +43,25 @@ class RowChecks:
         self.scope = default_scope(survey.deployment.mechanism)
         self._running = History(latest).running
 
-    def row(self, deploy: Deploy, left_by: str | None) -> Row:
+    def row(self, deploy: Deploy, superseded_by: str | None) -> Row:
         """Return one deploy as a row.
 
-        :param left_by: id of the rollback that left it, if one did.
+        :param superseded_by: id of the rollback that superseded it, None if none did.
         """
-        judged = self._assess(deploy)
-        reasons = _reasons(judged)
+        assessment = self._assess(deploy)
+        reasons = _reasons(assessment)
         return {
-            **told(deploy),
-            "rolled_back_by": left_by,
+            **deploy_fields(deploy),
+            "rolled_back_by": superseded_by,
             "runs_now": self._running is not None and deploy.id == self._running.id,
             "can_roll_back": not reasons,
             "reasons": encode(reasons),
-            "crosses_major": judged is not None and judged.needs_acknowledgement,
-            "downgrade": judged.downgrade if judged is not None else None,
+            "crosses_major": assessment is not None and assessment.needs_acknowledgement,
+            "downgrade": assessment.downgrade if assessment is not None else None,
         }
 
     def reasons(self, deploy: Deploy) -> tuple[FailedCheck, ...]:
-        """Return everything that speaks against going back to a deploy."""
+        """Return every reason against a rollback to a deploy."""
         return _reasons(self._assess(deploy))
 
     def _assess(self, deploy: Deploy) -> Assessment | None:
@@ -82,18 +82,18 @@ class RowChecks:
 _NOTHING_RUNS = (
     FailedCheck(
         "NOTHING-RUNS",
-        "No deploy of this Deployment is known to have succeeded: there is nothing to roll back from.",
+        "No deploy of this Deployment is known to have succeeded, so there is nothing to roll back from.",
         "Deploy a working version.",
     ),
 )
 
 
-def _reasons(judged: Assessment | None) -> tuple[FailedCheck, ...]:
-    return _NOTHING_RUNS if judged is None else judged.failed_checks
+def _reasons(assessment: Assessment | None) -> tuple[FailedCheck, ...]:
+    return _NOTHING_RUNS if assessment is None else assessment.failed_checks
 
 
-def told(deploy: Deploy) -> Row:
-    """Return what the platform tells of a deploy."""
+def deploy_fields(deploy: Deploy) -> Row:
+    """Return the platform's data about a deploy."""
     versions = deploy.versions
     return {
         "id": deploy.id,
@@ -111,7 +111,7 @@ def told(deploy: Deploy) -> Row:
         "dag_bundle": deploy.dag_bundle,
         "git_commit": deploy.git_commit,
         "mechanism": deploy.mechanism.value,
-        "mechanism_words": str(deploy.mechanism),
+        "mechanism_label": str(deploy.mechanism),
         "rollback": _rollback(deploy),
     }
 
@@ -123,19 +123,19 @@ def _rollback(deploy: Deploy) -> Row | None:
 
 
 class SupersededTracker:
-    """Tells, walking from new to old, which rollback left a deploy.
+    """Finds the rollback that superseded a deploy. It gets the deploys newest first.
 
-    What a rollback left is what ran before it: the next older deploy that succeeded.
+    A rollback supersedes the deploy that ran before it: the next older one that succeeded.
 
-    :param rollback: id of the rollback that was passed last, when the walk goes on from another page.
+    :param rollback: id of the last rollback of the page before, if there is one.
     """
 
     def __init__(self, rollback: str | None = None) -> None:
         self.rollback = rollback
 
-    def pass_by(self, deploy: Deploy) -> str | None:
-        """Take note of the next older deploy and return the id of the rollback that left it, if one did."""
+    def superseded_by(self, deploy: Deploy) -> str | None:
+        """Return the id of the rollback that superseded the next older deploy, None if none did."""
         if not deploy.succeeded:
             return None
-        left_by, self.rollback = self.rollback, deploy.id if deploy.is_rollback else None
-        return left_by
+        rollback, self.rollback = self.rollback, deploy.id if deploy.is_rollback else None
+        return rollback

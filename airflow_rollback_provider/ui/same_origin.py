@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether a request comes from Airflow's own pages."""
+"""The check that a request comes from Airflow's own pages."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
 
 def require_same_origin(headers: Mapping[str, str]) -> None:
-    """Do nothing for a request of Airflow's own pages, or of a program that is no browser.
+    """Accept a request from Airflow's own pages, or from a program that is not a browser.
 
-    Every browser of today says where a request comes from, and no page can change what it says.
+    Every current browser sends the origin of a request in this header, and no page can change it.
 
-    :raises Problem: for a request that another site made, or the address bar.
+    :raises Problem: for a request from another site or from the address bar.
     """
     if headers.get("Sec-Fetch-Site", "same-origin") != "same-origin":
         raise cross_site()

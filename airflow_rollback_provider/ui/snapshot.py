@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the page knows of a Deployment, through one shared memory: as few requests as the readers allow."""
+"""The page's data about a Deployment, through the shared cache, with as few requests as possible."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 SECONDS_SHARED = 5.0
-"""How old the latest deploys may be that somebody is shown."""
+"""The greatest age of the latest deploys on the page, in seconds."""
 
-SECONDS_SHARED_WHEN_FOLLOWING = 1.0
-"""The same for somebody who follows a rollback or asked for news."""
+SECONDS_SHARED_WHEN_TRACKING = 1.0
+"""The same while the page tracks a rollback or polls."""
 
 SECONDS_SHARED_FOR_OLDER_DEPLOYS = 60.0
-"""How old the rest of the history may be: it hardly changes."""
+"""The same for the rest of the history, which hardly changes."""
 
-_PAGES_TO_FIND_WHAT_RUNS = 5
+_PAGES_TO_FIND_THE_RUNNING_DEPLOY = 5
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A Deployment as it was seen a moment ago.
+    """A Deployment at one moment.
 
-    :param survey: what the platform told.
-    :param capabilities: what the platform can do.
-    :param url: page of the deploy history on the platform, where that is known.
-    :param deploys: the latest deploys, as far back as it takes to find what runs.
+    :param survey: the platform's data about it.
+    :param capabilities: the capabilities of the platform.
+    :param url: address of the deploy history on the platform, None if it is unknown.
+    :param deploys: the latest deploys, back to the running one.
     """
 
     survey: Survey
@@ -48,10 +48,10 @@ class Snapshot:
 
 
 class Reader:
-    """Reads Deployments for everybody who looks. For many threads at a time.
+    """Reads Deployments for all users of the page. Thread-safe.
 
-    :param platforms: reaches the platforms.
-    :param cache: the shared memory.
+    :param platforms: opens the clients.
+    :param cache: the shared cache.
     """
 
     def __init__(self, platforms: Platforms, cache: Cache) -> None:
@@ -59,68 +59,68 @@ class Reader:
         self._cache = cache
         self._ids: dict[DeploymentOption, str] = {}
 
-    def see(self, option: DeploymentOption, max_age: float = SECONDS_SHARED) -> Snapshot:
-        """Read a Deployment, what may be done to it, and its latest deploys.
+    def read(self, option: DeploymentOption, max_age: float = SECONDS_SHARED) -> Snapshot:
+        """Read a Deployment, the token's permissions on it, and its latest deploys.
 
-        :param max_age: how old an answer may be that somebody else was given, in seconds.
-        :raises RollbackError: when the platform cannot be asked.
+        :param max_age: the greatest age of a cached snapshot, in seconds.
+        :raises RollbackError: if the request to the platform fails.
         """
-        return self._cache.get(("deployment", option), lambda: self._see(option), max_age)
+        return self._cache.get(("deployment", option), lambda: self._read(option), max_age)
 
-    def older(self, option: DeploymentOption, deployment_id: str, cursor: str) -> Page:
-        """Read the deploys that follow a cursor of the platform's.
+    def read_older(self, option: DeploymentOption, deployment_id: str, cursor: str) -> Page:
+        """Read the deploys after a cursor of the platform.
 
-        :raises RollbackError: when the platform cannot be asked.
+        :raises RollbackError: if the request to the platform fails.
         """
         return self._cache.get(
             ("older", option, cursor),
-            lambda: self.ask(option, lambda client: client.page(deployment_id, cursor)),
+            lambda: self.call(option, lambda client: client.page(deployment_id, cursor)),
             SECONDS_SHARED_FOR_OLDER_DEPLOYS,
         )
 
     def id_of(self, option: DeploymentOption) -> str:
-        """Return the id of a Deployment, asking only where nobody has asked before.
+        """Return the id of a Deployment. Only the first call sends a request.
 
-        :raises RollbackError: when the platform cannot be asked.
+        :raises RollbackError: if the request to the platform fails.
         """
-        return self._ids.get(option) or self.see(option).survey.deployment.id
+        return self._ids.get(option) or self.read(option).survey.deployment.id
 
-    def ask(self, option: DeploymentOption, question: Callable[[PageClient], T]) -> T:
-        """Ask the platform something that is not shared.
+    def call(self, option: DeploymentOption, request: Callable[[PageClient], T]) -> T:
+        """Send a request whose response is not cached.
 
-        :raises RollbackError: when the platform cannot be asked.
+        :raises RollbackError: if the request to the platform fails.
         """
-        with self._platforms.reach(option.connection) as client:
-            return question(client)
+        with self._platforms.open_client(option.connection) as client:
+            return request(client)
 
-    def _see(self, option: DeploymentOption) -> Snapshot:
-        def see(client: PageClient) -> Snapshot:
+    def _read(self, option: DeploymentOption) -> Snapshot:
+        def read(client: PageClient) -> Snapshot:
             survey = self._survey(client, option)
             self._ids[option] = survey.deployment.id
             return Snapshot(
                 survey,
                 client.capabilities,
-                client.url_of(survey.deployment),
-                self._until_something_runs(option, survey),
+                client.history_url(survey.deployment),
+                self._deploys_up_to_the_running_one(option, survey),
             )
 
-        return self.ask(option, see)
+        return self.call(option, read)
 
     def _survey(self, client: PageClient, option: DeploymentOption) -> Survey:
-        """Ask by the id where a release name was looked up before: it saves a request."""
-        known = self._ids.get(option)
-        if known is not None:
+        """Use the id if a release name was resolved before: this saves a request."""
+        deployment_id = self._ids.get(option)
+        if deployment_id is not None:
             try:
-                return client.survey(known)
-            except DeploymentNotFound:  # the connection may lead elsewhere by now
+                return client.survey(deployment_id)
+            except DeploymentNotFound:  # the connection may now lead to another platform
                 self._ids.pop(option, None)
         return client.survey(option.deployment)
 
-    def _until_something_runs(self, option: DeploymentOption, survey: Survey) -> tuple[Deploy, ...]:
+    def _deploys_up_to_the_running_one(self, option: DeploymentOption, survey: Survey) -> tuple[Deploy, ...]:
         page, found = survey.page, list(survey.page.deploys)
-        for _ in range(_PAGES_TO_FIND_WHAT_RUNS):
+        for _ in range(_PAGES_TO_FIND_THE_RUNNING_DEPLOY):
             if page.next_cursor is None or any(deploy.succeeded for deploy in found):
                 break
-            page = self.older(option, survey.deployment.id, page.next_cursor)
+            page = self.read_older(option, survey.deployment.id, page.next_cursor)
             found += page.deploys
         return tuple(found)

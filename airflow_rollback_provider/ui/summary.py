@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The head of the page: what a Deployment is, what runs on it, and what holds for every rollback of it."""
+"""The summary of the page: a Deployment, its running deploy, and the reasons against every rollback of it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def summary_of(option: DeploymentOption, snapshot: Snapshot) -> dict[str, Any]:
         "runtime": deployment.runtime_version or (running and running.runtime_version),
         "airflow": deployment.airflow_version or (running and running.airflow_version),
         "mechanism": deployment.mechanism.value,
-        "mechanism_words": str(deployment.mechanism),
+        "mechanism_label": str(deployment.mechanism),
         "health": deployment.status,
         "platform": snapshot.capabilities.name,
         "url": snapshot.url,
@@ -41,14 +41,14 @@ def summary_of(option: DeploymentOption, snapshot: Snapshot) -> dict[str, Any]:
         "scopes": _scopes(snapshot, history),
         "running": running and _running(running),
         "latest_id": latest and latest.id,
-        "going_on": going_on(history),
+        "in_progress": in_progress(history),
         "obstacles": _obstacles(snapshot),
         "read_at": encode(snapshot.survey.now),
     }
 
 
-def going_on(history: History) -> dict[str, Any] | None:
-    """Return the deploy or rollback that has not ended, None if there is none."""
+def in_progress(history: History) -> dict[str, Any] | None:
+    """Return the deploy or rollback in progress, None if there is none."""
     deploy = history.unfinished
     if deploy is None:
         return None
@@ -75,10 +75,10 @@ def _running(deploy: Deploy) -> dict[str, Any]:
 
 
 def _scopes(snapshot: Snapshot, history: History) -> list[str]:
-    """List the parts that can be brought back here, the usual one first."""
-    usual = default_scope(snapshot.survey.deployment.mechanism)
-    others = [scope for scope in Scope if scope is not usual and _offers(snapshot, history, scope)]
-    return [scope.value for scope in (usual, *others)]
+    """List the scopes that this Deployment supports, the default one first."""
+    default = default_scope(snapshot.survey.deployment.mechanism)
+    others = [scope for scope in Scope if scope is not default and _offers(snapshot, history, scope)]
+    return [scope.value for scope in (default, *others)]
 
 
 def _offers(snapshot: Snapshot, history: History, scope: Scope) -> bool:
@@ -98,9 +98,9 @@ def _offers(snapshot: Snapshot, history: History, scope: Scope) -> bool:
 
 
 def _obstacles(snapshot: Snapshot) -> list[Row]:
-    """Return what speaks against every deploy alike: it is about the Deployment, not about a target."""
+    """Return the reasons against every deploy alike: they concern the Deployment, not a target."""
     row_checks = RowChecks(snapshot.survey, snapshot.capabilities, snapshot.deploys)
-    against = [row_checks.reasons(deploy) for deploy in snapshot.deploys]
-    if len(against) < 2:
+    reasons = [row_checks.reasons(deploy) for deploy in snapshot.deploys]
+    if len(reasons) < 2:
         return []
-    return [encode(reason) for reason in against[0] if all(reason in others for others in against)]
+    return [encode(reason) for reason in reasons[0] if all(reason in others for others in reasons)]

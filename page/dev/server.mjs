@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A make-believe Airflow to look at the page while working on it: `npm run dev`, then http://127.0.0.1:5555/.
-// It plays the JSON API with made-up histories. ?theme=dark for the dark look. Nothing of it is shipped.
+// A fake Airflow for work on the page: `npm run dev`, then http://127.0.0.1:5555/.
+// It serves the JSON API with invented histories. ?theme=dark shows the dark theme. It is not shipped.
 
 import { createServer } from "node:http";
 import { spawnSync } from "node:child_process";

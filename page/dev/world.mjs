@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Made-up Deployments for the make-believe Airflow. Their rules are only plausible; the real ones are the server's.
+// Invented Deployments for the fake Airflow. Their rules are only plausible; the server has the real ones.
 
 const HOUR = 3600e3;
 const PAGE = 100;
@@ -69,7 +69,7 @@ export class World {
       runtime: running?.runtime ?? "3.3-2",
       airflow: running?.airflow ?? "3.3.1",
       mechanism: "dag_deploy",
-      mechanism_words: "Dag-only deploys",
+      mechanism_label: "Dag-only deploys",
       health: "HEALTHY",
       platform: "Astro Private Cloud",
       url: "https://app.example.com/d/cm/deploy-history",
@@ -77,7 +77,7 @@ export class World {
       scopes: ["image_and_dags", "image", "dags"],
       running: running ? { ...running, since: running.created_at } : null,
       latest_id: rows[0]?.id ?? null,
-      going_on: open && { id: open.id, since: open.created_at, rollback: Boolean(open.rollback), target: open.rollback?.target ?? null, description: open.description, created_by: open.created_by },
+      in_progress: open && { id: open.id, since: open.created_at, rollback: Boolean(open.rollback), target: open.rollback?.target ?? null, description: open.description, created_by: open.created_by },
       obstacles: id === "readonly" ? [{ code: "ROLLBACK-OFF-ON-DEPLOYMENT", reason: "Rollbacks are switched off on Deployment 'Readonly'.", remedy: "Switch on the toggle Rollback Deploy in the Deployment's settings." }] : [],
       read_at: new Date().toISOString(),
     };
@@ -125,7 +125,7 @@ export class World {
       run_url: "/api/dags/example_manual_rollback/dagRuns/{run_id}",
       run_page: "/dags/example_manual_rollback/runs/{run_id}",
     };
-    return [200, { plan, confirm_name: target.crosses_major ? this.summary(id).name : null, description_limit: 464, going_on: null, may_roll_back: id !== "readonly", reason: null, start }];
+    return [200, { plan, confirm_name: target.crosses_major ? this.summary(id).name : null, description_limit: 464, in_progress: null, may_roll_back: id !== "readonly", reason: null, start }];
   }
 
   start(body) {
@@ -186,7 +186,7 @@ function row(id, number, count, time) {
     airflow_major: Number(airflow[0]),
     dag_bundle: `2026-${number}T10`,
     git_commit: number % 7 === 3 ? null : `${(number * 2654435761).toString(16).padStart(12, "1f2e3d4c")}`,
-    mechanism_words: "Dag-only deploys",
+    mechanism_label: "Dag-only deploys",
     rollback: back ? { target: `cm${id}${String(number - 4).padStart(6, "0")}`, scope: "image_and_dags" } : null,
   };
 }

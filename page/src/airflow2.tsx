@@ -13,6 +13,6 @@ if (root) {
     csrf: root.dataset["csrf"] ?? null,
     zoneKey: "selected-timezone",
   };
-  // The types are React's; what runs is Preact, which this file alone knows.
+  // The types are React's, but Preact runs. Only this file depends on that.
   render(h(DeployHistoryPage as never, { host } as never), root);
 }

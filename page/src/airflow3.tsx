@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The plugin component that Airflow 3 takes from `globalThis`, by the name of the app.
+// The plugin component. Airflow 3 reads it from `globalThis` by the name of the app.
 
 import type { Host } from "./host/host";
 import { DeployHistoryPage } from "./ui/page";

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Deploys and answers for tests: plausible, and different only where a test says so.
+// Deploys and responses for tests. A test overrides the fields that it needs.
 
 import type { Deploy, Summary, HistoryPage, PlanAnswer } from "../src/api/contract";
 
@@ -18,7 +18,7 @@ export const deploy = (id: string, change: Partial<Deploy> = {}): Deploy => ({
   airflow_major: 3,
   dag_bundle: null,
   git_commit: null,
-  mechanism_words: "image-based",
+  mechanism_label: "image-based",
   rollback: null,
   rolled_back_by: null,
   runs_now: false,
@@ -41,7 +41,7 @@ export const summary = (running: string | null, latest: string | null, change: P
   release_name: "stellar-orbit-4821",
   runtime: "3.1-12",
   airflow: "3.1.8",
-  mechanism_words: "image-based",
+  mechanism_label: "image-based",
   health: "HEALTHY",
   platform: "Astro Private Cloud",
   url: null,
@@ -57,7 +57,7 @@ export const summary = (running: string | null, latest: string | null, change: P
     description: "Release",
   },
   latest_id: latest,
-  going_on: null,
+  in_progress: null,
   obstacles: [],
   read_at: "2026-11-28T12:00:00+00:00",
   ...change,
@@ -88,7 +88,7 @@ export const answer = (change: Partial<PlanAnswer> = {}, allowed = true): PlanAn
   },
   confirm_name: null,
   description_limit: 20,
-  going_on: null,
+  in_progress: null,
   may_roll_back: true,
   reason: null,
   start: {

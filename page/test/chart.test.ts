@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { layOut, marksBetween, UNKNOWN_LANE } from "../src/model/picture";
+import { layOut, marksBetween, UNKNOWN_LANE } from "../src/model/chart";
 import { daily, deploy } from "./builders";
 
 const lanesOf = (...runtimes: (string | null)[]) =>
   layOut(daily(...runtimes.map((runtime, at) => ({ id: String(at), runtime }))), 800).lanes.map((lane) => lane.name);
 
-test("deploys go from left to right with time, none on another, all in the picture", () => {
-  const picture = layOut(daily({ id: "c" }, { id: "b" }, { id: "a" }), 800);
-  assert.deepEqual(picture.marks.map((mark) => mark.deploy.id), ["a", "b", "c"]);
-  const xs = picture.marks.map((mark) => mark.x);
+test("deploys are ordered by time, do not overlap, and are all in the chart", () => {
+  const chart = layOut(daily({ id: "c" }, { id: "b" }, { id: "a" }), 800);
+  assert.deepEqual(chart.marks.map((mark) => mark.deploy.id), ["a", "b", "c"]);
+  const xs = chart.marks.map((mark) => mark.x);
   assert.ok(xs.every((x, at) => x > 0 && x < 800 && (at === 0 || x - xs[at - 1]! >= 12)));
 });
 
-test("a longer pause gets more room, and a very long one does not empty the picture", () => {
+test("a longer pause gets more room, within a limit", () => {
   const at = (day: number, id: string) => deploy(id, { created_at: new Date(Date.UTC(2026, 0, day)).toISOString() });
   const rows = [at(404, "e"), at(403, "d"), at(6, "c"), at(2, "b"), at(1, "a")];
   const [a, b, c, d] = layOut(rows, 400).marks.map((mark) => mark.x) as [number, number, number, number];
@@ -32,27 +32,27 @@ test("the latest Runtime is the top lane", () => {
   assert.deepEqual(lanesOf("3.1-12", "12.7.1", "3.1-2"), ["3.1-12", "3.1-2", "12.7.1"]);
 });
 
-test("a deploy of Dags alone stays in the lane of what ran", () => {
+test("a deploy of Dags alone stays in the lane of the running Runtime", () => {
   assert.deepEqual(lanesOf(null, "3.1-12"), ["3.1-12"]);
   assert.deepEqual(lanesOf("3.1-12", null), ["3.1-12"]);
   assert.deepEqual(lanesOf(null, null), [UNKNOWN_LANE]);
 });
 
-test("a failed upgrade does not move what the next deploy of Dags ran on", () => {
+test("a failed upgrade does not change the lane of the next deploy of Dags", () => {
   const rows = daily({ id: "c", runtime: null }, { id: "b", runtime: "3.3-1", status: "failed" }, { id: "a" });
   const [a, b, c] = layOut(rows, 400).marks;
   assert.equal(a!.y, c!.y);
   assert.ok(b!.y < a!.y);
 });
 
-test("many Runtimes are gathered into series, and very many into major versions", () => {
+test("many Runtimes are grouped by series, and very many by major version", () => {
   const patches = Array.from({ length: 9 }, (_, at) => `12.7.${at}`);
   assert.deepEqual(lanesOf("3.1-1", ...patches), ["3.1", "12.7"]);
   const series = Array.from({ length: 9 }, (_, at) => `12.${at}.0`);
   assert.deepEqual(lanesOf("3.1-1", ...series), ["3.x", "12.x"]);
 });
 
-test("a rollback's arc leads to its target; out of the picture when that was not read", () => {
+test("a rollback's arc leads to its target, or out of the chart if the target is not loaded", () => {
   const rows = daily(
     { id: "d", rollback: { target: "a", scope: null } },
     { id: "c", rollback: { target: "long ago", scope: null } },
@@ -66,26 +66,26 @@ test("a rollback's arc leads to its target; out of the picture when that was not
   assert.ok(arcs.every(({ top }) => top >= 0));
 });
 
-test("what ran goes from one success to the next, past failures, up to the right edge", () => {
+test("a span goes from one success to the next, past failures, up to the right edge", () => {
   const { spans, marks, width } = layOut(daily({ id: "c" }, { id: "b", status: "failed" }, { id: "a" }), 400);
   assert.deepEqual(spans.map(({ x1, x2 }) => [x1, x2]), [[marks[0]!.x, marks[2]!.x], [marks[2]!.x, width]]);
 });
 
-test("the days that are named do not run into each other", () => {
+test("the labels of days do not overlap", () => {
   const rows = daily(...Array.from({ length: 200 }, (_, at) => ({ id: String(at) })));
   const { ticks, width } = layOut(rows, 800);
   assert.ok(width > 800);
   assert.ok(ticks.length > 5 && ticks.every(({ x }, at) => at === 0 || x - ticks[at - 1]!.x >= 90));
 });
 
-test("only what is seen is looked at among ten thousand", () => {
+test("only the visible marks among ten thousand are read", () => {
   const { marks } = layOut(daily(...Array.from({ length: 10_000 }, (_, at) => ({ id: String(at) }))), 800);
   const seen = marksBetween(marks, 1000, 2000);
   assert.ok(seen.length > 10 && seen.length < 100);
   assert.deepEqual(seen, marks.filter(({ x }) => x >= 1000 && x < 2000));
 });
 
-test("an empty history gives an empty picture", () => {
+test("an empty history gives an empty chart", () => {
   const { marks, lanes, spans, arcs } = layOut([], 800);
   assert.deepEqual([marks, lanes, spans, arcs], [[], [], [], []]);
 });

@@ -38,7 +38,7 @@ const start = answer().start!;
 const airflow2 = makeClient("https://airflow/base/", "a-csrf-token");
 const airflow3 = makeClient("https://airflow/base/", null);
 
-test("reading is a GET to Airflow itself that says what is meant, and nothing that is not", async () => {
+test("a read is a GET to Airflow itself, with exactly the given parameters", async () => {
   answering([200, "{}"]);
   await airflow2.history(option, { cursor: null });
   const { url, init } = sent[0]!;
@@ -48,7 +48,7 @@ test("reading is a GET to Airflow itself that says what is meant, and nothing th
   assert.deepEqual(init.headers, { Accept: "application/json" });
 });
 
-test("a fresh reading, the next page and a plan say so in the query", async () => {
+test("an update, the next page and a plan have their parameters in the query", async () => {
   answering([200, "{}"]);
   await airflow3.history(option, { fresh: "now" });
   await airflow3.history(option, { cursor: "c/2", searching: true });
@@ -58,7 +58,7 @@ test("a fresh reading, the next page and a plan say so in the query", async () =
   assert.match(sent[2]!.url, /&target=d1&scope=image&expected_current_deploy_id=d3$/);
 });
 
-test("the start is JSON under the run's own name, on Airflow 2 with its token against forgery", async () => {
+test("the start is JSON with the run's id, on Airflow 2 with the CSRF token", async () => {
   answering([200, '{"dag_run_id": "mine", "state": "queued"}']);
   await airflow2.start(start, { ...conf, description: "why" }, "mine");
   await airflow3.start(start, conf, "mine");
@@ -75,23 +75,23 @@ test("the start is JSON under the run's own name, on Airflow 2 with its token ag
   });
 });
 
-test("a run of this name that is there already is the one that was started", async () => {
+test("an existing run with this id is the started one", async () => {
   answering([409, '{"detail": "exists"}'], [200, '{"dag_run_id": "mine 1", "state": "running"}']);
   assert.deepEqual(await airflow3.start(start, conf, "mine 1"), { dag_run_id: "mine 1", state: "running" });
   assert.equal(sent[1]!.url, "/api/v2/dags/back/dagRuns/mine%201");
 });
 
-test("a conflict without such a run is told as it is", async () => {
+test("a conflict without such a run is shown unchanged", async () => {
   answering([409, '{"error": {"code": "BAD-REQUEST", "message": "It is paused.", "remedy": ""}}'], [404, "{}"]);
   await assert.rejects(airflow3.start(start, conf, "mine"), { message: "It is paused." });
 });
 
-test("another refusal of the start is not taken for a start", async () => {
+test("another refusal is not taken for a start", async () => {
   answering([403, '{"detail": "Forbidden"}']);
   await assert.rejects(airflow3.start(start, conf, "mine"), { code: "NO-RIGHT", status: 403 });
 });
 
-test("a log-in page instead of data means that the session is over", async () => {
+test("a login page instead of data means that the session has ended", async () => {
   answering([200, "<!doctype html>"]);
   await assert.rejects(airflow3.options(), { code: "NOT-LOGGED-IN" });
 });

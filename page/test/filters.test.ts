@@ -18,7 +18,7 @@ const CASES: [change: Partial<Filters>, ids: string][] = [
   [{ search: "lindqvist" }, "b"],
   [{ search: "tag-c" }, "c"],
   [{ search: "2026-11-20t10" }, "c"],
-  [{ search: "release failed" }, "b"], // every word, wherever it is
+  [{ search: "release failed" }, "b"], // every word, in any field
   [{ search: "nothing like it" }, ""],
   [{ status: "failed" }, "b"],
   [{ type: "DAG_ONLY" }, "c"],
@@ -33,12 +33,12 @@ for (const [change, ids] of CASES) {
   });
 }
 
-test("without filters the list is the very same, so that nothing is drawn anew", () => {
+test("without filters the list is the same object, so that nothing is drawn again", () => {
   assert.equal(applyFilters(rows, NO_FILTERS), rows);
   assert.equal(isFiltered({ ...NO_FILTERS, search: " " }), false);
 });
 
-test("the filters offer what occurs, the latest Runtime first", () => {
+test("the filters offer the values that occur, the latest Runtime first", () => {
   assert.deepEqual(choicesIn([...rows, deploy("d", { runtime: "12.7.1" })]), {
     statuses: ["failed", "succeeded"],
     types: ["DAG_ONLY", "IMAGE_AND_DAG"],

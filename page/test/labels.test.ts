@@ -2,25 +2,25 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { DeploymentOption } from "../src/api/contract";
-import { chosenIn, linkTo, namesAnother } from "../src/host/choice";
-import { goingOnWords, healthTone, nameOf, typeWords } from "../src/model/words";
+import { selectedOption, linkTo, namesUnknownOption } from "../src/host/selection";
+import { inProgressText, healthTone, nameOf, typeLabel } from "../src/model/labels";
 
-test("the platform's types are written as people say them", () => {
-  assert.equal(typeWords("IMAGE_AND_DAG"), "Image and Dag");
-  assert.equal(typeWords("DAG_ONLY"), "Dag only");
-  assert.equal(typeWords("CONFIG_SYNC"), "Config sync");
-  assert.equal(typeWords(""), "");
+test("the platform's types become readable text", () => {
+  assert.equal(typeLabel("IMAGE_AND_DAG"), "Image and Dag");
+  assert.equal(typeLabel("DAG_ONLY"), "Dag only");
+  assert.equal(typeLabel("CONFIG_SYNC"), "Config sync");
+  assert.equal(typeLabel(""), "");
 });
 
-test("a deploy is called by its tag, or by its id where it has none", () => {
+test("the name of a deploy is its tag, or its id without a tag", () => {
   assert.equal(nameOf({ id: "cm1", image_tag: "release-1" }), "release-1");
   assert.equal(nameOf({ id: "cm1", image_tag: null }), "cm1");
 });
 
-test("what is going on is said with who and where to, as far as known", () => {
+test("the text of a deploy in progress names its user and target, if known", () => {
   const going = { id: "d", since: "", rollback: true, target: "cm1", description: "", created_by: "ana" };
-  assert.match(goingOnWords(going), /^A rollback to deploy cm1 by ana is going on\./);
-  assert.match(goingOnWords({ ...going, rollback: false, created_by: null }), /^A deploy is going on\./);
+  assert.match(inProgressText(going), /^A rollback to deploy cm1 by ana is in progress\./);
+  assert.match(inProgressText({ ...going, rollback: false, created_by: null }), /^A deploy is in progress\./);
 });
 
 test("unhealthy is not taken for healthy", () => {
@@ -37,22 +37,22 @@ const option = (connection: string, deployment: string): DeploymentOption => ({
 });
 const options = [option("one", "billing"), option("two", "billing"), option("two", "a b&c")];
 
-test("a link carries the choice there and back", () => {
+test("a link contains the selection", () => {
   for (const each of options) {
     const link = new URL(linkTo("/base/plugin/deploy-history", each), "https://airflow");
     assert.equal(link.pathname, "/base/plugin/deploy-history");
-    assert.equal(chosenIn(link.search, options), each);
+    assert.equal(selectedOption(link.search, options), each);
   }
 });
 
-test("nothing is chosen without a link, unless there is nothing to choose", () => {
-  assert.equal(chosenIn("", options), null);
-  assert.equal(chosenIn("", [options[0]!]), options[0]);
+test("without a link nothing is selected, unless there is only one option", () => {
+  assert.equal(selectedOption("", options), null);
+  assert.equal(selectedOption("", [options[0]!]), options[0]);
 });
 
-test("a link to what is not offered chooses nothing else instead", () => {
+test("a link to a Deployment that is not offered selects nothing", () => {
   const search = "?connection=one&deployment=secret";
-  assert.equal(chosenIn(search, [options[0]!]), null);
-  assert.equal(namesAnother(search, options), true);
-  assert.equal(namesAnother("", options), false);
+  assert.equal(selectedOption(search, [options[0]!]), null);
+  assert.equal(namesUnknownOption(search, options), true);
+  assert.equal(namesUnknownOption("", options), false);
 });

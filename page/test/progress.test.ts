@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Deploy } from "../src/api/contract";
-import { type Known } from "../src/model/history";
+import { type LoadedHistory } from "../src/model/history";
 import { progressOf, type Started, stateToShow } from "../src/model/progress";
 import { daily, summary } from "./builders";
 
@@ -19,18 +19,18 @@ const started: Started = {
 const before = daily({ id: "d3" }, { id: "d2" }, { id: "d1" });
 
 /** The history with more deploys on top; the latest that succeeded runs. */
-function after(...newer: (Partial<Deploy> & { id: string })[]): Known {
+function after(...newer: (Partial<Deploy> & { id: string })[]): LoadedHistory {
   const rows = [...daily(...newer), ...before];
   return { summary: summary(rows.find((row) => row.status === "succeeded")!.id, rows[0]!.id), rows, cursor: null };
 }
 
 const back = (change: Partial<Deploy>) => ({ id: "d4", rollback: { target: "d1", scope: null }, ...change });
 
-const CASES: [what: string, state: string | null, known: Known, step: string, ending: string | null, words: RegExp][] = [
+const CASES: [what: string, state: string | null, loaded: LoadedHistory, step: string, result: string | null, words: RegExp][] = [
   ["nothing was read yet", null, after(), "run", null, /started/],
   ["the run waits", "queued", after(), "run", null, /waits/],
   ["the run plans", "running", after(), "submit", null, /checks the plan/],
-  ["the run ended before its deploy shows", "success", after(), "submit", null, /has ended.*no rollback shows/],
+  ["the run ended before its deploy shows", "success", after(), "submit", null, /has ended.*no rollback is in the history/],
   ["the platform works", "running", after(back({ status: "in progress" })), "finish", null, /is rolling Billing back/],
   ["it runs again", "running", after(back({})), "finish", "done", /Billing runs release-1 again/],
   ["another deploy landed on top", "success", after({ id: "d5" }, back({})), "finish", "done", /brought release-1 back.*tag-d5 by ana.silva landed/],
@@ -40,10 +40,10 @@ const CASES: [what: string, state: string | null, known: Known, step: string, en
   ["somebody else was faster", "failed", after({ id: "d4", created_by: "bo" }), "submit", "refused", /tag-d4 by bo landed/],
   ["somebody else has begun", "failed", after({ id: "d4", status: "in progress" }), "submit", "refused", /tag-d4/],
 ];
-for (const [what, state, known, step, ending, words] of CASES) {
-  test(`${what}: ${step}, ${ending ?? "going on"}`, () => {
-    const progress = progressOf(started, state, known);
-    assert.deepEqual([progress.step, progress.ending], [step, ending]);
+for (const [what, state, loaded, step, result, words] of CASES) {
+  test(`${what}: ${step}, ${result ?? "in progress"}`, () => {
+    const progress = progressOf(started, state, loaded);
+    assert.deepEqual([progress.step, progress.result], [step, result]);
     assert.match(progress.words, words);
   });
 }
@@ -57,7 +57,7 @@ test("an older rollback to the same deploy is not taken for this one", () => {
 test("an older rollback is not taken for this one either while the latest deploy of the plan was not read yet", () => {
   const rows = daily({ id: "d2", rollback: { target: "d1", scope: null }, status: "failed" }, { id: "d1" });
   const progress = progressOf(started, "running", { summary: summary("d1", "d2"), rows, cursor: null });
-  assert.deepEqual([progress.step, progress.ending], ["submit", null]);
+  assert.deepEqual([progress.step, progress.result], ["submit", null]);
 });
 
 test("the end of a run counts only with a history that was read after it", () => {

@@ -5,7 +5,7 @@ import { makeClock, utc } from "../src/model/time";
 
 const NOW = Date.parse("2026-11-23T17:00:00Z");
 
-test("a time is written in the person's zone, and in UTC for all", () => {
+test("a time is formatted in the user's zone and in UTC", () => {
   const clock = makeClock("Asia/Kolkata", NOW);
   assert.equal(clock.stamp("2026-11-23T20:04:59+00:00"), "2026-11-24 01:34");
   assert.equal(clock.day("2026-11-23T20:04:59+00:00"), "24 Nov 2026");
@@ -16,14 +16,14 @@ test("midnight is 00:00, not 24:00", () => {
   assert.equal(makeClock("UTC", NOW).stamp("2026-11-23T00:00:00Z"), "2026-11-23 00:00");
 });
 
-test("a zone that the browser does not know falls back to the browser's own", () => {
+test("an unknown zone falls back to the browser's own", () => {
   const clock = makeClock("Nowhere/Land", NOW);
   assert.equal(clock.zone, "America/New_York");
   assert.equal(clock.stamp("2026-11-23T17:00:00Z"), "2026-11-23 12:00");
 });
 
 const AGES: [iso: string, words: string][] = [
-  ["2026-11-23T17:00:30Z", "just now"], // a clock that is ahead
+  ["2026-11-23T17:00:30Z", "just now"], // a clock ahead of the server
   ["2026-11-23T16:59:01Z", "just now"],
   ["2026-11-23T16:59:00Z", "1 min ago"],
   ["2026-11-23T14:30:00Z", "2 h ago"],

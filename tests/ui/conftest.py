@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The page's service before the embedded platform, without a web server."""
+"""The page's service with the embedded platform, without a web server."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from airflow_rollback_provider.sandbox.process import SandboxProcess
 from airflow_rollback_provider.ui.cache import Cache
 from airflow_rollback_provider.ui.config import DeploymentOption
 from airflow_rollback_provider.ui.page_client import Platforms
-from airflow_rollback_provider.ui.service import Addresses, Service
+from airflow_rollback_provider.ui.service import Addresses, Service, get_service
 from airflow_rollback_provider.ui.snapshot import Reader
 from tests.ui.sites import Site, make_site
 
@@ -41,9 +41,9 @@ class Clock:
 
 
 class Page:
-    """The page's server side for one person who may do everything.
+    """The page's server side for one user with all rights.
 
-    :param sandbox: the platform behind.
+    :param sandbox: the platform.
     """
 
     def __init__(self, sandbox: SandboxProcess) -> None:
@@ -52,29 +52,29 @@ class Page:
         self.connections: dict[str, dict[str, Any]] = {}
         self.options: list[DeploymentOption] = []
         self.connect("apc")
-        self.why_not: Callable[[str], str | None] = lambda _dag_id: None
+        self.start_problem: Callable[[str], str | None] = lambda _dag_id: None
         self.reader = Reader(Platforms(self._connection), Cache(clock=self.clock))
         self.service = Service(self.reader, lambda: tuple(self.options), self.clock)
 
     def connect(self, conn_id: str, token: str = "editor", **extra: Any) -> None:
-        """Make or change a connection to the sandbox."""
+        """Add or change a connection to the sandbox."""
         fields = self.sandbox.connection(token, **extra)
         self.connections[conn_id] = {"conn_id": conn_id, "schema": None, "port": None, **fields}
 
     def offer(self, key: str, connection: str = "apc", dag_id: str = "roll_back") -> str:
-        """Offer a Deployment by its id and return that."""
+        """Offer a Deployment by its id and return the id."""
         found: str = self.sandbox.deployment(key, rows=1)["id"]
         self.options.append(DeploymentOption(connection, found, key, dag_id))
         return found
 
     def history(self, deployment: str, **parameters: str) -> dict[str, Any]:
-        """Ask for a history as the browser does."""
+        """Request a history as the browser does."""
         from airflow_rollback_provider.ui.history_query import HistoryQuery
 
         return self.service.history("apc", deployment, HistoryQuery.read(**parameters))
 
     def whole_history(self, deployment: str, **parameters: str) -> list[dict[str, Any]]:
-        """Ask for page after page, to the end."""
+        """Request page after page, to the end."""
         rows: list[dict[str, Any]] = []
         cursor = ""
         while True:
@@ -85,9 +85,9 @@ class Page:
                 return rows
 
     def plan(self, deployment: str, target: str, **parameters: str) -> dict[str, Any]:
-        """Ask for a plan as the browser does."""
+        """Request a plan as the browser does."""
         return self.service.plan(
-            "apc", deployment, target, why_not=self.why_not, addresses=ADDRESSES, **parameters
+            "apc", deployment, target, start_problem=self.start_problem, addresses=ADDRESSES, **parameters
         )
 
     def _connection(self, conn_id: str) -> Any:
@@ -98,7 +98,7 @@ class Page:
 
 @pytest.fixture
 def page(rollback_sandbox: SandboxProcess) -> Page:
-    """The page before a fresh platform, with the connection ``apc``."""
+    """The page with a fresh platform and the connection ``apc``."""
     return Page(rollback_sandbox)
 
 
@@ -113,28 +113,26 @@ def whole_site(airflow_db: None) -> Iterator[Site]:
 
 @pytest.fixture
 def site(whole_site: Site, rollback_sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch) -> Site:
-    """The web server, offering *Billing* of a fresh platform, with nothing remembered."""
-    from airflow_rollback_provider.ui.shared import service
-
+    """The web server, which offers *Billing* of a fresh platform, with an empty cache."""
     billing = rollback_sandbox.deployment("image-af3", rows=1)["id"]
     monkeypatch.setenv("AIRFLOW_CONN_APC", rollback_sandbox.connection_json("editor"))
     monkeypatch.setenv(
         "AIRFLOW__AIRFLOW_ROLLBACK__PAGE_CONNECTIONS",
         json.dumps({"apc": {"deployments": {billing: "Billing"}}}),
     )
-    service.cache_clear()
+    get_service.cache_clear()
     return whole_site
 
 
 @pytest.fixture
 def billing(site: Site, rollback_sandbox: SandboxProcess) -> dict[str, str]:
-    """The parameters that choose *Billing*."""
+    """The parameters that select *Billing*."""
     return {"connection": "apc", "deployment": rollback_sandbox.deployment("image-af3", rows=1)["id"]}
 
 
 @pytest.fixture(scope="session")
 def rollback_dag(airflow_db: None) -> str:
-    """The example Dag as Airflow's Dag processor would have left it in the database, not paused."""
+    """The example Dag as Airflow's Dag processor stores it in the database, not paused."""
     folder = Path(os.environ["AIRFLOW__CORE__DAGS_FOLDER"])
     folder.mkdir(exist_ok=True)
     shutil.copy(ROOT / "example_dags" / "example_manual_rollback.py", folder)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A real web server of Airflow, in this process, asked by people with different rights.
+"""A real web server of Airflow in this process, for requests of users with different rights.
 
-One face for both Airflow lines, so that one test says what holds on both.
+Both Airflow lines have the same interface here, so that one test covers both.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from airflow_rollback_provider.compat import AIRFLOW_3
 
 PREFIX = "/rollback"
 PAGE = f"{PREFIX}/"
-"""The page itself, where Airflow 2 is the one that shows it."""
+"""The page itself in Airflow 2."""
 
 DAG_ID = "example_manual_rollback"
 
-PEOPLE = {"admin": "ADMIN", "reader": "VIEWER", "stranger": None}
-"""Who asks, with the role in Airflow 3.
+USERS = {"admin": "ADMIN", "reader": "VIEWER", "stranger": None}
+"""The users, with their role in Airflow 3.
 
 ``reader`` may see the page and trigger no Dag, ``stranger`` may log in and not see the page.
 """
@@ -31,7 +31,7 @@ PEOPLE = {"admin": "ADMIN", "reader": "VIEWER", "stranger": None}
 
 @dataclass(frozen=True)
 class Answer:
-    """What a server answered.
+    """A response of the server.
 
     :param status: HTTP status.
     :param text: the body.
@@ -49,17 +49,17 @@ class Answer:
 
     @property
     def code(self) -> str:
-        """The code of the error that was answered."""
+        """The code of the error."""
         return str(self.json["error"]["code"])
 
 
 class Site:
     """A web server of Airflow."""
 
-    def ask(
+    def send(
         self,
         path: str,
-        person: str | None,
+        user: str | None,
         *,
         method: str = "GET",
         headers: dict[str, str] | None = None,
@@ -69,11 +69,11 @@ class Site:
         """Send one request.
 
         :param path: below the server's root.
-        :param person: one of :data:`PEOPLE`, or None for somebody who is not logged in.
+        :param user: one of :data:`USERS`, or None for somebody who is not logged in.
         """
         raise NotImplementedError
 
-    def start(self, person: str | None, url: str, body: Any) -> Answer:
+    def start(self, user: str | None, url: str, body: Any) -> Answer:
         """Start a run as the page does."""
         raise NotImplementedError
 
@@ -93,10 +93,10 @@ class SiteOfAirflow3(Site):
         self._manager = get_auth_manager()
         self.client = TestClient(self.app, raise_server_exceptions=False)
 
-    def ask(
+    def send(
         self,
         path: str,
-        person: str | None,
+        user: str | None,
         *,
         method: str = "GET",
         headers: dict[str, str] | None = None,
@@ -105,8 +105,8 @@ class SiteOfAirflow3(Site):
     ) -> Answer:
         """Send one request, with the cookie that the browser would send."""
         self.client.cookies.clear()
-        if person is not None:
-            self.client.cookies.set("_token", self._token(person))
+        if user is not None:
+            self.client.cookies.set("_token", self._token(user))
         with _judging_our_own_alone():
             answer = self.client.request(method, path, headers=headers, params=query, json=body)
         return Answer(answer.status_code, answer.text, dict(answer.headers))
@@ -120,15 +120,15 @@ class SiteOfAirflow3(Site):
             for method in sorted(route.methods - {"HEAD"})
         ]
 
-    def _token(self, person: str) -> str:
+    def _token(self, user: str) -> str:
         from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
 
-        user = SimpleAuthManagerUser(username=person, role=PEOPLE[person])
-        return str(self._manager.generate_jwt(user))
+        account = SimpleAuthManagerUser(username=user, role=USERS[user])
+        return str(self._manager.generate_jwt(account))
 
-    def start(self, person: str | None, url: str, body: Any) -> Answer:
+    def start(self, user: str | None, url: str, body: Any) -> Answer:
         """Start a run as the page does."""
-        return self.ask(url, person, method="POST", body=body)
+        return self.send(url, user, method="POST", body=body)
 
 
 class SiteOfAirflow2(Site):
@@ -145,29 +145,29 @@ class SiteOfAirflow2(Site):
         with self.app.app_context():
             self._make_people()
 
-    def ask(
+    def send(
         self,
         path: str,
-        person: str | None,
+        user: str | None,
         *,
         method: str = "GET",
         headers: dict[str, str] | None = None,
         query: dict[str, str] | None = None,
         body: Any = None,
     ) -> Answer:
-        """Send one request in that person's session."""
-        client = self.client(person)
+        """Send one request in that user's session."""
+        client = self.client(user)
         answer = self._open(client, path, method=method, headers=headers, query_string=query, json=body)
         return Answer(answer.status_code, answer.get_data(as_text=True), _lowered(answer.headers))
 
-    def client(self, person: str | None) -> Any:
+    def client(self, user: str | None) -> Any:
         """Return the browser of somebody, logged in through the form; Airflow limits how often one may."""
-        if person not in self._clients:
-            client = self._clients[person] = self.app.test_client()
-            if person is not None:
-                form = {"username": person, "password": person, "csrf_token": self.csrf_token(client)}
+        if user not in self._clients:
+            client = self._clients[user] = self.app.test_client()
+            if user is not None:
+                form = {"username": user, "password": user, "csrf_token": self.csrf_token(client)}
                 assert self._open(client, "/login/", method="POST", data=form).status_code == 302
-        return self._clients[person]
+        return self._clients[user]
 
     def csrf_token(self, client: Any, path: str = "/login/") -> str:
         """Return the token that a page brings to this browser."""
@@ -180,10 +180,10 @@ class SiteOfAirflow2(Site):
         with _judging_our_own_alone():
             return client.open(path, **how)
 
-    def start(self, person: str | None, url: str, body: Any) -> Answer:
+    def start(self, user: str | None, url: str, body: Any) -> Answer:
         """Start a run as the page does, with the token that came with it."""
-        token = self.csrf_token(self.client(person), PAGE if person is not None else "/login/")
-        return self.ask(url, person, method="POST", body=body, headers={"X-CSRFToken": token})
+        token = self.csrf_token(self.client(user), PAGE if user is not None else "/login/")
+        return self.send(url, user, method="POST", body=body, headers={"X-CSRFToken": token})
 
     def routes(self) -> list[tuple[str, str]]:
         """Return every route below the page's prefix, as the server itself knows them."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The memory that all readers share: one load at a time, for a short time."""
+"""The cache that all users of the page share: one load at a time, for a short time."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from airflow_rollback_provider.domain.errors import PlatformUnreachable, TokenExpired
-from airflow_rollback_provider.ui.cache import SECONDS_A_FAILURE_IS_KEPT, Cache
+from airflow_rollback_provider.ui.cache import SECONDS_A_FAILURE_IS_CACHED, Cache
 
 _SECONDS = 120.0
 
@@ -26,33 +26,33 @@ class Clock:
 
 
 class Source:
-    """Counts how often it is asked."""
+    """Counts its calls."""
 
     def __init__(self, *failures: Exception) -> None:
-        self.asked = 0
+        self.calls = 0
         self._failures = list(failures)
 
     def __call__(self) -> int:
-        self.asked += 1
+        self.calls += 1
         if self._failures:
             raise self._failures.pop(0)
-        return self.asked
+        return self.calls
 
 
 @pytest.fixture
 def clock() -> Clock:
-    """A clock that stands still until it is moved."""
+    """A clock that only the test moves."""
     return Clock()
 
 
 @pytest.fixture
 def cache(clock: Clock) -> Cache:
-    """A memory that goes by that clock."""
+    """A cache with that clock."""
     return Cache(size=3, clock=clock)
 
 
 def test_it_is_loaded_again_when_it_is_too_old(cache: Cache, clock: Clock) -> None:
-    """Each reader says how old an answer may be."""
+    """Each caller passes the greatest age."""
     source = Source()
     assert [cache.get("k", source, 5), cache.get("k", source, 5)] == [1, 1]
     clock.now += 3
@@ -62,24 +62,24 @@ def test_it_is_loaded_again_when_it_is_too_old(cache: Cache, clock: Clock) -> No
     assert cache.get("k", source, 5) == 3
 
 
-def test_keys_are_apart(cache: Cache) -> None:
-    """Nobody gets another Deployment's answer."""
+def test_keys_are_separate(cache: Cache) -> None:
+    """No Deployment gets the data of another one."""
     assert (cache.get("a", lambda: 1, 5), cache.get("b", lambda: 2, 5)) == (1, 2)
 
 
-def test_failures_are_kept_for_a_moment(cache: Cache, clock: Clock) -> None:
-    """A platform that is down is not asked by every tab; then it is asked again."""
+def test_failures_are_cached_for_a_moment(cache: Cache, clock: Clock) -> None:
+    """While a platform is down, ten tabs cause one request; a moment later there is another."""
     source = Source(TokenExpired("old"))
     for _ in range(3):
         with pytest.raises(TokenExpired, match="old"):
             cache.get("k", source, 60)
-    assert source.asked == 1
-    clock.now += SECONDS_A_FAILURE_IS_KEPT
+    assert source.calls == 1
+    clock.now += SECONDS_A_FAILURE_IS_CACHED
     assert cache.get("k", source, 60) == 2
 
 
-def test_a_failure_is_no_shared_object(cache: Cache) -> None:
-    """Each reader raises an error of its own: tracebacks of threads do not mix."""
+def test_each_caller_gets_its_own_error_object(cache: Cache) -> None:
+    """The tracebacks of threads do not mix."""
     caught = []
     for _ in range(2):
         with pytest.raises(TokenExpired) as error:
@@ -88,36 +88,36 @@ def test_a_failure_is_no_shared_object(cache: Cache) -> None:
     assert caught[0] is not caught[1]
 
 
-def test_a_defect_is_not_kept(cache: Cache) -> None:
-    """What is no answer of a platform is seen by everybody who asks."""
+def test_a_defect_is_not_cached(cache: Cache) -> None:
+    """An error that is not a RollbackError is raised by each load."""
     source = Source(ZeroDivisionError())
     with pytest.raises(ZeroDivisionError):
         cache.get("k", source, 60)
     assert cache.get("k", source, 60) == 2
 
 
-def test_what_was_not_asked_for_longest_goes_first(cache: Cache) -> None:
-    """The memory has a bound."""
+def test_the_least_recently_used_entry_is_dropped_first(cache: Cache) -> None:
+    """The cache has a size limit."""
     sources = {key: Source() for key in "abcd"}
     for key in "abca" + "d":
         cache.get(key, sources[key], 60)
     for key in "adcb":
         cache.get(key, sources[key], 60)
-    assert {key: source.asked for key, source in sources.items()} == {"a": 1, "b": 2, "c": 1, "d": 1}
+    assert {key: source.calls for key, source in sources.items()} == {"a": 1, "b": 2, "c": 1, "d": 1}
 
 
-def test_forgetting(cache: Cache) -> None:
-    """What is forgotten is loaded anew; forgetting nothing does no harm."""
+def test_discard(cache: Cache) -> None:
+    """A discarded key is loaded again; an unknown key is ignored."""
     source = Source()
     cache.get("k", source, 60)
-    cache.forget("k")
-    cache.forget("other")
+    cache.discard("k")
+    cache.discard("other")
     assert cache.get("k", source, 60) == 2
 
 
 @pytest.fixture
 def slow() -> tuple[Callable[[], int], threading.Event, threading.Event, list[int]]:
-    """A load that tells when it began, and ends when it is let go."""
+    """A load with an event for its start and an event that ends it."""
     began, go, loads = threading.Event(), threading.Event(), []
 
     def load() -> int:
@@ -129,10 +129,10 @@ def slow() -> tuple[Callable[[], int], threading.Event, threading.Event, list[in
     return load, began, go, loads
 
 
-def test_ten_readers_are_one_load(
+def test_ten_requests_are_one_load(
     slow: tuple[Callable[[], int], threading.Event, threading.Event, list[int]],
 ) -> None:
-    """Who comes while it is being loaded waits for that load."""
+    """Requests during a load wait for that load."""
     load, began, go, loads = slow
     cache = Cache()
     with ThreadPoolExecutor(10) as threads:
@@ -143,12 +143,12 @@ def test_ten_readers_are_one_load(
     assert len(loads) == 1
 
 
-def test_waiting_has_an_end(
+def test_the_wait_has_a_timeout(
     slow: tuple[Callable[[], int], threading.Event, threading.Event, list[int]],
 ) -> None:
-    """Nobody waits for ever for a load that somebody else began."""
+    """A thread does not wait for ever for the load of another thread."""
     load, began, go, _ = slow
-    cache = Cache(patience=0.05)
+    cache = Cache(wait_timeout=0.05)
     with ThreadPoolExecutor(1) as threads:
         first = threads.submit(cache.get, "k", load, 60)
         assert began.wait(_SECONDS)
@@ -158,10 +158,10 @@ def test_waiting_has_an_end(
         assert first.result(_SECONDS) == 7
 
 
-def test_a_failure_reaches_all_who_wait(
+def test_a_failure_is_raised_in_all_waiting_threads(
     slow: tuple[Callable[[], int], threading.Event, threading.Event, list[int]],
 ) -> None:
-    """Those who wait for a load share its failure."""
+    """All requests that wait for a load get its failure."""
     _, began, go, _ = slow
     cache = Cache()
 

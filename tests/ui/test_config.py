@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the page offers, from Airflow's configuration."""
+"""The Deployments of the page, from Airflow's configuration."""
 
 from __future__ import annotations
 
@@ -8,30 +8,33 @@ from typing import Any
 
 import pytest
 
-from airflow_rollback_provider.rollback import self_target as whereabouts
+from airflow_rollback_provider.rollback import self_target
 from airflow_rollback_provider.ui.config import (
     DEFAULT_DAG,
     OPTION,
     SECTION,
     DeploymentOption,
-    InvalidOffer,
+    InvalidOptions,
     parse_options,
     read_options,
 )
 
 
 def test_the_shortest_form() -> None:
-    """A list of Deployments is enough: they are called what they are named, and the example Dag does it."""
+    """A list of Deployments is enough: the labels are their names, and the example Dag rolls them back."""
     assert parse_options('{"apc": ["a", "b"]}') == (
         DeploymentOption("apc", "a", "a", DEFAULT_DAG),
         DeploymentOption("apc", "b", "b", DEFAULT_DAG),
     )
 
 
-def test_everything_said() -> None:
-    """Deployments can have labels, connections a Dag of their own."""
-    told = {"one": {"deployments": {"a": "Billing"}, "rollback_dag": "mine"}, "two": {"deployments": ["b"]}}
-    assert parse_options(json.dumps(told)) == (
+def test_all_fields() -> None:
+    """Deployments can have labels, and connections a Dag of their own."""
+    setting = {
+        "one": {"deployments": {"a": "Billing"}, "rollback_dag": "mine"},
+        "two": {"deployments": ["b"]},
+    }
+    assert parse_options(json.dumps(setting)) == (
         DeploymentOption("one", "a", "Billing", "mine"),
         DeploymentOption("two", "b", "b", DEFAULT_DAG),
     )
@@ -44,7 +47,7 @@ def test_nothing_is_offered_by_default(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "complaint"),
+    ("setting", "error"),
     [
         ('{"apc": [', "is not JSON"),
         ('["apc"]', "must be a JSON object"),
@@ -58,17 +61,17 @@ def test_nothing_is_offered_by_default(text: str) -> None:
         ({"": ["a"]}, "must be a text"),
     ],
 )
-def test_what_cannot_be_read_is_named(told: Any, complaint: str) -> None:
-    """The complaint names the setting, what is wrong with it and a form that is right."""
-    text = told if isinstance(told, str) else json.dumps(told)
-    with pytest.raises(InvalidOffer, match=complaint) as caught:
+def test_an_invalid_setting_is_refused(setting: Any, error: str) -> None:
+    """The message names the setting, the error in it and a correct form."""
+    text = setting if isinstance(setting, str) else json.dumps(setting)
+    with pytest.raises(InvalidOptions, match=error) as caught:
         parse_options(text)
     assert f"[{SECTION}] {OPTION}" in str(caught.value)
     assert "stellar-orbit-4821" in str(caught.value)
 
 
 def test_it_is_read_from_airflows_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As every setting it can come from the environment, and it is read anew each time."""
+    """Like every setting it can come from the environment, and it is read each time."""
     name = f"AIRFLOW__{SECTION}__{OPTION}".upper()
     assert read_options() == ()
     monkeypatch.setenv(name, '{"apc": ["a"]}')
@@ -77,4 +80,4 @@ def test_it_is_read_from_airflows_configuration(monkeypatch: pytest.MonkeyPatch)
 
 def test_the_package_has_one_section() -> None:
     """The operator reads its setting from the same section."""
-    assert whereabouts.SECTION == SECTION
+    assert self_target.SECTION == SECTION

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How Airflow finds the page, and what that costs every process that does not show it."""
+"""How Airflow finds the page, and the cost for processes that do not show it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _in_a_fresh_process(code: str, **environment: str) -> Any:
 
 @pytest.mark.matrix
 def test_airflow_loads_the_plugin() -> None:
-    """By its entry point, once, without a complaint."""
+    """By its entry point, once, without an error."""
     from airflow import plugins_manager
 
     plugins_manager.ensure_plugins_loaded()
@@ -50,13 +50,13 @@ def test_airflow_loads_the_plugin() -> None:
     assert errors == {}
 
 
-def test_the_provider_announces_no_plugin() -> None:
+def test_the_provider_declares_no_plugin() -> None:
     """With both, Airflow would skip the second and report an import error."""
     assert "plugins" not in get_provider_info()
 
 
 def test_importing_the_plugin_is_light() -> None:
-    """Workers and schedulers import it as well: it loads nothing but itself."""
+    """Workers and schedulers import it as well, so it imports nothing else."""
     code = (
         "import json, sys; import airflow.plugins_manager; before = set(sys.modules); "
         "import airflow_rollback_provider.ui.plugin; print(json.dumps(sorted(set(sys.modules) - before)))"
@@ -68,7 +68,7 @@ def test_importing_the_plugin_is_light() -> None:
 
 
 def test_each_line_gets_its_own_page() -> None:
-    """Airflow 3 would not start with a Flask view, and Airflow 2 knows no React apps."""
+    """Airflow 3 would not start with a Flask view, and Airflow 2 has no React apps."""
     made = plugin.DeployHistoryPlugin()
     in_3, in_2 = [made.react_apps, made.fastapi_apps], [made.appbuilder_views, made.flask_blueprints]
     assert [bool(part) for part in (*in_3, *in_2)] == [AIRFLOW_3] * 2 + [not AIRFLOW_3] * 2
@@ -77,7 +77,7 @@ def test_each_line_gets_its_own_page() -> None:
 @pytest.mark.parametrize(("version", "parts"), [((2, 10), 0), ((3, 0), 0), ((3, 1), 2), ((3, 3), 2)])
 @pytest.mark.skipif(not AIRFLOW_3, reason="Airflow 2 has no FastAPI")
 def test_versions_between(monkeypatch: pytest.MonkeyPatch, version: tuple[int, int], parts: int) -> None:
-    """React apps came with 3.1."""
+    """Airflow supports React apps since 3.1."""
     monkeypatch.setattr(plugin, "_AIRFLOW", version)
     made = plugin.DeployHistoryPlugin()
     assert len(made.react_apps) + len(made.fastapi_apps) == parts
@@ -89,9 +89,9 @@ class TestInAirflow3:
 
     @pytest.mark.matrix
     def test_airflow_accepts_the_react_app(self, site: Site) -> None:
-        """An app that it finds invalid would take the whole plugin out of its answer."""
-        told = site.ask("/api/v2/plugins", "admin").json["plugins"]
-        (ours,) = [one for one in told if one["name"] == "deploy_history"]
+        """Airflow leaves a plugin with an invalid app out of its response."""
+        plugins = site.send("/api/v2/plugins", "admin").json["plugins"]
+        (ours,) = [one for one in plugins if one["name"] == "deploy_history"]
         (app,) = ours["react_apps"]
         assert (app["name"], app["url_route"], app["destination"]) == (
             "Deploy History",
@@ -101,7 +101,7 @@ class TestInAirflow3:
         assert app["bundle_url"] == "/rollback/static/deploy-history.js"
 
     def test_below_a_base_url_with_a_path(self, airflow_db: None) -> None:
-        """Airflow then answers below that path alone, and every address that the page is told leads there."""
+        """Airflow then serves that path alone, and every address of the page begins with it."""
         code = """
 import json
 from airflow.api_fastapi.app import create_app
@@ -130,14 +130,14 @@ class TestInAirflow2:
 
     @pytest.mark.matrix
     def test_the_page(self, site: Site) -> None:
-        """It stands in Airflow's own layout, with what the front-end needs to begin."""
-        page = site.ask("/rollback/", "reader")
+        """It is in Airflow's own layout, with the data that the front-end needs to start."""
+        page = site.send("/rollback/", "reader")
         assert page.status == 200
         assert 'id="deploy-history" data-base="/" data-csrf="' in page.text
         assert 'src="/rollback/static/deploy-history-2.js"' in page.text
 
     def test_below_a_base_url_with_a_path(self, airflow_db: None) -> None:
-        """Airflow then answers below that path alone, and every address that the page is told leads there."""
+        """Airflow then serves that path alone, and every address of the page begins with it."""
         code = """
 import json
 from airflow.www.app import create_app
@@ -157,8 +157,8 @@ with app.test_request_context("/rollback/", environ_overrides={"SCRIPT_NAME": "/
 
     def test_the_menu_has_it_for_administrators(self, site: Site) -> None:
         """Others need the permissions that the documentation names."""
-        assert 'href="/rollback/"' in site.ask("/home", "admin").text
-        assert 'href="/rollback/"' not in site.ask("/home", "stranger").text
+        assert 'href="/rollback/"' in site.send("/home", "admin").text
+        assert 'href="/rollback/"' not in site.send("/home", "stranger").text
 
 
 # -- the front-end's files -----------------------------------------------------------------------------
@@ -176,15 +176,15 @@ def dist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_file_of_the_front_end(dist: Path, site: Site) -> None:
-    """It is answered as what it is, and not again while it stays the same."""
-    first = site.ask("/rollback/static/page.js", "reader")
+    """It has its media type, and it is not sent again while it is unchanged."""
+    first = site.send("/rollback/static/page.js", "reader")
     assert (first.status, first.text) == (200, "1")
     assert first.headers["content-type"].startswith("text/javascript")
     assert first.headers["cache-control"] == "private, no-cache"
     etag = {"If-None-Match": first.headers["etag"]}
-    assert site.ask("/rollback/static/page.js", "reader", headers=etag).status == 304
+    assert site.send("/rollback/static/page.js", "reader", headers=etag).status == 304
     (dist / "page.js").write_text("4")
-    again = site.ask("/rollback/static/page.js", "reader", headers=etag)
+    again = site.send("/rollback/static/page.js", "reader", headers=etag)
     assert (again.status, again.text) == (200, "4")
 
 
@@ -192,7 +192,7 @@ def test_a_file_of_the_front_end(dist: Path, site: Site) -> None:
     "name",
     ["missing.js", "notes.txt", "..%2Fsecret.js", "%2E%2E/secret.js", "%2Fetc%2Fpasswd", "page.js%00"],
 )
-def test_no_other_file_can_be_had(dist: Path, site: Site, name: str) -> None:
-    """A name leads to no other folder."""
-    assert site.ask(f"/rollback/static/{name}", "admin").status in (400, 404)
+def test_no_other_file_is_served(dist: Path, site: Site, name: str) -> None:
+    """A name cannot lead to another folder."""
+    assert site.send(f"/rollback/static/{name}", "admin").status in (400, 404)
     assert bundle.read_file("../secret.js") is None

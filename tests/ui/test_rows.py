@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rows say by themselves whether one can roll back to them, and why not."""
+"""Rows show whether a rollback to their deploy is possible, and why not."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from airflow_rollback_provider.domain.idempotency import describe
 from airflow_rollback_provider.domain.plan import make_plan
 from airflow_rollback_provider.domain.selector import DeploySelector
 from airflow_rollback_provider.platforms.base import Page, Survey
-from airflow_rollback_provider.ui.rows import RowChecks, SupersededTracker, told
+from airflow_rollback_provider.ui.rows import RowChecks, SupersededTracker, deploy_fields
 from tests.support.builders import (
     BAD,
     FULL_ACCESS,
@@ -33,7 +33,7 @@ from tests.support.builders import (
 
 
 def row_checks(*oldest_first: Deploy, access: Access = FULL_ACCESS, **values: Any) -> RowChecks:
-    """A judge of this history."""
+    """The row checks of this history."""
     latest_first = tuple(reversed(oldest_first))
     survey = Survey(deployment(**values), access, Page(latest_first, None), NOW)
     return RowChecks(survey, HOUSTON, latest_first)
@@ -63,10 +63,10 @@ def histories(draw: st.DrawFn) -> list[Deploy]:
 
 
 @given(histories(), st.sampled_from(list(Mechanism)), st.sampled_from([None, True, False]), _RUNTIMES)
-def test_a_row_says_what_its_plan_would_say(
+def test_a_row_has_the_reasons_of_its_plan(
     rows: list[Deploy], mechanism: Mechanism, switched_on: bool | None, runtime: str | None
 ) -> None:
-    """No rule is written twice: row and plan agree on every reason, its words included."""
+    """Row and plan use the same rules: every reason is the same, with its text."""
     access = Access(FULL_ACCESS.permissions, switched_on, "flag", True)
     where = {"mechanism": mechanism, "runtime": runtime}
     by_rows = row_checks(*rows, access=access, **where)
@@ -92,15 +92,15 @@ def test_a_row_says_what_its_plan_would_say(
         json.dumps(row)
 
 
-def test_what_runs_now_is_marked() -> None:
-    """It is the latest that succeeded, whatever came after."""
+def test_the_running_deploy_is_marked() -> None:
+    """It is the latest that succeeded, also below failed ones."""
     rows = row_checks(D1, D2, deploy("bad", 1, status=BAD))
     marked = [rows.row(one, None)["runs_now"] for one in (D1, D2, deploy("bad", 1, status=BAD))]
     assert marked == [False, True, False]
 
 
-def test_a_row_tells_what_the_platform_told() -> None:
-    """The description without the mark, times with their zone, the words for the mechanism."""
+def test_a_row_has_the_platform_data() -> None:
+    """The description without the tag, times with their zone, the label of the mechanism."""
     made = rollback(
         "r",
         D1,
@@ -109,42 +109,42 @@ def test_a_row_tells_what_the_platform_told() -> None:
         git_commit="1f2e",
         type="DAG_ONLY",
     )
-    row = told(made)
+    row = deploy_fields(made)
     assert (row["description"], row["created_by"], row["type"]) == ("Orders fail", "ana", "DAG_ONLY")
     assert (row["runtime"], row["airflow_major"], row["git_commit"]) == ("13.1.0", 2, "1f2e")
     assert row["created_at"] == (NOW - timedelta(days=0.5)).isoformat()
     assert row["rollback"] == {"target": "d1", "scope": "image_and_dags"}
-    assert row["mechanism_words"] == "Dag-only deploys"
-    assert told(D1)["rollback"] is None
+    assert row["mechanism_label"] == "Dag-only deploys"
+    assert deploy_fields(D1)["rollback"] is None
 
 
 def _left(*oldest_first: Deploy) -> dict[str, str]:
     superseded_tracker = SupersededTracker()
-    found = {one.id: superseded_tracker.pass_by(one) for one in reversed(oldest_first)}
+    found = {one.id: superseded_tracker.superseded_by(one) for one in reversed(oldest_first)}
     return {name: by for name, by in found.items() if by is not None}
 
 
-def test_a_rollback_leaves_what_ran_before_it() -> None:
-    """Failed deploys in between did not run, and the target was not left."""
+def test_a_rollback_supersedes_the_deploy_before_it() -> None:
+    """Failed deploys in between did not run, and the target is not superseded."""
     failed = deploy("failed", 1.5, status=BAD)
     assert _left(D1, D2, D3, failed, rollback("r", D1)) == {"d3": "r"}
 
 
-def test_a_rollback_that_did_not_succeed_leaves_nothing() -> None:
-    """What failed or still goes on has changed nothing."""
+def test_a_rollback_that_did_not_succeed_supersedes_nothing() -> None:
+    """A failed rollback or one in progress has changed nothing."""
     assert _left(D1, D2, rollback("r", D1, status=BAD)) == {}
     assert _left(D1, D2, rollback("r", D1, status=GOING)) == {}
 
 
 def test_rollbacks_of_rollbacks() -> None:
-    """A rollback that was rolled back from is marked like any other deploy."""
+    """A superseded rollback is marked like any other deploy."""
     first = rollback("r1", D1, 0.9)
     assert _left(D1, D2, first, rollback("r2", D2, 0.5)) == {"r1": "r2", "d2": "r1"}
 
 
-def test_the_walk_goes_on_from_another_page() -> None:
-    """The rollback at the end of a page left the first deploy of the next one."""
+def test_the_tracker_continues_on_another_page() -> None:
+    """The rollback at the end of a page superseded the first deploy of the next one."""
     ahead = SupersededTracker()
-    ahead.pass_by(rollback("r", D1))
+    ahead.superseded_by(rollback("r", D1))
     assert ahead.rollback == "r"
-    assert SupersededTracker(ahead.rollback).pass_by(D3) == "r"
+    assert SupersededTracker(ahead.rollback).superseded_by(D3) == "r"

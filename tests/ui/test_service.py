@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The page's answers, from the embedded platform."""
+"""The page's responses, with the embedded platform."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from airflow_rollback_provider.domain.errors import (
     UnknownField,
 )
 from airflow_rollback_provider.sandbox.seeds import CASES
-from airflow_rollback_provider.ui.config import DeploymentOption, InvalidOffer
+from airflow_rollback_provider.ui.config import DeploymentOption, InvalidOptions
 from airflow_rollback_provider.ui.page_client import PageClient, Platforms
 from airflow_rollback_provider.ui.problems import Problem, problem_of
 from airflow_rollback_provider.ui.snapshot import SECONDS_SHARED, SECONDS_SHARED_FOR_OLDER_DEPLOYS
@@ -36,11 +36,11 @@ from tests.ui.conftest import Page
 _SECONDS = 120.0
 
 
-# -- what can be chosen --------------------------------------------------------------------------------
+# -- the options --------------------------------------------------------------------------------
 
 
-def test_places_ask_no_platform(page: Page) -> None:
-    """The list is there at once, with what this person may do, while every platform may be down."""
+def test_options_send_no_request(page: Page) -> None:
+    """The list shows what the user may do, also while every platform is down."""
     page.options += [
         DeploymentOption("apc", "billing", "Billing", "mine"),
         DeploymentOption("gone", "orders", "orders", "other"),
@@ -74,29 +74,29 @@ def test_places_ask_no_platform(page: Page) -> None:
 
 
 def test_nothing_offered(page: Page) -> None:
-    """Without a setting the page says which one is missing."""
-    answer = page.service.options(2, None, page.why_not)
+    """Without a setting the page names the missing one."""
+    answer = page.service.options(2, None, page.start_problem)
     assert answer["options"] == []
     assert answer["notice"]["code"] == "NOTHING-OFFERED"
     assert "[airflow_rollback] page_connections" in answer["notice"]["remedy"]
 
 
 def test_a_setting_that_cannot_be_read(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The page is there and says what is wrong with it."""
+    """The page shows what is wrong with the setting."""
 
     def broken() -> tuple[DeploymentOption, ...]:
-        raise InvalidOffer("it is not JSON")
+        raise InvalidOptions("it is not JSON")
 
-    monkeypatch.setattr(page.service, "_offered", broken)
-    answer = page.service.options(3, "ana", page.why_not)
+    monkeypatch.setattr(page.service, "_load_options", broken)
+    answer = page.service.options(3, "ana", page.start_problem)
     assert (answer["options"], answer["notice"]["message"]) == ([], "it is not JSON")
 
 
 # -- the history ---------------------------------------------------------------------------------------
 
 
-def test_the_head(page: Page) -> None:
-    """What the Deployment is, what runs on it and since when."""
+def test_the_summary(page: Page) -> None:
+    """It shows the Deployment, its running deploy and since when it runs."""
     deployment = page.offer("dag-deploy-af3")
     summary = page.history(deployment)["summary"]
     latest = page.sandbox.deployment("dag-deploy-af3", rows=1)["deploys"][0]
@@ -107,12 +107,12 @@ def test_the_head(page: Page) -> None:
     assert summary["running"]["id"] == summary["latest_id"] == latest["id"]
     assert summary["running"]["image_tag"] == "release-44"
     assert summary["platform"] == "Astro Private Cloud"
-    assert (summary["going_on"], summary["obstacles"]) == (None, [])
+    assert (summary["in_progress"], summary["obstacles"]) == (None, [])
     assert summary["health"] == "HEALTHY"
 
 
 def test_the_rows(page: Page) -> None:
-    """Newest first; each says whether one can go back to it, and why not."""
+    """Newest first; each shows whether a rollback to it is possible, and why not."""
     rows = page.history(page.offer("dag-deploy-af3"))["rows"]
     assert [row["image_tag"] for row in rows[:4]] == ["release-44", "release-43", "release-42", "release-41"]
     assert [row["can_roll_back"] for row in rows[:4]] == [False, False, True, True]
@@ -122,17 +122,17 @@ def test_the_rows(page: Page) -> None:
 
 
 def test_rollbacks_are_marked(page: Page) -> None:
-    """An arrow to what a rollback went back to, and a mark on what it left."""
+    """A rollback names its target, and the superseded deploy names the rollback."""
     rows = page.history(page.offer("after-rollback"))["rows"]
     undo, bad, good, _ = rows
     assert undo["rollback"] == {"target": good["id"], "scope": "image_and_dags"}
     assert [row["rolled_back_by"] for row in rows] == [None, undo["id"], None, None]
     assert bad["can_roll_back"]
-    assert not good["can_roll_back"]  # it is what runs
+    assert not good["can_roll_back"]  # it runs now
 
 
 def test_going_from_airflow_3_to_2(page: Page) -> None:
-    """Each row says that it crosses to another major version."""
+    """Each row shows that it crosses to another major version."""
     rows = page.history(page.offer("moved-to-af3"))["rows"]
     assert not rows[0]["crosses_major"]
     crossing = [row for row in rows if row["airflow_major"] == 2 and row["can_roll_back"]]
@@ -142,7 +142,7 @@ def test_going_from_airflow_3_to_2(page: Page) -> None:
 
 @pytest.mark.parametrize("key", CASES)
 def test_every_deployment_has_a_page(page: Page, key: str) -> None:
-    """Empty, failed, old and long histories are answered, as JSON and without a token."""
+    """Empty, failed, old and long histories are returned as JSON, without a token."""
     answer = page.history(page.offer(key))
     evidence = Evidence()
     evidence.add("answer", json.loads(json.dumps(answer)))
@@ -158,49 +158,49 @@ def test_an_empty_history(page: Page) -> None:
 
 
 def test_nothing_has_succeeded(page: Page) -> None:
-    """Where nothing runs there is nothing to roll back from, and each row says so."""
+    """Without a running deploy there is nothing to roll back from, and each row says so."""
     answer = page.history(page.offer("only-failures"))
     assert answer["summary"]["running"] is None
     assert {row["reasons"][0]["code"] for row in answer["rows"]} == {"NOTHING-RUNS"}
 
 
-def test_what_holds_for_every_deploy_stands_at_the_top(page: Page) -> None:
-    """Rollbacks that are switched off, and volumes, are no matter of a target."""
+def test_reasons_against_every_deploy_are_in_the_summary(page: Page) -> None:
+    """Disabled rollbacks and Dag volumes do not depend on a target."""
     off = page.history(page.offer("rollback-disabled"))["summary"]["obstacles"]
     volume = page.history(page.offer("volume-af3"))["summary"]["obstacles"]
     assert [one["code"] for one in off] == ["ROLLBACK-OFF-ON-DEPLOYMENT"]
     assert [one["code"] for one in volume] == ["MECHANISM-CANNOT-ROLL-BACK"]
 
 
-def test_a_token_that_may_only_read(page: Page) -> None:
-    """The page shows the history and names the permission that a rollback takes."""
+def test_a_read_only_token(page: Page) -> None:
+    """The page shows the history and names the permission that a rollback needs."""
     page.connect("apc", "viewer")
     summary = page.history(page.offer("image-af3"))["summary"]
     assert [one["code"] for one in summary["obstacles"]] == ["PERMISSION-MISSING"]
     assert "deployment.images.push" in summary["obstacles"][0]["reason"]
 
 
-def test_a_rollback_that_goes_on(page: Page) -> None:
-    """Whoever looks sees what goes on, since when and by whom."""
+def test_a_rollback_in_progress(page: Page) -> None:
+    """The summary shows the deploy in progress, since when and by whom."""
     deployment = page.offer("image-af3")
     page.sandbox.land_deploy(deployment, seconds=None, outcome="DEPLOYED", description="Slow", author="bo")
-    going_on = page.history(deployment)["summary"]["going_on"]
-    assert (going_on["description"], going_on["rollback"]) == ("Slow", False)
-    assert going_on["created_by"]
+    in_progress = page.history(deployment)["summary"]["in_progress"]
+    assert (in_progress["description"], in_progress["rollback"]) == ("Slow", False)
+    assert in_progress["created_by"]
 
 
 # -- a long history ------------------------------------------------------------------------------------
 
 
 def test_ten_thousand_deploys(page: Page) -> None:
-    """Every deploy is reached, once, page by page."""
+    """Every deploy is returned once, page by page."""
     deployment = page.offer("ten-thousand")
     rows = page.whole_history(deployment)
     assert len({row["id"] for row in rows}) == len(rows) == 10_000
 
 
-def test_reading_on_asks_for_one_page(page: Page) -> None:
-    """The head is not read anew with each page of a history."""
+def test_a_further_page_is_one_request(page: Page) -> None:
+    """The summary is not read again with each page of a history."""
     deployment = page.offer("ten-thousand")
     cursor = page.history(deployment)["next_cursor"]
     page.clock.now += SECONDS_SHARED + 1
@@ -210,7 +210,7 @@ def test_reading_on_asks_for_one_page(page: Page) -> None:
 
 
 def test_a_search_goes_far_back(page: Page) -> None:
-    """Each answer holds about a thousand deploys; going on brings all of them, each once."""
+    """Each response has about a thousand deploys; the cursor leads to all of them, each once."""
     deployment = page.offer("ten-thousand")
     first = page.history(deployment, searching="1")
     assert 1000 <= len(first["rows"]) < 1101
@@ -218,7 +218,7 @@ def test_a_search_goes_far_back(page: Page) -> None:
 
 
 def test_a_search_does_not_fetch_twice(page: Page) -> None:
-    """Who searches for something else asks the platform for nothing new."""
+    """A second search sends no request."""
     deployment = page.offer("ten-thousand")
     page.history(deployment, searching="1")
     page.sandbox.clear_requests()
@@ -226,8 +226,8 @@ def test_a_search_does_not_fetch_twice(page: Page) -> None:
     assert page.sandbox.requests() == []
 
 
-def test_a_slow_search_answers_with_what_it_has(page: Page) -> None:
-    """Somebody waits: after some seconds there is an answer, and a way to go on."""
+def test_a_slow_search_returns_what_it_has(page: Page) -> None:
+    """After some seconds there is a response, with a cursor to continue."""
     deployment = page.offer("ten-thousand")
 
     class Slow:
@@ -241,16 +241,16 @@ def test_a_slow_search_answers_with_what_it_has(page: Page) -> None:
     assert answer["next_cursor"]
 
 
-def test_marks_go_across_pages(page: Page) -> None:
-    """The rollback at the end of a page has left the first deploy of the next one."""
+def test_superseded_deploys_are_found_across_pages(page: Page) -> None:
+    """The rollback at the end of a page superseded the first deploy of the next one."""
     deployment = page.offer("after-rollback")
     page.sandbox.settings(max_take=1)
     rows = page.whole_history(deployment)
     assert [row["rolled_back_by"] for row in rows] == [None, rows[0]["id"], None, None]
 
 
-def test_what_runs_is_found_behind_many_failures(page: Page) -> None:
-    """The head reads on where the latest deploys all failed."""
+def test_the_running_deploy_is_found_behind_many_failures(page: Page) -> None:
+    """If the latest deploys all failed, the summary reads further pages."""
     deployment = page.offer("dag-deploy-af3")
     page.sandbox.settings(max_take=1)
     for number in range(3):
@@ -260,8 +260,8 @@ def test_what_runs_is_found_behind_many_failures(page: Page) -> None:
     assert [row["image_tag"] for row in answer["rows"]] == ["bad-2"]
 
 
-def test_what_runs_is_looked_for_in_one_place(page: Page) -> None:
-    """Where it is too far back, no row says that it runs now, and none offers what the plan would refuse."""
+def test_the_running_deploy_is_searched_in_the_summary_alone(page: Page) -> None:
+    """If it is too far back, no row is the running one, and no row allows what the plan would refuse."""
     deployment = page.offer("dag-deploy-af3")
     page.sandbox.settings(max_take=5)
     for number in range(35):
@@ -272,7 +272,7 @@ def test_what_runs_is_looked_for_in_one_place(page: Page) -> None:
     assert not any(row["runs_now"] or row["can_roll_back"] for row in rows)
 
 
-# -- who can be asked ----------------------------------------------------------------------------------
+# -- what can be reached ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -280,18 +280,20 @@ def test_what_runs_is_looked_for_in_one_place(page: Page) -> None:
     [("apc", "image-af3"), ("other", ""), ("apc", ""), ("", ""), ("apc' OR '1'='1", "x")],
 )
 def test_nothing_else_can_be_reached(page: Page, connection: str, deployment: str) -> None:
-    """What is not offered is answered alike, whether it exists or not, and no platform is asked."""
+    """The response is the same whether the Deployment exists or not, and no request is sent."""
     page.offer("dag-deploy-af3")
     existing = page.sandbox.deployment("image-af3", rows=1)["id"] if deployment else "nothing"
     page.connect("other")
     page.sandbox.clear_requests()
     problems = []
-    for ask in (
+    for call in (
         lambda: page.service.history(connection, existing, _all()),
-        lambda: page.service.plan(connection, existing, "x", why_not=page.why_not, addresses=None),
+        lambda: page.service.plan(
+            connection, existing, "x", start_problem=page.start_problem, addresses=None
+        ),
     ):
         with pytest.raises(Problem) as caught:
-            ask()
+            call()
         problems.append(caught.value.to_dict())
     assert problems[0] == problems[1]
     assert problems[0]["error"]["code"] == "NOT-OFFERED"
@@ -328,8 +330,8 @@ def _fail(kind: str, page: Page) -> None:
         ("no token", InvalidConnection, "NO-CONNECTION"),
     ],
 )
-def test_what_goes_wrong_has_a_state(page: Page, kind: str, error: type[RollbackError], code: str) -> None:
-    """The page is told what happened and what to do, and never a token."""
+def test_each_failure_has_a_code(page: Page, kind: str, error: type[RollbackError], code: str) -> None:
+    """The response says what happened and what to do, and contains no token."""
     deployment = page.offer("image-af3")
     _fail(kind, page)
     with pytest.raises(error) as caught:
@@ -355,19 +357,19 @@ def test_what_goes_wrong_has_a_state(page: Page, kind: str, error: type[Rollback
         (TlsFailed("x"), 424, "PLATFORM-DOWN"),
         (UnknownField("x"), 424, "PLATFORM-DOWN"),
         (InvalidTarget("x"), 400, "BAD-REQUEST"),
-        (InvalidOffer("x"), 500, "NOTHING-OFFERED"),
+        (InvalidOptions("x"), 500, "NOTHING-OFFERED"),
         (RollbackError("x"), 500, "FAILED"),
     ],
 )
-def test_every_error_has_a_state(error: RollbackError, status: int, code: str) -> None:
-    """Also those that are hard to provoke."""
+def test_every_error_has_a_code(error: RollbackError, status: int, code: str) -> None:
+    """This includes those that are hard to cause."""
     problem = problem_of(error)
     assert (problem.status, problem.code, problem.message) == (status, code, "x")
     assert error.retryable is ("Try again" in problem.remedy)
 
 
-def test_a_new_token_counts_at_once(page: Page) -> None:
-    """Who mends the connection need not restart Airflow."""
+def test_a_new_token_is_used_at_once(page: Page) -> None:
+    """A corrected connection works without a restart of Airflow."""
     deployment = page.offer("image-af3")
     page.connect("apc", "expired")
     with pytest.raises(TokenExpired):
@@ -381,24 +383,24 @@ def test_a_new_token_counts_at_once(page: Page) -> None:
 
 
 def test_ten_tabs_are_one_load(page: Page) -> None:
-    """Who asks while somebody waits for the same answer gets that answer."""
+    """Concurrent requests for the same data share one load."""
     deployment = page.offer("image-af3")
     page.sandbox.fault("latency", delay=0.3, count=None)
     page.sandbox.clear_requests()
     start = threading.Barrier(10)
 
-    def look(_: int) -> Any:
+    def load(_: int) -> Any:
         start.wait(_SECONDS)
         return page.history(deployment)
 
     with ThreadPoolExecutor(10) as tabs:
-        answers = list(tabs.map(look, range(10)))
+        answers = list(tabs.map(load, range(10)))
     assert all(answer == answers[0] for answer in answers)
     assert _operations(page) == ["SurveyContext", "SurveyHistory"]
 
 
-def test_an_answer_is_shared_for_a_few_seconds(page: Page) -> None:
-    """A rollback that somebody follows is seen sooner."""
+def test_a_response_is_shared_for_a_few_seconds(page: Page) -> None:
+    """While a rollback is tracked, the age limit is shorter."""
     deployment = page.offer("image-af3")
     page.history(deployment)
     page.sandbox.land_deploy(deployment, tag="new")
@@ -432,7 +434,7 @@ def _operations(page: Page) -> list[str]:
 
 
 def test_a_release_name_is_looked_up_once(page: Page) -> None:
-    """The first answer takes a request more than those that follow."""
+    """Only the first response needs the additional request."""
     _offer_by_name(page)
     page.sandbox.clear_requests()
     assert page.history("stellar-orbit-4821")["summary"]["name"] == "Billing"
@@ -443,7 +445,7 @@ def test_a_release_name_is_looked_up_once(page: Page) -> None:
 
 
 def test_a_release_name_that_moved(page: Page) -> None:
-    """Where the connection leads to another installation by now, the name is looked up anew."""
+    """If the connection leads to another installation, the name is resolved again."""
     option = _offer_by_name(page)
     page.history("stellar-orbit-4821")
     page.reader._ids[option] = "cm0000000000000000000gone"
@@ -459,7 +461,7 @@ def _rows_that_can(page: Page, deployment: str) -> list[dict[str, Any]]:
 
 
 def test_a_plan(page: Page) -> None:
-    """It says what changes, and how the browser starts it with everything but the reason."""
+    """It shows the changes, and the request that starts it, complete except for the description."""
     deployment = page.offer("dag-deploy-af3", dag_id="roll back/it")
     target = _rows_that_can(page, deployment)[0]["id"]
     current = page.history(deployment)["summary"]["running"]["id"]
@@ -468,7 +470,7 @@ def test_a_plan(page: Page) -> None:
     assert [change["what"] for change in answer["plan"]["changes"]] == ["image", "Runtime", "Dags"]
     assert answer["plan"]["not_rolled_back"]
     assert answer["plan"]["permissions"] == ["deployment.images.push", "deployment.dags.push"]
-    assert (answer["confirm_name"], answer["going_on"]) == (None, None)
+    assert (answer["confirm_name"], answer["in_progress"]) == (None, None)
     assert answer["description_limit"] == 400
     assert answer["start"] == {
         "url": "/api/roll%20back%2Fit/runs",
@@ -490,16 +492,16 @@ def test_a_plan(page: Page) -> None:
     }
 
 
-def test_who_may_not_start_it_gets_no_start(page: Page) -> None:
-    """The plan can be read, with the reason why it cannot be carried out."""
+def test_without_the_right_there_is_no_start(page: Page) -> None:
+    """The plan is returned, with the reason why it cannot be started."""
     deployment = page.offer("dag-deploy-af3")
-    page.why_not = lambda _dag_id: "You may not."
+    page.start_problem = lambda _dag_id: "You may not."
     answer = page.plan(deployment, _rows_that_can(page, deployment)[0]["id"])
     assert (answer["may_roll_back"], answer["reason"], answer["start"]) == (False, "You may not.", None)
 
 
 def test_a_plan_that_crosses_to_airflow_2(page: Page) -> None:
-    """The person types the Deployment's name, and reads the gravest warning first."""
+    """The user has to type the Deployment's name, and the most severe warning comes first."""
     deployment = page.offer("moved-to-af3")
     target = next(row for row in _rows_that_can(page, deployment) if row["crosses_major"])
     answer = page.plan(deployment, target["id"])
@@ -511,7 +513,7 @@ def test_a_plan_that_crosses_to_airflow_2(page: Page) -> None:
 def test_a_plan_to_downgrade_the_deployment_that_shows_the_page(
     page: Page, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The rollback Dag would run inside it and refuse to wait: the plan says so before anybody starts it."""
+    """The rollback Dag would run inside it and refuse to wait, so the plan warns about it."""
     deployment = page.offer("moved-to-af3")
     target = next(row for row in _rows_that_can(page, deployment) if row["crosses_major"])["id"]
     assert "RUNS-INSIDE" not in _warnings(page.plan(deployment, target))
@@ -530,7 +532,7 @@ def _warnings(answer: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def test_a_plan_that_is_not_allowed(page: Page) -> None:
-    """It is answered with its reasons, not with an error."""
+    """The response has its reasons and is not an error."""
     deployment = page.offer("dag-deploy-af3")
     row = next(row for row in page.history(deployment)["rows"] if not row["can_roll_back"])
     plan = page.plan(deployment, row["id"])["plan"]
@@ -539,7 +541,7 @@ def test_a_plan_that_is_not_allowed(page: Page) -> None:
 
 
 def test_a_plan_goes_back_far(page: Page) -> None:
-    """A deploy that is on none of the latest pages is fetched by its id."""
+    """A deploy that is on none of the latest pages is read by its id."""
     deployment = page.offer("ten-thousand")
     older = page.history(deployment, cursor=page.history(deployment)["next_cursor"])["rows"][0]
     page.sandbox.clear_requests()
@@ -548,7 +550,7 @@ def test_a_plan_goes_back_far(page: Page) -> None:
 
 
 def test_a_stale_plan_is_refused(page: Page) -> None:
-    """What the person saw as current has to be current still."""
+    """The deploy that the page showed as running must still run."""
     deployment = page.offer("image-af3")
     saw = page.history(deployment)["summary"]["running"]["id"]
     target = _rows_that_can(page, deployment)[0]["id"]
@@ -559,21 +561,21 @@ def test_a_stale_plan_is_refused(page: Page) -> None:
 
 
 def test_a_scope_can_be_chosen(page: Page) -> None:
-    """Where the platform has scopes, the plan is made for the one that is asked for."""
+    """If the platform has scopes, the plan is for the requested one."""
     deployment = page.offer("dag-deploy-af3")
     target = _rows_that_can(page, deployment)[-1]["id"]
     answer = page.plan(deployment, target, scope="image")
     assert answer["plan"]["scope"] == answer["start"]["body"]["conf"]["scope"] == "image"
 
 
-def test_a_target_that_is_gone(page: Page) -> None:
-    """A deploy that has left the history is named, not guessed."""
+def test_a_deleted_target(page: Page) -> None:
+    """The error names a deploy that is no longer in the history."""
     with pytest.raises(DeployNotFound):
         page.plan(page.offer("image-af3"), "cm0000000000000000000gone")
 
 
-def test_marks_are_no_part_of_what_people_read(page: Page) -> None:
-    """The description in a plan is the one that a person wrote."""
+def test_tags_are_removed_from_descriptions(page: Page) -> None:
+    """The description in a plan is the one that the user wrote."""
     deployment = page.offer("image-af3")
     mark = "[idempotency-key:00000000000000000000]"
     page.sandbox.land_deploy(deployment, tag="new", description=f"Orders {mark}")
@@ -585,13 +587,13 @@ def test_marks_are_no_part_of_what_people_read(page: Page) -> None:
 # -- starting it through a route of ours (Airflow 2) ----------------------------------------------------
 
 
-def test_only_what_is_offered_can_be_started(page: Page) -> None:
+def test_only_offered_rollbacks_can_be_started(page: Page) -> None:
     """The Dag, the connection and the Deployment must belong together."""
     _offer_by_name(page)
     deployment = page.sandbox.deployment("image-af3", rows=1)["id"]
     conf = {"deployment_id": deployment, "astro_conn_id": "apc"}
-    page.service.require_offered("roll_back", conf)
-    page.service.require_offered("roll_back", {**conf, "deployment_id": "stellar-orbit-4821"})
+    page.service.require_option("roll_back", conf)
+    page.service.require_option("roll_back", {**conf, "deployment_id": "stellar-orbit-4821"})
     for dag_id, other in (
         ("another", conf),
         ("roll_back", {**conf, "astro_conn_id": "other"}),
@@ -600,39 +602,39 @@ def test_only_what_is_offered_can_be_started(page: Page) -> None:
         ("roll_back", {}),
     ):
         with pytest.raises(Problem, match="NOT-OFFERED"):
-            page.service.require_offered(dag_id, other)
+            page.service.require_option(dag_id, other)
 
 
-def test_a_deployment_that_is_gone_stops_no_start_of_another(page: Page) -> None:
-    """The setting may still name one that the platform has deleted."""
+def test_a_deleted_deployment_does_not_prevent_other_starts(page: Page) -> None:
+    """The setting can name a Deployment that the platform has deleted."""
     page.options.insert(0, DeploymentOption("apc", "cm0000000000000000000gone", "Gone", "roll_back"))
     deployment = _offer_by_name(page)
     conf = {"deployment_id": page.reader.id_of(deployment), "astro_conn_id": "apc"}
-    page.service.require_offered("roll_back", conf)
+    page.service.require_option("roll_back", conf)
 
 
-def test_a_platform_that_is_down_is_told_as_such(page: Page) -> None:
-    """Whether the Deployment is offered cannot be known then."""
+def test_a_platform_that_is_down_is_reported(page: Page) -> None:
+    """The check needs the platform if the id is not in the setting."""
     _offer_by_name(page)
     _fail("down", page)
     with pytest.raises(PlatformUnreachable):
-        page.service.require_offered("roll_back", {"deployment_id": "other", "astro_conn_id": "apc"})
+        page.service.require_option("roll_back", {"deployment_id": "other", "astro_conn_id": "apc"})
 
 
-def test_what_the_setting_names_is_started_though_the_platform_is_down(page: Page) -> None:
-    """The run has more patience than the page."""
+def test_a_deployment_of_the_setting_is_started_while_the_platform_is_down(page: Page) -> None:
+    """The run waits longer than the page."""
     option = _offer_by_name(page)
     _fail("down", page)
     conf = {"deployment_id": option.deployment, "astro_conn_id": "apc"}
-    page.service.require_offered("roll_back", conf)
+    page.service.require_option("roll_back", conf)
 
 
 # -- patience ------------------------------------------------------------------------------------------
 
 
 def test_each_request_has_a_time_out(page: Page) -> None:
-    """A connection made for tasks waits half a minute and tries four times; the page does not."""
-    with Platforms(page._connection).reach("apc") as client:
+    """The retry policy for tasks waits half a minute and tries four times; the page does not."""
+    with Platforms(page._connection).open_client("apc") as client:
         policy = client.transport._policy
     assert policy.connect_timeout <= 3
     assert policy.read_timeout <= policy.longest_answer <= 8
@@ -640,7 +642,7 @@ def test_each_request_has_a_time_out(page: Page) -> None:
 
 
 def test_all_requests_together_have_a_time_out(page: Page) -> None:
-    """A platform that takes its time with each of several requests is not asked for the next one."""
+    """If the platform is slow in each of several requests, the next one is not sent."""
     deployment = page.offer("image-af3")
 
     def late() -> float:
@@ -656,22 +658,22 @@ def test_all_requests_together_have_a_time_out(page: Page) -> None:
 
 
 def test_a_connection_that_cannot_be_decrypted(page: Page) -> None:
-    """It is one that cannot be used, with what to do about it."""
+    """It is an invalid connection, and the message says what to do."""
 
     class Locked:
         conn_id, conn_type, host, schema, port, extra = "apc", "astro_private_cloud", "h", None, None, None
 
         @property
         def password(self) -> str:
-            """Decrypt it, as Airflow does."""
+            """Decrypt the password, as Airflow does."""
             raise InvalidToken
 
     with pytest.raises(InvalidConnection, match=r"decrypt.*Fernet key"):
         Platforms(lambda _conn_id: Locked())._connected("apc")
 
 
-def test_a_platform_is_kept_while_its_connection_stays(page: Page) -> None:
-    """What an installation understands is found out once, and found out anew for another one."""
+def test_a_platform_is_cached_while_its_connection_stays(page: Page) -> None:
+    """The features of an installation are found out once, and again for another one."""
     platforms = Platforms(page._connection)
     first = platforms._connected("apc")
     assert platforms._connected("apc") is first

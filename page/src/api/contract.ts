@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the server sends, as it sends it. Times are ISO 8601 with an offset.
+// The JSON of the server. Times are ISO 8601 with an offset.
 
 export interface Reason {
   code: string;
@@ -38,8 +38,8 @@ export interface Running {
   description: string;
 }
 
-/** A deploy that has not ended yet. */
-export interface GoingOn {
+/** A deploy or rollback in progress. */
+export interface InProgress {
   id: string;
   since: string;
   rollback: boolean;
@@ -54,7 +54,7 @@ export interface Summary {
   release_name: string;
   runtime: string | null;
   airflow: string | null;
-  mechanism_words: string;
+  mechanism_label: string;
   health: string | null;
   platform: string;
   url: string | null;
@@ -62,7 +62,7 @@ export interface Summary {
   scopes: string[];
   running: Running | null;
   latest_id: string | null;
-  going_on: GoingOn | null;
+  in_progress: InProgress | null;
   obstacles: Reason[];
   read_at: string;
 }
@@ -84,7 +84,7 @@ export interface Deploy {
   airflow_major: number | null;
   dag_bundle: string | null;
   git_commit: string | null;
-  mechanism_words: string;
+  mechanism_label: string;
   rollback: { target: string; scope: string | null } | null;
   rolled_back_by: string | null;
   runs_now: boolean;
@@ -123,7 +123,7 @@ export interface Plan {
   platform: string;
 }
 
-/** How the Dag run is started; `{run_id}` in the addresses stands for the run's id. */
+/** The request that starts the Dag run. The addresses have `{run_id}` for the run's id. */
 export interface Start {
   url: string;
   body: { conf: Conf; [name: string]: unknown };
@@ -143,7 +143,7 @@ export interface PlanAnswer {
   plan: Plan;
   confirm_name: string | null;
   description_limit: number;
-  going_on: GoingOn | null;
+  in_progress: InProgress | null;
   may_roll_back: boolean;
   reason: string | null;
   start: Start | null;

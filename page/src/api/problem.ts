@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every way in which a request can fail, in words for a person.
+// The ways in which a request can fail, with messages for the user.
 
-/** A request that did not give what was asked for. */
+/** A failed request. */
 export class Problem extends Error {
   constructor(
     readonly code: string,
     message: string,
     readonly remedy: string,
-    /** The HTTP status; 0 when there was no answer. */
+    /** The HTTP status; 0 without a response. */
     readonly status = 0,
   ) {
     super(message);
@@ -22,17 +22,17 @@ const UNREACHABLE = new Problem(
 
 export const asProblem = (error: unknown): Problem => (error instanceof Problem ? error : UNREACHABLE);
 
-/** Read the body of an answer that is no success: ours, or one of Airflow's own API. */
+/** Parse the body of an error response, of this package or of Airflow's own API. */
 export function problemOf(status: number, body: unknown): Problem {
   const ours = field(body, "error");
   const message = text(field(ours, "message"));
   if (message) {
     return new Problem(text(field(ours, "code")) ?? "FAILED", message, text(field(ours, "remedy")) ?? "", status);
   }
-  return ofAirflow(status, said(field(body, "detail")) || said(field(body, "title")));
+  return airflowProblem(status, detailText(field(body, "detail")) || detailText(field(body, "title")));
 }
 
-function ofAirflow(status: number, detail: string): Problem {
+function airflowProblem(status: number, detail: string): Problem {
   if (status === 401) {
     return new Problem(
       "NOT-LOGGED-IN",
@@ -44,7 +44,7 @@ function ofAirflow(status: number, detail: string): Problem {
   if (status === 403) {
     return new Problem(
       "NO-RIGHT",
-      `Airflow refused: you may not do this.${detail && ` It said: ${detail}`}`,
+      `Airflow refused: you may not do this.${detail && ` Its message: ${detail}`}`,
       "Ask an Airflow administrator for the right to trigger the rollback Dag. Nothing was changed.",
       status,
     );
@@ -53,15 +53,15 @@ function ofAirflow(status: number, detail: string): Problem {
   return new Problem(
     "FAILED",
     `Airflow answered with ${status}${why}`,
-    "Nothing is known to have changed. Try again, or look at Airflow's log.",
+    "Nothing is known to have changed. Try again, or read Airflow's log.",
     status,
   );
 }
 
 /** Airflow's API describes errors as a text, an object or a list of objects. */
-function said(detail: unknown): string {
+function detailText(detail: unknown): string {
   if (typeof detail === "string") return detail;
-  if (Array.isArray(detail)) return detail.map(said).filter(Boolean).join("; ");
+  if (Array.isArray(detail)) return detail.map(detailText).filter(Boolean).join("; ");
   return text(field(detail, "msg")) ?? text(field(detail, "message")) ?? text(field(detail, "reason")) ?? "";
 }
 

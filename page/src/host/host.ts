@@ -5,9 +5,9 @@ import type { ZoneKey } from "./zone";
 
 export interface Host {
   airflow: 2 | 3;
-  /** Where Airflow is, ending in a slash. */
+  /** The address of Airflow, with a slash at its end. */
   base: string;
-  /** What Airflow 2 wants to see with every change. */
+  /** The token that Airflow 2 requires with every change. */
   csrf: string | null;
   zoneKey: ZoneKey;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// React as Airflow 3 gives it to its plugins: one React on a page, and none in our bundle.
+// The React that Airflow 3 provides to its plugins: one React on a page, and none in this bundle.
 
 import type * as ReactModule from "react";
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What stands in for React in Airflow 2, which offers none to its plugins.
+// The replacement for React in Airflow 2, which provides none to its plugins.
 
 export { createContext } from "preact";
 export {

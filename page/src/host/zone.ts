@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The time zone that the person chose in Airflow; the browser's own until they did.
+// The time zone that the user chose in Airflow; by default the browser's own.
 
-/** Where Airflow keeps the choice in the browser. */
+/** The key under which Airflow stores it in the browser. */
 export type ZoneKey = "timezone" | "selected-timezone";
 
 const CHANGES: [target: EventTarget, name: string][] = [
@@ -15,7 +15,7 @@ export function readZone(key: ZoneKey): string {
   return chosen || Intl.DateTimeFormat().resolvedOptions().timeZone;
 }
 
-/** Call back when the choice may have changed; returns how to stop. */
+/** Call `changed` when the choice may have changed. Returns a function that stops this. */
 export function watchZone(changed: () => void): () => void {
   for (const [target, name] of CHANGES) target.addEventListener(name, changed);
   return () => {

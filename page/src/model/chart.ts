@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where everything is in the picture: deploys from left (old) to right (new), a lane for each Runtime version,
-// rollbacks as arcs back. No drawing here.
+// The layout of the chart: deploys from left (old) to right (new), a lane for each Runtime version, rollbacks as
+// arcs. This module draws nothing.
 
 import type { Deploy } from "../api/contract";
-import { compareRuntimes, GATHERINGS } from "./versions";
+import { compareRuntimes, GROUPINGS } from "./versions";
 
 export interface Lane {
   name: string;
@@ -14,22 +14,22 @@ export interface Mark {
   deploy: Deploy;
   x: number;
   y: number;
-  /** Half of the way to each neighbour: the mark's own part of the picture. */
+  /** Half of the distance to each neighbour: the mark's own part of the chart. */
   left: number;
   right: number;
 }
 
-/** A rollback's way back. Without a target that was read, it leaves the picture on the left. */
+/** The arc from a rollback to its target. If the target is not loaded, the arc leaves the chart on the left. */
 export interface Arc {
   id: string;
   from: { x: number; y: number };
   to: { x: number; y: number };
-  /** How high it rises. */
+  /** The y of its highest point. */
   top: number;
   open: boolean;
 }
 
-/** What ran from one deploy to the next. */
+/** The running deploy, from one success to the next. */
 export interface Span {
   x1: number;
   x2: number;
@@ -42,7 +42,7 @@ export interface Tick {
   time: string;
 }
 
-export interface Picture {
+export interface Chart {
   width: number;
   height: number;
   lanes: Lane[];
@@ -58,17 +58,17 @@ export const TOP = 40;
 export const BOTTOM = 24;
 const MOST_LANES = 7;
 const EDGE = 22;
-/** On the right there is room for a word. */
+/** Room for a label on the right. */
 const END = 46;
 const SPACE = 20;
 const SPACE_BETWEEN_DAYS = 92;
 const SPACE_WITHOUT_TICK = 270;
 
 /**
- * @param rows newest first, as they were read
- * @param width of the window in which it is seen; a longer picture scrolls
+ * @param rows the rows, newest first
+ * @param width of the visible part; a wider chart scrolls
  */
-export function layOut(rows: readonly Deploy[], width: number): Picture {
+export function layOut(rows: readonly Deploy[], width: number): Chart {
   const deploys = [...rows].reverse();
   const runtimes = runtimesOf(deploys);
   const { lanes, laneOf } = makeLanes(runtimes);
@@ -93,7 +93,7 @@ export function layOut(rows: readonly Deploy[], width: number): Picture {
   };
 }
 
-/** What each deploy ran on. A deploy of Dags alone names no Runtime: it keeps the one before it. */
+/** The Runtime of each deploy. A deploy of Dags alone names none: it keeps the one before it. */
 function runtimesOf(deploys: readonly Deploy[]): string[] {
   let before = deploys.find((deploy) => deploy.runtime)?.runtime ?? UNKNOWN_LANE;
   return deploys.map((deploy) => {
@@ -103,17 +103,17 @@ function runtimesOf(deploys: readonly Deploy[]): string[] {
   });
 }
 
-/** The latest Runtime on top. Many versions are gathered, so that one sees all lanes at once. */
+/** The latest Runtime on top. Many versions are grouped, so that all lanes are visible at once. */
 function makeLanes(runtimes: readonly string[]): { lanes: Lane[]; laneOf: (runtime: string) => Lane } {
   const all = [...new Set(runtimes)].sort((one, other) => compareRuntimes(other, one));
-  const gather = GATHERINGS.find((by) => new Set(all.map(by)).size <= MOST_LANES) ?? GATHERINGS.at(-1)!;
-  const names = [...new Set(all.map(gather))];
+  const group = GROUPINGS.find((by) => new Set(all.map(by)).size <= MOST_LANES) ?? GROUPINGS.at(-1)!;
+  const names = [...new Set(all.map(group))];
   const lanes = names.map((name, at) => ({ name, y: TOP + at * LANE_HEIGHT + LANE_HEIGHT / 2 }));
   const byName = new Map(lanes.map((lane) => [lane.name, lane]));
-  return { lanes, laneOf: (runtime) => byName.get(gather(runtime))! };
+  return { lanes, laneOf: (runtime) => byName.get(group(runtime))! };
 }
 
-/** Longer pauses get more room, yet no two deploys lie on each other and no pause empties the picture. */
+/** Longer pauses get more room, but no two deploys overlap and no pause leaves the chart empty. */
 function positions(deploys: readonly Deploy[], width: number): number[] {
   const times = deploys.map((deploy) => Date.parse(deploy.created_at));
   const pauses = times.slice(1).map((time, at) => Math.max(0, time - times[at]!));
@@ -150,7 +150,7 @@ function spansOf(marks: readonly Mark[], end: number): Span[] {
   });
 }
 
-/** Every day that there is room for; within a long day, a time now and then. */
+/** Each day, if there is room; within a long day, some times. */
 function ticksOf(marks: readonly Mark[]): Tick[] {
   const ticks: Tick[] = [];
   for (const { x, deploy } of marks) {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which of the deploys that were read are shown.
+// The filters for the loaded deploys.
 
 import type { Deploy } from "../api/contract";
 import { compareRuntimes } from "./versions";
 
-/** Empty text: everything. */
+/** An empty text does not filter. */
 export interface Filters {
   search: string;
   status: string;
@@ -21,10 +21,10 @@ export const isFiltered = (filters: Filters): boolean =>
 export function applyFilters(rows: readonly Deploy[], filters: Filters): readonly Deploy[] {
   if (!isFiltered(filters)) return rows;
   const words = filters.search.toLowerCase().split(/\s+/).filter(Boolean);
-  return rows.filter((row) => isWanted(row, filters) && words.every((word) => searchText(row).includes(word)));
+  return rows.filter((row) => matches(row, filters) && words.every((word) => searchText(row).includes(word)));
 }
 
-const isWanted = (row: Deploy, { status, type, runtime, possible }: Filters): boolean =>
+const matches = (row: Deploy, { status, type, runtime, possible }: Filters): boolean =>
   (!possible || row.can_roll_back) &&
   (!status || row.status === status) &&
   (!type || row.type === type) &&
@@ -32,7 +32,7 @@ const isWanted = (row: Deploy, { status, type, runtime, possible }: Filters): bo
 
 const texts = new WeakMap<Deploy, string>();
 
-/** All that can be searched for; made once for each row, since it is asked for with every key. */
+/** The searchable text of a row. It is built once, because each key press reads it. */
 function searchText(row: Deploy): string {
   let text = texts.get(row);
   if (text === undefined) {
@@ -49,7 +49,7 @@ export interface Choices {
   runtimes: string[];
 }
 
-/** What the filters can be set to: what occurs. */
+/** The values of the filters: those that occur. */
 export function choicesIn(rows: readonly Deploy[]): Choices {
   const runtimes = distinct(rows.map((row) => row.runtime ?? ""));
   return {

@@ -1,43 +1,43 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is known of a deploy history, newest first, and how a page that was read changes it.
+// The loaded part of a deploy history, newest first, and its changes with each page that is read.
 
 import type { Deploy, Summary, HistoryPage } from "../api/contract";
 
-export interface Known {
+export interface LoadedHistory {
   summary: Summary;
   rows: readonly Deploy[];
-  /** Where to read on; null at the end. */
+  /** The cursor of the next page; null at the end. */
   cursor: string | null;
 }
 
-export const begin = (page: HistoryPage): Known => ({ summary: page.summary, rows: page.rows, cursor: page.next_cursor });
+export const fromFirstPage = (page: HistoryPage): LoadedHistory => ({ summary: page.summary, rows: page.rows, cursor: page.next_cursor });
 
 /**
- * Add the next older page. Rows that are known already moved down meanwhile.
+ * Add the next older page. Rows that are loaded already moved down meanwhile.
  *
- * The summary stays: it belongs to the latest rows. A newer one would hide from hasMoved() that they are outdated, and
- * another server process may even tell an older one.
+ * The summary stays, because it belongs to the latest rows. A newer one would hide from hasChanged() that they are
+ * outdated, and another server process may even return an older one.
  */
-export function extend(known: Known, page: HistoryPage): Known {
-  const ids = new Set(known.rows.map((row) => row.id));
-  const rows = [...known.rows, ...page.rows.filter((row) => !ids.has(row.id))];
-  return { summary: known.summary, rows, cursor: page.next_cursor };
+export function appendPage(loaded: LoadedHistory, page: HistoryPage): LoadedHistory {
+  const ids = new Set(loaded.rows.map((row) => row.id));
+  const rows = [...loaded.rows, ...page.rows.filter((row) => !ids.has(row.id))];
+  return { summary: loaded.summary, rows, cursor: page.next_cursor };
 }
 
-/** Put a newly read first page over what is known, keeping what is older. */
-export function renew(known: Known, page: HistoryPage): Known {
+/** Replace the first rows by a newly read first page. Keep the older rows. */
+export function mergeFirstPage(loaded: LoadedHistory, page: HistoryPage): LoadedHistory {
   const ids = new Set(page.rows.map((row) => row.id));
-  const overlap = known.rows.some((row) => ids.has(row.id));
-  if (!overlap) return begin(page);
-  const older = known.rows.slice(known.rows.findLastIndex((row) => ids.has(row.id)) + 1);
-  return { summary: page.summary, rows: [...page.rows, ...older], cursor: older.length ? known.cursor : page.next_cursor };
+  const overlap = loaded.rows.some((row) => ids.has(row.id));
+  if (!overlap) return fromFirstPage(page);
+  const older = loaded.rows.slice(loaded.rows.findLastIndex((row) => ids.has(row.id)) + 1);
+  return { summary: page.summary, rows: [...page.rows, ...older], cursor: older.length ? loaded.cursor : page.next_cursor };
 }
 
-/** Whether what older rows say (possible or not, rolled back from or not) may have changed with the summary. */
-export const hasMoved = (known: Known, page: HistoryPage): boolean =>
-  known.summary.running?.id !== page.summary.running?.id ||
-  known.summary.latest_id !== page.summary.latest_id ||
-  codesOf(known.summary) !== codesOf(page.summary);
+/** Whether the content of older rows (possible, rolled back from) may have changed with the summary. */
+export const hasChanged = (loaded: LoadedHistory, page: HistoryPage): boolean =>
+  loaded.summary.running?.id !== page.summary.running?.id ||
+  loaded.summary.latest_id !== page.summary.latest_id ||
+  codesOf(loaded.summary) !== codesOf(page.summary);
 
-/** What speaks against every deploy, an older row's verdict included. */
+/** The reasons against every deploy. They change the older rows too. */
 const codesOf = ({ obstacles }: Summary): string => obstacles.map(({ code }) => code).join();

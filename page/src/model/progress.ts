@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// How far a rollback that was started here has come, from what Airflow and the platform say.
+// The progress of a rollback that this page started, from the Dag run and the history.
 
 import type { Deploy } from "../api/contract";
-import type { Known } from "./history";
-import { nameOf } from "./words";
+import type { LoadedHistory } from "./history";
+import { nameOf } from "./labels";
 
 /** A rollback that was started from this page. */
 export interface Started {
@@ -18,77 +18,77 @@ export interface Started {
 }
 
 export type Step = "run" | "submit" | "finish";
-export type Ending = "done" | "failed" | "refused";
+export type Result = "done" | "failed" | "refused";
 
 export interface Progress {
   step: Step;
-  ending: Ending | null;
+  result: Result | null;
   words: string;
 }
 
-const going = (step: Step, words: string): Progress => ({ step, ending: null, words });
-const ended = (step: Step, ending: Ending, words: string): Progress => ({ step, ending, words });
+const going = (step: Step, words: string): Progress => ({ step, result: null, words });
+const ended = (step: Step, result: Result, words: string): Progress => ({ step, result, words });
 
 /**
- * @param state the Dag run's state; null before it was read
+ * @param state the Dag run's state; null until it is read
  */
-export function progressOf(started: Started, state: string | null, known: Known): Progress {
-  const rollback = rollbackOf(started, known.rows);
-  return rollback ? ofRollback(rollback, started, state, known) : ofRun(started, state, known);
+export function progressOf(started: Started, state: string | null, loaded: LoadedHistory): Progress {
+  const rollback = rollbackOf(started, loaded.rows);
+  return rollback ? ofRollback(rollback, started, state, loaded) : ofRun(started, state, loaded);
 }
 
 /** The latest deploy that went back to the target after the plan was made. */
 function rollbackOf({ latestId, target }: Started, rows: readonly Deploy[]): Deploy | undefined {
   const before = rows.findIndex((row) => row.id === latestId);
-  // Without it the rows are older than the plan.
+  // If it is missing, the rows are older than the plan.
   const newer = rows.slice(0, Math.max(0, before));
   return newer.find((row) => row.rollback?.target === target);
 }
 
-function ofRollback(rollback: Deploy, { targetName }: Started, state: string | null, known: Known): Progress {
+function ofRollback(rollback: Deploy, { targetName }: Started, state: string | null, loaded: LoadedHistory): Progress {
   if (rollback.status === "failed") {
     const why = rollback.status_reason ? `: ${rollback.status_reason}` : ".";
     return ended("finish", "failed", `The platform could not finish the rollback ${rollback.id}${why}`);
   }
-  if (rollback.status === "succeeded" && known.summary.running?.id === rollback.id) {
-    return ended("finish", "done", `Done. ${known.summary.name} runs ${targetName} again (deploy ${rollback.id}).`);
+  if (rollback.status === "succeeded" && loaded.summary.running?.id === rollback.id) {
+    return ended("finish", "done", `Done. ${loaded.summary.name} runs ${targetName} again (deploy ${rollback.id}).`);
   }
   if (rollback.status === "succeeded") {
-    const on = known.rows.find((row) => row.id === known.summary.running?.id);
-    const what = on ? wordsFor(on) : "another deploy";
+    const on = loaded.rows.find((row) => row.id === loaded.summary.running?.id);
+    const what = on ? describe(on) : "another deploy";
     return ended("finish", "done", `Deploy ${rollback.id} brought ${targetName} back; then ${what} landed on top of it.`);
   }
-  const unwatched = state === "failed" ? " The Dag run has failed meanwhile; the platform goes on by itself." : "";
-  return going("finish", `The platform is rolling ${known.summary.name} back to ${targetName}.${unwatched}`);
+  const untracked = state === "failed" ? " The Dag run has failed meanwhile; the platform goes on by itself." : "";
+  return going("finish", `The platform is rolling ${loaded.summary.name} back to ${targetName}.${untracked}`);
 }
 
-function ofRun(started: Started, state: string | null, { summary, rows }: Known): Progress {
+function ofRun(started: Started, state: string | null, { summary, rows }: LoadedHistory): Progress {
   if (state === "failed") return ofFailedRun(started, summary.running?.id ?? null, summary.latest_id, rows);
   if (state === "success") {
-    return going("submit", "The Dag run has ended, and no rollback shows in the history yet. The run's log says what it did.");
+    return going("submit", "The Dag run has ended, and no rollback is in the history yet. See the run's log.");
   }
   if (state === "running") {
-    return going("submit", "The Dag run checks the plan once more and asks the platform for the rollback.");
+    return going("submit", "The Dag run checks the plan again and requests the rollback from the platform.");
   }
   return going("run", state === "queued" ? "The Dag run waits for its turn." : "The Dag run was started.");
 }
 
 function ofFailedRun(started: Started, running: string | null, latest: string | null, rows: readonly Deploy[]): Progress {
   if (running === started.expectedCurrentDeployId && latest === started.latestId) {
-    return ended("submit", "failed", "The Dag run failed, and no rollback shows in the history. The run's log says why.");
+    return ended("submit", "failed", "The Dag run failed, and no rollback is in the history. The run's log says why.");
   }
   const other = rows.find((row) => row.id === (running !== started.expectedCurrentDeployId ? running : latest));
-  const what = other ? wordsFor(other) : "another deploy";
-  return ended("submit", "refused", `Refused, because ${what} landed meanwhile. Nothing was changed. Look at the history as it is now and plan anew.`);
+  const what = other ? describe(other) : "another deploy";
+  return ended("submit", "refused", `Refused, because ${what} landed meanwhile. Nothing was changed. Read the current history and make a new plan.`);
 }
 
-const wordsFor = (deploy: Deploy): string => `${nameOf(deploy)}${deploy.created_by ? ` by ${deploy.created_by}` : ""}`;
+const describe = (deploy: Deploy): string => `${nameOf(deploy)}${deploy.created_by ? ` by ${deploy.created_by}` : ""}`;
 
 /**
- * The run's state to go by. That it has ended counts only with a history that was read afterwards: an older one
- * would say that no rollback came of it.
+ * The run's state to show. The end of a run counts only with a history that was read after it: an older history
+ * would not contain the rollback.
  *
- * @param read what Airflow said just now; null when it did not answer
+ * @param read the state that Airflow returned; null without a response
  * @param isRead whether the history was read after that
  */
 export function stateToShow(before: string | null, read: string | null, isRead: boolean): string | null {

@@ -1,45 +1,45 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a person fills in before a rollback, and what is sent to Airflow.
+// The input of the user before a rollback, and the request to Airflow.
 
 import type { Conf, PlanAnswer } from "../api/contract";
-import { goingOnWords } from "./words";
+import { inProgressText } from "./labels";
 
 export interface Entry {
   description: string;
   typedName: string;
 }
 
-export interface Mistakes {
+export interface FieldErrors {
   description?: string;
   typedName?: string;
 }
 
-/** Why the rollback cannot be started whatever is filled in; null when it can. */
-export function blocked(answer: PlanAnswer): string | null {
+/** Why the rollback cannot be started with any input; null if it can. */
+export function blockedReason(answer: PlanAnswer): string | null {
   if (!answer.plan.allowed) return "This rollback is not possible.";
   if (!answer.may_roll_back || !answer.start) return answer.reason ?? "You may not roll back here.";
   return null;
 }
 
-/** The same, and why it has to wait; null when it can be started now. */
-export const whyNotNow = (answer: PlanAnswer): string | null =>
-  blocked(answer) ?? (answer.going_on && goingOnWords(answer.going_on));
+/** The same, and why it has to wait; null if it can be started now. */
+export const disabledReason = (answer: PlanAnswer): string | null =>
+  blockedReason(answer) ?? (answer.in_progress && inProgressText(answer.in_progress));
 
-export function mistakesIn(entry: Entry, answer: PlanAnswer): Mistakes {
-  const found: Mistakes = {};
+export function findFieldErrors(entry: Entry, answer: PlanAnswer): FieldErrors {
+  const found: FieldErrors = {};
   const length = [...entry.description.trim()].length;
-  if (!length) found.description = "Say why. It is written to the deploy history.";
+  if (!length) found.description = "A reason is required. It is written to the deploy history.";
   if (length > answer.description_limit) {
     found.description = `At most ${answer.description_limit} characters are kept; these are ${length}.`;
   }
-  if (answer.confirm_name !== null && inOneSpacing(entry.typedName) !== inOneSpacing(answer.confirm_name)) {
-    found.typedName = `Type ${answer.confirm_name}, exactly so.`;
+  if (answer.confirm_name !== null && collapseSpaces(entry.typedName) !== collapseSpaces(answer.confirm_name)) {
+    found.typedName = `Type exactly ${answer.confirm_name}.`;
   }
   return found;
 }
 
-/** Nobody sees how many spaces a name has, or whether one is at its end. */
-const inOneSpacing = (name: string): string => name.trim().replace(/\s+/g, " ");
+/** Users cannot see how many spaces a name has, or whether one is at its end. */
+const collapseSpaces = (name: string): string => name.trim().replace(/\s+/g, " ");
 
 export const confOf = (entry: Entry, answer: PlanAnswer, conf: Conf): Conf => ({
   ...conf,
@@ -48,17 +48,17 @@ export const confOf = (entry: Entry, answer: PlanAnswer, conf: Conf): Conf => ({
 });
 
 /**
- * A press that nobody has answered. It may have started the run, so what it asked for is kept until that is known,
- * also when the dialog is closed and opened again: another name would be another rollback.
+ * A start without a response. It may have started the run, so its request is kept until the result is known, also
+ * when the dialog is closed and opened again: another run id would be another rollback.
  */
-export interface Unanswered {
+export interface PendingStart {
   runId: string;
   scope: string | null;
   entry: Entry;
 }
 
-/** Whether it is not known, after a problem, if the run was started: no answer, or one of a server in trouble. */
-export const isUnanswered = ({ status }: { status: number }): boolean => status === 0 || status >= 500;
+/** Whether a failed start may have started the run: no response, or a server error. */
+export const mayHaveStarted = ({ status }: { status: number }): boolean => status === 0 || status >= 500;
 
-/** A name for the Dag run that stays the same when a person presses again after an answer was lost. */
+/** An id for the Dag run. It stays the same when the user tries again after a lost response. */
 export const newRunId = (now: Date, random: string): string => `deploy_history__${now.toISOString()}_${random}`;

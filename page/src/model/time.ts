@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Times in words: in the person's zone, and always the same in UTC.
+// Times as text, in the user's zone and in UTC.
 
-/** Writes times for one zone, against one present moment. */
+/** Formats times for one zone, relative to one moment. */
 export interface Clock {
   zone: string;
   /** 2026-11-23 16:04 */
@@ -49,7 +49,7 @@ function ago(seconds: number): string {
   return unit ? `${Math.floor(seconds / unit[0])} ${unit[1]} ago` : "just now";
 }
 
-/** A zone that the browser does not know (an old name in somebody's settings) gives the browser's own. */
+/** For a zone that the browser does not support (an old name in a user's settings), use the browser's own. */
 function formatter(zone: string): Intl.DateTimeFormat {
   const options = {
     year: "numeric",

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The order of Runtime versions, and how they are gathered when there are too many to tell apart.
+// The order of Runtime versions, and their groups for a chart with too many of them.
 // Airflow 3 is in Runtime 3.1-12, Airflow 2 in Runtime 12.7.1: the newer style has a dash and is always newer.
 
 const numbers = (version: string): number[] => (version.match(/\d+/g) ?? []).map(Number);
@@ -17,8 +17,8 @@ export function compareRuntimes(one: string, other: string): number {
   return one < other ? -1 : Number(one > other);
 }
 
-/** 3.1-12 and 12.7.1 as they are, by series (3.1, 12.7), or by major version (3.x, 12.x). */
-export const GATHERINGS: ((runtime: string) => string)[] = [
+/** 3.1-12 and 12.7.1 unchanged, by series (3.1, 12.7), or by major version (3.x, 12.x). */
+export const GROUPINGS: ((runtime: string) => string)[] = [
   (runtime) => runtime,
   (runtime) => numbers(runtime).slice(0, 2).join(".") || runtime,
   (runtime) => (numbers(runtime).length ? `${numbers(runtime)[0]}.x` : runtime),

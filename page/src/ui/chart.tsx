@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// The deploys over time. The drawing is for the eye; over it lies a button for each deploy, so that it can be
-// clicked, reached by keyboard and read out. Only what is near to the window is drawn.
+// The deploys over time. A button for each deploy lies over the drawing, so that it can be clicked, reached by
+// keyboard and read by a screen reader. Only the part near to the window is drawn.
 
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
 import type { Deploy } from "../api/contract";
-import { type Arc, BOTTOM, LANE_HEIGHT, layOut, type Mark, marksBetween, type Picture, type Tick, TOP } from "../model/picture";
+import { type Arc, BOTTOM, LANE_HEIGHT, layOut, type Mark, marksBetween, type Chart, type Tick, TOP } from "../model/chart";
 import type { Clock } from "../model/time";
-import { nameOf } from "../model/words";
-import { useSurroundings } from "./context";
+import { nameOf } from "../model/labels";
+import { usePageContext } from "./context";
 import { useWidth } from "./hooks";
 
 const STRIDE = 400;
@@ -17,26 +17,26 @@ const px = (length: number): string => `${length}px`;
 
 interface Props {
   rows: readonly Deploy[];
-  /** What the filters leave; the rest is drawn faintly. */
+  /** The rows after the filters; the others are drawn faint. */
   shown: readonly Deploy[];
   choose: (deploy: Deploy) => void;
   more: () => void;
 }
 
-export function PictureCard({ rows, shown, choose, more }: Props) {
-  const { clock } = useSurroundings();
+export function ChartCard({ rows, shown, choose, more }: Props) {
+  const { clock } = usePageContext();
   const [measure, width] = useWidth<HTMLDivElement>();
-  const picture = useMemo(() => layOut(rows, width), [rows, width]);
+  const chart = useMemo(() => layOut(rows, width), [rows, width]);
   const faint = useMemo(() => faintIn(rows, shown), [rows, shown]);
   const scroller = useRef<HTMLDivElement | null>(null);
   const [left, setLeft] = useState(0);
   const [pointed, setPointed] = useState<Deploy | null>(null);
-  const remember = useSteadyFromTheRight(scroller, picture.width);
+  const keepDistance = useDistanceFromTheRight(scroller, chart.width);
 
   const scrolled = (at: number) => {
-    remember(at);
+    keepDistance(at);
     setLeft(Math.floor(at / STRIDE) * STRIDE);
-    if (at < STRIDE && picture.width > width) more();
+    if (at < STRIDE && chart.width > width) more();
   };
   const ref = useMemo(() => (element: HTMLDivElement | null) => {
     scroller.current = element;
@@ -45,28 +45,28 @@ export function PictureCard({ rows, shown, choose, more }: Props) {
   const window: [number, number] = [left - STRIDE, left + width + 2 * STRIDE];
 
   return (
-    <section className="rbk-card rbk-picture" aria-labelledby="rbk-picture">
+    <section className="rbk-card rbk-chart" aria-labelledby="rbk-chart">
       <div className="rbk-row">
-        <h2 id="rbk-picture">Deploys over time</h2>
+        <h2 id="rbk-chart">Deploys over time</h2>
         <Legend />
       </div>
-      <div className="rbk-lanes-and-picture">
-        <ol className="rbk-lanes" aria-label="Runtime versions, newest first" style={{ height: px(picture.height) }}>
-          {picture.lanes.map(({ name, y }) => (
+      <div className="rbk-lanes-and-chart">
+        <ol className="rbk-lanes" aria-label="Runtime versions, newest first" style={{ height: px(chart.height) }}>
+          {chart.lanes.map(({ name, y }) => (
             <li key={name} style={{ top: px(y - LANE_HEIGHT / 2), height: px(LANE_HEIGHT) }}>
               {name}
             </li>
           ))}
         </ol>
         <div className="rbk-scroller" ref={ref} onScroll={(event) => scrolled(event.currentTarget.scrollLeft)}>
-          <div style={{ width: px(picture.width), height: px(picture.height) }} onMouseLeave={() => setPointed(null)}>
-            <Drawing picture={picture} window={window} faint={faint} pointed={pointed} />
-            <Buttons {...{ picture, window, choose, point: setPointed }} />
+          <div style={{ width: px(chart.width), height: px(chart.height) }} onMouseLeave={() => setPointed(null)}>
+            <Drawing chart={chart} window={window} faint={faint} pointed={pointed} />
+            <Buttons {...{ chart, window, choose, point: setPointed }} />
           </div>
         </div>
       </div>
-      <p className="rbk-readout" aria-hidden="true">
-        {pointed ? summary(pointed, clock) : "Point at a deploy or move with the arrow keys; press to find it in the list."}
+      <p className="rbk-details" aria-hidden="true">
+        {pointed ? summary(pointed, clock) : "Point at a deploy or move with the arrow keys; click or press Enter to find it in the table."}
       </p>
     </section>
   );
@@ -78,8 +78,8 @@ function faintIn(rows: readonly Deploy[], shown: readonly Deploy[]): ReadonlySet
   return new Set(rows.filter((row) => !ids.has(row.id)).map((row) => row.id));
 }
 
-/** Older deploys come in on the left: what one looks at keeps its distance from the right, where it began. */
-function useSteadyFromTheRight(scroller: { readonly current: HTMLElement | null }, width: number) {
+/** Older deploys are added on the left, so the visible part keeps its distance from the right. */
+function useDistanceFromTheRight(scroller: { readonly current: HTMLElement | null }, width: number) {
   const distance = useRef(0);
   useLayoutEffect(() => {
     const element = scroller.current;
@@ -106,38 +106,38 @@ const summary = (deploy: Deploy, clock: Clock): string =>
 // -- the drawing -------------------------------------------------------------------------------------------
 
 interface DrawingProps {
-  picture: Picture;
+  chart: Chart;
   window: [number, number];
   faint: ReadonlySet<string>;
   pointed: Deploy | null;
 }
 
-function Drawing({ picture, window: [from, to], faint, pointed }: DrawingProps) {
-  const { clock } = useSurroundings();
-  const isSeen = (x1: number, x2: number) => x2 >= from && x1 <= to;
-  const lowest = picture.height - BOTTOM;
+function Drawing({ chart, window: [from, to], faint, pointed }: DrawingProps) {
+  const { clock } = usePageContext();
+  const isVisible = (x1: number, x2: number) => x2 >= from && x1 <= to;
+  const lowest = chart.height - BOTTOM;
   return (
-    <svg width={picture.width} height={picture.height} aria-hidden="true" focusable="false">
-      {picture.lanes.map(({ name, y }) => (
-        <line key={name} className="rbk-lane" x1={0} x2={picture.width} y1={y} y2={y} />
+    <svg width={chart.width} height={chart.height} aria-hidden="true" focusable="false">
+      {chart.lanes.map(({ name, y }) => (
+        <line key={name} className="rbk-lane" x1={0} x2={chart.width} y1={y} y2={y} />
       ))}
-      {dated(picture.ticks, clock)
-        .filter(({ x }) => isSeen(x, x))
+      {dated(chart.ticks, clock)
+        .filter(({ x }) => isVisible(x, x))
         .map(({ x, words }) => (
           <g key={x} className="rbk-tick">
             <line x1={x} x2={x} y1={TOP} y2={lowest + 4} />
-            <text x={Math.max(x, HALF_A_DATE)} y={picture.height - 7}>
+            <text x={Math.max(x, HALF_A_DATE)} y={chart.height - 7}>
               {words}
             </text>
           </g>
         ))}
-      {picture.spans
-        .filter(({ x1, x2 }) => isSeen(x1, x2))
+      {chart.spans
+        .filter(({ x1, x2 }) => isVisible(x1, x2))
         .map(({ x1, x2, y1, y2 }) => (
           <path key={x1} className="rbk-span" d={`M${x1} ${y1}H${x2}V${y2}`} />
         ))}
-      {picture.arcs.filter((arc) => isSeen(arc.to.x, arc.from.x)).map((arc) => <ArcBack key={arc.id} arc={arc} />)}
-      {marksBetween(picture.marks, from, to).map((mark) => (
+      {chart.arcs.filter((arc) => isVisible(arc.to.x, arc.from.x)).map((arc) => <ArcBack key={arc.id} arc={arc} />)}
+      {marksBetween(chart.marks, from, to).map((mark) => (
         <MarkShape
           key={mark.deploy.id}
           mark={mark}
@@ -149,7 +149,7 @@ function Drawing({ picture, window: [from, to], faint, pointed }: DrawingProps) 
   );
 }
 
-/** The day, with its year where that changes; the time where the day was told before. */
+/** The day, with its year if that changes; the time if the day is the same as before. */
 function dated(ticks: readonly Tick[], clock: Clock): { x: number; words: string }[] {
   let before = "";
   return ticks.map(({ x, time }) => {
@@ -162,7 +162,7 @@ function dated(ticks: readonly Tick[], clock: Clock): { x: number; words: string
 }
 
 function ArcBack({ arc: { from, to, top, open } }: { arc: Arc }) {
-  // It ends a little above the mark that it leads to.
+  // It ends a little above its target.
   const end = { x: to.x, y: open ? to.y : to.y - 8 };
   const control = `${from.x} ${2 * top - from.y},${to.x} ${2 * top - to.y}`;
   return (
@@ -183,8 +183,8 @@ function MarkShape({ mark: { deploy, x, y }, isFaint, isPointed }: MarkProps) {
   const classes = [
     "rbk-mark",
     `rbk-${deploy.status.replace(" ", "-")}`,
-    deploy.rolled_back_by && "rbk-left",
-    deploy.rollback && "rbk-back",
+    deploy.rolled_back_by && "rbk-superseded",
+    deploy.rollback && "rbk-rollback",
     isFaint && "rbk-faint",
     isPointed && "rbk-pointed",
   ];
@@ -210,22 +210,22 @@ function shapeOf(deploy: Deploy) {
 // -- the buttons -------------------------------------------------------------------------------------------
 
 interface ButtonsProps {
-  picture: Picture;
+  chart: Chart;
   window: [number, number];
   choose: (deploy: Deploy) => void;
   point: (deploy: Deploy) => void;
 }
 
-/** One stop for the tabulator; the arrow keys move between the deploys. */
-function Buttons({ picture: { marks, height }, window: [from, to], choose, point }: ButtonsProps) {
-  const { clock } = useSurroundings();
+/** One tab stop; the arrow keys move between the deploys. */
+function Buttons({ chart: { marks, height }, window: [from, to], choose, point }: ButtonsProps) {
+  const { clock } = usePageContext();
   const [stop, setStop] = useState<string | null>(null);
   const [moved, setMoved] = useState(0);
   const group = useRef<HTMLDivElement | null>(null);
   const at = Math.max(0, stop ? marks.findIndex((mark) => mark.deploy.id === stop) : marks.length - 1);
-  const seen = marksBetween(marks, from, to);
+  const visible = marksBetween(marks, from, to);
   const current = marks[at];
-  const drawn = current && !seen.includes(current) ? [current, ...seen] : seen;
+  const drawn = current && !visible.includes(current) ? [current, ...visible] : visible;
 
   useEffect(() => {
     if (moved) group.current?.querySelector<HTMLElement>("[tabindex='0']")?.focus();
@@ -246,7 +246,7 @@ function Buttons({ picture: { marks, height }, window: [from, to], choose, point
         <button
           key={deploy.id}
           type="button"
-          className="rbk-hit"
+          className="rbk-target"
           style={{ left: px(left), width: px(right - left), height: px(height - BOTTOM) }}
           tabIndex={deploy === current?.deploy ? 0 : -1}
           aria-label={summary(deploy, clock)}
@@ -266,8 +266,8 @@ const LEGEND: [classes: string, shape: "dot" | "diamond" | "cross", words: strin
   ["rbk-succeeded", "dot", "succeeded"],
   ["rbk-failed", "cross", "failed"],
   ["rbk-in-progress", "dot", "in progress"],
-  ["rbk-succeeded rbk-back", "diamond", "rollback, with its arc back"],
-  ["rbk-succeeded rbk-left", "dot", "rolled back from"],
+  ["rbk-succeeded rbk-rollback", "diamond", "rollback, with its arc back"],
+  ["rbk-succeeded rbk-superseded", "dot", "rolled back from"],
 ];
 
 const Legend = () => (

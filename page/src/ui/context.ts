@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// What every part of the page needs.
+// The services that every part of the page uses.
 
 import { createContext, useContext } from "react";
 import type { Client } from "../api/client";
 import type { Clock } from "../model/time";
 
-export interface Surroundings {
+export interface PageServices {
   client: Client;
   clock: Clock;
 }
 
-export const SurroundingsContext = createContext<Surroundings | null>(null);
+export const PageContext = createContext<PageServices | null>(null);
 
-export function useSurroundings(): Surroundings {
-  const found = useContext(SurroundingsContext);
+export function usePageContext(): PageServices {
+  const found = useContext(PageContext);
   if (!found) throw new Error("A part of the page was used outside of the page.");
   return found;
 }

@@ -1,72 +1,72 @@
 // SPDX-License-Identifier: Apache-2.0
-// One Deployment: its summary, its deploys as a picture and as a table, and what can be done.
+// One Deployment: its summary, its deploys as a chart and as a table, and the rollback.
 
 import { useMemo, useRef, useState } from "react";
 import type { Deploy, Summary, DeploymentOption } from "../api/contract";
 import { applyFilters, choicesIn, type Filters, isFiltered, NO_FILTERS } from "../model/filters";
-import type { Known } from "../model/history";
-import type { Unanswered } from "../model/order";
-import { goingOnWords } from "../model/words";
-import { useSurroundings } from "./context";
+import type { LoadedHistory } from "../model/history";
+import type { PendingStart } from "../model/start";
+import { inProgressText } from "../model/labels";
+import { usePageContext } from "./context";
 import { RollbackDialog } from "./dialog";
 import { FilterBar } from "./filter-bar";
 import { SummaryCard } from "./summary";
-import { usePoll, useReturn } from "./hooks";
+import { usePoll, useTabReturn } from "./hooks";
 import { More } from "./more";
 import { Box, ProblemBox, Reasons, Time, Waiting } from "./parts";
-import { PictureCard } from "./picture";
+import { ChartCard } from "./chart";
 import { ProgressCard } from "./progress-card";
 import type { RowActions } from "./row";
 import { DeployTable } from "./table";
 import { type HistoryReader, useHistory } from "./use-history";
 import { useProgress } from "./use-progress";
 
-const BETWEEN_LOOKS = 4000;
-/** Who comes back to the tab after this time, in milliseconds, must not decide on an old list. */
+const POLL_INTERVAL = 4000;
+/** A user who returns to the tab after this time, in milliseconds, gets a new list. */
 const OUTDATED = 60_000;
 
 export function DeploymentView({ option }: { option: DeploymentOption }) {
-  const { client } = useSurroundings();
+  const { client } = usePageContext();
   const history = useHistory(client, option);
-  const following = useProgress(client, history);
+  const tracking = useProgress(client, history);
   const [target, setTarget] = useState<Deploy | null>(null);
-  const unanswered = useRef<Map<string, Unanswered>>(new Map());
-  const { known, problem, busy } = history;
-  const isFollowing = Boolean(following.started) && !following.progress?.ending;
-  usePoll(Boolean(known?.summary.going_on) && !isFollowing, BETWEEN_LOOKS, history.refresh);
+  const pendingStarts = useRef<Map<string, PendingStart>>(new Map());
+  const { loaded, problem, busy } = history;
+  const isTracking = Boolean(tracking.started) && !tracking.progress?.result;
+  usePoll(Boolean(loaded?.summary.in_progress) && !isTracking, POLL_INTERVAL, history.refresh);
 
   const again = () => void history.refresh(true);
-  useReturn(() => {
-    if (known && Date.now() - Date.parse(known.summary.read_at) > OUTDATED) again();
+  useTabReturn(() => {
+    if (loaded && Date.now() - Date.parse(loaded.summary.read_at) > OUTDATED) again();
   });
   return (
     <>
       {problem && (
         <ProblemBox problem={problem} again={again} busy={busy === "refresh"}>
-          {known && (
+          {loaded && (
             <p>
-              What was read at <Time iso={known.summary.read_at} /> is still shown below.
+              The history of <Time iso={loaded.summary.read_at} /> is still shown below.
             </p>
           )}
         </ProblemBox>
       )}
-      {!known && !problem && <Waiting>Reading the deploy history…</Waiting>}
-      {known && (
+      {!loaded && !problem && <Waiting>Reading the deploy history…</Waiting>}
+      {loaded && (
         <>
-          <SummaryCard summary={known.summary} refresh={again} busy={busy === "refresh"} />
-          <ProgressCard following={following} />
-          <Notices option={option} summary={known.summary} following={isFollowing} />
-          <Deploys option={option} known={known} history={history} isFollowing={isFollowing} plan={setTarget} />
+          <SummaryCard summary={loaded.summary} refresh={again} busy={busy === "refresh"} />
+          <ProgressCard tracking={tracking} />
+          <Notices option={option} summary={loaded.summary} tracking={isTracking} />
+          <Deploys option={option} loaded={loaded} history={history} isTracking={isTracking} plan={setTarget} />
           {target && (
             <RollbackDialog
               option={option}
-              summary={known.summary}
+              summary={loaded.summary}
               target={target}
-              unanswered={unanswered.current}
+              pendingStarts={pendingStarts.current}
               close={() => setTarget(null)}
               reload={again}
               started={(started) => {
-                following.follow(started);
+                tracking.track(started);
                 again();
               }}
             />
@@ -77,15 +77,15 @@ export function DeploymentView({ option }: { option: DeploymentOption }) {
   );
 }
 
-/** What holds for every deploy of this Deployment. */
-function Notices({ option, summary, following }: { option: DeploymentOption; summary: Summary; following: boolean }) {
+/** The notices about the Deployment as a whole. */
+function Notices({ option, summary, tracking }: { option: DeploymentOption; summary: Summary; tracking: boolean }) {
   return (
     <>
-      {summary.going_on && !following && (
-        <Box tone="info" role="status" title={summary.going_on.rollback ? "A rollback is going on" : "A deploy is going on"}>
+      {summary.in_progress && !tracking && (
+        <Box tone="info" role="status" title={summary.in_progress.rollback ? "A rollback is in progress" : "A deploy is in progress"}>
           <p>
-            {goingOnWords(summary.going_on)} Since <Time iso={summary.going_on.since} />
-            {summary.going_on.description && `: “${summary.going_on.description}”`}
+            {inProgressText(summary.in_progress)} Since <Time iso={summary.in_progress.since} />
+            {summary.in_progress.description && `: “${summary.in_progress.description}”`}
           </p>
         </Box>
       )}
@@ -95,7 +95,7 @@ function Notices({ option, summary, following }: { option: DeploymentOption; sum
         </Box>
       )}
       {!option.may_roll_back && (
-        <Box tone="info" title="You can look and plan, but not roll back">
+        <Box tone="info" title="You can read and plan, but not roll back">
           <p>{option.reason}</p>
         </Box>
       )}
@@ -105,25 +105,25 @@ function Notices({ option, summary, following }: { option: DeploymentOption; sum
 
 interface DeploysProps {
   option: DeploymentOption;
-  known: Known;
+  loaded: LoadedHistory;
   history: HistoryReader;
-  isFollowing: boolean;
+  isTracking: boolean;
   plan: (deploy: Deploy) => void;
 }
 
-function Deploys({ option, known, history, isFollowing, plan }: DeploysProps) {
-  const { rows, summary, cursor } = known;
+function Deploys({ option, loaded, history, isTracking, plan }: DeploysProps) {
+  const { rows, summary, cursor } = loaded;
   const [filters, setFilters] = useState<Filters>(NO_FILTERS);
-  const [wanted, setWanted] = useState<{ id: string; times: number } | null>(null);
+  const [requested, setRequested] = useState<{ id: string; times: number } | null>(null);
   const shown = useMemo(() => applyFilters(rows, filters), [rows, filters]);
   const choices = useMemo(() => choicesIn(rows), [rows]);
 
   const show = (id: string) => {
     if (!shown.some((row) => row.id === id)) setFilters(NO_FILTERS);
-    setWanted({ id, times: (wanted?.times ?? 0) + 1 });
+    setRequested({ id, times: (requested?.times ?? 0) + 1 });
   };
-  const going = summary.going_on ? goingOnWords(summary.going_on) : null;
-  const busy = going ?? (isFollowing ? "A rollback that you started is going on." : null);
+  const going = summary.in_progress ? inProgressText(summary.in_progress) : null;
+  const busy = going ?? (isTracking ? "A rollback that you started is in progress." : null);
   const actions: RowActions = useMemo(() => {
     const byId = new Map(rows.map((row) => [row.id, row]));
     return { find: (id) => byId.get(id), show, plan, mayRollBack: option.may_roll_back, busy };
@@ -132,22 +132,22 @@ function Deploys({ option, known, history, isFollowing, plan }: DeploysProps) {
   if (!rows.length && !cursor) {
     return (
       <Box tone="plain" title="No deploys yet">
-        <p>Nothing was ever deployed to {summary.name}. Its deploys appear here, newest first.</p>
+        <p>There are no deploys of {summary.name}. They appear here, newest first.</p>
       </Box>
     );
   }
   return (
     <>
-      <PictureCard rows={rows} shown={shown} choose={(deploy) => show(deploy.id)} more={() => void history.more()} />
+      <ChartCard rows={rows} shown={shown} choose={(deploy) => show(deploy.id)} more={() => void history.more()} />
       <section className="rbk-card" aria-labelledby="rbk-deploys">
         <h2 id="rbk-deploys">Deploys</h2>
         <FilterBar filters={filters} choices={choices} change={setFilters} />
         {shown.length > 0 ? (
-          <DeployTable rows={shown} total={cursor ? -1 : shown.length} actions={actions} wanted={wanted} />
+          <DeployTable rows={shown} total={cursor ? -1 : shown.length} actions={actions} requested={requested} />
         ) : (
-          <p className="rbk-muted">No deploy that was read so far fits.</p>
+          <p className="rbk-muted">No deploy loaded so far matches the filters.</p>
         )}
-        <More history={history} shown={shown.length} filtered={isFiltered(filters)} question={filters} />
+        <More history={history} shown={shown.length} filtered={isFiltered(filters)} query={filters} />
       </section>
     </>
   );

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// The dialog in which a rollback is planned and agreed to.
+// The dialog with the plan and the confirmation of a rollback.
 
 import { useCallback, useEffect, useLayoutEffect, useRef, useState } from "react";
 import type { Deploy, Summary, DeploymentOption, PlanAnswer, Start } from "../api/contract";
 import { runAddress } from "../api/client";
 import { asProblem, Problem } from "../api/problem";
-import { blocked, confOf, type Entry, isUnanswered, type Mistakes, mistakesIn, newRunId, type Unanswered, whyNotNow } from "../model/order";
+import { blockedReason, confOf, type Entry, mayHaveStarted, type FieldErrors, findFieldErrors, newRunId, type PendingStart, disabledReason } from "../model/start";
 import type { Started } from "../model/progress";
-import { nameOf, scopeWords } from "../model/words";
-import { useSurroundings } from "./context";
+import { nameOf, scopeLabel } from "../model/labels";
+import { usePageContext } from "./context";
 import { useLatest } from "./hooks";
-import { OrderForm } from "./order-form";
+import { RollbackForm } from "./rollback-form";
 import { ProblemBox, Select, Time, Waiting } from "./parts";
 import { PlanView } from "./plan-view";
 
@@ -18,38 +18,38 @@ interface Props {
   option: DeploymentOption;
   summary: Summary;
   target: Deploy;
-  /** Presses that nobody has answered, by what they meant. */
-  unanswered: Map<string, Unanswered>;
+  /** Starts without a response, by target and running deploy. */
+  pendingStarts: Map<string, PendingStart>;
   close: () => void;
-  /** Read the history anew. */
+  /** Read the history again. */
   reload: () => void;
   started: (started: Started) => void;
 }
 
-export function RollbackDialog({ option, summary, target, unanswered, close, reload, started }: Props) {
-  const press = usePress(unanswered, `${target.id} from ${summary.running?.id}`);
-  const [scope, setScope] = useState(press.earlier?.scope ?? null);
+export function RollbackDialog({ option, summary, target, pendingStarts, close, reload, started }: Props) {
+  const pendingStart = usePendingStart(pendingStarts, `${target.id} from ${summary.running?.id}`);
+  const [scope, setScope] = useState(pendingStart.earlier?.scope ?? null);
   const { answer, problem, read } = usePlan(option, summary, target, scope);
-  const [entry, setEntry] = useState<Entry>(press.earlier?.entry ?? { description: "", typedName: "" });
-  const [mistakes, setMistakes] = useState<Mistakes>({});
-  const order = useStart(answer, { runId: press.runId, scope, entry }, press, target, (run) => {
+  const [entry, setEntry] = useState<Entry>(pendingStart.earlier?.entry ?? { description: "", typedName: "" });
+  const [fieldErrors, setMistakes] = useState<FieldErrors>({});
+  const run = useStart(answer, { runId: pendingStart.runId, scope, entry }, pendingStart, target, (startedRun) => {
     dialog.current?.close();
-    started(run);
+    started(startedRun);
   });
-  const dialog = useModal(close, order.busy);
-  const shut = () => !order.busy && dialog.current?.close();
-  // What may be under way already is not changed any more.
-  const isSent = order.busy || press.earlier !== null;
+  const dialog = useModal(close, run.busy);
+  const closeDialog = () => !run.busy && dialog.current?.close();
+  // A request that may have been sent is not changed any more.
+  const isSent = run.busy || pendingStart.earlier !== null;
 
   const submit = () => {
-    // The Enter key comes here too, whatever the button says.
-    if (!answer || why || order.busy) return;
-    const found = mistakesIn(entry, answer);
+    // The Enter key leads here too, even if the button is disabled.
+    if (!answer || reason || run.busy) return;
+    const found = findFieldErrors(entry, answer);
     setMistakes(found);
-    if (Object.keys(found).length) focusFirstMistake(dialog.current);
-    else void order.send();
+    if (Object.keys(found).length) focusFirstError(dialog.current);
+    else void run.send();
   };
-  const why = answer && whyNotNow(answer);
+  const reason = answer && disabledReason(answer);
   const isAllowed = answer?.plan.allowed ?? target.can_roll_back;
 
   return (
@@ -70,7 +70,7 @@ export function RollbackDialog({ option, summary, target, unanswered, close, rel
             problem={problem}
             again={read}
             reload={() => {
-              shut();
+              closeDialog();
               reload();
             }}
           />
@@ -78,28 +78,28 @@ export function RollbackDialog({ option, summary, target, unanswered, close, rel
         {!answer && !problem && <Waiting>Planning…</Waiting>}
         {summary.scopes.length > 1 && <ScopeChoice summary={summary} scope={scope} choose={setScope} disabled={isSent} />}
         {answer && <PlanView plan={answer.plan} />}
-        {answer && !blocked(answer) && (
-          <OrderForm answer={answer} entry={entry} mistakes={mistakes} change={setEntry} submit={submit} disabled={isSent} />
+        {answer && !blockedReason(answer) && (
+          <RollbackForm answer={answer} entry={entry} fieldErrors={fieldErrors} change={setEntry} submit={submit} disabled={isSent} />
         )}
-        {order.problem && <ProblemBox problem={order.problem} />}
+        {run.problem && <ProblemBox problem={run.problem} />}
       </div>
       <footer className="rbk-row">
-        <span className="rbk-push rbk-muted" id="rbk-blocked">
-          {why ?? (answer?.start && `Starts the Dag ${option.dag_id} with your own rights.`)}
+        <span className="rbk-end rbk-muted" id="rbk-blocked">
+          {reason ?? (answer?.start && `Starts the Dag ${option.dag_id} with your own rights.`)}
         </span>
-        <button type="button" aria-disabled={order.busy} onClick={shut}>
-          {answer && why === null ? "Cancel" : "Close"}
+        <button type="button" aria-disabled={run.busy} onClick={closeDialog}>
+          {answer && reason === null ? "Cancel" : "Close"}
         </button>
         {isAllowed && (
           <button
             type="button"
             className={answer?.plan.warnings.some((warning) => warning.severe) ? "rbk-danger" : "rbk-primary"}
-            disabled={!answer || Boolean(why)}
-            aria-disabled={order.busy}
+            disabled={!answer || Boolean(reason)}
+            aria-disabled={run.busy}
             aria-describedby="rbk-blocked"
             onClick={submit}
           >
-            {order.busy ? "Starting…" : `Roll back to ${nameOf(target)}`}
+            {run.busy ? "Starting…" : `Roll back to ${nameOf(target)}`}
           </button>
         )}
       </footer>
@@ -110,7 +110,7 @@ export function RollbackDialog({ option, summary, target, unanswered, close, rel
 function PlanProblem({ problem, again, reload }: { problem: Problem; again: () => void; reload: () => void }) {
   const isOutdated = ["STALE", "NO-SUCH-DEPLOY"].includes(problem.code);
   return isOutdated ? (
-    <ProblemBox problem={problem} again={reload} againWords="Show the history as it is now" />
+    <ProblemBox problem={problem} again={reload} againLabel="Show the history as it is now" />
   ) : (
     <ProblemBox problem={problem} again={again} />
   );
@@ -127,86 +127,86 @@ const ScopeChoice = ({ summary, scope, choose, disabled }: ScopeProps) => (
   <Select label="Bring back" value={scope ?? summary.scope} choose={choose} disabled={disabled}>
     {summary.scopes.map((each) => (
       <option key={each} value={each}>
-        {scopeWords(each)}
+        {scopeLabel(each)}
       </option>
     ))}
   </Select>
 );
 
-/** Read the plan; a plan for another scope or summary takes the place of the one before. */
+/** Read the plan. A plan for another scope replaces it. */
 function usePlan(option: DeploymentOption, summary: Summary, target: Deploy, scope: string | null) {
-  const { client } = useSurroundings();
+  const { client } = usePageContext();
   const [state, setState] = useState<{ answer: PlanAnswer | null; problem: Problem | null }>({ answer: null, problem: null });
-  // The deploy that the person saw as current when the dialog was opened, whatever is read meanwhile.
-  const seen = useRef(summary.running?.id ?? null);
-  const asked = useRef(0);
+  // The running deploy when the dialog was opened. Later reads do not change it.
+  const runningId = useRef(summary.running?.id ?? null);
+  const latestRequest = useRef(0);
   const read = useCallback(async () => {
-    const mine = ++asked.current;
+    const current = ++latestRequest.current;
     setState({ answer: null, problem: null });
-    const next = await client.plan(option, target.id, scope, seen.current).then(
+    const next = await client.plan(option, target.id, scope, runningId.current).then(
       (answer) => ({ answer, problem: null }),
       (error: unknown) => ({ answer: null, problem: asProblem(error) }),
     );
-    if (mine === asked.current) setState(next);
+    if (current === latestRequest.current) setState(next);
   }, [client, option, target.id, scope]);
   useEffect(() => {
     void read();
     return () => {
-      asked.current++;
+      latestRequest.current++;
     };
   }, [read]);
   return { ...state, read };
 }
 
-interface Press {
-  /** The name of the run; the same for all presses that mean the same. */
+interface PendingStore {
+  /** The id of the run; the same for all tries of one rollback. */
   runId: string;
-  /** The press that was not answered, if there was one. */
-  earlier: Unanswered | null;
-  keep: (sent: Unanswered) => void;
-  forget: () => void;
+  /** The earlier start without a response, if there is one. */
+  earlier: PendingStart | null;
+  keep: (sent: PendingStart) => void;
+  remove: () => void;
 }
 
-/** Remember a press until it is answered, also after this dialog is gone. */
-function usePress(unanswered: Map<string, Unanswered>, meaning: string): Press {
+/** Keep a start until there is a response, also after this dialog is closed. */
+function usePendingStart(pendingStarts: Map<string, PendingStart>, meaning: string): PendingStore {
   const [key] = useState(meaning);
-  const [earlier, setEarlier] = useState(unanswered.get(key) ?? null);
+  const [earlier, setEarlier] = useState(pendingStarts.get(key) ?? null);
   const [runId] = useState(() => earlier?.runId ?? newRunId(new Date(), Math.random().toString(36).slice(2, 8)));
   return {
     runId,
     earlier,
     keep: (sent) => {
-      unanswered.set(key, sent);
+      pendingStarts.set(key, sent);
       setEarlier(sent);
     },
-    forget: () => {
-      unanswered.delete(key);
+    remove: () => {
+      pendingStarts.delete(key);
       setEarlier(null);
     },
   };
 }
 
-/** Start the Dag run. A second press after a lost answer finds the run of the first one. */
+/** Start the Dag run. A second try after a lost response finds the run of the first one. */
 function useStart(
   answer: PlanAnswer | null,
-  wish: Unanswered,
-  press: Press,
+  request: PendingStart,
+  pendingStart: PendingStore,
   target: Deploy,
   started: (started: Started) => void,
 ) {
-  const { client } = useSurroundings();
+  const { client } = usePageContext();
   const [busy, setBusy] = useState(false);
-  const [problem, setProblem] = useState(press.earlier && notKnown("An earlier press was not answered"));
+  const [problem, setProblem] = useState(pendingStart.earlier && unknownStart("An earlier request was not answered"));
 
   const send = async () => {
     const { start, plan } = answer as PlanAnswer & { start: Start };
-    const { earlier } = press;
+    const { earlier } = pendingStart;
     setBusy(true);
     setProblem(null);
-    press.keep(wish);
+    pendingStart.keep(request);
     try {
-      const run = await client.start(start, confOf(wish.entry, answer!, start.body.conf), wish.runId);
-      press.forget();
+      const run = await client.start(start, confOf(request.entry, answer!, start.body.conf), request.runId);
+      pendingStart.remove();
       started({
         runId: run.dag_run_id,
         runUrl: runAddress(start.run_url, run.dag_run_id),
@@ -218,26 +218,26 @@ function useStart(
       });
     } catch (error) {
       const found = asProblem(error);
-      // A refusal says nothing of a press before it that was not answered.
-      if (!earlier && !isUnanswered(found)) press.forget();
-      setProblem(isUnanswered(found) ? notKnown(found.status ? `Airflow answered with ${found.status}` : "Airflow did not answer") : found);
+      // A refusal does not tell whether an earlier request started the run.
+      if (!earlier && !mayHaveStarted(found)) pendingStart.remove();
+      setProblem(mayHaveStarted(found) ? unknownStart(found.status ? `Airflow answered with ${found.status}` : "Airflow did not answer") : found);
       setBusy(false);
     }
   };
   return { busy, problem, send };
 }
 
-const notKnown = (what: string): Problem =>
+const unknownStart = (what: string): Problem =>
   new Problem(
     "AIRFLOW-DOWN",
     `${what}, so it is not known whether the Dag run was started.`,
-    "Press again when Airflow answers: the same run, as it was asked for, is started once, not twice.",
+    "Press the button again when Airflow answers. The same run is started once, not twice.",
   );
 
 /**
- * A modal dialog takes the focus. It gives it back when it is closed, by Escape too, but not when it is removed.
+ * A modal dialog takes the focus. It returns the focus when it is closed, also by Escape, but not when it is removed.
  *
- * @param busy whether Escape has to wait
+ * @param busy whether Escape is disabled
  */
 function useModal(closed: () => void, busy: boolean) {
   const dialog = useRef<HTMLDialogElement | null>(null);
@@ -245,22 +245,22 @@ function useModal(closed: () => void, busy: boolean) {
   const latestBusy = useLatest(busy);
   useLayoutEffect(() => {
     const element = dialog.current!;
-    const tell = () => latest.current();
-    const hold = (event: Event) => latestBusy.current && event.preventDefault();
-    element.addEventListener("close", tell);
-    element.addEventListener("cancel", hold);
+    const notify = () => latest.current();
+    const preventCancel = (event: Event) => latestBusy.current && event.preventDefault();
+    element.addEventListener("close", notify);
+    element.addEventListener("cancel", preventCancel);
     element.showModal();
     element.querySelector<HTMLElement>("h2")?.focus();
     return () => {
-      element.removeEventListener("close", tell);
-      element.removeEventListener("cancel", hold);
+      element.removeEventListener("close", notify);
+      element.removeEventListener("cancel", preventCancel);
       if (element.open) element.close();
     };
   }, [latest, latestBusy]);
   return dialog;
 }
 
-function focusFirstMistake(dialog: HTMLElement | null) {
-  // After the fields were marked.
+function focusFirstError(dialog: HTMLElement | null) {
+  // After the fields are marked.
   window.setTimeout(() => dialog?.querySelector<HTMLElement>("[aria-invalid='true']")?.focus());
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Search and filters over the deploys that were read.
+// Search and filters for the loaded deploys.
 
 import { type Choices, type Filters, isFiltered, NO_FILTERS } from "../model/filters";
-import { typeWords } from "../model/words";
+import { typeLabel } from "../model/labels";
 import { Select } from "./parts";
 
 interface Props {
@@ -19,12 +19,12 @@ export function FilterBar({ filters, choices, change }: Props) {
         type="search"
         className="rbk-search"
         aria-label="Search deploys"
-        placeholder="Search tag, person, description, commit…"
+        placeholder="Search tag, user, description, commit…"
         value={filters.search}
         onInput={(event) => set({ search: event.currentTarget.value })}
       />
       <Choice name="Status" value={filters.status} values={choices.statuses} set={(status) => set({ status })} />
-      <Choice name="Type" value={filters.type} values={choices.types} words={typeWords} set={(type) => set({ type })} />
+      <Choice name="Type" value={filters.type} values={choices.types} words={typeLabel} set={(type) => set({ type })} />
       <Choice name="Runtime" value={filters.runtime} values={choices.runtimes} set={(runtime) => set({ runtime })} />
       <label className="rbk-check">
         <input

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Small hooks that know nothing of deploys.
+// Small general hooks.
 
 import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
 import { readZone, watchZone, type ZoneKey } from "../host/zone";
@@ -7,7 +7,7 @@ import { type Clock, makeClock } from "../model/time";
 
 const MINUTE = 60_000;
 
-/** The latest version of a function that effects can call without being set up anew. */
+/** The latest value, for effects that must not run again when it changes. */
 export function useLatest<T>(value: T): { readonly current: T } {
   const ref = useRef(value);
   useLayoutEffect(() => {
@@ -16,17 +16,17 @@ export function useLatest<T>(value: T): { readonly current: T } {
   return ref;
 }
 
-/** Call again and again, one call after the other, while it is wanted and somebody looks. */
-export function usePoll(wanted: boolean, milliseconds: number, job: () => Promise<unknown>): void {
+/** Call a job repeatedly, one call after the other, while it is enabled and the tab is visible. */
+export function usePoll(enabled: boolean, milliseconds: number, job: () => Promise<unknown>): void {
   const latest = useLatest(job);
   useEffect(() => {
-    if (!wanted) return;
+    if (!enabled) return;
     let timer = 0;
     const next = () => {
-      timer = window.setTimeout(() => void look(), milliseconds);
+      timer = window.setTimeout(() => void poll(), milliseconds);
     };
     let stopped = false;
-    const look = async () => {
+    const poll = async () => {
       if (!document.hidden) await latest.current();
       if (!stopped) next();
     };
@@ -35,12 +35,12 @@ export function usePoll(wanted: boolean, milliseconds: number, job: () => Promis
       stopped = true;
       window.clearTimeout(timer);
     };
-  }, [wanted, milliseconds, latest]);
+  }, [enabled, milliseconds, latest]);
 }
 
-/** Tell when a person comes back to this tab. */
-export function useReturn(told: () => void): void {
-  const latest = useLatest(told);
+/** Call back when the user returns to this tab. */
+export function useTabReturn(callback: () => void): void {
+  const latest = useLatest(callback);
   useEffect(() => {
     const changed = () => {
       if (!document.hidden) latest.current();
@@ -50,7 +50,7 @@ export function useReturn(told: () => void): void {
   }, [latest]);
 }
 
-/** A clock in the zone that the person chose in Airflow. Its present moves on by the minute. */
+/** A clock in the zone that the user chose in Airflow. Its current time is updated every minute. */
 export function useClock(key: ZoneKey): Clock {
   const [zone, setZone] = useState(() => readZone(key));
   const [now, setNow] = useState(() => Date.now());
@@ -77,24 +77,24 @@ export function useWidth<T extends HTMLElement>(): [ref: (element: T | null) => 
 }
 
 /**
- * Tell whenever an element comes near to what is seen, or leaves.
+ * Call back when an element comes near to the visible part, or leaves it.
  *
- * @param margin how near, in pixels
+ * @param margin the distance, in pixels
  */
-export function useNear(element: { readonly current: Element | null }, margin: number, told: (near: boolean) => void): void {
-  const latest = useLatest(told);
+export function useNear(element: { readonly current: Element | null }, margin: number, callback: (near: boolean) => void): void {
+  const latest = useLatest(callback);
   useEffect(() => {
-    const watched = element.current;
-    if (!watched) return;
+    const tracked = element.current;
+    if (!tracked) return;
     // A margin counts only around the element that scrolls.
-    const options = { root: scrollParent(watched), rootMargin: `${margin}px 0px` };
+    const options = { root: scrollParent(tracked), rootMargin: `${margin}px 0px` };
     const observer = new IntersectionObserver((entries) => latest.current(entries.at(-1)!.isIntersecting), options);
-    observer.observe(watched);
+    observer.observe(tracked);
     return () => observer.disconnect();
   }, [element, margin, latest]);
 }
 
-/** What scrolls the page: the window, or a part of Airflow around us. A table that scrolls sideways is none. */
+/** The element that scrolls the page: a part of Airflow around it, or null for the window. Sideways does not count. */
 function scrollParent(element: Element): Element | null {
   const page = element.closest(".rbk") ?? element;
   for (let parent = page.parentElement; parent && parent !== document.body; parent = parent.parentElement) {

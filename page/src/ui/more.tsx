@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The end of the list: reads on as one scrolls there, and says how far back one has seen.
+// The end of the list: it loads older deploys when it becomes visible, and shows how far back they go.
 
 import { useEffect, useRef, useState } from "react";
 import { Time } from "./parts";
@@ -7,37 +7,37 @@ import { useNear } from "./hooks";
 import type { HistoryReader } from "./use-history";
 
 const NEAR = 800;
-/** A filter that fits little must not read a whole history of years without being asked: some 10,000 deploys. */
+/** A filter with few matches must not load a history of years by itself. This is some 10,000 deploys. */
 const MOST_AT_ONCE = 10;
 
 interface Props {
   history: HistoryReader;
-  /** How many rows the filters leave. */
+  /** The number of rows after the filters. */
   shown: number;
   filtered: boolean;
-  /** Changes with the filters: somebody asked anew. */
-  question: unknown;
+  /** Changes with the filters, for a new search. */
+  query: unknown;
 }
 
-export function More({ history, shown, filtered, question }: Props) {
-  const { known, busy, problem, more } = history;
+export function More({ history, shown, filtered, query }: Props) {
+  const { loaded, busy, problem, more } = history;
   const end = useRef<HTMLDivElement | null>(null);
   const [isNear, setNear] = useState(false);
   const reads = useRef(0);
   useNear(end, NEAR, setNear);
   useEffect(() => {
     reads.current = 0;
-  }, [shown, question]);
+  }, [shown, query]);
 
-  const read = known?.rows.length ?? 0;
-  const isDone = !known?.cursor;
+  const read = loaded?.rows.length ?? 0;
+  const isDone = !loaded?.cursor;
   useEffect(() => {
     if (!isNear || isDone || busy || problem || reads.current >= MOST_AT_ONCE) return;
     reads.current++;
     void more(filtered);
-  }, [isNear, isDone, busy, problem, read, question, filtered, more]);
+  }, [isNear, isDone, busy, problem, read, query, filtered, more]);
 
-  const oldest = known?.rows.at(-1);
+  const oldest = loaded?.rows.at(-1);
   return (
     <div ref={end} className="rbk-row rbk-more">
       <span role="status">

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// The page: choose a Deployment, look at it.
+// The page: the selection of a Deployment, and its history.
 
 import { useCallback, useEffect, useMemo, useState } from "react";
 import { makeClient } from "../api/client";
 import type { DeploymentOption, Options } from "../api/contract";
 import { asProblem, type Problem } from "../api/problem";
-import { chosenIn, linkTo, namesAnother } from "../host/choice";
+import { selectedOption, linkTo, namesUnknownOption } from "../host/selection";
 import type { Host } from "../host/host";
 import css from "../style.css";
-import { Chooser, OptionList } from "./chooser";
-import { SurroundingsContext } from "./context";
+import { DeploymentSelect, OptionList } from "./deployment-select";
+import { PageContext } from "./context";
 import { DeploymentView } from "./deployment";
 import { useClock } from "./hooks";
 import { Box, ProblemBox, Waiting } from "./parts";
@@ -17,39 +17,39 @@ import { Box, ProblemBox, Waiting } from "./parts";
 export function DeployHistoryPage({ host }: { host: Host }) {
   const clock = useClock(host.zoneKey);
   const client = useMemo(() => makeClient(host.base, host.csrf), [host]);
-  const { offered, problem, read } = usePlaces(client);
+  const { options, problem, read } = useOptions(client);
   return (
-    <SurroundingsContext.Provider value={useMemo(() => ({ client, clock }), [client, clock])}>
+    <PageContext.Provider value={useMemo(() => ({ client, clock }), [client, clock])}>
       <div className={`rbk rbk-airflow-${host.airflow}`}>
         <style>{css}</style>
-        {offered ? <Offered offered={offered} /> : <h1>Deploy History</h1>}
+        {options ? <OptionsView answer={options} /> : <h1>Deploy History</h1>}
         {problem && <ProblemBox problem={problem} again={read} />}
-        {!offered && !problem && <Waiting>Looking up the Deployments…</Waiting>}
+        {!options && !problem && <Waiting>Reading the Deployments…</Waiting>}
       </div>
-    </SurroundingsContext.Provider>
+    </PageContext.Provider>
   );
 }
 
-function usePlaces(client: ReturnType<typeof makeClient>) {
-  const [state, setState] = useState<{ offered: Options | null; problem: Problem | null }>({ offered: null, problem: null });
+function useOptions(client: ReturnType<typeof makeClient>) {
+  const [state, setState] = useState<{ options: Options | null; problem: Problem | null }>({ options: null, problem: null });
   const read = useCallback(() => {
     client.options().then(
-      (offered) => setState({ offered, problem: null }),
-      (error: unknown) => setState({ offered: null, problem: asProblem(error) }),
+      (options) => setState({ options, problem: null }),
+      (error: unknown) => setState({ options: null, problem: asProblem(error) }),
     );
   }, [client]);
   useEffect(read, [read]);
   return { ...state, read };
 }
 
-function Offered({ offered: { options, notice } }: { offered: Options }) {
+function OptionsView({ answer: { options, notice } }: { answer: Options }) {
   const [search, choose] = useChoice();
-  const chosen = useMemo(() => chosenIn(search, options), [search, options]);
+  const chosen = useMemo(() => selectedOption(search, options), [search, options]);
   return (
     <>
       <header className="rbk-row rbk-top">
         <h1>Deploy History</h1>
-        {options.length > 0 && <Chooser options={options} chosen={chosen} choose={choose} />}
+        {options.length > 0 && <DeploymentSelect options={options} chosen={chosen} choose={choose} />}
       </header>
       {notice && (
         <Box tone="info" title="Nothing to show yet">
@@ -57,7 +57,7 @@ function Offered({ offered: { options, notice } }: { offered: Options }) {
           <p>{notice.remedy}</p>
         </Box>
       )}
-      {namesAnother(search, options) && (
+      {namesUnknownOption(search, options) && (
         <Box tone="warn" role="status" title="This Deployment is not offered here">
           <p>The link names one that is not in the configuration of this Airflow. Choose one of these.</p>
         </Box>
@@ -71,7 +71,7 @@ function Offered({ offered: { options, notice } }: { offered: Options }) {
   );
 }
 
-/** The choice as the address carries it. Airflow's own state of the address is kept. */
+/** The selection in the address. Airflow's own history state is kept. */
 function useChoice(): [search: string, choose: (option: DeploymentOption) => void] {
   const [search, setSearch] = useState(window.location.search);
   useEffect(() => {

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// Small things that many parts of the page show.
+// Small components that many parts of the page use.
 
 import { type ReactNode, useId } from "react";
 import type { Reason } from "../api/contract";
 import type { Problem } from "../api/problem";
 import { utc } from "../model/time";
-import { useSurroundings } from "./context";
+import { usePageContext } from "./context";
 
 export type Tone = "good" | "bad" | "warn" | "info" | "plain";
 
-/** A time in the person's zone; in UTC on hovering. */
+/** A time in the user's zone; the tooltip shows UTC. */
 export function Time({ iso, relative = false }: { iso: string; relative?: boolean }) {
-  const { clock } = useSurroundings();
+  const { clock } = usePageContext();
   return (
-    // Airflow 2 rewrites every <time> that does not forbid it.
+    // Airflow 2 rewrites every <time> without this attribute.
     <time dateTime={iso} title={utc(iso)} data-datetime-convert="false">
       {relative ? clock.ago(iso) : clock.stamp(iso)}
     </time>
@@ -54,7 +54,7 @@ interface BoxProps {
   children?: ReactNode;
 }
 
-/** Something that a person must not miss. */
+/** A highlighted message. */
 export const Box = ({ tone, title, id, role, children }: BoxProps) => (
   <div className={`rbk-box rbk-${tone}`} id={id} role={role}>
     <strong>{title}</strong>
@@ -79,7 +79,7 @@ const TITLES: Record<string, string> = {
   "NO-PERMISSION": "The platform does not permit it",
   "NO-RIGHT": "You may not do this",
   "NO-SUCH-DEPLOY": "The deploy is no longer there",
-  "NOT-FOUND": "The platform knows no such Deployment",
+  "NOT-FOUND": "The platform has no such Deployment",
   "NOT-LOGGED-IN": "Your session has ended",
   "NOT-OFFERED": "This Deployment is not offered here",
   "PLATFORM-DOWN": "The platform cannot be reached",
@@ -91,13 +91,13 @@ const TITLES: Record<string, string> = {
 interface ProblemProps {
   problem: Problem;
   again?: (() => void) | undefined;
-  againWords?: string;
+  againLabel?: string;
   busy?: boolean;
   children?: ReactNode;
 }
 
-/** What went wrong, what to do about it, and a way to try again. */
-export function ProblemBox({ problem, again, againWords = "Try again", busy = false, children }: ProblemProps) {
+/** A problem, its remedy, and a button to try again. */
+export function ProblemBox({ problem, again, againLabel = "Try again", busy = false, children }: ProblemProps) {
   const isOver = problem.code === "NOT-LOGGED-IN";
   return (
     <Box tone="bad" role="alert" title={TITLES[problem.code] ?? "Something went wrong"}>
@@ -111,7 +111,7 @@ export function ProblemBox({ problem, again, againWords = "Try again", busy = fa
       ) : (
         again && (
           <button type="button" onClick={again} aria-disabled={busy}>
-            {busy ? "Trying…" : againWords}
+            {busy ? "Trying…" : againLabel}
           </button>
         )
       )}
@@ -119,7 +119,7 @@ export function ProblemBox({ problem, again, againWords = "Try again", busy = fa
   );
 }
 
-/** A round of nothing to show while something is read. */
+/** A spinner while data is read. */
 export const Waiting = ({ children }: { children: ReactNode }) => (
   <p className="rbk-waiting" role="status">
     <span className="rbk-spinner" aria-hidden="true" />

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// A plan: first what is lost, then what changes, what stays and how to go back on it.
+// A plan: first the losses, then the changes, the parts that stay and how to undo it.
 
 import type { Plan, PlanWarning } from "../api/contract";
-import { scopeWords } from "../model/words";
+import { scopeLabel } from "../model/labels";
 import { Box, Reasons } from "./parts";
 
 export function PlanView({ plan }: { plan: Plan }) {
@@ -27,8 +27,8 @@ export function PlanView({ plan }: { plan: Plan }) {
       )}
       <Changes plan={plan} />
       <div className="rbk-columns">
-        <Words title={`Brought back (${scopeWords(plan.scope)})`} lines={plan.rolled_back} />
-        <Words title="Not rolled back" lines={plan.not_rolled_back} />
+        <Lines title={`Brought back (${scopeLabel(plan.scope)})`} lines={plan.rolled_back} />
+        <Lines title="Not rolled back" lines={plan.not_rolled_back} />
       </div>
       <dl className="rbk-facts">
         <dt>To undo</dt>
@@ -49,7 +49,7 @@ export function PlanView({ plan }: { plan: Plan }) {
 
 function severeTitle(plan: Plan): string {
   if (plan.needs_acknowledgement) return "From Airflow 3 back to Airflow 2: this loses data";
-  return plan.downgrade ? "The Runtime is downgraded: this loses data" : "Before you agree";
+  return plan.downgrade ? "The Runtime is downgraded: this loses data" : "Before you confirm";
 }
 
 const Warnings = ({ warnings }: { warnings: readonly PlanWarning[] }) => (
@@ -86,7 +86,7 @@ const Changes = ({ plan }: { plan: Plan }) => (
   </table>
 );
 
-const Words = ({ title, lines }: { title: string; lines: readonly string[] }) => (
+const Lines = ({ title, lines }: { title: string; lines: readonly string[] }) => (
   <section>
     <h3>{title}</h3>
     <ul>

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// A rollback that was started here, step by step, until its deploy is on top.
+// The steps of a rollback that this page started.
 
 import { useEffect, useRef } from "react";
-import type { Ending, Progress, Step } from "../model/progress";
+import type { Result, Progress, Step } from "../model/progress";
 import type { Tone } from "./parts";
-import type { Following } from "./use-progress";
+import type { Tracking } from "./use-progress";
 
 const STEPS: [step: Step, words: string][] = [
   ["run", "Dag run started"],
@@ -12,32 +12,32 @@ const STEPS: [step: Step, words: string][] = [
   ["finish", "Runs again"],
 ];
 
-const TONES: Record<Ending, Tone> = { done: "good", failed: "bad", refused: "warn" };
+const TONES: Record<Result, Tone> = { done: "good", failed: "bad", refused: "warn" };
 
-const TITLES: Record<Ending, string> = {
+const TITLES: Record<Result, string> = {
   done: "Rolled back",
   failed: "The rollback failed",
   refused: "The rollback was refused",
 };
 
-export function ProgressCard({ following }: { following: Following }) {
-  const { started, progress, silent, dismiss } = following;
+export function ProgressCard({ tracking }: { tracking: Tracking }) {
+  const { started, progress, silent, dismiss } = tracking;
   const heading = useRef<HTMLHeadingElement | null>(null);
   useEffect(() => heading.current?.focus(), [started?.runId]);
   if (!started || !progress) return null;
-  const { ending } = progress;
+  const { result } = progress;
   return (
-    <section className={`rbk-box rbk-progress rbk-${ending ? TONES[ending] : "info"}`} aria-labelledby="rbk-progress">
+    <section className={`rbk-box rbk-progress rbk-${result ? TONES[result] : "info"}`} aria-labelledby="rbk-progress">
       <div className="rbk-row">
         <h2 id="rbk-progress" tabIndex={-1} ref={heading}>
-          {ending ? TITLES[ending] : `Rolling back to ${started.targetName}`}
+          {result ? TITLES[result] : `Rolling back to ${started.targetName}`}
         </h2>
-        <a className="rbk-push" href={started.runPage} target="_blank" rel="noopener noreferrer">
+        <a className="rbk-end" href={started.runPage} target="_blank" rel="noopener noreferrer">
           Dag run {started.runId}
         </a>
-        {/* A run may never end, and what one waits for may never show. */}
+        {/* A run may never end, and its rollback may never appear. */}
         <button type="button" onClick={dismiss}>
-          {ending ? "Dismiss" : "Stop watching"}
+          {result ? "Dismiss" : "Stop tracking"}
         </button>
       </div>
       <ol>
@@ -47,7 +47,7 @@ export function ProgressCard({ following }: { following: Following }) {
       </ol>
       <p aria-live="polite">
         {progress.words}
-        {silent && !ending && " Airflow does not answer right now, which may be part of the rollback; looking again."}
+        {silent && !result && " Airflow does not answer right now, which may be part of the rollback. The page tries again."}
       </p>
     </section>
   );
@@ -56,7 +56,7 @@ export function ProgressCard({ following }: { following: Following }) {
 function StepItem({ step, words, progress }: { step: Step; words: string; progress: Progress }) {
   const at = STEPS.findIndex(([each]) => each === step);
   const reached = STEPS.findIndex(([each]) => each === progress.step);
-  const state = at < reached || progress.ending === "done" ? "done" : at > reached ? "ahead" : (progress.ending ?? "now");
+  const state = at < reached || progress.result === "done" ? "done" : at > reached ? "ahead" : (progress.result ?? "now");
   const sign = { done: "✓", ahead: "○", now: "…", failed: "✕", refused: "✕" }[state];
   return (
     <li className={`rbk-step-${state}`} aria-current={state === "now" ? "step" : undefined}>

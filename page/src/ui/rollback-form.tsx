@@ -1,24 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a person must say before a rollback is started.
+// The input that a rollback requires.
 
 import { useId } from "react";
 import type { PlanAnswer } from "../api/contract";
-import type { Entry, Mistakes } from "../model/order";
+import type { Entry, FieldErrors } from "../model/start";
 
 interface Props {
   answer: PlanAnswer;
   entry: Entry;
-  mistakes: Mistakes;
+  fieldErrors: FieldErrors;
   change: (entry: Entry) => void;
   submit: () => void;
   disabled: boolean;
 }
 
-export function OrderForm({ answer, entry, mistakes, change, submit, disabled }: Props) {
+export function RollbackForm({ answer, entry, fieldErrors, change, submit, disabled }: Props) {
   const id = useId();
   return (
     <form
-      className="rbk-order"
+      className="rbk-form"
       noValidate
       onSubmit={(event) => {
         event.preventDefault();
@@ -32,12 +32,12 @@ export function OrderForm({ answer, entry, mistakes, change, submit, disabled }:
         required
         readOnly={disabled}
         value={entry.description}
-        aria-invalid={Boolean(mistakes.description)}
+        aria-invalid={Boolean(fieldErrors.description)}
         aria-describedby={`${id}why-hint`}
         onInput={(event) => change({ ...entry, description: event.currentTarget.value })}
       />
-      <p id={`${id}why-hint`} className={mistakes.description ? "rbk-mistake" : "rbk-muted"}>
-        {mistakes.description ?? `${[...entry.description.trim()].length} of ${answer.description_limit} characters`}
+      <p id={`${id}why-hint`} className={fieldErrors.description ? "rbk-error" : "rbk-muted"}>
+        {fieldErrors.description ?? `${[...entry.description.trim()].length} of ${answer.description_limit} characters`}
       </p>
       {answer.confirm_name !== null && (
         <>
@@ -52,12 +52,12 @@ export function OrderForm({ answer, entry, mistakes, change, submit, disabled }:
             required
             readOnly={disabled}
             value={entry.typedName}
-            aria-invalid={Boolean(mistakes.typedName)}
+            aria-invalid={Boolean(fieldErrors.typedName)}
             aria-describedby={`${id}name-hint`}
             onInput={(event) => change({ ...entry, typedName: event.currentTarget.value })}
           />
-          <p id={`${id}name-hint`} className="rbk-mistake">
-            {mistakes.typedName}
+          <p id={`${id}name-hint`} className="rbk-error">
+            {fieldErrors.typedName}
           </p>
         </>
       )}

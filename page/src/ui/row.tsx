@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// One deploy, and whether it can be rolled back to: said before anyone presses anything.
+// One deploy, and whether a rollback to it is possible.
 
 import type { ReactNode } from "react";
 import type { Deploy, Status } from "../api/contract";
-import { nameOf, shortCommit, typeWords } from "../model/words";
+import { nameOf, shortCommit, typeLabel } from "../model/labels";
 import { Badge, Time, type Tone } from "./parts";
 
 export interface RowActions {
-  /** What is known of another deploy; nothing when it was not read. */
+  /** Another deploy; undefined if it is not loaded. */
   find: (id: string) => Deploy | undefined;
   show: (id: string) => void;
   plan: (deploy: Deploy) => void;
   mayRollBack: boolean;
-  /** Why no rollback can be started now; null when one can. */
+  /** Why no rollback can be started now; null if one can. */
   busy: string | null;
 }
 
@@ -22,12 +22,12 @@ interface Props {
   deploy: Deploy;
   index: number;
   actions: RowActions;
-  /** Whether Dags come in bundles here, so that there is a column for them. */
+  /** Whether the table has a column for Dag bundles. */
   hasBundles: boolean;
 }
 
 export function Row({ deploy, index, actions, hasBundles }: Props) {
-  const classes = [deploy.runs_now && "rbk-runs", deploy.rolled_back_by && "rbk-gone"].filter(Boolean).join(" ");
+  const classes = [deploy.runs_now && "rbk-runs", deploy.rolled_back_by && "rbk-superseded"].filter(Boolean).join(" ");
   return (
     <tr className={classes} aria-rowindex={index} data-deploy={deploy.id} tabIndex={-1}>
       <th scope="row">
@@ -36,11 +36,11 @@ export function Row({ deploy, index, actions, hasBundles }: Props) {
           <Time iso={deploy.created_at} relative />
         </small>
       </th>
-      <td>{deploy.created_by ? <Person name={deploy.created_by} /> : <None />}</td>
+      <td>{deploy.created_by ? <UserName name={deploy.created_by} /> : <None />}</td>
       <td>
         <Description deploy={deploy} actions={actions} />
       </td>
-      <td title={deploy.type}>{typeWords(deploy.type)}</td>
+      <td title={deploy.type}>{typeLabel(deploy.type)}</td>
       <Code text={deploy.image_tag} title={deploy.image_repository} />
       <td>
         {deploy.runtime ?? <None />}
@@ -53,7 +53,7 @@ export function Row({ deploy, index, actions, hasBundles }: Props) {
         {deploy.runs_now && <small className="rbk-strong">runs now</small>}
       </td>
       <td>
-        <Verdict deploy={deploy} actions={actions} />
+        <RollbackCell deploy={deploy} actions={actions} />
       </td>
     </tr>
   );
@@ -66,8 +66,8 @@ const None = () => (
   </span>
 );
 
-/** An address may break before its @, not within a name. */
-function Person({ name }: { name: string }) {
+/** An email address may break before its @, but not within a name. */
+function UserName({ name }: { name: string }) {
   const [who, where] = name.split("@", 2);
   return where ? (
     <>
@@ -87,7 +87,7 @@ function Description({ deploy, actions }: Pick<Props, "deploy" | "actions">) {
   return (
     <>
       {deploy.rollback && (
-        <small className="rbk-way">
+        <small className="rbk-reference">
           <span aria-hidden="true">↩ </span>back to <Reference id={deploy.rollback.target} actions={actions} />
         </small>
       )}
@@ -95,16 +95,16 @@ function Description({ deploy, actions }: Pick<Props, "deploy" | "actions">) {
         {deploy.description || <None />}
       </span>
       {deploy.rolled_back_by && (
-        <small className="rbk-way">
+        <small className="rbk-reference">
           <Badge tone="warn">rolled back from</Badge> by <Reference id={deploy.rolled_back_by} actions={actions} />
         </small>
       )}
-      {deploy.status === "failed" && deploy.status_reason && <small className="rbk-why">{deploy.status_reason}</small>}
+      {deploy.status === "failed" && deploy.status_reason && <small className="rbk-reason">{deploy.status_reason}</small>}
     </>
   );
 }
 
-/** Another deploy, by the name that people know, as a way there. */
+/** A link to another deploy, with its name. */
 function Reference({ id, actions: { find, show } }: { id: string; actions: RowActions }): ReactNode {
   const other = find(id);
   if (!other) return <span title={id}>a deploy further down ({id})</span>;
@@ -116,7 +116,7 @@ function Reference({ id, actions: { find, show } }: { id: string; actions: RowAc
   );
 }
 
-function Verdict({ deploy, actions }: Pick<Props, "deploy" | "actions">) {
+function RollbackCell({ deploy, actions }: Pick<Props, "deploy" | "actions">) {
   const { mayRollBack, busy, plan } = actions;
   if (!deploy.can_roll_back) return <Refusal deploy={deploy} plan={plan} />;
   return (

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the Deployment is, and what runs there now and since when.
+// The Deployment, and the deploy that runs there.
 
 import type { ReactNode } from "react";
 import type { Summary } from "../api/contract";
-import { healthTone, nameOf } from "../model/words";
-import { useSurroundings } from "./context";
+import { healthTone, nameOf } from "../model/labels";
+import { usePageContext } from "./context";
 import { Badge, Time } from "./parts";
 
 const Fact = ({ name, children }: { name: string; children: ReactNode }) => (
@@ -15,18 +15,18 @@ const Fact = ({ name, children }: { name: string; children: ReactNode }) => (
 );
 
 export function SummaryCard({ summary, refresh, busy }: { summary: Summary; refresh: () => void; busy: boolean }) {
-  const { clock } = useSurroundings();
+  const { clock } = usePageContext();
   return (
-    <section className="rbk-card rbk-head" aria-labelledby="rbk-name">
+    <section className="rbk-card rbk-summary" aria-labelledby="rbk-name">
       <div className="rbk-row">
         <h2 id="rbk-name">{summary.name}</h2>
         {summary.health && (
-          <Badge tone={healthTone(summary.health)} title="Health, in the platform's word">
+          <Badge tone={healthTone(summary.health)} title="Health as the platform reports it">
             {summary.health}
           </Badge>
         )}
         <span className="rbk-muted">{summary.release_name}</span>
-        <span className="rbk-push rbk-muted">
+        <span className="rbk-end rbk-muted">
           read <Time iso={summary.read_at} /> ({clock.zone})
         </span>
         <button type="button" onClick={refresh} aria-disabled={busy}>
@@ -42,14 +42,14 @@ export function SummaryCard({ summary, refresh, busy }: { summary: Summary; refr
         <Running summary={summary} />
         <Fact name="Runtime">{summary.runtime ?? "not known"}</Fact>
         <Fact name="Airflow">{summary.airflow ?? "not known"}</Fact>
-        <Fact name="Dag deploys">{summary.mechanism_words}</Fact>
+        <Fact name="Dag deploys">{summary.mechanism_label}</Fact>
       </dl>
     </section>
   );
 }
 
 function Running({ summary: { running } }: { summary: Summary }) {
-  if (!running) return <Fact name="Runs now">nothing that is known to have succeeded</Fact>;
+  if (!running) return <Fact name="Runs now">no deploy is known to have succeeded</Fact>;
   return (
     <Fact name="Runs now">
       <strong>{nameOf(running)}</strong> since <Time iso={running.since} /> (<Time iso={running.since} relative />)

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// The deploys, newest first, as a table of chunks. A chunk that is far from what is seen gives its rows up and
-// keeps its height, so that ten thousand deploys weigh as much as a hundred.
+// The deploys, newest first, as a table of chunks. A chunk far from the visible part drops its rows and keeps its
+// height, so that ten thousand deploys cost as much as a hundred.
 
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
 import type { Deploy } from "../api/contract";
 import { useNear } from "./hooks";
 import { Row, type RowActions } from "./row";
 
-/** The first chunk is drawn at once: the latest deploys, which people came for. */
+/** The first chunk, with the latest deploys, is drawn at once. */
 const CHUNK = 50;
 const NEAR = 1500;
 const USUAL_ROW_HEIGHT = 64;
@@ -15,7 +15,7 @@ const USUAL_ROW_HEIGHT = 64;
 const BUNDLE = "Dag bundle";
 const COLUMNS: [name: string, width: string][] = [
   ["When", "9.6em"],
-  ["Who", "9em"],
+  ["By", "9em"],
   ["Description", "auto"],
   ["Type", "7em"],
   ["Image tag", "8.4em"],
@@ -28,18 +28,18 @@ const COLUMNS: [name: string, width: string][] = [
 
 interface Props {
   rows: readonly Deploy[];
-  /** How many there are at least; -1 when more are to be read. */
+  /** The number of rows; -1 if there are more to load. */
   total: number;
   actions: RowActions;
-  /** The row to bring into view, and a number that grows each time it is asked for. */
-  wanted: { id: string; times: number } | null;
+  /** The row to scroll to, and a number that grows with each request. */
+  requested: { id: string; times: number } | null;
 }
 
-export function DeployTable({ rows, total, actions, wanted }: Props) {
+export function DeployTable({ rows, total, actions, requested }: Props) {
   const chunks = useMemo(() => inChunks(rows), [rows]);
   const hasBundles = useMemo(() => rows.some((row) => row.dag_bundle), [rows]);
-  // A row that moves to another chunk later, as rows come and go, must not take the focus once more.
-  const brought = useRef<Props["wanted"]>(null);
+  // A row that moves to another chunk later must not take the focus again.
+  const revealed = useRef<Props["requested"]>(null);
   const columns = hasBundles ? COLUMNS : COLUMNS.filter(([name]) => name !== BUNDLE);
   return (
     <div className="rbk-table">
@@ -65,8 +65,8 @@ export function DeployTable({ rows, total, actions, wanted }: Props) {
             first={at * CHUNK}
             actions={actions}
             hasBundles={hasBundles}
-            brought={brought}
-            wanted={wanted && chunk.some((row) => row.id === wanted.id) ? wanted : null}
+            revealed={revealed}
+            requested={requested && chunk.some((row) => row.id === requested.id) ? requested : null}
           />
         ))}
       </table>
@@ -82,20 +82,20 @@ interface ChunkProps {
   first: number;
   actions: RowActions;
   hasBundles: boolean;
-  /** What was brought into view last. */
-  brought: { current: Props["wanted"] };
-  wanted: Props["wanted"];
+  /** The last row that was scrolled to. */
+  revealed: { current: Props["requested"] };
+  requested: Props["requested"];
 }
 
-function Chunk({ rows, first, actions, hasBundles, brought, wanted }: ChunkProps) {
+function Chunk({ rows, first, actions, hasBundles, revealed, requested }: ChunkProps) {
   const body = useRef<HTMLTableSectionElement | null>(null);
   const [isNear, setNear] = useState(first === 0);
   const height = useRef<number | null>(null);
   useNear(body, NEAR, setNear);
-  useBringIntoView(body, brought, wanted);
+  useReveal(body, revealed, requested);
 
-  // Who is in a row keeps it: unmounting would lose the focus.
-  const isShown = isNear || wanted !== null || Boolean(body.current?.contains(document.activeElement));
+  // A row with the focus stays: to unmount it would lose the focus.
+  const isShown = isNear || requested !== null || Boolean(body.current?.contains(document.activeElement));
   useLayoutEffect(() => {
     if (isShown) height.current = body.current!.getBoundingClientRect().height;
   });
@@ -114,12 +114,12 @@ function Chunk({ rows, first, actions, hasBundles, brought, wanted }: ChunkProps
   );
 }
 
-function useBringIntoView(body: { readonly current: Element | null }, brought: ChunkProps["brought"], wanted: Props["wanted"]) {
+function useReveal(body: { readonly current: Element | null }, revealed: ChunkProps["revealed"], requested: Props["requested"]) {
   useEffect(() => {
-    if (!wanted || brought.current === wanted) return;
-    brought.current = wanted;
-    const row = body.current?.querySelector<HTMLElement>(`[data-deploy="${CSS.escape(wanted.id)}"]`);
+    if (!requested || revealed.current === requested) return;
+    revealed.current = requested;
+    const row = body.current?.querySelector<HTMLElement>(`[data-deploy="${CSS.escape(requested.id)}"]`);
     row?.scrollIntoView({ block: "center" });
     row?.focus({ preventScroll: true });
-  }, [body, brought, wanted]);
+  }, [body, revealed, requested]);
 }

@@ -1,30 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads a deploy history page by page. What was read stays when the platform goes away.
+// Reads a deploy history page by page. The loaded rows stay when the platform fails.
 
 import { useCallback, useEffect, useRef, useState } from "react";
 import type { HistoryPage, DeploymentOption } from "../api/contract";
 import type { Client } from "../api/client";
 import { asProblem, type Problem } from "../api/problem";
-import { begin, extend, hasMoved, type Known, renew } from "../model/history";
+import { fromFirstPage, appendPage, hasChanged, type LoadedHistory, mergeFirstPage } from "../model/history";
 
-/** After a change, so many rows are read anew at once; older ones come again as one scrolls. */
+/** After a change, this many rows are read again at once; older ones when the user scrolls. */
 const MOST_REREAD = 400;
 
 export interface Reading {
-  known: Known | null;
+  loaded: LoadedHistory | null;
   problem: Problem | null;
   busy: "first" | "more" | "refresh" | null;
 }
 
 export interface HistoryReader extends Reading {
-  /** Reads on; who searches, further than who scrolls. */
+  /** Load older deploys; a search loads more of them. */
   more(searching?: boolean): Promise<void>;
-  /** Tells whether the latest deploys were read. What was shared a moment ago will do unless a person asks. */
-  refresh(asked?: boolean): Promise<boolean>;
+  /** Read the latest deploys; returns whether that succeeded. A cached response is enough unless the user requests it. */
+  refresh(byUser?: boolean): Promise<boolean>;
 }
 
 export function useHistory(client: Client, option: DeploymentOption): HistoryReader {
-  const [reading, setReading] = useState<Reading>({ known: null, problem: null, busy: "first" });
+  const [reading, setReading] = useState<Reading>({ loaded: null, problem: null, busy: "first" });
   const latest = useRef<Reading>({ ...reading, busy: null });
   const alive = useRef(true);
 
@@ -33,13 +33,13 @@ export function useHistory(client: Client, option: DeploymentOption): HistoryRea
     if (alive.current) setReading(latest.current);
   }, []);
 
-  /** One reading at a time: who comes meanwhile gets what that one finds. Tells whether it was this one, and went well. */
+  /** One read at a time. Returns false if another read is in progress or this one fails. */
   const read = useCallback(
-    async (busy: Reading["busy"], job: (known: Known | null) => Promise<Known>) => {
+    async (busy: Reading["busy"], job: (loaded: LoadedHistory | null) => Promise<LoadedHistory>) => {
       if (latest.current.busy) return false;
       set({ busy });
       try {
-        set({ known: await job(latest.current.known), problem: null, busy: null });
+        set({ loaded: await job(latest.current.loaded), problem: null, busy: null });
         return true;
       } catch (error) {
         set({ problem: asProblem(error), busy: null });
@@ -51,27 +51,27 @@ export function useHistory(client: Client, option: DeploymentOption): HistoryRea
 
   const more = useCallback(
     async (searching = false) => {
-      if (!latest.current.known?.cursor) return;
-      await read("more", async (known) => {
-        return extend(known!, await client.history(option, { cursor: known!.cursor, searching }));
+      if (!latest.current.loaded?.cursor) return;
+      await read("more", async (loaded) => {
+        return appendPage(loaded!, await client.history(option, { cursor: loaded!.cursor, searching }));
       });
     },
     [client, option, read],
   );
 
   const refresh = useCallback(
-    (asked = false) =>
-      read("refresh", async (known) => {
-        const page = await client.history(option, { fresh: asked ? "now" : "1" });
-        if (!known) return begin(page);
-        return hasMoved(known, page) ? reread(client, option, page, known.rows.length) : renew(known, page);
+    (byUser = false) =>
+      read("refresh", async (loaded) => {
+        const page = await client.history(option, { fresh: byUser ? "now" : "1" });
+        if (!loaded) return fromFirstPage(page);
+        return hasChanged(loaded, page) ? reread(client, option, page, loaded.rows.length) : mergeFirstPage(loaded, page);
       }),
     [client, option, read],
   );
 
   useEffect(() => {
     alive.current = true;
-    void read("first", async () => begin(await client.history(option, {})));
+    void read("first", async () => fromFirstPage(await client.history(option, {})));
     return () => {
       alive.current = false;
     };
@@ -80,10 +80,10 @@ export function useHistory(client: Client, option: DeploymentOption): HistoryRea
   return { ...reading, more, refresh };
 }
 
-async function reread(client: Client, option: DeploymentOption, first: HistoryPage, wanted: number): Promise<Known> {
-  let known = begin(first);
-  while (known.cursor && known.rows.length < Math.min(wanted, MOST_REREAD)) {
-    known = extend(known, await client.history(option, { cursor: known.cursor }));
+async function reread(client: Client, option: DeploymentOption, first: HistoryPage, count: number): Promise<LoadedHistory> {
+  let loaded = fromFirstPage(first);
+  while (loaded.cursor && loaded.rows.length < Math.min(count, MOST_REREAD)) {
+    loaded = appendPage(loaded, await client.history(option, { cursor: loaded.cursor }));
   }
-  return known;
+  return loaded;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Follows a rollback that was started here until its deploy is on top, or until it is clear that it will not be.
+// Tracks a rollback that this page started, until it has ended.
 
 import { useEffect, useRef, useState } from "react";
 import type { Client } from "../api/client";
@@ -8,53 +8,53 @@ import { progressOf, stateToShow } from "../model/progress";
 import { usePoll } from "./hooks";
 import type { HistoryReader } from "./use-history";
 
-const BETWEEN_LOOKS = 3000;
+const POLL_INTERVAL = 3000;
 
-export interface Following {
+export interface Tracking {
   started: Started | null;
   progress: Progress | null;
-  /** Airflow did not answer the last time; it may be the one that is rolled back. */
+  /** Airflow did not answer the last request; it may be the Airflow that is rolled back. */
   silent: boolean;
-  follow(started: Started): void;
+  track(started: Started): void;
   dismiss(): void;
 }
 
-export function useProgress(client: Client, history: HistoryReader): Following {
+export function useProgress(client: Client, history: HistoryReader): Tracking {
   const [started, setStarted] = useState<Started | null>(null);
   const [state, setState] = useState<string | null>(null);
   const [silent, setSilent] = useState(false);
   const [isConfirmed, setConfirmed] = useState(false);
   const [final, setFinal] = useState<Progress | null>(null);
-  const progress = final ?? (started && history.known && progressOf(started, state, history.known));
+  const progress = final ?? (started && history.loaded && progressOf(started, state, history.loaded));
 
-  const watched = useRef<Started | null>(null);
-  const look = async () => {
-    // First the run: when it has ended, the history that is read afterwards tells what came of it.
+  const tracked = useRef<Started | null>(null);
+  const poll = async () => {
+    // First the run: the history that is read after its end contains the rollback.
     const read = await client.run(started!.runUrl).catch(() => null);
     const isRead = await history.refresh();
-    if (watched.current !== started) return; // nobody, or another run, is followed by now
+    if (tracked.current !== started) return; // no run, or another one, is tracked now
     setSilent(read === null);
     setState((before) => stateToShow(before, read?.state ?? null, isRead));
   };
-  usePoll(Boolean(started) && !progress?.ending, BETWEEN_LOOKS, look);
+  usePoll(Boolean(started) && !progress?.result, POLL_INTERVAL, poll);
 
-  // The Deployment is read a moment before its history: what it runs may be that of before the end.
-  const ending = progress?.ending ?? null;
+  // The Deployment is read a moment before its history, so its running deploy may be outdated.
+  const result = progress?.result ?? null;
   const { refresh } = history;
-  usePoll(Boolean(ending) && !isConfirmed, BETWEEN_LOOKS, async () => setConfirmed(await refresh()));
-  // How it ended stays what it was, whatever lands later.
+  usePoll(Boolean(result) && !isConfirmed, POLL_INTERVAL, async () => setConfirmed(await refresh()));
+  // The result is final: later deploys do not change it.
   useEffect(() => {
-    if (!ending) setConfirmed(false);
+    if (!result) setConfirmed(false);
     else if (isConfirmed) setFinal(progress);
-  }, [isConfirmed, ending]);
+  }, [isConfirmed, result]);
 
   const begin = (next: Started | null) => {
-    watched.current = next;
+    tracked.current = next;
     setState(null);
     setSilent(false);
     setConfirmed(false);
     setFinal(null);
     setStarted(next);
   };
-  return { started, progress, silent, follow: begin, dismiss: () => begin(null) };
+  return { started, progress, silent, track: begin, dismiss: () => begin(null) };
 }

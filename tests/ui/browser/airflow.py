@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An Airflow with a web server and people who log in to it: ``airflow standalone`` on Airflow 3, ``airflow
+"""An Airflow with a web server and users: ``airflow standalone`` on Airflow 3, ``airflow
 webserver`` with a scheduler and a triggerer on Airflow 2."""
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from demo.airflow_settings import airflow_major
 
 ROOT = Path(__file__).resolve().parents[3]
 _SECONDS_FOR_AN_ANSWER = 10.0
-_SECONDS_TO_MAKE_PEOPLE = 180.0
+_SECONDS_TO_CREATE_USERS = 180.0
 
 
 @dataclass(frozen=True)
-class Person:
-    """Somebody who can log in.
+class User:
+    """A user who can log in.
 
     :param name: user name.
     :param password: password.
@@ -35,9 +35,9 @@ class Person:
     role: str
 
 
-ANA = Person("ana", "ana-may-do-everything", "admin")
-VIC = Person("vic", "vic-may-only-look", "viewer")
-PEOPLE = (ANA, VIC)
+ANA = User("ana", "ana-may-do-everything", "admin")
+VIC = User("vic", "vic-may-only-read", "viewer")
+USERS = (ANA, VIC)
 
 
 class BrowsedAirflow(ThrowAwayAirflow):
@@ -54,10 +54,10 @@ class BrowsedAirflow(ThrowAwayAirflow):
         self.environment |= _settings(self.home, self.port) | dict(environment)
 
     def prepare(self) -> None:
-        """Make the home directory, the database and the people."""
+        """Create the home directory, the database and the users."""
         super().prepare()
         if airflow_major() >= 3:
-            passwords = {person.name: person.password for person in PEOPLE}
+            passwords = {user.name: user.password for user in USERS}
             (self.home / "passwords.json").write_text(json.dumps(passwords))
         else:
             self._make_people()
@@ -67,7 +67,7 @@ class BrowsedAirflow(ThrowAwayAirflow):
         return len(self.metadata._rows("SELECT 1 FROM dag_run WHERE dag_id = ?", dag_id))
 
     def audit(self, dag_id: str) -> list[tuple[str, str]]:
-        """Return who did what to a Dag by the audit log, oldest first."""
+        """Return the users and actions on a Dag from the audit log, oldest first."""
         rows = self.metadata._rows("SELECT event, owner FROM log WHERE dag_id = ? ORDER BY id", dag_id)
         return [(str(event), str(owner)) for event, owner in rows]
 
@@ -99,15 +99,15 @@ class BrowsedAirflow(ThrowAwayAirflow):
             return False
 
     def _make_people(self) -> None:
-        """Make Airflow 2's users and the role that sees the page, as the documentation says."""
+        """Create Airflow 2's users and the role for the page, as documented."""
         done = subprocess.run(
-            [sys.executable, "-W", "ignore", "-c", _MAKE_PEOPLE],
+            [sys.executable, "-W", "ignore", "-c", _CREATE_USERS],
             env=self.environment,
             cwd=ROOT,
             capture_output=True,
             text=True,
             check=False,
-            timeout=_SECONDS_TO_MAKE_PEOPLE,
+            timeout=_SECONDS_TO_CREATE_USERS,
         )
         if done.returncode != 0:
             raise AirflowFailed(f"The people could not be made.\n{done.stderr}")
@@ -118,19 +118,19 @@ def _settings(home: Path, port: int) -> dict[str, str]:
         return {
             "AIRFLOW__WEBSERVER__BASE_URL": f"http://127.0.0.1:{port}",
             "AIRFLOW__WEBSERVER__SECRET_KEY": "a-key-for-one-test-alone",
-            # Each process writes to SQLite, whose patience of five seconds is too short.
+            # Each process writes to SQLite, whose timeout of five seconds is too short.
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db?timeout=60",
         }
     return {
         "AIRFLOW__API__HOST": "127.0.0.1",
         "AIRFLOW__API__PORT": str(port),
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "False",
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(f"{one.name}:{one.role}" for one in PEOPLE),
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(f"{one.name}:{one.role}" for one in USERS),
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(home / "passwords.json"),
     }
 
 
-_MAKE_PEOPLE = """
+_CREATE_USERS = """
 from airflow.www.app import create_app
 from tests.ui.browser.airflow import ANA, VIC
 
@@ -142,7 +142,7 @@ with app.app_context():
         security.add_permission_to_role(readers, permission)
     for action in ("can_read", "menu_access"):
         security.add_permission_to_role(readers, security.get_permission(action, "Deploy History"))
-    for person, role in ((ANA, security.find_role("Admin")), (VIC, readers)):
-        mail = f"{person.name}@example.com"
-        assert security.add_user(person.name, person.name, "", mail, role, password=person.password)
+    for user, role in ((ANA, security.find_role("Admin")), (VIC, readers)):
+        mail = f"{user.name}@example.com"
+        assert security.add_user(user.name, user.name, "", mail, role, password=user.password)
 """

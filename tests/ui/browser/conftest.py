@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A real Airflow with the embedded platform behind, and a real browser before it.
+"""A real Airflow with the embedded platform, and a real browser.
 
 ``browse`` opens the page for somebody who has logged in; ``scene`` is a fresh platform.
 """
@@ -19,7 +19,7 @@ import pytest
 from airflow_rollback_provider.sandbox.process import SandboxProcess
 from demo.airflow_settings import airflow_major
 from tests.support.without import do_without
-from tests.ui.browser.airflow import ANA, ROOT, BrowsedAirflow, Person
+from tests.ui.browser.airflow import ANA, ROOT, BrowsedAirflow, User
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
@@ -35,15 +35,15 @@ OFFERED = {
     "no-deploys": "No deploys",
     "ten-thousand": "Ten thousand deploys",
 }
-"""The Deployments that the page offers: the embedded platform's name and the label."""
+"""The Deployments of the page: their key in the embedded platform and their label."""
 
 UNUSABLE = {"gone": "Without a connection", "locked_out": "Without the permission"}
-"""More connections that the page offers, with the label of their Deployment: one that nobody made, and one
+"""More connections of the page, with the label of their Deployment: one that does not exist, and one
 whose token may not read the history."""
 
 SECONDS_TO_START = 300.0
 MILLISECONDS_TO_WAIT = 150_000
-"""How long the browser waits for anything, on a machine that is busy."""
+"""The timeout of the browser, long enough for a busy machine."""
 
 _HOW_TO_INSTALL = "no Chromium on PATH; on Debian or Ubuntu: apt-get install -y chromium"
 _WINDOW = {"width": 1360, "height": 900}
@@ -51,22 +51,22 @@ _WINDOW = {"width": 1360, "height": 900}
 
 @dataclass(frozen=True)
 class Scene:
-    """A platform that nothing has happened to yet, and the Airflow before it."""
+    """A fresh platform, and the Airflow that uses it."""
 
     airflow: BrowsedAirflow
     sandbox: SandboxProcess
 
     def deployment(self, key: str) -> str:
-        """Return the id by which the page knows a Deployment of the embedded platform."""
+        """Return the id of a Deployment of the embedded platform."""
         return str(self.sandbox.deployment(key, rows=0)["id"])
 
     def deploys(self, key: str) -> list[dict[str, Any]]:
-        """Return the deploys of a Deployment as the platform has them, newest first."""
+        """Return the deploys of a Deployment from the platform, newest first."""
         found: list[dict[str, Any]] = self.sandbox.deployment(key)["deploys"]
         return found
 
     def url(self, key: str | None = None, connection: str = CONNECTION) -> str:
-        """Return the page's address, with a Deployment chosen."""
+        """Return the page's address with a selected Deployment."""
         page = "plugin/deploy-history" if airflow_major() >= 3 else "rollback/"
         chosen = {"connection": connection, "deployment": self.deployment(key)} if key else {}
         return f"{self.airflow.url}{page}{'?' if key else ''}{urlencode(chosen)}"
@@ -77,7 +77,7 @@ Browse = Callable[..., "Page"]
 
 @pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
-    """Debian's Chromium, which playwright did not bring along."""
+    """Debian's Chromium, not the one of playwright."""
     path = shutil.which("chromium") or shutil.which("chromium-browser")
     if path is None:
         do_without(_HOW_TO_INSTALL)
@@ -127,16 +127,16 @@ def scene(airflow: BrowsedAirflow, platform: SandboxProcess) -> Scene:
 
 
 @pytest.fixture(scope="package")
-def cookies(chromium: Browser, airflow: BrowsedAirflow, tmp_path_factory: Any) -> Callable[[Person], Path]:
-    """Log somebody in through the form, once; the file keeps what the browser then knows."""
+def cookies(chromium: Browser, airflow: BrowsedAirflow, tmp_path_factory: Any) -> Callable[[User], Path]:
+    """Log a user in through the form, once. The file stores the cookies."""
     folder: Path = tmp_path_factory.mktemp("cookies")
 
-    def logged_in(person: Person) -> Path:
-        file = folder / f"{person.name}.json"
+    def logged_in(user: User) -> Path:
+        file = folder / f"{user.name}.json"
         if not file.exists():
             context = chromium.new_context()
             context.set_default_timeout(MILLISECONDS_TO_WAIT)
-            log_in(context.new_page(), airflow, person)
+            log_in(context.new_page(), airflow, user)
             context.storage_state(path=file)
             context.close()
         return file
@@ -145,19 +145,19 @@ def cookies(chromium: Browser, airflow: BrowsedAirflow, tmp_path_factory: Any) -
 
 
 @pytest.fixture
-def browse(chromium: Browser, cookies: Callable[[Person], Path], scene: Scene) -> Iterator[Browse]:
-    """Open an address for somebody who has logged in.
+def browse(chromium: Browser, cookies: Callable[[User], Path], scene: Scene) -> Iterator[Browse]:
+    """Open an address with a login.
 
-    ``browse(url, person=ANA, dark=False, zone="Europe/Lisbon")``; with ``person=None`` nobody has. An error
+    ``browse(url, user=ANA, dark=False, zone="Europe/Lisbon")``; with ``user=None`` without a login. An error
     that our own script did not catch fails the test; Airflow 2 has one of its own on every page.
     """
     contexts: list[BrowserContext] = []
     errors: list[str] = []
 
     def open_page(
-        url: str, person: Person | None = ANA, *, dark: bool = False, zone: str = "UTC", **options: Any
+        url: str, user: User | None = ANA, *, dark: bool = False, zone: str = "UTC", **options: Any
     ) -> Page:
-        state = cookies(person) if person is not None else None
+        state = cookies(user) if user is not None else None
         context = chromium.new_context(
             storage_state=state,
             color_scheme="dark" if dark else "light",
@@ -168,7 +168,7 @@ def browse(chromium: Browser, cookies: Callable[[Person], Path], scene: Scene) -
         )
         context.set_default_timeout(MILLISECONDS_TO_WAIT)
         contexts.append(context)
-        if airflow_major() >= 3:  # Airflow 3 keeps the choice of its own switch
+        if airflow_major() >= 3:  # Airflow 3 stores the choice of its own switch
             theme = "dark" if dark else "light"
             context.add_init_script(f"localStorage.setItem('theme', '{theme}')")
         page = context.new_page()
@@ -182,17 +182,17 @@ def browse(chromium: Browser, cookies: Callable[[Person], Path], scene: Scene) -
     assert [error for error in errors if "/rollback/static/" in error] == []
 
 
-def log_in(page: Page, airflow: BrowsedAirflow, person: Person) -> None:
-    """Log somebody in through Airflow's own form."""
+def log_in(page: Page, airflow: BrowsedAirflow, user: User) -> None:
+    """Log a user in through Airflow's own form."""
     page.goto(airflow.url)
     if airflow_major() >= 3:
-        page.get_by_label("Username").fill(person.name)
-        page.get_by_label("Password").fill(person.password)
+        page.get_by_label("Username").fill(user.name)
+        page.get_by_label("Password").fill(user.password)
         page.get_by_role("button", name="Sign in").click()
         page.wait_for_url(lambda url: "/auth/login" not in url)
     else:
-        page.locator("#username").fill(person.name)
-        page.locator("#password").fill(person.password)
+        page.locator("#username").fill(user.name)
+        page.locator("#password").fill(user.password)
         page.locator("input[type=submit]").click()
         page.wait_for_url(lambda url: "/login" not in url)
     page.wait_for_load_state()

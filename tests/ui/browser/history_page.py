@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The page as a person uses it: by what is written on it."""
+"""The page as a user reads it: by its texts."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _SECONDS_TO_PERSIST = 150.0
 _MILLISECONDS_BETWEEN_TRIES = 400
 
 
-def look(browse: Browse, scene: Scene, key: str, *person: Any, **options: Any) -> HistoryPage:
-    """Open a Deployment's history and refresh it until it is this test's: the server shares what it read."""
-    shown = HistoryPage(browse(scene.url(key), *person, **options))
+def open_history(browse: Browse, scene: Scene, key: str, *user: Any, **options: Any) -> HistoryPage:
+    """Open a Deployment's history and refresh it until it is this test's, because the server caches it."""
+    shown = HistoryPage(browse(scene.url(key), *user, **options))
     shown.wait_for_history_of(scene, key)
     return shown
 
@@ -35,14 +35,14 @@ class HistoryPage:
         self.table = page.get_by_role("table", name="Deploys, newest first")
         self.dialog = page.get_by_role("dialog")
         self.progress = page.locator("section", has=page.locator("#rbk-progress"))
-        self.picture = page.get_by_role("region", name="Deploys over time")
+        self.chart = page.get_by_role("region", name="Deploys over time")
 
     def row(self, text: str) -> Locator:
         """Return the latest row that has this text."""
         return self.table.locator("tbody tr").filter(has_text=text).first
 
     def rows(self) -> list[str]:
-        """Return the text of every row that is drawn."""
+        """Return the text of every visible row."""
         return [text for text in self.table.locator("tbody tr").all_inner_texts() if text.strip()]
 
     def tags(self) -> list[str]:
@@ -54,7 +54,7 @@ class HistoryPage:
         self.page.get_by_role("button", name="Refresh", exact=True).click()
 
     def persist(self, done: Callable[[], object], act: Callable[[], None]) -> None:
-        """Do something again and again, as a person would, until it has come true."""
+        """Repeat an action, as a user would, until a condition is true."""
         deadline = time.monotonic() + _SECONDS_TO_PERSIST
         while not done():
             assert time.monotonic() < deadline, "done again and again, in vain"
@@ -67,7 +67,7 @@ class HistoryPage:
         return self
 
     def wait_for_history_of(self, scene: Scene, key: str) -> None:
-        """Wait until the latest deploy is this platform's, by its time: a fresh one has the same ids."""
+        """Wait until the latest deploy is this platform's, by its time: fresh platforms have the same ids."""
         latest = datetime.fromisoformat(scene.deploys(key)[0]["createdAt"].replace("Z", "+00:00"))
         time_shown = self.wait().table.locator("tbody tr[data-deploy]").first.locator("time").first
         self.persist(
@@ -81,12 +81,12 @@ class HistoryPage:
         return self.dialog
 
     def open_dialog(self, tag: str) -> None:
-        """Press the button in a deploy's row and wait for what the server says."""
+        """Press the button in a deploy's row and wait for the response."""
         self.row(tag).get_by_role("button", name=f"to {tag}").click()
         self.dialog.get_by_text("Planning…").wait_for(state="detached")
 
     def describe(self, why: str) -> None:
-        """Say why, in the dialog."""
+        """Enter the reason in the dialog."""
         self.dialog.get_by_label("Why?").fill(why)
 
     def press_roll_back(self) -> None:
@@ -94,6 +94,6 @@ class HistoryPage:
         self.dialog.get_by_role("button", name="Roll back to").click()
 
     def wait_for_end(self, heading: str) -> str:
-        """Wait until the rollback that was started has this heading; return what is said about it."""
+        """Wait until the started rollback has this heading; return its text."""
         self.progress.get_by_role("heading", name=heading, exact=True).wait_for()
         return self.progress.locator("[aria-live]").inner_text()

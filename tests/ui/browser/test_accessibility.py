@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The page before axe, light and dark, in each of its states; and its pictures for the documentation."""
+"""The page checked with axe, light and dark, in each state; and its screenshots for the documentation."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from playwright.sync_api import expect
 from demo.airflow_settings import airflow_major
 from tests.ui.browser.airflow import ROOT
 from tests.ui.browser.conftest import MILLISECONDS_TO_WAIT, Browse, Scene, do_without
-from tests.ui.browser.history_page import look
+from tests.ui.browser.history_page import open_history
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -32,7 +32,7 @@ _SERIOUS = """async () => {
 
 
 def serious_problems(page: Page) -> list[list[str]]:
-    """Return what axe finds serious or critical in the page as it is now."""
+    """Return the serious and critical findings of axe in the current page."""
     if not AXE.exists():
         do_without("axe-core is not installed: run scripts/build-page")
     page.add_script_tag(path=AXE)
@@ -42,17 +42,17 @@ def serious_problems(page: Page) -> list[list[str]]:
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_axe_finds_nothing_serious(scene: Scene, browse: Browse, dark: bool) -> None:
-    """In the list of Deployments, a history, a plan with its mistakes, a rollback under way and a problem."""
+    """In the list of Deployments, a history, a plan with input errors, a rollback and a problem."""
     page = browse(scene.url(), dark=dark)
     page.get_by_role("link", name="Moved to Airflow 3").wait_for()
     assert serious_problems(page) == []
     page.close()
-    shown = look(browse, scene, "moved-to-af3", dark=dark)
+    shown = open_history(browse, scene, "moved-to-af3", dark=dark)
     page = shown.page
     assert serious_problems(page) == []
     shown.open_plan("release-42")
     shown.press_roll_back()
-    expect(shown.dialog.get_by_text("Say why.")).to_be_visible()
+    expect(shown.dialog.get_by_text("A reason is required.")).to_be_visible()
     assert serious_problems(page) == []
     shown.describe("Invoices are doubled")
     shown.dialog.get_by_label("type the Deployment's name").fill("Moved to Airflow 3")
@@ -65,19 +65,19 @@ def test_axe_finds_nothing_serious(scene: Scene, browse: Browse, dark: bool) -> 
     assert serious_problems(page) == []
 
 
-def test_axe_is_not_blind(scene: Scene, browse: Browse) -> None:
-    """It does find what is wrong on purpose."""
-    page = look(browse, scene, "image-af3").page
+def test_axe_finds_a_deliberate_error(scene: Scene, browse: Browse) -> None:
+    """The check itself works."""
+    page = open_history(browse, scene, "image-af3").page
     page.evaluate("document.querySelector('.rbk').insertAdjacentHTML('beforeend', '<button></button>')")
     assert [name for name, *_ in serious_problems(page)] == ["button-name"]
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-def test_pictures_for_the_docs(scene: Scene, browse: Browse, tmp_path: Path, dark: bool) -> None:
-    """The history and a plan fit a laptop's screen; WRITE_IMAGES=1 puts the pictures into docs/images."""
+def test_screenshots_for_the_docs(scene: Scene, browse: Browse, tmp_path: Path, dark: bool) -> None:
+    """The history and a plan fit a laptop's screen; WRITE_IMAGES=1 writes the screenshots to docs/images."""
     folder = ROOT / "docs" / "images" if os.environ.get("WRITE_IMAGES") else tmp_path
     folder.mkdir(parents=True, exist_ok=True)
-    shown = look(browse, scene, "moved-to-af3", dark=dark)
+    shown = open_history(browse, scene, "moved-to-af3", dark=dark)
     page = shown.page
     name = f"page-airflow-{airflow_major()}-{'dark' if dark else 'light'}"
     assert page.evaluate(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The page in a real browser before a real Airflow, with what the server side must do for it."""
+"""The page in a real browser with a real Airflow, and its server side."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _ask(page: Any, path: str, **request: Any) -> tuple[int, Any]:
 
 
 def _start(page: Any, start: dict[str, Any]) -> tuple[int, Any]:
-    """Start a run as the page does, with a reason filled in."""
+    """Start a run as the page does, with a description."""
     start["body"]["conf"]["description"] = "Orders fail"
     headers = {"Content-Type": "application/json"}
     if airflow_major() < 3:
@@ -36,19 +36,19 @@ def _start(page: Any, start: dict[str, Any]) -> tuple[int, Any]:
 
 
 def test_the_front_end_is_loaded(scene: Scene, browse: Browse) -> None:
-    """Airflow shows the page with the Deployment that the link carries."""
+    """Airflow shows the page with the Deployment of the link."""
     page = browse(scene.url("image-af3"))
     page.get_by_text("release-44").first.wait_for()
 
 
-def test_who_has_not_logged_in_is_asked_to(scene: Scene, browse: Browse) -> None:
+def test_a_login_is_required(scene: Scene, browse: Browse) -> None:
     """A link to the page leads to Airflow's login first."""
-    page = browse(scene.url("image-af3"), person=None)
+    page = browse(scene.url("image-af3"), user=None)
     page.wait_for_url(lambda url: "/login" in url)
 
 
 def test_a_start_in_a_browser(scene: Scene, browse: Browse) -> None:
-    """What the server tells the page to send rolls back, with its person in the audit log."""
+    """The request from the server rolls back, with its user in the audit log."""
     page = browse(scene.url("image-af3"))
     deployment, before = scene.deployment("image-af3"), scene.deploys("image-af3")
     query = f"connection={CONNECTION}&deployment={deployment}&target={before[2]['id']}"
@@ -68,7 +68,7 @@ def test_a_start_in_a_browser(scene: Scene, browse: Browse) -> None:
 
 
 def test_a_stale_start_fails_and_changes_nothing(scene: Scene, browse: Browse) -> None:
-    """A deploy that landed after the person looked makes the run fail before anything is submitted."""
+    """A deploy that lands after the plan makes the run fail before anything is submitted."""
     page = browse(scene.url("dag-deploy-af3"))
     deployment, before = scene.deployment("dag-deploy-af3"), scene.deploys("dag-deploy-af3")
     query = f"connection={CONNECTION}&deployment={deployment}&target={before[2]['id']}"
@@ -81,7 +81,7 @@ def test_a_stale_start_fails_and_changes_nothing(scene: Scene, browse: Browse) -
 
 
 def test_a_viewer_is_refused(scene: Scene, browse: Browse) -> None:
-    """By the server, with everything that the page of somebody else was told."""
+    """By the server itself, also with the data of another user's page."""
     deployment, target = scene.deployment("image-af3"), scene.deploys("image-af3")[2]["id"]
     path = f"/rollback/api/plan?connection={CONNECTION}&deployment={deployment}&target={target}"
     start = _ask(browse(scene.url()), path)[1]["start"]

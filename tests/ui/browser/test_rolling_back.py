@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Planning a rollback and carrying it out in a real browser."""
+"""Plan a rollback and carry it out in a real browser."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from playwright.sync_api import Route, expect
 
 from tests.ui.browser.airflow import ANA, VIC
 from tests.ui.browser.conftest import DAG_ID, MILLISECONDS_TO_WAIT, Browse, Scene
-from tests.ui.browser.history_page import HistoryPage, look
+from tests.ui.browser.history_page import HistoryPage, open_history
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -23,17 +23,17 @@ _MILLISECONDS_UNTIL_AN_END_IS_CERTAIN = 8000
 STARTS = re.compile(r"/(dagRuns|api/runs/[^/]+)$")
 
 
-def test_look_plan_roll_back_and_watch_it_finish(scene: Scene, browse: Browse) -> None:
-    """The plan says what happens; a Dag run with one's own name does it; its deploy ends up on top."""
+def test_read_plan_roll_back_and_track_it_to_the_end(scene: Scene, browse: Browse) -> None:
+    """The plan shows the changes, a Dag run of the user makes them, and its deploy is the latest."""
     runs, before = scene.airflow.trigger_count(DAG_ID), scene.deploys("image-af3")
-    shown = look(browse, scene, "image-af3")
+    shown = open_history(browse, scene, "image-af3")
     dialog = shown.open_plan("release-42")
     for text in ("release-44", "→ release-42", "Not rolled back", "environment variables", "To undo"):
         expect(dialog).to_contain_text(text)
     expect(dialog).to_contain_text("deployment.images.push")
 
     shown.press_roll_back()
-    expect(dialog.get_by_text("Say why.")).to_be_visible()
+    expect(dialog.get_by_text("A reason is required.")).to_be_visible()
     expect(dialog.get_by_label("Why?")).to_be_focused()
     assert scene.airflow.trigger_count(DAG_ID) == runs
 
@@ -56,9 +56,9 @@ def test_look_plan_roll_back_and_watch_it_finish(scene: Scene, browse: Browse) -
 
 
 def test_from_airflow_3_to_2_the_name_is_typed(scene: Scene, browse: Browse) -> None:
-    """What is lost comes first and in red; without the name, exactly, nothing starts."""
+    """The losses come first, in red; without the exact name nothing starts."""
     runs = scene.airflow.trigger_count(DAG_ID)
-    shown = look(browse, scene, "moved-to-af3")
+    shown = open_history(browse, scene, "moved-to-af3")
     dialog = shown.open_plan("release-42")
     first = dialog.locator(".rbk-box").first
     expect(first).to_contain_text("From Airflow 3 back to Airflow 2")
@@ -77,18 +77,18 @@ def test_from_airflow_3_to_2_the_name_is_typed(scene: Scene, browse: Browse) -> 
 
 
 def test_escape_leaves_everything_as_it_is(scene: Scene, browse: Browse) -> None:
-    """And brings one back to the button that one came from."""
-    shown = look(browse, scene, "image-af3")
+    """The focus returns to the button that opened the dialog."""
+    shown = open_history(browse, scene, "image-af3")
     shown.open_plan("release-42")
     shown.page.keyboard.press("Escape")
     expect(shown.dialog).to_be_hidden()
     expect(shown.row("release-42").get_by_role("button")).to_be_focused()
 
 
-def test_a_viewer_plans_and_is_told_why_that_is_all(scene: Scene, browse: Browse) -> None:
-    """No button starts anything, with the reason on top and in the dialog."""
-    shown = look(browse, scene, "image-af3", VIC)
-    expect(shown.page.get_by_text("You can look and plan, but not roll back")).to_be_visible()
+def test_a_viewer_can_plan_but_not_start(scene: Scene, browse: Browse) -> None:
+    """No button starts anything; the reason is on top and in the dialog."""
+    shown = open_history(browse, scene, "image-af3", VIC)
+    expect(shown.page.get_by_text("You can read and plan, but not roll back")).to_be_visible()
     shown.row("release-42").get_by_role("button", name="Plan… to release-42").click()
     expect(shown.dialog).to_contain_text("→ release-42")
     expect(shown.dialog).to_contain_text(f"the right to trigger the Dag {DAG_ID}")
@@ -96,15 +96,15 @@ def test_a_viewer_plans_and_is_told_why_that_is_all(scene: Scene, browse: Browse
     expect(shown.dialog.get_by_label("Why?")).to_have_count(0)
 
 
-def test_a_viewer_who_starts_all_the_same_is_refused(scene: Scene, browse: Browse) -> None:
-    """With somebody else's plan in the browser: Airflow says no, and the page says it in words."""
+def test_a_start_by_a_viewer_is_refused(scene: Scene, browse: Browse) -> None:
+    """With another user's plan in the browser, Airflow refuses, and the page shows the reason."""
     runs = scene.airflow.trigger_count(DAG_ID)
-    other = look(browse, scene, "image-af3")
+    other = open_history(browse, scene, "image-af3")
     with other.page.expect_response(re.compile("/api/plan")) as answered:
         other.open_plan("release-42")
     plan = answered.value.text()
 
-    shown = look(browse, scene, "image-af3", VIC)
+    shown = open_history(browse, scene, "image-af3", VIC)
     shown.page.route(
         re.compile("/api/plan"), lambda route: route.fulfill(body=plan, content_type="application/json")
     )
@@ -115,9 +115,9 @@ def test_a_viewer_who_starts_all_the_same_is_refused(scene: Scene, browse: Brows
     assert scene.airflow.trigger_count(DAG_ID) == runs
 
 
-def test_a_plan_for_what_no_longer_runs(scene: Scene, browse: Browse) -> None:
-    """A deploy that landed since one looked: the dialog says so and shows the history as it is now."""
-    shown = look(browse, scene, "image-af3")
+def test_a_plan_from_an_outdated_history(scene: Scene, browse: Browse) -> None:
+    """A deploy has landed meanwhile: the dialog says so and shows the current history."""
+    shown = open_history(browse, scene, "image-af3")
     scene.sandbox.land_deploy("image-af3", tag="repair")
     alert = shown.dialog.get_by_role("alert")
 
@@ -134,9 +134,9 @@ def test_a_plan_for_what_no_longer_runs(scene: Scene, browse: Browse) -> None:
 
 
 def test_a_start_after_another_deploy_is_refused(scene: Scene, browse: Browse) -> None:
-    """A deploy that landed while one was typing: the run submits nothing, and the page says why."""
+    """A deploy lands while the user types: the run submits nothing, and the page says why."""
     before = scene.deploys("dag-deploy-af3")
-    shown = look(browse, scene, "dag-deploy-af3")
+    shown = open_history(browse, scene, "dag-deploy-af3")
     shown.open_plan("release-42")
     shown.describe(WHY)
     scene.sandbox.land_deploy("dag-deploy-af3", tag="repair")
@@ -153,24 +153,24 @@ def test_a_start_after_another_deploy_is_refused(scene: Scene, browse: Browse) -
 
 
 def test_a_rollback_that_the_platform_does_not_finish(scene: Scene, browse: Browse) -> None:
-    """The page tells the platform's reason."""
+    """The page shows the platform's reason."""
     scene.sandbox.next_rollbacks({"outcome": "FAILED", "seconds": 1, "reason": "no space left on node"})
-    shown = look(browse, scene, "image-af3")
+    shown = open_history(browse, scene, "image-af3")
     shown.open_plan("release-42")
     shown.describe(WHY)
     shown.press_roll_back()
     assert "no space left on node" in shown.wait_for_end("The rollback failed")
 
 
-def test_while_somebody_elses_deploy_goes_on_nothing_starts(scene: Scene, browse: Browse) -> None:
-    """The buttons say why, and work again by themselves when it is over."""
+def test_nothing_starts_while_another_deploy_is_in_progress(scene: Scene, browse: Browse) -> None:
+    """The buttons show why, and work again when it has ended."""
     landing = scene.sandbox.land_deploy("image-af3", tag="release-45", seconds=3600)
-    shown = look(browse, scene, "image-af3")
-    expect(shown.page.get_by_text("A deploy is going on", exact=True)).to_be_visible()
+    shown = open_history(browse, scene, "image-af3")
+    expect(shown.page.get_by_text("A deploy is in progress", exact=True)).to_be_visible()
     button = shown.row("release-42").get_by_role("button", name="to release-42")
     expect(button).to_have_attribute("aria-disabled", "true")
     expect(button).to_have_attribute(
-        "title", re.compile("is going on. Rolling back is possible when it has ended")
+        "title", re.compile("is in progress. A rollback is possible when it has ended")
     )
     button.click(force=True)
     expect(shown.dialog).to_have_count(0)
@@ -180,7 +180,7 @@ def test_while_somebody_elses_deploy_goes_on_nothing_starts(scene: Scene, browse
 
 
 def test_a_lost_answer_does_not_start_two_runs(scene: Scene, browse: Browse) -> None:
-    """Who presses again follows the run that the first press started."""
+    """A second press tracks the run that the first one started."""
     runs = scene.airflow.trigger_count(DAG_ID)
     lost: list[int] = []
 
@@ -191,7 +191,7 @@ def test_a_lost_answer_does_not_start_two_runs(scene: Scene, browse: Browse) -> 
         lost.append(route.fetch().status)
         route.abort()
 
-    shown = look(browse, scene, "image-af3")
+    shown = open_history(browse, scene, "image-af3")
     shown.page.route(STARTS, lose_the_first_answer)
     shown.open_plan("release-42")
     shown.describe(WHY)
@@ -205,8 +205,8 @@ def test_a_lost_answer_does_not_start_two_runs(scene: Scene, browse: Browse) -> 
     assert scene.airflow.trigger_count(DAG_ID) == runs + 1
 
 
-def test_a_press_without_an_answer_stays_the_same_press(scene: Scene, browse: Browse) -> None:
-    """Also when the dialog is closed and opened again: the same run, asked for in the same words."""
+def test_a_start_without_a_response_is_repeated_unchanged(scene: Scene, browse: Browse) -> None:
+    """Also when the dialog is closed and opened again: the same run id and description."""
     runs = scene.airflow.trigger_count(DAG_ID)
     sent: list[dict[str, Any]] = []
 
@@ -217,7 +217,7 @@ def test_a_press_without_an_answer_stays_the_same_press(scene: Scene, browse: Br
         sent.append(route.request.post_data_json)
         (route.abort if len(sent) == 1 else route.continue_)()
 
-    shown = look(browse, scene, "dag-deploy-af3")
+    shown = open_history(browse, scene, "dag-deploy-af3")
     shown.page.route(STARTS, lose_the_first)
     shown.open_plan("release-42")
     shown.describe(WHY)
@@ -228,7 +228,7 @@ def test_a_press_without_an_answer_stays_the_same_press(scene: Scene, browse: Br
     expect(shown.dialog).to_be_hidden()
 
     shown.open_plan("release-42")
-    expect(alert).to_contain_text("An earlier press was not answered")
+    expect(alert).to_contain_text("An earlier request was not answered")
     expect(shown.dialog.get_by_label("Why?")).to_have_value(WHY)
     expect(shown.dialog.get_by_label("Why?")).not_to_be_editable()
     expect(shown.dialog.get_by_label("Bring back")).to_be_disabled()
@@ -240,7 +240,7 @@ def test_a_press_without_an_answer_stays_the_same_press(scene: Scene, browse: Br
 
 
 def test_no_token_reaches_the_browser(scene: Scene, browse: Browse) -> None:
-    """Nothing that the page receives holds the connection's token."""
+    """No response to the page contains the connection's token."""
     token = scene.sandbox.connection()["password"]
     received: list[str] = []
     page = browse(scene.url())

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Looking at a deploy history in a real browser."""
+"""Reading a deploy history in a real browser."""
 
 from __future__ import annotations
 
@@ -20,29 +20,29 @@ from tests.ui.browser.conftest import (
     Browse,
     Scene,
 )
-from tests.ui.browser.history_page import HistoryPage, look
+from tests.ui.browser.history_page import HistoryPage, open_history
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 expect.set_options(timeout=MILLISECONDS_TO_WAIT)
 
 
-def test_who_looks_sees_what_runs_and_every_deploy_newest_first(scene: Scene, browse: Browse) -> None:
-    """The head tells what runs and since when; the rows tell everything that is known of a deploy."""
-    shown = look(browse, scene, "image-af3")
+def test_the_summary_and_every_deploy_newest_first(scene: Scene, browse: Browse) -> None:
+    """The summary shows the running deploy; the rows show all data of each deploy."""
+    shown = open_history(browse, scene, "image-af3")
     summary = shown.page.get_by_role("region", name="Billing")
     for text in ("release-44", "3.3-2", "image-based", "stellar-orbit-4821", "by github-actions"):
         expect(summary).to_contain_text(text)
     columns = shown.table.locator("thead th").all_inner_texts()
     assert columns == [
-        "When", "Who", "Description", "Type", "Image tag", "Runtime", "Commit", "Status", "Roll back"
+        "When", "By", "Description", "Type", "Image tag", "Runtime", "Commit", "Status", "Roll back"
     ]  # fmt: skip
     assert shown.tags()[:4] == [deploy["imageTag"] for deploy in scene.deploys("image-af3")[:4]]
 
 
-def test_each_row_says_whether_it_can_be_rolled_back_to(scene: Scene, browse: Browse) -> None:
-    """Before anyone presses anything: a button, or the rule's own sentence."""
-    shown = look(browse, scene, "moved-to-af3")
+def test_each_row_shows_whether_a_rollback_to_it_is_possible(scene: Scene, browse: Browse) -> None:
+    """It has a button, or the reason of the rule."""
+    shown = open_history(browse, scene, "moved-to-af3")
     expect(shown.row("release-44")).to_contain_text("runs now")
     expect(shown.row("release-43")).to_contain_text(
         "has not succeeded, or that is not known (status: failed)"
@@ -53,9 +53,9 @@ def test_each_row_says_whether_it_can_be_rolled_back_to(scene: Scene, browse: Br
     expect(possible.get_by_role("button", name="to release-42")).to_be_enabled()
 
 
-def test_a_rollback_leads_to_what_it_went_back_to(scene: Scene, browse: Browse) -> None:
-    """Its row names the target and leads there; the deploy that was left is marked."""
-    shown = look(browse, scene, "after-rollback")
+def test_a_rollback_links_to_its_target(scene: Scene, browse: Browse) -> None:
+    """Its row links to the target; the superseded deploy is marked."""
+    shown = open_history(browse, scene, "after-rollback")
     rollback, left, target, _ = scene.deploys("after-rollback")
     rows = [shown.table.locator(f"tr[data-deploy='{deploy['id']}']") for deploy in (rollback, left, target)]
     expect(rows[0]).to_contain_text("back to release-2")
@@ -64,8 +64,8 @@ def test_a_rollback_leads_to_what_it_went_back_to(scene: Scene, browse: Browse) 
     expect(rows[2]).to_be_focused()
 
 
-def test_the_link_carries_the_choice(scene: Scene, browse: Browse) -> None:
-    """Nothing is chosen at first; a choice goes into the address, and the browser's way back takes it out."""
+def test_the_link_contains_the_selection(scene: Scene, browse: Browse) -> None:
+    """Nothing is selected at first. The address has the selection; the back button removes it."""
     page = browse(scene.url())
     page.get_by_role("link", name="Orders").click()
     HistoryPage(page).wait()
@@ -80,8 +80,8 @@ def test_the_link_carries_the_choice(scene: Scene, browse: Browse) -> None:
     expect(page.get_by_role("heading", name="Orders", exact=True)).to_be_visible()
 
 
-def test_a_link_to_what_is_not_offered(scene: Scene, browse: Browse) -> None:
-    """It says so and offers the others, without asking the platform anything."""
+def test_a_link_to_a_deployment_that_is_not_offered(scene: Scene, browse: Browse) -> None:
+    """The page says so and lists the others, without a request to the platform."""
     scene.sandbox.clear_requests()
     secret = scene.deployment("other-workspace")
     page = browse(f"{scene.url()}?connection={CONNECTION}&deployment={secret}")
@@ -93,8 +93,8 @@ def test_a_link_to_what_is_not_offered(scene: Scene, browse: Browse) -> None:
 
 
 def test_search_and_filters(scene: Scene, browse: Browse) -> None:
-    """Each leaves what fits, all of them together what fits all; the picture fades the rest."""
-    shown = look(browse, scene, "image-af3")
+    """Each filter leaves the matching rows; the chart fades the others."""
+    shown = open_history(browse, scene, "image-af3")
     every = len(shown.rows())
     search = shown.page.get_by_role("searchbox", name="Search deploys")
     search.fill("RELEASE-4")
@@ -104,7 +104,7 @@ def test_search_and_filters(scene: Scene, browse: Browse) -> None:
     expect(
         shown.page.get_by_text(re.compile(r"^1 of \d+ deploys read so far, all there are"))
     ).to_be_visible()
-    assert shown.picture.locator("svg .rbk-faint").count() > 0
+    assert shown.chart.locator("svg .rbk-faint").count() > 0
     shown.page.get_by_role("button", name="Clear").click()
     shown.page.get_by_label("Only possible targets").check()
     expect(shown.row("release-42")).to_be_visible()
@@ -117,8 +117,8 @@ def test_search_and_filters(scene: Scene, browse: Browse) -> None:
 
 
 def test_ten_thousand_deploys(scene: Scene, browse: Browse) -> None:
-    """More are read as one scrolls, and a search goes on on its own; the browser draws only what is near."""
-    shown = look(browse, scene, "ten-thousand")
+    """Scrolling loads more, a search loads by itself, and the browser draws only the rows near by."""
+    shown = open_history(browse, scene, "ten-thousand")
     shown.page.get_by_role("button", name="Load older deploys").scroll_into_view_if_needed()
     expect(shown.page.get_by_text(re.compile(r"^(2|3|4)\d\d deploys\."))).to_be_visible()
     shown.page.get_by_role("searchbox", name="Search deploys").fill("build-00000")
@@ -131,16 +131,16 @@ def test_ten_thousand_deploys(scene: Scene, browse: Browse) -> None:
     assert shown.table.locator("tr[data-deploy]").count() < 250
 
 
-def test_the_picture_by_keyboard(scene: Scene, browse: Browse) -> None:
-    """One stop for the tabulator; the arrows move from deploy to deploy, Enter finds it in the list."""
-    shown = look(browse, scene, "image-af3")
-    deploys = shown.picture.get_by_role("button")
+def test_the_chart_by_keyboard(scene: Scene, browse: Browse) -> None:
+    """One tab stop; the arrow keys move from deploy to deploy, Enter finds it in the table."""
+    shown = open_history(browse, scene, "image-af3")
+    deploys = shown.chart.get_by_role("button")
     expect(deploys.last).to_have_attribute("tabindex", "0")
-    assert shown.picture.locator("button[tabindex='0']").count() == 1
+    assert shown.chart.locator("button[tabindex='0']").count() == 1
     deploys.last.focus()
     for _ in range(2):
         shown.page.keyboard.press("ArrowLeft")
-    focused = shown.picture.locator("button:focus")
+    focused = shown.chart.locator("button:focus")
     expect(focused).to_have_attribute(
         "aria-label", re.compile("^release-42 · Runtime 3.3-2 · .* can be rolled back to$")
     )
@@ -148,17 +148,17 @@ def test_the_picture_by_keyboard(scene: Scene, browse: Browse) -> None:
     expect(shown.row("release-42")).to_be_focused()
 
 
-def test_a_picture_of_runtimes_and_rollbacks(scene: Scene, browse: Browse) -> None:
+def test_the_chart_of_runtimes_and_rollbacks(scene: Scene, browse: Browse) -> None:
     """A lane for each Runtime, the latest on top; an arc for each rollback."""
-    shown = look(browse, scene, "after-rollback")
-    lanes = shown.picture.get_by_role("list", name="Runtime versions, newest first")
+    shown = open_history(browse, scene, "after-rollback")
+    lanes = shown.chart.get_by_role("list", name="Runtime versions, newest first")
     runtimes = {deploy["runtimeVersion"] for deploy in scene.deploys("after-rollback")}
     assert set(lanes.get_by_role("listitem").all_inner_texts()) == runtimes
-    assert shown.picture.locator(".rbk-arc").count() == 1
+    assert shown.chart.locator(".rbk-arc").count() == 1
 
 
-def test_times_are_in_the_persons_zone(scene: Scene, browse: Browse) -> None:
-    """As Airflow's own clock is set, with the time in UTC on hovering."""
+def test_times_are_in_the_users_zone(scene: Scene, browse: Browse) -> None:
+    """In the zone of Airflow's own clock; the tooltip shows UTC."""
     page = browse(scene.url("image-af3"), zone="Asia/Tokyo")
     if airflow_major() < 3:  # there, the zone is chosen in the menu
         page.evaluate("localStorage.setItem('selected-timezone', 'Asia/Tokyo')")
@@ -171,13 +171,13 @@ def test_times_are_in_the_persons_zone(scene: Scene, browse: Browse) -> None:
 
 
 def test_an_empty_history(scene: Scene, browse: Browse) -> None:
-    """It says that nothing was deployed yet."""
+    """The page says that there are no deploys yet."""
     page = browse(scene.url("no-deploys"))
     expect(page.get_by_text("No deploys yet")).to_be_visible()
 
 
 def test_an_expired_token(scene: Scene, browse: Browse) -> None:
-    """It says so, and what to do; with a new token, trying again is enough."""
+    """The page says so, and what to do; with a new token, another try is enough."""
     scene.sandbox.settings(expired_tokens=["editor"])
     page = browse(scene.url())
     alert, again, shown = (
@@ -205,18 +205,16 @@ def test_an_expired_token(scene: Scene, browse: Browse) -> None:
         ("locked_out", r"deployment\.deployRevisions\.get.*Ask for the permission"),
     ],
 )
-def test_what_keeps_the_history_from_being_read(
-    scene: Scene, browse: Browse, connection: str, words: str
-) -> None:
-    """No connection, no permission: what is wrong, and whom to ask."""
+def test_an_unreadable_history(scene: Scene, browse: Browse, connection: str, words: str) -> None:
+    """Without a connection or a permission the page says what is wrong and who can help."""
     page = browse(scene.url("image-af3", connection))
     expect(page.get_by_role("alert")).to_contain_text(re.compile(words, re.DOTALL))
     expect(page.get_by_label("Deployment", exact=True)).to_be_visible()
 
 
-def test_a_platform_that_is_down_keeps_what_was_read(scene: Scene, browse: Browse) -> None:
-    """What was read stays, with a word on its age; trying again brings the news."""
-    shown = look(browse, scene, "image-af3")
+def test_a_history_stays_while_the_platform_is_down(scene: Scene, browse: Browse) -> None:
+    """The loaded rows stay, with the time of the read; another try loads the new ones."""
+    shown = open_history(browse, scene, "image-af3")
     scene.sandbox.fault("status", status=503, count=None)
     alert = shown.page.get_by_role("alert")
     shown.persist(alert.is_visible, shown.refresh)
@@ -229,8 +227,8 @@ def test_a_platform_that_is_down_keeps_what_was_read(scene: Scene, browse: Brows
     expect(alert).to_be_hidden()
 
 
-def test_what_speaks_against_every_rollback_is_said_once_on_top(scene: Scene, browse: Browse) -> None:
-    """With what to do about it."""
+def test_reasons_against_every_rollback_are_shown_once_on_top(scene: Scene, browse: Browse) -> None:
+    """They include the remedy."""
     page = browse(scene.url("rollback-disabled"))
     notice = page.locator(".rbk-box", has_text="This Deployment cannot be rolled back now")
     expect(notice).to_contain_text("Rollbacks are switched off")

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which Deployment is looked at.
+// The selection of a Deployment.
 
 import type { DeploymentOption } from "../api/contract";
-import { linkTo } from "../host/choice";
+import { linkTo } from "../host/selection";
 import { Select } from "./parts";
 
 interface Props {
@@ -17,13 +17,13 @@ function byConnection(options: readonly DeploymentOption[]): [connection: string
   return [...groups];
 }
 
-/** Its label; when another of the group has the same, with what tells them apart. */
+/** Its label; with the Deployment if another option of the group has the same label. */
 const named = ({ label, deployment }: DeploymentOption, group: readonly DeploymentOption[]): string =>
   group.filter((option) => option.label === label).length > 1 ? `${label} (${deployment})` : label;
 
-/** For the summary of the page. */
-export const Chooser = ({ options, chosen, choose }: Props) => (
-  <div className="rbk-chooser">
+/** The select in the heading of the page. */
+export const DeploymentSelect = ({ options, chosen, choose }: Props) => (
+  <div className="rbk-select">
     <Select
       label="Deployment"
       value={chosen ? String(options.indexOf(chosen)) : ""}
@@ -47,7 +47,7 @@ export const Chooser = ({ options, chosen, choose }: Props) => (
   </div>
 );
 
-/** For a page on which nothing is chosen yet. */
+/** The list for a page without a selected Deployment. */
 export function OptionList({ options, choose }: Omit<Props, "chosen">) {
   return (
     <nav aria-label="Deployments" className="rbk-options">
@@ -68,13 +68,13 @@ export function OptionList({ options, choose }: Omit<Props, "chosen">) {
 }
 
 function OptionLink({ option, choose }: { option: DeploymentOption; choose: (option: DeploymentOption) => void }) {
-  const follow = (event: { preventDefault(): void; ctrlKey: boolean; metaKey: boolean; shiftKey: boolean }) => {
-    if (event.ctrlKey || event.metaKey || event.shiftKey) return; // another tab or window is wanted
+  const track = (event: { preventDefault(): void; ctrlKey: boolean; metaKey: boolean; shiftKey: boolean }) => {
+    if (event.ctrlKey || event.metaKey || event.shiftKey) return; // opens another tab or window
     event.preventDefault();
     choose(option);
   };
   return (
-    <a href={linkTo(window.location.pathname, option)} onClick={follow}>
+    <a href={linkTo(window.location.pathname, option)} onClick={track}>
       <strong>{option.label}</strong>
       <span>{option.deployment}</span>
     </a>
