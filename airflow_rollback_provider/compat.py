@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The names that live in different places on Airflow 2 and 3.
 
-The only file that asks which of the two is installed.
+No other file checks which of the two is installed.
 
-Every name comes from where its Airflow line wants it to be imported from, so that no line warns. Nothing is
-imported that Airflow has not loaded by itself when it parses a Dag.
+Each name is imported from the place that its Airflow line recommends, so that no line warns. Only modules are
+imported that Airflow itself loads when it parses a Dag.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def deferral_timeout(deadline: float) -> timedelta:
 
 
 def mask_secret(secret: str) -> None:
-    """Have Airflow replace a text by asterisks in every log line from now on. Not for an event loop."""
+    """Let Airflow replace a text by asterisks in every log line from now on. Not for an event loop."""
     _masked.add(secret)
     module = "airflow.sdk.log" if AIRFLOW_3 else "airflow.utils.log.secrets_masker"
     import_module(module).mask_secret(secret)
@@ -90,12 +90,12 @@ def mask_secret(secret: str) -> None:
 async def amask_secret(secret: str) -> None:
     """Do the same inside an event loop.
 
-    The triggerer of Airflow 3 reports secrets to its supervisor; waiting for that in the loop can stop it for
-    good, so it is done in a thread. It must be one of asgiref's, which leads back to this loop: from another
-    thread Airflow 3.1 talks to the supervisor in a second loop, and the whole triggerer dies of an answer
-    that was read out of order.
+    The triggerer of Airflow 3 reports secrets to its supervisor. Waiting for that in the event loop can stop
+    the triggerer for good, so a thread waits. It must be a thread of asgiref, which uses this loop: in
+    another thread Airflow 3.1 sends to the supervisor from a second loop, and the whole triggerer dies of an
+    answer that was read out of order.
     """
-    if secret in _masked:  # a triggerer that follows a thousand rollbacks has one connection to hide
+    if secret in _masked:  # a triggerer that tracks a thousand rollbacks has one connection to mask
         return
     from asgiref.sync import sync_to_async
 
@@ -113,15 +113,15 @@ async def get_async_connection(conn_id: str) -> Any:
 
 
 def has_left(dag: Any) -> bool:
-    """Tell whether a Dag of Airflow's database is in no Dag file any more."""
+    """Return whether a Dag of Airflow's database is in no Dag file any more."""
     return bool(dag.is_stale if AIRFLOW_3 else not dag.is_active)
 
 
 def states_of(context: Context, task_id: str) -> dict[int, str | None]:
     """Return the states of a task's instances in the run that a task belongs to, by map index.
 
-    :param context: the context of the task that asks.
-    :param task_id: the task that is asked about; -1 stands for one that is not mapped.
+    :param context: the context of the calling task.
+    :param task_id: the task whose states are read. A task that is not mapped has the index -1.
     """
     ti: Any = context["ti"]
     if not AIRFLOW_3:
@@ -129,16 +129,16 @@ def states_of(context: Context, task_id: str) -> dict[int, str | None]:
         found = (other for other in run.get_task_instances() if other.task_id == task_id)
         return {other.map_index: _word(other.state) for other in found}
     states = ti.get_task_states(dag_id=ti.dag_id, task_ids=[task_id], run_ids=[ti.run_id])
-    # Airflow 3 puts the index behind the task's name.
+    # Airflow 3 appends the index to the task id.
     return {
         int(name[len(task_id) + 1 :] or -1): _word(state) for name, state in states.get(ti.run_id, {}).items()
     }
 
 
 def run_goes_on(context: Context, dag_id: str, run_id: str) -> bool:
-    """Tell whether a run of a Dag in this Airflow is there and has not ended.
+    """Return whether a run of a Dag in this Airflow exists and has not ended.
 
-    :param context: the context of the task that asks.
+    :param context: the context of the calling task.
     """
     going_on = ["queued", "running"]
     if AIRFLOW_3:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What Airflow discovers: the connection types with their forms, hooks, operators and the link."""
+"""The provider's metadata: connection types with their forms, hooks, operators, sensors, triggers, link."""
 
 from __future__ import annotations
 
@@ -15,10 +15,9 @@ _HOOKS = f"{_PACKAGE}.hooks.deploy_history"
 
 
 def get_provider_info() -> dict[str, Any]:
-    """Return the provider's metadata; the entry point ``apache_airflow_provider`` leads here.
+    """Return the provider's metadata, for the entry point ``apache_airflow_provider``.
 
-    Named in words rather than imported: Airflow calls this when it starts, long before anything of it is
-    used.
+    It names modules and does not import them: Airflow calls this function whenever it starts.
     """
     return {
         "package-name": "airflow-rollback-provider",
@@ -36,9 +35,9 @@ def get_provider_info() -> dict[str, Any]:
         "operators": [
             _modules(
                 "operators.decide",
+                "operators.deploy_health",
+                "operators.drain",
                 "operators.fleet",
-                "operators.judge_deploy",
-                "operators.prepare",
                 "operators.rollback",
                 "operators.verify",
             )
@@ -46,10 +45,10 @@ def get_provider_info() -> dict[str, Any]:
         "sensors": [_modules("sensors.deploys")],
         "triggers": [
             _modules(
+                "triggers.deploy_health",
                 "triggers.deploys",
-                "triggers.judge_deploy",
+                "triggers.drain",
                 "triggers.pods",
-                "triggers.prepare",
                 "triggers.rollback",
             )
         ],
@@ -73,13 +72,13 @@ def _config() -> dict[str, Any]:
         "description": "Rollbacks of Astro Deployments.",
         "options": {
             "this_deployment": _option(
-                "Id or release name of the Deployment that this Airflow runs in, where the surroundings do "
-                "not tell: a downgrade of it is refused that would stop itself.",
+                "Id or release name of the Deployment that this Airflow runs in, where the environment does "
+                "not show it. A task that waits in this Deployment may not downgrade it.",
                 "stellar-orbit-4821",
             ),
             "page_connections": _option(
-                "What the page Deploy History offers: JSON that names connections and Deployments, by their "
-                "ids or release names. Nothing else can be reached through the page.",
+                "The connections and Deployments of the page Deploy History, as JSON with ids or release "
+                "names. The page gives no access to others.",
                 '{"astro_private_cloud_default": ["stellar-orbit-4821"]}',
             ),
         },

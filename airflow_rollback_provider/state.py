@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What outlives a try, a triggerer or a run: the one place that keeps state in Airflow.
+"""State in Airflow that outlives a try, a triggerer or a run. No other file keeps state there.
 
-Three stores with one interface (``get``, ``set``, ``delete``, and the same with ``a`` for event loops):
+Three stores have one interface (``get``, ``set``, ``delete``, and for event loops ``aget`` and so on):
 
 * :class:`TaskStateStore`: Airflow's own store of a task instance (Airflow 3.3 and later).
 * :class:`AssetStateStore`: Airflow's own store of an asset, for event triggers (Airflow 3.3 and later).
-* :class:`VariableStore`: Airflow Variables, for older lines and where the others do not serve.
+* :class:`VariableStore`: Airflow Variables, for older lines and where the others do not fit.
 
-A read that failed is an error and never "nothing is kept". ``docs/decisions/0012`` says why that holds
-on each Airflow line.
+A read that failed is an error and never means "no value". ``docs/decisions/0012`` explains why that is so on
+each Airflow line.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ _SECONDS_BETWEEN_PROBES = 0.3
 
 
 class StateStore:
-    """Keeps JSON-ready values by key. A subclass says where."""
+    """Keeps JSON-ready values by key. A subclass provides the place."""
 
     def get(self, key: str) -> Any:
-        """Return the value, or None when nothing is kept.
+        """Return the value, or None when there is none.
 
         :raises StateUnavailable: when it cannot be read.
         :raises BadInput: when the kept value is damaged.
@@ -42,14 +42,14 @@ class StateStore:
         return self._attempt("read", key, lambda: self._get(key))
 
     def set(self, key: str, value: Any) -> None:
-        """Keep a value, in the place of an earlier one.
+        """Store a value in the place of an earlier one.
 
         :raises StateUnavailable: when it cannot be written.
         """
         self._attempt("write", key, lambda: self._set(key, value))
 
     def delete(self, key: str) -> None:
-        """Keep nothing any more. It is no error when nothing was kept.
+        """Delete a value. It is no error when there is none.
 
         :raises StateUnavailable: when it cannot be deleted.
         """
@@ -88,7 +88,7 @@ class StateStore:
 class VariableStore(StateStore):
     """Keeps values in Airflow Variables, as JSON. They hold ids and times, and no secret.
 
-    :param description: what a person reads beside the Variable in Airflow's UI.
+    :param description: shown with the Variable in Airflow's UI.
     """
 
     def __init__(self, description: str = "State of airflow-rollback-provider.") -> None:
@@ -113,7 +113,7 @@ class VariableStore(StateStore):
         # Airflow 3.1 and 3.2 log a failed write, and go on.
         if read_variable_row is None and list_variables is None and self._value(key) != text:
             raise StateUnavailable(
-                f"The Airflow Variable {key} was written and does not hold what was written: Airflow's "
+                f"The Airflow Variable {key} was written and does not have the new value: Airflow's "
                 "database may be away. Try again when it answers."
             )
 
@@ -123,17 +123,17 @@ class VariableStore(StateStore):
     def _read(self, key: str) -> str | None:
         """Return the text of a Variable; None only when it is certain that there is none.
 
-        ``Variable.get`` cannot tell: on each Airflow line it logs a database that is away and goes on as if
-        there were no such Variable.
+        ``Variable.get`` is not enough: when the database is away, each Airflow line logs that and goes on as
+        if there were no such Variable.
         """
         if read_variable_row is not None:  # Airflow 2: the database itself
             return read_variable_row(key)
-        if list_variables is not None:  # Airflow 3.3: the list of keys fails where the value would be missing
+        if list_variables is not None:  # Airflow 3.3: the list fails when the database is away
             return self._require(key) if key in list_variables(key) else None
         return self._read_beside_probe(key)
 
     def _read_beside_probe(self, key: str) -> str | None:
-        """Read on Airflow 3.1 and 3.2: "not found" counts between reads of a Variable that exists."""
+        """Read on Airflow 3.1 and 3.2: "not found" is trusted between two reads of a Variable that exists."""
         if not self._probe_is_set:
             Variable.set(_PROBE, "1", description="Exists so that a failed read can be recognised.")
             self._probe_is_set = True
@@ -162,7 +162,7 @@ class VariableStore(StateStore):
 
 
 class TaskStateStore(StateStore):
-    """Keeps values in the store that Airflow has for each task instance. It is kept from try to try.
+    """Keeps values in Airflow's store of a task instance, which all tries share.
 
     Airflow refuses a write of a try that it has given up.
 
@@ -185,10 +185,10 @@ class TaskStateStore(StateStore):
 
 
 class AssetStateStore(StateStore):
-    """Keeps values in the store that Airflow has for each asset; for event loops alone.
+    """Keeps values in Airflow's store of an asset; only for event loops.
 
-    One trigger may watch several assets. A value is written to all of them, so that the trigger finds it when
-    one of them goes.
+    One trigger may watch several assets. A value is written to all of them, so that the trigger finds it
+    after one of them was removed.
 
     :param accessors: ``BaseEventTrigger.asset_state_store``.
     """
@@ -200,11 +200,11 @@ class AssetStateStore(StateStore):
         self._stores = [accessors[AssetNameRef(name)] for name in sorted(accessors._by_name)]
 
     async def aget(self, key: str) -> Any:
-        """Return the value, or None when nothing is kept."""
+        """Return the value, or None when there is none."""
         return await self._aattempt("read", key, self._aget)
 
     async def aset(self, key: str, value: Any) -> None:
-        """Keep a value, in the place of an earlier one."""
+        """Store a value in the place of an earlier one."""
 
         async def write(key: str) -> None:
             for store in self._stores:
@@ -213,7 +213,7 @@ class AssetStateStore(StateStore):
         await self._aattempt("write", key, write)
 
     async def adelete(self, key: str) -> None:
-        """Keep nothing any more."""
+        """Delete a value."""
 
         async def delete(key: str) -> None:
             for store in self._stores:
@@ -235,12 +235,12 @@ class AssetStateStore(StateStore):
 
 
 def task_store(context: Context, description: str) -> StateStore:
-    """Return the store for a task that is tried again.
+    """Return the store that all tries of a task share.
 
-    A mapped task keeps its state in Variables: Airflow's own store goes by the place in the list, which may
-    change when the run is cleared.
+    A mapped task keeps its state in Variables: Airflow's own store uses the map index, which may change when
+    the run is cleared.
 
-    :param description: what a person reads beside a Variable in Airflow's UI.
+    :param description: shown with a Variable in Airflow's UI.
     """
     accessor = context.get("task_state_store")
     if accessor is None or getattr(context["ti"], "map_index", -1) >= 0:
@@ -251,14 +251,14 @@ def task_store(context: Context, description: str) -> StateStore:
 def trigger_store(trigger: Any, description: str) -> StateStore:
     """Return the store for an event trigger.
 
-    :param description: what a person reads beside a Variable in Airflow's UI.
+    :param description: shown with a Variable in Airflow's UI.
     """
     accessors = getattr(trigger, "asset_state_store", None)
     return VariableStore(description) if accessors is None else AssetStateStore(accessors)
 
 
 async def _in_thread(function: Callable[..., Any], *args: Any) -> Any:
-    """Run in one of asgiref's threads: from another one Airflow 3.1's triggerer dies (see ``compat``)."""
+    """Run in a thread of asgiref: from another thread, the triggerer of Airflow 3.1 dies (see ``compat``)."""
     from asgiref.sync import sync_to_async
 
     return await sync_to_async(function)(*args)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the package asks of a log, whichever Airflow line or shell writes it."""
+"""The methods of a logger that this package calls."""
 
 from __future__ import annotations
 
@@ -13,4 +13,4 @@ class Log(Protocol):
         """Log what happens."""
 
     def warning(self, msg: str, /, *args: Any) -> Any:
-        """Log what a person should look at."""
+        """Log what a user should look at."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The hook: an Airflow connection becomes a platform whose deploy histories can be read and rolled back."""
+"""The hook: reads deploy histories and rolls Deployments back over an Airflow connection."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ __all__ = ["AstroDeployHistoryHook", "DeployHistoryHook", "Reading"]
 class DeployHistoryHook(DeployHistoryClient, BaseHook):
     """Reads deploy histories and starts rollbacks, on the platform that an Airflow connection leads to.
 
-    The methods without ``a`` are for tasks and shells, those with it for an event loop. In a triggerer, use
-    it as ``async with DeployHistoryHook(conn_id) as hook``: all that do so at a time share one HTTP client.
-    The connection's own type says which platform that is.
+    The type of the connection selects the platform. Methods whose names begin with ``async_`` are for an
+    event loop, the others for tasks and shells. In a triggerer, use the hook as ``async with
+    DeployHistoryHook(conn_id) as hook``: all hooks that are used so at the same time share one HTTP client.
 
     :param astro_conn_id: Airflow connection to the platform. It is read when it is first needed.
     :param connection: the connection itself, where it does not come from Airflow.
@@ -92,9 +92,9 @@ class DeployHistoryHook(DeployHistoryClient, BaseHook):
         return self.platform
 
     def diagnose(self, deployment: str | None = None) -> Report:
-        """Look at everything that must hold, from the network to the deploy history. Nothing is changed.
+        """Check the connection from the network to the deploy history. Nothing is changed.
 
-        :param deployment: a Deployment to look at as well: its id or a name; None looks at none.
+        :param deployment: id or name of a Deployment to check too; None checks none.
         """
         from airflow_rollback_provider.doctor.diagnosis import diagnose, unusable
 
@@ -105,7 +105,7 @@ class DeployHistoryHook(DeployHistoryClient, BaseHook):
         return diagnose(connected, self.astro_conn_id, deployment, TOLERATED_SKEW)
 
     def test_connection(self) -> tuple[bool, str]:
-        """Check the connection, for the button *Test* of its form; say in words what is wrong."""
+        """Check the connection, for the button *Test* of its form; return whether it works, and a summary."""
         report = self.diagnose()
         return report.sound, report.summary()
 
@@ -117,9 +117,9 @@ class DeployHistoryHook(DeployHistoryClient, BaseHook):
     async def async_poll_deploys(
         self, subscription: Subscription, cursor: Cursor | None = None
     ) -> PollResult:
-        """Look once for deploys that are news, inside an event loop.
+        """Poll once for new deploys, inside an event loop.
 
-        :param cursor: where the look before this one stopped, if there was one.
+        :param cursor: where the poll before this one stopped, if there was one.
         """
         connected = await self._aconnect()
         return await self.async_run(poll_deploys(connected.platform, subscription, cursor))
@@ -140,7 +140,7 @@ class DeployHistoryHook(DeployHistoryClient, BaseHook):
         await self._leases.aclose()
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave out what holds the token and what cannot be moved; the connection is read anew."""
+        """Leave out the token and what cannot be pickled; the connection is read anew."""
         kept = {
             name: value
             for name, value in self.__dict__.items()
@@ -180,9 +180,9 @@ class DeployHistoryHook(DeployHistoryClient, BaseHook):
 
 
 class AstroDeployHistoryHook(DeployHistoryHook):
-    """The same hook, as Airflow finds it for connections of the type ``astro``.
+    """The same hook, for connections of the type ``astro``.
 
-    Airflow wants a class for each type, and reads the form from the class itself, not from its parents.
+    Airflow needs one class for each type, and reads the form from the class itself, not from its parents.
     """
 
     default_conn_name = ASTRO.default_conn_id
@@ -204,13 +204,12 @@ class AstroDeployHistoryHook(DeployHistoryHook):
 
 
 def _without_variables(error: InvalidConnection) -> InvalidConnection:
-    """Cut the way to an error off: its frames hold the connection, whose repr shows the password on Airflow
-    3."""
+    """Remove the traceback: its frames refer to the connection; its repr shows the password on Airflow 3."""
     return error.with_traceback(None)
 
 
 async def _load_what_flows_need() -> None:
-    """Import in a thread what would otherwise be imported, and hold the event loop up, at the first look."""
+    """Import modules in a thread that the first poll would import otherwise, blocking the event loop."""
     missing = [name for name in (*IMPORTED_LATE, _ASYNC_CONNECTIONS) if name not in sys.modules]
     if missing:
         await asyncio.to_thread(lambda: [import_module(name) for name in missing])

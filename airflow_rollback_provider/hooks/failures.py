@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How an error of this package becomes the failure of a task: by name, with or without a retry."""
+"""Errors of this package as failures of a task, with or without a retry."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 def task_failures() -> Iterator[None]:
     """Let errors that a retry cannot cure fail the task at once.
 
-    They keep their name and message and become an ``AirflowFailException`` besides. Errors that may pass go
-    through unchanged, so that the task's own retries apply.
+    Such an error keeps its name and message, and is an ``AirflowFailException`` too. Errors that a retry may
+    cure are raised unchanged, so that the task's own retries apply.
     """
     try:
         yield

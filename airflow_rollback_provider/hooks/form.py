@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The form of a connection type, from its one list of fields, in the ways in which Airflow asks for it.
+"""The form of a connection type in the formats of all Airflow lines, made from one list of fields.
 
-Airflow 2 and 3.1 ask the hook for it, later versions read the provider's metadata.
+Airflow 2 and 3.1 call methods of the hook; later versions read the provider's metadata.
 """
 
 from __future__ import annotations

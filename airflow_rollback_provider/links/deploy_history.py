@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-# Airflow 3 reads links from the XCom of this name; storing it there ourselves makes one way serve both lines.
+# Airflow 3 reads links from the XCom of this name. The task writes it, so that one way serves both lines.
 _KEY = "_link_DeployHistoryLink"
 
 
 class DeployHistoryLink(BaseOperatorLink):
-    """Leads to the Deployment's deploy history in the platform's UI, also from a task that failed."""
+    """The link to the Deployment's deploy history in the platform's UI, also for a task that failed."""
 
     name = "Deploy history"
 
@@ -28,14 +28,14 @@ class DeployHistoryLink(BaseOperatorLink):
         return _KEY
 
     def get_link(self, operator: Any, *, ti_key: Any) -> str:
-        """Return the address that the task stored, or an empty text when there is none."""
+        """Return the address that the task stored, or an empty text."""
         return XCom.get_value(key=_KEY, ti_key=ti_key) or ""
 
     @staticmethod
     def store(context: Context, url: str | None) -> None:
-        """Store the address for the task instance that runs; nothing where it is not known.
+        """Store the address for the running task instance, if it is known.
 
-        A link that cannot be stored is logged: it must not fail a rollback.
+        If the address cannot be stored, that is logged: it must not fail a rollback.
         """
         if not url:
             return

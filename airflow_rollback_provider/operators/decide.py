@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The operator that decides whether a Deployment may be rolled back without asking a person."""
+"""The operator that decides whether a Deployment may be rolled back without an approval."""
 
 from __future__ import annotations
 
@@ -23,21 +23,20 @@ RESULT = "return_value"
 
 
 class RollbackDecisionOperator(BaseOperator):
-    """Go on to a rollback when a judge found a regression and all guard rails hold; else skip what follows.
+    """Go on to a rollback when a deploy broke something and all guard rails hold; else skip what follows.
 
-    Only the verdict ``regressed`` goes on. The result tells the deploy that runs: give it to
-    ``RollbackOperator(expected_current_deploy_id=…)``, so that nothing else is rolled back when time passes
-    between.
+    Only the verdict ``regressed`` goes on. The result has the id of the deploy that runs. Give it to
+    ``RollbackOperator(expected_current_deploy_id=…)``, so that no later deploy is rolled back.
 
     Templated: ``astro_conn_id``, ``deployment_id``, ``verdict``, ``deploy_id``.
 
     :param deployment_id: id or release name of the Deployment.
-    :param verdict: how it was judged: the result of ``DeployHealthOperator``, or the word alone.
-    :param deploy_id: the deploy that was judged; it must still be what runs. Default: the one that the
-        verdict names.
-    :param guards: the guard rails.
+    :param verdict: the result of ``DeployHealthOperator``, or its verdict alone.
+    :param deploy_id: the deploy that was evaluated; it must still be the one that runs. Default: the one that
+        the verdict names.
+    :param guards: the guard rails. Default: ``GuardRails()``.
     :param fail_if_refused: fail instead of skipping. Default False.
-    :param astro_conn_id: Airflow connection to the platform.
+    :param astro_conn_id: Airflow connection to the platform. Default ``astro_private_cloud_default``.
     :raises GuardsRefused: with ``fail_if_refused``; no retry.
     :raises BadInput: when an argument cannot be used; no retry.
     :raises PlatformError: when the history cannot be read; the task's retries apply.
@@ -73,7 +72,7 @@ class RollbackDecisionOperator(BaseOperator):
                 reading.history,
                 reading.survey.now,
                 self.guards,
-                verdict=_word(self.verdict),
+                verdict=_verdict(self.verdict),
                 suspect=optional(self.deploy_id) or _suspect(self.verdict),
             )
             summary = _summary(reading.deployment, decision)
@@ -86,21 +85,21 @@ class RollbackDecisionOperator(BaseOperator):
             self.log.info("%s", summary)
             if decision.allowed:
                 return result
-            # A task that is skipped returns nothing: people and tasks that follow read why.
+            # A task that is skipped returns nothing: users and later tasks read the reasons in XCom.
             context["ti"].xcom_push(key=RESULT, value=result)
             if self.fail_if_refused:
                 raise GuardsRefused(summary)
         raise AirflowSkipException(summary)
 
 
-def _word(verdict: object) -> str:
-    word = verdict.get("verdict") if isinstance(verdict, Mapping) else verdict
-    if not isinstance(word, str) or word.strip() in ("", "None"):
+def _verdict(verdict: object) -> str:
+    text = verdict.get("verdict") if isinstance(verdict, Mapping) else verdict
+    if not isinstance(text, str) or text.strip() in ("", "None"):
         raise BadInput(
-            f"verdict is {verdict!r}. Give the result of DeployHealthOperator as judge.output, or its word: "
-            "healthy, regressed or inconclusive."
+            f"verdict is {verdict!r}. Give the result of DeployHealthOperator, such as judge.output, or its "
+            "verdict: healthy, regressed or inconclusive."
         )
-    return word.strip()
+    return text.strip()
 
 
 def _suspect(verdict: object) -> str | None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How the rollbacks of many Deployments ended, counted and said in one paragraph."""
+"""The rollbacks of many Deployments: how each ended, their counts, and a summary."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ OUTCOMES = (DONE, SUBMITTED, PLANNED, FAILED, NOT_BEGUN)
 
 @dataclass(frozen=True)
 class Member:
-    """How it went with one Deployment.
+    """How the rollback of one Deployment ended.
 
-    :param deployment_id: the Deployment, as well as it is known.
-    :param outcome: ``done``; ``submitted`` where nobody waited for the end; ``planned`` in a dry run;
+    :param deployment_id: the Deployment's id, or the map index where it is not known.
+    :param outcome: ``done``; ``submitted`` where the task did not wait; ``planned`` with ``plan_only``;
         ``failed``; or ``not begun``.
     :param rollback_id: the rollback's entry in the history, where there is one.
     :param message: why it did not end well.
@@ -35,12 +35,12 @@ class Member:
 def member(
     index: int, state: str | None, result: Mapping[str, Any] | None, failure: Mapping[str, Any] | None
 ) -> Member:
-    """Tell how it went with one Deployment from what its task left.
+    """Return how the rollback of one Deployment ended, from the XComs of its task.
 
     :param index: the task's map index.
     :param state: the task's state.
     :param result: what it returned, if it did.
-    :param failure: what it left when it did not end well, if it did.
+    :param failure: its failure report, if there is one.
     """
     name = _name(result or failure or {}) or f"map index {index}"
     if state == "success" and result is not None:
@@ -52,7 +52,7 @@ def member(
 
 
 def sum_up(members: Iterable[Member]) -> dict[str, Any]:
-    """Return the whole fleet in JSON-ready values."""
+    """Return the summary of a fleet in JSON-ready values."""
     fleet = tuple(members)
     counts = Counter(one.outcome for one in fleet)
     return {
@@ -71,7 +71,7 @@ def sum_up(members: Iterable[Member]) -> dict[str, Any]:
 
 
 def _name(left: Mapping[str, Any]) -> str:
-    """Return the Deployment's id from a result, the plan of a dry run or a failure."""
+    """Return the Deployment's id from a result, a plan or a failure report."""
     planned = left.get("deployment")
     known = planned.get("id") if isinstance(planned, Mapping) else left.get("deployment_id")
     return str(known or "")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The platform's own log lines of one rollback, each once, and not too many of them."""
+"""The platform's own log lines of one rollback: each once, and limited in number."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ if TYPE_CHECKING:
 
 _MOST_LINES = 500
 _LONGEST_LINE = 1000
-# Lines of several components reach the platform's index out of order; asking once more for the last ones
-# finds the late.
+# Lines of several components reach the platform's index out of order; reading the last ones once more finds
+# late lines.
 _LATE = timedelta(seconds=30)
 
 
 class LogFeed:
-    """Turns what a platform logged so far into what is new in it.
+    """Yields the new lines of what a platform logged so far.
 
-    :param since: when the rollback was made; older lines are of something else. It moves on with the lines
-        that were seen, and says from when on to ask the next time.
+    :param since: when the rollback was submitted; older lines do not belong to it. The attribute moves on
+        with the lines, and is the time from which to read the next time.
     """
 
     def __init__(self, since: datetime) -> None:
@@ -33,11 +33,11 @@ class LogFeed:
 
     @property
     def full(self) -> bool:
-        """Whether as many lines were shown as a task log should hold."""
+        """Whether the limit of lines for a task log is reached."""
         return len(self._seen) >= _MOST_LINES
 
     def new(self, lines: Iterable[LogLine]) -> Iterator[str]:
-        """Yield the lines that were not yielded before, shortened and bounded in number."""
+        """Yield the lines that were not yielded before, shortened and limited in number."""
         for line in lines:
             if line.id in self._seen or self.full:
                 continue
@@ -48,13 +48,13 @@ class LogFeed:
                 yield f"({_MOST_LINES} lines of the platform shown; the rest is in the platform's own log.)"
 
     def complain_once(self) -> bool:
-        """Tell whether unavailable logs are still to be mentioned; from then on they are not."""
+        """Return True the first time, when unavailable logs are to be mentioned, and False afterwards."""
         first, self._complained = not self._complained, True
         return first
 
 
 def feed_for(tracking: Tracking) -> LogFeed:
-    """Return the feed of a rollback that is followed."""
+    """Return the feed of a rollback that is tracked."""
     return LogFeed(datetime.fromtimestamp(tracking.submitted_at or tracking.started_at, timezone.utc))
 
 

@@ -21,7 +21,6 @@ from airflow_rollback_provider.platforms.registry import Connected, connect
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from airflow_rollback_provider.domain.deploys import Deployment
     from airflow_rollback_provider.http.connection_fields import ConnectionLike
     from airflow_rollback_provider.http.messages import Flow, Request, Response
     from airflow_rollback_provider.http.retry_policy import Policy
@@ -66,10 +65,6 @@ class PageClient(DeployHistoryClient):
     def page(self, deployment_id: str, cursor: str) -> Page:
         """Read the deploys after a cursor."""
         return self._page(deployment_id, cursor)
-
-    def history_url(self, deployment: Deployment) -> str | None:
-        """Return the address of the deploy history on the platform. Sends no request."""
-        return self._platform.history_url(deployment)
 
     def close(self) -> None:
         """Close the connections."""

@@ -14,9 +14,9 @@ import pytest
 from airflow_rollback_provider.compat import AirflowFailException
 from airflow_rollback_provider.domain import poller as pace
 from airflow_rollback_provider.domain.errors import RollbackError
+from airflow_rollback_provider.hooks import client
 from airflow_rollback_provider.http.connection_fields import Fields
 from airflow_rollback_provider.operators.rollback import RollbackOperator
-from airflow_rollback_provider.rollback import submission
 from airflow_rollback_provider.rollback.poller import Tracking
 from airflow_rollback_provider.sandbox.process import SandboxProcess
 from tests.support.leaks import Evidence
@@ -190,7 +190,7 @@ def impatience() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Fields, "policy", short)
-        patch.setattr(submission, "_FIRST_PAUSE", 0.01)
+        patch.setattr(client, "_FIRST_PAUSE", 0.01)
         patch.setattr(pace, "FIRST_DELAY", 0.02)
         yield
 

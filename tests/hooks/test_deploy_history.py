@@ -216,7 +216,7 @@ def test_single_things_are_read(connect_hook: Connect, rollback_sandbox: Sandbox
     rollback = hook.submit(hook.plan(deployment_id), "too slow", KEY)
     assert hook.get_deployment(deployment_id).name == "Billing"
     assert hook.get_deploy(deployment_id, rollback.id).id == rollback.id
-    assert hook.state(deployment_id, rollback.id) is DeployStatus.IN_PROGRESS
+    assert hook.get_deploy(deployment_id, rollback.id).status is DeployStatus.IN_PROGRESS
     assert deployment_id in (hook.history_url(deployment_id) or "")
     assert hook.get_conn() is hook.platform
     need(hook.capabilities.logs, "logs")

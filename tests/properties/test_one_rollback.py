@@ -30,12 +30,11 @@ from airflow_rollback_provider.domain.errors import OutcomeUnknown, RollbackErro
 from airflow_rollback_provider.domain.history import RolledBackFrom
 from airflow_rollback_provider.domain.plan import RollbackPlan
 from airflow_rollback_provider.hooks import client
+from airflow_rollback_provider.hooks.client import DeployHistoryClient
 from airflow_rollback_provider.hooks.deploy_history import DeployHistoryHook
 from airflow_rollback_provider.operators.rollback import RollbackOperator
-from airflow_rollback_provider.rollback import submission
 from airflow_rollback_provider.rollback import submit as attempt
 from airflow_rollback_provider.rollback import tracking as following
-from airflow_rollback_provider.rollback.submission import Submission
 from airflow_rollback_provider.sandbox.process import SandboxProcess
 from airflow_rollback_provider.sandbox.rules import forbidden_path
 from tests.faults.engine import impatience
@@ -97,16 +96,16 @@ class Clock:
 @contextmanager
 def killed(where: str) -> Iterator[None]:
     """Let the process end just before or just after the request of the rollback."""
-    send = Submission._send
+    send = DeployHistoryClient._send_rollback
 
-    def dying(self: Submission, *args: Any) -> Any:
+    def dying(self: DeployHistoryClient, *args: Any) -> Any:
         if where == "after":
             send(self, *args)
         raise Killed
 
     with pytest.MonkeyPatch.context() as patch:
         if where:
-            patch.setattr(Submission, "_send", dying)
+            patch.setattr(DeployHistoryClient, "_send_rollback", dying)
         yield
 
 
@@ -433,10 +432,15 @@ def _claims_alone(attempt: Any) -> None:
 
 
 BROKEN: dict[str, tuple[Any, str, Any, Any]] = {
-    "does not look for its mark": (submission, "find_by_key", lambda *_: None, _repeats),
+    "does not look for its mark": (client, "find_by_key", lambda *_: None, _repeats),
     "forgets what it chose": (attempt.RollbackAttempt, "_resolve_pending", _claims_alone, _chooses_anew),
     "forgets what was rolled back from": (RolledBackFrom, "holds", lambda *_: False, _returns_to_the_bad),
-    "does not look before it sends": (Submission, "_last_look", lambda *_: None, _takes_a_surprise_away),
+    "does not look before it sends": (
+        DeployHistoryClient,
+        "_last_check",
+        lambda *_: None,
+        _takes_a_surprise_away,
+    ),
     "does not check the plan": (
         RollbackPlan,
         "require_allowed",
@@ -453,8 +457,6 @@ def test_a_broken_package_is_found(
     """Each rule of the package that is taken out makes a judge fail, and with it in place none does."""
     where, name, broken, steps = BROKEN[how]
     monkeypatch.setattr(where, name, broken)
-    if how == "does not look for its mark":
-        monkeypatch.setattr(client, "find_by_key", broken)
     with pytest.raises(AssertionError):
         steps(deployments)
 

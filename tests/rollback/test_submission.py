@@ -312,9 +312,6 @@ def test_a_server_that_is_gone_is_no_doubt(connect_hook: Connect, rollback_sandb
     """A refused connection means that nothing was sent: the error may be retried."""
     hook = connect_hook()
     plan = hook.plan(identify(rollback_sandbox))
-    from airflow_rollback_provider.rollback.submission import Submission
-
-    submission = Submission(hook.platform, hook.transport)
     run = hook.transport.run
 
     def dying(flow: Any) -> Any:
@@ -325,6 +322,6 @@ def test_a_server_that_is_gone_is_no_doubt(connect_hook: Connect, rollback_sandb
 
     hook.transport.run = dying  # type: ignore[method-assign]
     with pytest.raises(RollbackError) as caught:
-        submission.submit(plan, "too slow", KEY)
+        hook.submit(plan, "too slow", KEY)
     assert type(caught.value) is PlatformUnreachable
     assert caught.value.retryable

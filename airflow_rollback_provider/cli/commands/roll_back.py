@@ -34,8 +34,8 @@ from airflow_rollback_provider.domain.errors import (
 from airflow_rollback_provider.domain.idempotency import describe
 from airflow_rollback_provider.domain.plan import RollbackPlan
 from airflow_rollback_provider.domain.summary import describe_deploy, explain
+from airflow_rollback_provider.hooks.client import GRACE_PERIOD, pauses
 from airflow_rollback_provider.rollback.self_target import runs_inside
-from airflow_rollback_provider.rollback.submission import GRACE_PERIOD, pauses
 from airflow_rollback_provider.rollback.submit import Submitted
 from airflow_rollback_provider.rollback.tracking import new_tracking, track
 
