@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Findings on what was read of a platform: the same sentences for every platform."""
+"""The doctor's checks of a platform's data: the same findings for every platform."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _ROLE = "Use a token with the role DEPLOYMENT_EDITOR or above, or one with this 
 
 
 def of_error(code: str, error: RollbackError) -> Finding:
-    """Return the finding on something that could not be read; the error's own words say what to do."""
+    """Return the finding on data that could not be read; the error's message contains the remedy."""
     return Finding(code, Status.ERROR, str(error))
 
 
 def of_refused_token(error: RollbackError) -> Finding:
-    """Return the finding on a token that the platform does not take."""
+    """Return the finding on a token that the platform does not accept."""
     if isinstance(error, TokenExpired):
-        remedy = "Put a new one in the connection's password, or the key of a service account, which lasts."
+        remedy = "Put a new token in the connection's password, or a service account's key, which lasts."
         return Finding("TOKEN", Status.ERROR, "The token has expired.", remedy)
     if isinstance(error, TokenRefused):
         remedy = "Put a valid one in the connection's password: the token alone, without 'Bearer'."
@@ -39,7 +39,7 @@ def of_refused_token(error: RollbackError) -> Finding:
 def of_installation(enabled: bool | None, setting: str) -> Finding:
     """Return the finding on the installation's switch.
 
-    :param enabled: whether rollbacks are switched on; None where that is not told.
+    :param enabled: whether rollbacks are switched on; None if that is not known.
     :param setting: name of the setting that switches them on.
     """
     if enabled is None:
@@ -54,10 +54,10 @@ def of_installation(enabled: bool | None, setting: str) -> Finding:
 def of_permissions(
     granted: Collection[str] | None, capabilities: Capabilities, deployment: Deployment | None
 ) -> Iterator[Finding]:
-    """Return the findings on what the token may do.
+    """Return the findings on the token's permissions.
 
-    :param granted: names of its permissions; None where they are not told.
-    :param deployment: where it may do that; None for everywhere.
+    :param granted: names of its permissions; None if they are not known.
+    :param deployment: the Deployment of the permissions; None for all Deployments.
     """
     if granted is None:
         yield from _of_unknown_permissions(capabilities)
@@ -94,17 +94,17 @@ def _of_history_permission(mine: Collection[str], permission: str) -> Finding:
 def _of_part(
     part: str, needed: bool, mine: Collection[str], capabilities: Capabilities, parts: Collection[str]
 ) -> Finding:
-    """Judge one part of a rollback; ``parts`` are those that a usual rollback of the Deployment takes."""
+    """Check one part of a rollback; ``parts`` are those of the Deployment's default scope."""
     code, words = _PARTS[part]
     permission = capabilities.permissions[part]
     if permission in mine:
         return Finding(code, Status.OK, f"The token may roll {words} back ({permission}).")
     if not needed:
-        what = f"The token lacks {permission}, which no rollback of this Deployment takes."
+        what = f"The token lacks {permission}, which no rollback of this Deployment needs."
         return Finding(code, Status.OK, what)
     usual = [capabilities.permissions[name] for name in _PARTS if name in parts]
     if not set(usual) & set(mine):
-        what = f"The token lacks the permission {' or '.join(usual)}: it can roll nothing back."
+        what = f"The token lacks the permission {' or '.join(usual)}: it cannot roll back anything."
         return Finding(code, Status.ERROR, what, _ROLE)
     what = f"The token lacks the permission {permission}: it cannot roll {words} back, only the other part."
     return Finding(code, Status.WARNING, what, _ROLE)
@@ -113,7 +113,7 @@ def _of_part(
 def of_deployment(deployment: Deployment) -> Finding:
     """Return the finding on a Deployment that was found."""
     release = f" with the release name {deployment.release_name}" if deployment.release_name else ""
-    what = f"{deployment} is there{release}. It runs {deployment.versions}."
+    what = f"{deployment} exists{release}. It runs {deployment.versions}."
     return Finding("DEPLOYMENT", Status.OK, what)
 
 
@@ -125,16 +125,16 @@ def of_mechanism(deployment: Deployment) -> Finding:
             "MECHANISM",
             Status.ERROR,
             "The Deployment's Dags come from an NFS volume: it cannot be rolled back.",
-            "Deploy the wanted version anew, or change the Deployment's Dag deploy mechanism.",
+            "Deploy that version again, or change the Deployment's Dag deploy mechanism.",
         )
     if mechanism is Mechanism.UNKNOWN:
         return Finding("MECHANISM", Status.UNKNOWN, "How Dags reach the Deployment is not known.")
-    what = f"The Deployment's Dag deploy mechanism is {mechanism}: a rollback brings back"
+    what = f"The Deployment's Dag deploy mechanism is {mechanism}: a rollback restores"
     return Finding("MECHANISM", Status.OK, f"{what} {default_scope(mechanism)}.")
 
 
 def of_toggle(enabled: bool | None, deployment: Deployment) -> Finding:
-    """Return the finding on a Deployment's own switch; None is not known."""
+    """Return the finding on a Deployment's own switch; None means not known."""
     code = "DEPLOYMENT-TOGGLE"
     if enabled is None:
         what = (
@@ -154,7 +154,7 @@ def of_history(deploys: Sequence[Deploy]) -> Finding:
     read = f"The deploy history can be read: {len(deploys)} deploy(s) on its first page."
     if running is None:
         return Finding(
-            "HISTORY", Status.OK, f"{read} None of them succeeded: there is nothing to go back to."
+            "HISTORY", Status.OK, f"{read} None of them succeeded: there is nothing to roll back to."
         )
     tag = f" ({running.image_tag})" if running.image_tag else ""
     return Finding("HISTORY", Status.OK, f"{read} Deploy {running.id}{tag} runs now.")
@@ -163,11 +163,11 @@ def of_history(deploys: Sequence[Deploy]) -> Finding:
 def of_clock(skew: timedelta | None, tolerated: timedelta) -> Finding:
     """Return the finding on this machine's clock.
 
-    :param skew: how far it is ahead of the platform's; None where the platform does not tell.
-    :param tolerated: how far it may be off.
+    :param skew: how far it is ahead of the platform's; None if the platform does not report its time.
+    :param tolerated: maximum difference.
     """
     if skew is None:
-        return Finding("CLOCK", Status.UNKNOWN, "The platform does not tell its time.")
+        return Finding("CLOCK", Status.UNKNOWN, "The platform does not report its time.")
     if abs(skew) <= tolerated:
         return Finding(
             "CLOCK", Status.OK, f"This machine's clock agrees with the platform's ({_seconds(skew)} s)."
@@ -178,7 +178,7 @@ def of_clock(skew: timedelta | None, tolerated: timedelta) -> Finding:
         "CLOCK",
         Status.WARNING,
         what,
-        "Synchronise it (NTP): tokens and certificates are judged by it. Plans go by the platform's clock.",
+        "Synchronise it (NTP): tokens and certificates are checked by it. Plans use the platform's clock.",
     )
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the doctor found: one finding for each thing that it looked at, and what they come to together."""
+"""The doctor's findings, one for each check, and the report of all of them."""
 
 from __future__ import annotations
 
@@ -19,35 +19,35 @@ CHECKS: Mapping[str, str] = {
     "TCP": "Something listens there and lets this machine in.",
     "PROXY": "The proxy, where there is one, connects to the platform.",
     "TLS": "The certificate is trusted, and by which authorities; it does not expire soon.",
-    "API": "What answers at the address is the platform.",
-    "TOKEN": "The token is accepted, and whose it is.",
-    "VERSION": "The platform's version is told.",
+    "API": "The server at the address is the platform.",
+    "TOKEN": "The token is accepted, and its owner is known.",
+    "VERSION": "The platform reports its version.",
     "INSTALLATION-FLAG": "Rollbacks are switched on on the installation.",
     "PERMISSION-HISTORY": "The token may read deploy histories.",
     "PERMISSION-IMAGE": "The token may roll the image back.",
     "PERMISSION-DAGS": "The token may roll Dags back.",
-    "DEPLOYMENT": "The Deployment that was named is found.",
+    "DEPLOYMENT": "The given Deployment is found.",
     "MECHANISM": "How Dags reach the Deployment is known and allows rollbacks.",
     "DEPLOYMENT-TOGGLE": "Rollbacks are switched on on the Deployment.",
     "CLOCK": "This machine's clock agrees with the platform's.",
-    "HISTORY": "The deploy history can be read, and its words are known.",
-    "SCHEMA": "The platform lets its schema be read, and each request fits it.",
-    "SCHEMA-DEPLOY-FIELDS": "The schema has the fields of a deploy under the names that are used.",
-    "SCHEMA-OPERATION": "The schema has what one operation asks for.",
-    "SCHEMA-SCOPES": "The schema knows the words for what a rollback brings back.",
+    "HISTORY": "The deploy history can be read, and its values are known.",
+    "SCHEMA": "The platform's schema can be read, and each request fits it.",
+    "SCHEMA-DEPLOY-FIELDS": "The schema has the fields of a deploy with the names that the requests use.",
+    "SCHEMA-OPERATION": "The schema has all fields that one operation requests.",
+    "SCHEMA-SCOPES": "The schema has the values for the scopes of a rollback.",
 }
-"""Every code that a finding can have, in the order in which things are looked at, and what should hold.
+"""Every code of a finding, in the order of the checks, with the condition that should hold.
 
-Those that begin with ``SCHEMA-`` stand in a report only where something differs, some several times.
+Codes that begin with ``SCHEMA-`` are in a report only if something differs, some of them several times.
 """
 
 _ALWAYS = tuple(code for code in CHECKS if not code.startswith("SCHEMA-"))
-# What the one sentence of a report without errors is made of.
+# The findings in the summary of a report without errors.
 _HEADLINES = ("TOKEN", "INSTALLATION-FLAG", "PERMISSION-HISTORY")
 
 
 class Status(str, Enum):
-    """How a finding is to be taken, the lightest first."""
+    """Status of a finding, the least severe first."""
 
     OK = "ok"
     SKIPPED = "skipped"
@@ -57,7 +57,7 @@ class Status(str, Enum):
 
     @property
     def weight(self) -> int:
-        """Where it stands among the others, for the worst of several."""
+        """Its severity as a number, to find the worst of several."""
         return list(Status).index(self)
 
     def __str__(self) -> str:
@@ -66,14 +66,14 @@ class Status(str, Enum):
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at.
+    """The result of one check.
 
     :param code: stable name, part of the public interface, one of :data:`CHECKS`.
-    :param status: how it is to be taken.
-    :param what: what was found, in a sentence or two; for ``skipped`` why it was not looked at.
-    :param remedy: what to do about it; empty where there is nothing to do.
-    :param setting: value of the connection's extra that would mend it, whole for each key that it has; None
-        where no setting would.
+    :param status: its status.
+    :param what: the result in one or two sentences; for ``skipped`` the reason.
+    :param remedy: what the user can do; empty if there is nothing to do.
+    :param setting: value of the connection's extra that would fix it, complete for each key; None if no
+        setting would.
     """
 
     code: str
@@ -91,9 +91,9 @@ class Report:
     """All findings about one connection.
 
     :param connection: the connection's id.
-    :param platform: name of the platform; empty where the connection does not tell.
-    :param address: where the platform is asked; empty where the connection does not tell.
-    :param deployment: the Deployment as it was named; None where none was.
+    :param platform: name of the platform; empty if the connection does not define it.
+    :param address: address of the platform; empty if the connection does not define it.
+    :param deployment: the Deployment as the user named it; None if none was given.
     :param findings: in the order of :data:`CHECKS`.
     """
 
@@ -105,7 +105,7 @@ class Report:
 
     @property
     def worst(self) -> Status:
-        """The gravest status of all findings."""
+        """The most severe status of all findings."""
         return max((finding.status for finding in self.findings), key=lambda status: status.weight)
 
     @property
@@ -115,7 +115,7 @@ class Report:
 
     @property
     def setting(self) -> dict[str, Any] | None:
-        """All suggested settings of the connection's extra as one; None where there is none."""
+        """All suggested settings of the connection's extra in one; None if there is none."""
         settings = [finding.setting for finding in self.findings if finding.setting]
         return merge(*settings) if settings else None
 
@@ -124,7 +124,7 @@ class Report:
         return tuple(finding for finding in self.findings if finding.status is status)
 
     def summary(self) -> str:
-        """Say in one message how it stands: the first error, else what holds and every warning."""
+        """Return one message: the first error, or else the headlines and every warning."""
         errors = self.of(Status.ERROR)
         if errors:
             return str(errors[0])
@@ -135,8 +135,8 @@ class Report:
     def _is_headline(self, finding: Finding) -> bool:
         if finding.code == "PERMISSION-HISTORY" and finding.status is not Status.UNKNOWN:
             return False
-        told = finding.status is not Status.WARNING and finding.what != _not_told(self.platform)
-        return finding.code in _HEADLINES and told
+        reported = finding.status is not Status.WARNING and finding.what != _not_reported(self.platform)
+        return finding.code in _HEADLINES and reported
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON-ready values."""
@@ -144,37 +144,37 @@ class Report:
 
 
 def complete(findings: Iterable[Finding], platform: str) -> tuple[Finding, ...]:
-    """Put findings into the order of :data:`CHECKS`; what the platform's part left out, it does not tell."""
+    """Put findings into the order of :data:`CHECKS`, and add one for each check that the platform lacks."""
     found = list(findings)
     codes = {finding.code for finding in found}
-    found += [Finding(code, Status.UNKNOWN, _not_told(platform)) for code in _ALWAYS if code not in codes]
+    found += [Finding(code, Status.UNKNOWN, _not_reported(platform)) for code in _ALWAYS if code not in codes]
     order = list(CHECKS)
     return tuple(sorted(found, key=lambda finding: order.index(finding.code)))
 
 
-def _not_told(platform: str) -> str:
-    return f"Not told by {platform}."
+def _not_reported(platform: str) -> str:
+    return f"Not reported by {platform}."
 
 
 def skip(codes: Iterable[str], reason: str) -> tuple[Finding, ...]:
-    """Return a finding for each code that says why it was not looked at.
+    """Return a skipped finding for each code.
 
-    :param reason: continues "Not looked at: …".
+    :param reason: the text after "Skipped: ".
     """
-    return tuple(Finding(code, Status.SKIPPED, f"Not looked at: {reason}") for code in codes)
+    return tuple(Finding(code, Status.SKIPPED, f"Skipped: {reason}") for code in codes)
 
 
 def skip_from(code: str, reason: str) -> tuple[Finding, ...]:
-    """Return such findings for a check and all that come after it."""
+    """Return skipped findings for a check and all checks after it."""
     return skip(_ALWAYS[_ALWAYS.index(code) :], reason)
 
 
 def merge(*settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Lay JSON objects over one another, the later ones on top; objects inside them alike."""
+    """Merge JSON objects, and the objects inside them; later values replace earlier ones."""
     merged: dict[str, Any] = {}
     for setting in settings:
         for key, value in setting.items():
-            below = merged.get(key)
-            both = isinstance(below, Mapping) and isinstance(value, Mapping)
-            merged[key] = merge(below, value) if both else value  # type: ignore[arg-type]  # both are mappings
+            earlier = merged.get(key)
+            both = isinstance(earlier, Mapping) and isinstance(value, Mapping)
+            merged[key] = merge(earlier, value) if both else value  # type: ignore[arg-type]  # both are mappings
     return merged

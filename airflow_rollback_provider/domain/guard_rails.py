@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether a Deployment may be rolled back without asking a person. All that speaks against it is told at
-once."""
+"""Guard rails: whether a Deployment may be rolled back automatically. All reasons against it are reported."""
 
 from __future__ import annotations
 
@@ -22,14 +21,14 @@ if TYPE_CHECKING:
     from airflow_rollback_provider.domain.history import History
 
 REGRESSED = "regressed"
-"""The one verdict that speaks for a rollback."""
+"""The only verdict that allows a rollback."""
 
 _NO_REGRESSION = {
-    "healthy": ("VERDICT-HEALTHY", "The Deployment was judged healthy: there is nothing to undo."),
+    "healthy": ("VERDICT-HEALTHY", "The verdict on the Deployment is healthy: there is nothing to undo."),
     "inconclusive": (
         "VERDICT-INCONCLUSIVE",
-        "Whether the Deployment got worse is not certain, and what is not certain rolls nothing back by "
-        "itself. Let a person look.",
+        "It is not certain that the Deployment got worse, so there is no automatic rollback. Let a user "
+        "check it.",
     ),
 }
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -48,26 +47,26 @@ _FREEZE_HELP = (
 
 @dataclass(frozen=True)
 class Once:
-    """One span of time.
+    """One period.
 
-    :param begin: its first moment, with a zone.
-    :param end: the first moment after it.
+    :param begin: its start, with a zone.
+    :param end: its end, which is not part of it.
     """
 
     begin: datetime
     end: datetime
 
     def until(self, now: datetime) -> datetime | None:
-        """Return when it ends if it holds now, or None."""
+        """Return its end if it contains ``now``, else None."""
         return self.end if self.begin <= now < self.end else None
 
 
 @dataclass(frozen=True)
 class Weekly:
-    """A span that returns every week, by the clock on a wall in its zone.
+    """A weekly period, in the local time of its zone.
 
-    :param begin: weekday (Monday is 0) and time of its first moment.
-    :param end: the same of the first moment after it. Equal to the beginning it lasts the whole week.
+    :param begin: weekday (Monday is 0) and time of its start.
+    :param end: weekday and time of its end. If it equals the start, the period is the whole week.
     :param zone: the zone.
     """
 
@@ -76,18 +75,18 @@ class Weekly:
     zone: tzinfo
 
     def until(self, now: datetime) -> datetime | None:
-        """Return when it ends if it holds now, or None."""
+        """Return its end if it contains ``now``, else None."""
         local = now.astimezone(self.zone)
         began = self._latest(self.begin, local)
         ends = self._latest(self.end, began) + _WEEK
         return ends if local < ends else None
 
     def _latest(self, when: tuple[int, time], local: datetime) -> datetime:
-        """Return the latest such moment that is not after another one."""
+        """Return the latest such moment that is not after ``local``."""
         weekday, clock = when
         day = local.date() - timedelta(days=(local.weekday() - weekday) % 7)
         moment = datetime.combine(day, clock, self.zone)
-        # By the clock on the wall: an hour that is skipped or repeated does not move a freeze.
+        # Compare local times: a skipped or repeated hour does not move a freeze.
         return moment if moment.replace(tzinfo=None) <= local.replace(tzinfo=None) else moment - _WEEK
 
 
@@ -95,9 +94,9 @@ Freeze = Once | Weekly
 
 
 def read_freeze(text: str) -> Freeze:
-    """Read a freeze from what a person wrote.
+    """Read a freeze that a user wrote.
 
-    :raises BadInput: when it is none.
+    :raises BadInput: for any other text.
     """
     words = " ".join(text.split()) if isinstance(text, str) else ""
     if weekly := _WEEKLY.fullmatch(words):
@@ -105,7 +104,7 @@ def read_freeze(text: str) -> Freeze:
         return Weekly(_moment(weekly, "from", text), _moment(weekly, "to", text), zone)
     once = _ONCE.fullmatch(words)
     if once is None:
-        raise BadInput(f"{text!r} is no freeze. {_FREEZE_HELP}")
+        raise BadInput(f"{text!r} is not a freeze. {_FREEZE_HELP}")
     begin, end = _time(once["begin"], text), _time(once["end"], text)
     if begin >= end:
         raise BadInput(f"The freeze {text!r} ends before it begins. {_FREEZE_HELP}")
@@ -114,18 +113,18 @@ def read_freeze(text: str) -> Freeze:
 
 @dataclass(frozen=True)
 class GuardRails:
-    """What must hold before a Dag rolls back by itself. Each rail can be taken away by its own parameter.
+    """Conditions for an automatic rollback. Each can be switched off by its parameter.
 
-    :param cool_down: shortest time since the last rollback of the Deployment, whoever made it. Default one
-        hour; zero does not ask.
-    :param max_rollbacks: most rollbacks of the Deployment in ``period``, by any author. Default 2; None does
-        not count.
+    :param cool_down: minimum time since the last rollback of the Deployment by any author. Default one hour;
+        zero switches it off.
+    :param max_rollbacks: maximum number of rollbacks of the Deployment in ``period``, by any author. Default
+        2; None switches it off.
     :param period: the time in which rollbacks are counted. Default one day.
-    :param freezes: times in which nothing is rolled back, such as ``fri 16:00 - mon 08:00 Europe/Berlin`` or
+    :param freezes: times without automatic rollbacks, such as ``fri 16:00 - mon 08:00 Europe/Berlin`` or
         ``2026-12-20T00:00:00+01:00 / 2027-01-02T00:00:00+01:00``.
-    :param allow_after_rollback: whether a rollback may be rolled back. Default False: a Dag that
-        rolls back its own rollback runs in a circle.
-    :raises BadInput: for a rail that cannot hold.
+    :param allow_after_rollback: whether a rollback may be rolled back. Default False, because a Dag could
+        roll back its own rollbacks endlessly.
+    :raises BadInput: for values that cannot be used.
     """
 
     cool_down: timedelta = timedelta(hours=1)
@@ -136,7 +135,7 @@ class GuardRails:
 
     def __post_init__(self) -> None:
         if isinstance(self.freezes, str):
-            raise BadInput("freezes is a list of texts, each of them one freeze.")
+            raise BadInput("freezes is a list of texts, one for each freeze.")
         for text in self.freezes:
             read_freeze(text)
         if self.cool_down < timedelta(0) or self.period <= timedelta(0) or (self.max_rollbacks or 0) < 0:
@@ -145,17 +144,17 @@ class GuardRails:
             )
 
     @property
-    def memory(self) -> timedelta:
-        """How far back the history has to be read."""
+    def lookback(self) -> timedelta:
+        """Length of the time for which the history must be read."""
         return max(self.cool_down, self.period)
 
 
 @dataclass(frozen=True)
 class Reason:
-    """One thing that speaks against a rollback.
+    """A reason against an automatic rollback.
 
-    :param code: the same for the same reason, for programs.
-    :param message: what and until when, for people.
+    :param code: stable name, part of the public interface.
+    :param message: the reason for a user, with its end if it has one.
     """
 
     code: str
@@ -167,10 +166,10 @@ class Reason:
 
 @dataclass(frozen=True)
 class Decision:
-    """Whether the rails allow a rollback.
+    """Result of the guard rails.
 
-    :param reasons: all that speaks against it; empty when it is allowed.
-    :param running: the deploy that runs, None where nothing does.
+    :param reasons: all reasons against a rollback; empty if it is allowed.
+    :param running: the running deploy; None if no deploy has succeeded.
     """
 
     reasons: tuple[Reason, ...]
@@ -178,7 +177,7 @@ class Decision:
 
     @property
     def allowed(self) -> bool:
-        """Whether nothing speaks against it."""
+        """Whether the guard rails allow a rollback."""
         return not self.reasons
 
     def to_dict(self) -> dict[str, Any]:
@@ -196,19 +195,18 @@ def decide(
     rails: GuardRails,
     *,
     verdict: str | None = None,
-    suspect: str | None = None,
+    evaluated_id: str | None = None,
 ) -> Decision:
-    """Say whether the rails allow a rollback now.
+    """Decide whether the guard rails allow a rollback now.
 
-    :param history: the Deployment's deploys; read no further back than the rails remember.
-    :param now: the time, by the platform's clock where it is known.
-    :param verdict: how the Deployment was judged: ``regressed`` alone speaks for a rollback. None where
-        nobody asks.
-    :param suspect: id of the deploy that was judged; it must still be what runs. None where nobody asks.
+    :param history: the Deployment's deploys; read no further back than the rails need.
+    :param now: the time, by the platform's clock if it is known.
+    :param verdict: verdict of the health check: only ``regressed`` allows a rollback. None skips this check.
+    :param evaluated_id: id of the evaluated deploy, which must still run. None skips this check.
     """
     found = (
         *_verdict(verdict),
-        *_running(history, rails, suspect),
+        *_running(history, rails, evaluated_id),
         *_in_progress(history),
         *_rollbacks(history, now, rails),
         *_freezes(now, rails),
@@ -220,26 +218,26 @@ def _verdict(verdict: str | None) -> Iterator[Reason]:
     if verdict is None or verdict == REGRESSED:
         return
     code, message = _NO_REGRESSION.get(
-        verdict, ("VERDICT-UNKNOWN", f"{verdict!r} is no verdict that speaks for a rollback.")
+        verdict, ("VERDICT-UNKNOWN", f"The verdict {verdict!r} does not allow a rollback.")
     )
     yield Reason(code, message)
 
 
-def _running(history: History, rails: GuardRails, suspect: str | None) -> Iterator[Reason]:
+def _running(history: History, rails: GuardRails, evaluated_id: str | None) -> Iterator[Reason]:
     running = history.running
     if running is None:
         yield Reason("NOTHING-RUNS", "No deploy has succeeded, so there is nothing to roll back from.")
         return
-    if suspect is not None and running.id != suspect:
+    if evaluated_id is not None and running.id != evaluated_id:
         yield Reason(
             "OTHER-DEPLOY-RUNS",
-            f"Deploy {suspect} was judged, and {describe_deploy(running)} runs now.",
+            f"Deploy {evaluated_id} was evaluated, and {describe_deploy(running)} runs now.",
         )
     if running.is_rollback and not rails.allow_after_rollback:
         yield Reason(
             "RUNS-A-ROLLBACK",
-            f"What runs was brought by a rollback ({describe_deploy(running)}), which is not rolled back by "
-            "itself. Let a person look.",
+            f"A rollback runs now ({describe_deploy(running)}), which is not rolled back automatically. Let "
+            "a user check it.",
         )
 
 
@@ -248,18 +246,18 @@ def _in_progress(history: History) -> Iterator[Reason]:
     if unfinished is not None:
         yield Reason(
             "DEPLOY-IN-PROGRESS",
-            f"{describe_deploy(unfinished)} is on its way; it may be the repair.",
+            f"{describe_deploy(unfinished)} is in progress; it may be the repair.",
         )
 
 
 def _rollbacks(history: History, now: datetime, rails: GuardRails) -> Iterator[Reason]:
-    remembered = takewhile(lambda deploy: deploy.created_at > now - rails.memory, history)
-    rollbacks = [deploy for deploy in remembered if deploy.is_rollback]
+    recent = takewhile(lambda deploy: deploy.created_at > now - rails.lookback, history)
+    rollbacks = [deploy for deploy in recent if deploy.is_rollback]
     if rails.cool_down and rollbacks and rollbacks[0].created_at > now - rails.cool_down:
         yield Reason(
             "COOL-DOWN",
-            f"The last rollback was made at {_written(rollbacks[0].created_at)} ({rollbacks[0].id}); nothing "
-            f"is rolled back by itself before {_written(rollbacks[0].created_at + rails.cool_down)}.",
+            f"The last rollback was made at {_written(rollbacks[0].created_at)} ({rollbacks[0].id}); there "
+            f"is no automatic rollback before {_written(rollbacks[0].created_at + rails.cool_down)}.",
         )
     counted = [deploy for deploy in rollbacks if deploy.created_at > now - rails.period]
     if rails.max_rollbacks is not None and len(counted) >= rails.max_rollbacks:
@@ -275,7 +273,7 @@ def _freezes(now: datetime, rails: GuardRails) -> Iterator[Reason]:
     for text in rails.freezes:
         until = read_freeze(text).until(now)
         if until is not None:
-            yield Reason("FREEZE", f"Nothing is rolled back by itself before {_written(until)} ({text}).")
+            yield Reason("FREEZE", f"There is no automatic rollback before {_written(until)} ({text}).")
 
 
 def _written(moment: datetime) -> str:
@@ -309,5 +307,5 @@ def _time(text: str, whole: str) -> datetime:
     except ValueError:
         moment = None
     if moment is None or moment.tzinfo is None:
-        raise BadInput(f"{whole!r} holds a time that cannot be read or has no zone. {_FREEZE_HELP}")
+        raise BadInput(f"{whole!r} contains a time that cannot be read or has no zone. {_FREEZE_HELP}")
     return moment

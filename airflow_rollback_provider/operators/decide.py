@@ -73,7 +73,7 @@ class RollbackDecisionOperator(BaseOperator):
                 reading.survey.now,
                 self.guards,
                 verdict=_verdict(self.verdict),
-                suspect=optional(self.deploy_id) or _suspect(self.verdict),
+                evaluated_id=optional(self.deploy_id) or _suspect(self.verdict),
             )
             summary = _summary(reading.deployment, decision)
             result = {

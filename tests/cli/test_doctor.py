@@ -33,7 +33,7 @@ def test_an_error_exits_with_1_and_says_what_to_do(
     result = cli("doctor", "other")
     assert result.code == 1
     assert re.search(r"^ERROR +TOKEN +The token has expired\.\n +→ Put a new one", result.out, re.MULTILINE)
-    assert "Not looked at: the token is not accepted." in result.out
+    assert "Skipped: the token is not accepted." in result.out
 
 
 @pytest.mark.parametrize(("strict", "code"), [((), 0), (("--strict",), 1)])
@@ -115,7 +115,7 @@ def test_hosted_astro_is_checked_by_the_same_command(
     monkeypatch.setenv("AIRFLOW_CONN_HOSTED", platform.connection_json("editor", "astro"))
     result = cli("doctor", "hosted", "--deployment", platform.deployment("image-af3")["id"])
     assert result.code == 0
-    assert "Not told by Astro." in result.out
+    assert "Not reported by Astro." in result.out
 
 
 def test_a_connection_that_cannot_be_used_is_a_finding(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:

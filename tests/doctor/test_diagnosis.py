@@ -87,7 +87,7 @@ def test_a_broken_way_skips_the_rest() -> None:
     skipped = {
         finding.what for finding in report.findings if finding.code not in ("CONNECTION", "DNS", "TCP")
     }
-    assert skipped == {"Not looked at: TCP failed."}
+    assert skipped == {"Skipped: TCP failed."}
 
 
 @pytest.mark.parametrize(

@@ -81,7 +81,7 @@ def test_a_name_that_does_not_resolve_ends_the_checks(host: str) -> None:
     assert statuses(found) == ["error", "skipped", "skipped", "skipped"]
     assert f"The host of {host}.invalid:443 does not resolve: " in found["DNS"].what
     assert "name servers" in found["DNS"].remedy
-    assert found["TLS"].what == "Not looked at: DNS failed."
+    assert found["TLS"].what == "Skipped: DNS failed."
 
 
 # The connection

@@ -64,7 +64,7 @@ def test_permissions_are_judged_by_what_a_rollback_takes(
 def test_a_permission_that_is_missing_is_named() -> None:
     """Each by its own name, and both where nothing at all can be rolled back."""
     assert HISTORY in permissions((IMAGE,))["PERMISSION-HISTORY"].what
-    assert f"{IMAGE} or {DAGS}: it can roll nothing back" in permissions(())["PERMISSION-IMAGE"].what
+    assert f"{IMAGE} or {DAGS}: it cannot roll back anything" in permissions(())["PERMISSION-IMAGE"].what
     assert DAGS in permissions((HISTORY, IMAGE))["PERMISSION-DAGS"].what
     assert IMAGE in permissions(None)["PERMISSION-IMAGE"].what
 
@@ -124,7 +124,7 @@ def test_a_history_tells_what_runs() -> None:
     assert "3 deploy(s)" in found.what
     assert "d2 (two) runs now" in found.what
     empty = doctor_checks.of_history([failed])
-    assert (empty.status, "nothing to go back to" in empty.what) == (Status.OK, True)
+    assert (empty.status, "nothing to roll back to" in empty.what) == (Status.OK, True)
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_a_history_tells_what_runs() -> None:
         (-60, "ok", "agrees"),
         (61, "warning", "61 s ahead of"),
         (-3600, "warning", "3,600 s behind"),
-        (None, "unknown", "does not tell"),
+        (None, "unknown", "does not report"),
     ],
 )
 def test_the_clock(seconds: int | None, status: str, words: str) -> None:

@@ -72,14 +72,14 @@ def test_what_a_platform_leaves_out_is_not_told_by_it() -> None:
     found = complete([Finding("DNS", Status.OK, "x")], "Some platform")
     assert {item.code for item in found} == {code for code in CHECKS if not code.startswith("SCHEMA-")}
     told = {item.what for item in found if item.code != "DNS"}
-    assert told == {"Not told by Some platform."}
+    assert told == {"Not reported by Some platform."}
     assert {item.status for item in found if item.code != "DNS"} == {Status.UNKNOWN}
 
 
 def test_what_is_skipped_says_why() -> None:
     """One check, or one and all that come after it."""
     (one,) = skip(["TLS"], "there is no connection.")
-    assert (one.status, one.what) == (Status.SKIPPED, "Not looked at: there is no connection.")
+    assert (one.status, one.what) == (Status.SKIPPED, "Skipped: there is no connection.")
     rest = [finding.code for finding in skip_from("CLOCK", "x")]
     assert rest == ["CLOCK", "HISTORY", "SCHEMA"]
 
@@ -102,7 +102,10 @@ def test_what_is_skipped_says_why() -> None:
             "Accepted. Who knows.",
         ),
         (
-            [("TOKEN", "ok", "Accepted."), ("INSTALLATION-FLAG", "unknown", "Not told by Some platform.")],
+            [
+                ("TOKEN", "ok", "Accepted."),
+                ("INSTALLATION-FLAG", "unknown", "Not reported by Some platform."),
+            ],
             "Accepted.",
         ),
         ([("TOKEN", "warning", "Hm.", "Do.")], "Warning: Hm. Do."),

@@ -38,8 +38,8 @@ AGAINST = [
     ("VERDICT-INCONCLUSIVE", [D1, D2], {"verdict": "inconclusive"}),
     ("VERDICT-UNKNOWN", [D1, D2], {"verdict": "worse"}),
     ("NOTHING-RUNS", [deploy("d1", 5, status=BAD)], {}),
-    ("NOTHING-RUNS", [], {"suspect": "d1"}),
-    ("OTHER-DEPLOY-RUNS", [D1, D2], {"suspect": "d1"}),
+    ("NOTHING-RUNS", [], {"evaluated_id": "d1"}),
+    ("OTHER-DEPLOY-RUNS", [D1, D2], {"evaluated_id": "d1"}),
     ("RUNS-A-ROLLBACK", [D1, D2, rollback("r", D1, 3)], {}),
     ("DEPLOY-IN-PROGRESS", [D1, D2, deploy("d3", 0.1, status=GOING)], {}),
     ("COOL-DOWN", [D1, rollback("r", D1, HOUR * 0.9), deploy("d3", 0)], {}),
@@ -62,7 +62,7 @@ def test_what_speaks_against_it(code: str, rows: list[Deploy], kwargs: dict[str,
 
 
 ALLOWED = [
-    ([D1, D2], {"verdict": "regressed", "suspect": "d2"}),
+    ([D1, D2], {"verdict": "regressed", "evaluated_id": "d2"}),
     ([D1, D2], {}),
     ([D1, rollback("r", D1, HOUR), deploy("d3", 0)], {}),
     ([D1, rollback("r0", D1, 1), rollback("r1", D1, 0.9), deploy("d3", 0)], {}),
@@ -81,7 +81,7 @@ def test_what_is_allowed(rows: list[Deploy], kwargs: dict[str, Any]) -> None:
 def test_all_reasons_are_told_together() -> None:
     """A person sees at once all that has to pass."""
     rows = [D1, *(rollback(f"r{n}", D1, HOUR / (n + 2)) for n in range(3)), deploy("d9", 0, status=GOING)]
-    found = decided(*rows, rails=GuardRails(freezes=[FROZEN]), verdict="inconclusive", suspect="d1")
+    found = decided(*rows, rails=GuardRails(freezes=[FROZEN]), verdict="inconclusive", evaluated_id="d1")
     assert codes(found) == [
         "VERDICT-INCONCLUSIVE",
         "OTHER-DEPLOY-RUNS",

@@ -64,7 +64,7 @@ def test_what_a_platform_tells_is_told(talk: Talk, rollback_sandbox: Sandbox) ->
     ):
         for code in codes:
             assert found[code].status is (Status.OK if tells else Status.UNKNOWN)
-            assert ("Not told by" in found[code].what) is not tells
+            assert ("Not reported by" in found[code].what) is not tells
 
 
 def test_without_a_deployment_the_rest_is_examined(talk: Talk) -> None:
