@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What must hold besides the versions."""
+"""The checks besides the versions."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ SPOILED: list[tuple[str, dict[str, Any]]] = [
 
 @pytest.mark.parametrize(("code", "values"), SPOILED)
 def test_each_check_fails_alone(code: str, values: dict[str, Any]) -> None:
-    """One thing is wrong, one check says so, in two whole sentences."""
+    """One violation fails one check, with two whole sentences."""
     (failure,) = failed_checks(replace(GOOD, **values))
     assert failure.code == code
     assert failure.reason.endswith(".")
@@ -150,7 +150,7 @@ def test_the_latest_deploy_is_excused_from_retention_where_the_platform_says_so(
 
 
 def test_same_content_counts_within_the_scope() -> None:
-    """The same Dags are nothing to roll back, though the image differs; what is not told is no sameness."""
+    """The same Dags need no rollback even if the image differs; unknown Dags are not the same."""
     same_dags = replace(TARGET, dag_bundle=CURRENT.dag_bundle)
     assert codes(target=same_dags, scope=Scope.DAGS) == ["TARGET-RUNS-ALREADY"]
     assert codes(target=same_dags, scope=Scope.IMAGE) == []
@@ -196,7 +196,7 @@ def test_git_sync_goes_back_to_git_sync(here: Mechanism, there: Mechanism) -> No
     ],
 )
 def test_a_platform_without_scopes_takes_the_natural_one(mechanism: Mechanism, scope: Scope) -> None:
-    """And says so about every other."""
+    """The message for any other text names the expected form."""
     assert default_scope(mechanism) is scope
     for asked in Scope:
         context = replace(with_mechanisms(mechanism, mechanism, asked), capabilities=ASTRO)
@@ -233,7 +233,7 @@ def test_a_permission_for_both_parts_is_named_once() -> None:
 
 
 def test_what_is_not_known_does_not_fail() -> None:
-    """Unknown permissions and switches are the platform's to judge; one that publishes none requires none."""
+    """The platform checks unknown permissions and switches; without published ones none is required."""
     assert codes(access=Access()) == []
     assert codes(access=Access(frozenset()), capabilities=replace(HOUSTON, permissions={})) == []
     assert required_permissions(Scope.IMAGE_AND_DAGS, replace(HOUSTON, permissions={})) == ()
@@ -241,7 +241,7 @@ def test_what_is_not_known_does_not_fail() -> None:
 
 
 def test_the_flag_of_the_installation_is_named() -> None:
-    """An administrator must know what to set."""
+    """The error names the setting for an administrator."""
     access = replace(FULL_ACCESS, enabled_on_installation=False, installation_flag="some.flag")
     (failure,) = failed_checks(replace(GOOD, access=access))
     assert isinstance(failure, FailedCheck)

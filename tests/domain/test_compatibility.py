@@ -57,14 +57,14 @@ def published(source: str, target: str) -> bool:
 
 @pytest.mark.parametrize(("source", "target"), list(itertools.product(BORDERS, BORDERS)))
 def test_the_table_holds_at_its_borders(source: str, target: str) -> None:
-    """Every pair of versions next to a border is judged as published."""
+    """Every pair of versions next to a border is checked as published."""
     assert check(Versions.read(source), Versions.read(target)).allowed is published(source, target)
 
 
 @given(texts, texts)
 @settings(max_examples=500)
 def test_the_table_holds_anywhere(source: str, target: str) -> None:
-    """Any pair is judged as published, with a reason that names both versions, and warnings only if
+    """Any pair is checked as published, with a reason that names both versions, and warnings only if
     allowed."""
     verdict = check(Versions.read(source), Versions.read(target))
     assert verdict.allowed is published(source, target)
@@ -116,7 +116,7 @@ def known(text: str) -> Versions:
     ],
 )
 def test_each_rule_decides_its_cases(source: str, target: str, code: str) -> None:
-    """The rule with this code decides, and allows what it says."""
+    """The rule with this code decides, with the documented verdict."""
     verdict = check(known(source), known(target))
     rule = next(rule for rule in RULES if rule.code == code)
     assert (verdict.code, verdict.allowed, verdict.source) == (code, rule.allows, rule.origin)
@@ -140,7 +140,7 @@ def test_a_verdict_without_a_reason_cannot_be_built(missing: str, value: Any) ->
 
 
 def test_a_verdict_survives_json() -> None:
-    """Warnings included; what is damaged is refused."""
+    """This includes warnings; damaged values are refused."""
     verdict = check(Versions.read("3.1-12"), Versions.read("13.0.0"))
     assert verdict.warnings
     assert Verdict.from_dict(verdict.to_dict()) == verdict
@@ -183,7 +183,7 @@ def test_the_warnings_fit_the_path(source: str, target: str, codes: set[str]) ->
 
 
 def test_loss_and_interruption_are_severe() -> None:
-    """What cannot be taken back stands out; the rest does not."""
+    """Severe warnings stand out; the others do not."""
     warnings = check(Versions.read("3.1-12"), Versions.read("13.0.0")).warnings
     severe = {warning.code for warning in warnings if warning.severe}
     assert severe == {"DAGS-DO-NOT-CARRY-OVER", "DATA-ERASED", "RUNNING-TASKS-FAIL"}
@@ -203,7 +203,7 @@ def test_loss_and_interruption_are_severe() -> None:
     ],
 )
 def test_only_airflow_3_to_2_crosses(source: str, target: str, crosses: bool) -> None:
-    """An upgrade or an unknown side is refused anyway and needs nobody's acknowledgement."""
+    """An upgrade or an unknown side is refused and needs no acknowledgement."""
     assert crosses_airflow_major(known(source), known(target)) is crosses
 
 

@@ -35,7 +35,7 @@ NEVER = (
 def test_what_comes_back_and_what_stays(
     mechanism: Mechanism, scope: Scope, comes_back: tuple[str, ...], stays: tuple[str, ...]
 ) -> None:
-    """Each part in one of the two lists, and resources, variables and settings always stay."""
+    """Each part is in one of the two lists; resources, variables and settings always stay."""
     rows = [replace(row, mechanism=mechanism) for row in (D1, D2)]
     made = plan(*rows, scope=scope, deployment=deployment(mechanism=mechanism))
     assert made.rolled_back == comes_back
@@ -82,7 +82,7 @@ def test_undo_of_airflow_3_to_2_takes_a_new_deploy() -> None:
 
 
 def test_undo_promises_nothing_that_has_expired() -> None:
-    """What runs now may itself be too old to be rolled back to."""
+    """The running deploy may be too old to be a target itself."""
     undo = plan(deploy("d1", 80), deploy("d2", 100)).undo
     assert undo == (
         "A rollback cannot undo this one: deploy d2, which runs now, is more than 90 days old. "
@@ -97,19 +97,19 @@ def warned(made: RollbackPlan) -> set[str]:
 
 
 def test_an_ordinary_plan_warns_of_the_versions_alone() -> None:
-    """No noise."""
+    """There is no other warning."""
     assert warned(plan(D1, D2)) == set()
 
 
 def test_dags_that_stay_are_warned_of() -> None:
-    """Only where Dags live apart from the image."""
+    """The warning needs Dags outside the image."""
     assert warned(plan(D1, D2, scope=Scope.IMAGE)) == {"DAGS-STAY"}
     based = [replace(row, mechanism=Mechanism.IMAGE) for row in (D1, D2)]
     assert warned(plan(*based, deployment=deployment(mechanism=Mechanism.IMAGE))) == set()
 
 
 def test_dags_of_another_airflow_are_warned_of() -> None:
-    """Where both are known, and the Runtime does not go back with them."""
+    """Both versions must be known, and the Runtime must not be rolled back."""
     made = plan(D1, NEW, scope=Scope.DAGS)
     assert warned(made) == {"DAGS-OF-OTHER-AIRFLOW"}
     assert made.warnings[0].severe
@@ -129,14 +129,14 @@ def test_a_mechanism_that_changes_is_warned_of(scope: Scope | None, word: str) -
 
 
 @pytest.mark.parametrize(("status", "expected"), [(ODD, True), (GOING, True), (BAD, False)])
-def test_a_newest_deploy_that_is_not_settled_is_warned_of(status: object, expected: bool) -> None:
-    """It may change what runs; one that failed does not."""
+def test_warning_about_a_latest_deploy_that_is_not_finished(status: object, expected: bool) -> None:
+    """It may change the running content; a failed deploy does not."""
     found = warned(plan(D1, D2, deploy("d3", 1, status=status), deployment=deployment()))
     assert ("LATEST-DEPLOY-NOT-FINISHED" in found) is expected
 
 
 def test_what_could_not_be_read_is_warned_of() -> None:
-    """Where the platform has such things at all; both switches count."""
+    """The warning needs a platform with permissions and switches; both switches count."""
     assert warned(plan(D1, D2, access=Access())) == {"PERMISSIONS-NOT-KNOWN", "SWITCHES-NOT-KNOWN"}
     assert warned(plan(D1, D2, access=Access(), capabilities=ASTRO)) == set()
     for unknown in ("enabled_on_installation", "enabled_on_deployment"):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a platform knows, as values."""
+"""A platform's data as values."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_scopes(scope: str, parts: set[str], words: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "Image", "all", "image,dags", None])
 def test_an_unknown_scope_is_refused_with_the_known_ones(text: Any) -> None:
-    """The error lists what can be said."""
+    """The error lists the accepted values."""
     with pytest.raises(BadInput, match="Use one of: image, dags, image_and_dags"):
         Scope.parse(text)
 
@@ -78,7 +78,7 @@ def test_the_parts_of_the_content(values: dict[str, Any], image: str | None, dag
 
 
 def test_same_content_needs_a_difference_to_be_false() -> None:
-    """Within the scope; what is not told does not differ."""
+    """Only the scope counts; an unknown part does not differ."""
     d1, other_dags = deploy("d1"), deploy("x", image="d1")
     silent = deploy("y", image=None, dags=None)
     assert d1.same_content(other_dags, Scope.IMAGE)
@@ -121,7 +121,7 @@ def test_a_deploy_survives_json(row: Deploy) -> None:
 
 
 def test_a_deployment_survives_json() -> None:
-    """Every field, in plain values; what is damaged is refused."""
+    """Every field is a plain value; damaged values are refused."""
     here = deployment(url="https://x", workspace_id="w")
     values = json.loads(json.dumps(here.to_dict()))
     assert Deployment.from_dict(values) == here

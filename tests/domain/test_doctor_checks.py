@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of judging what was read of a platform."""
+"""Tests of the doctor's checks of a platform's data."""
 
 from __future__ import annotations
 
@@ -50,10 +50,10 @@ def permissions(granted: tuple[str, ...] | None, mechanism: Mechanism | None = N
         (None, Mechanism.IMAGE, "unknown", "unknown", "unknown"),
     ],
 )
-def test_permissions_are_judged_by_what_a_rollback_takes(
+def test_permissions_are_checked_by_the_default_scope(
     granted: tuple[str, ...] | None, mechanism: Mechanism | None, history: str, image: str, dags: str
 ) -> None:
-    """What the Deployment's mechanism does not need is not missed."""
+    """A permission that the Deployment's mechanism does not need may be missing."""
     found = permissions(granted, mechanism)
     told = [found[f"PERMISSION-{part}"].status.value for part in ("HISTORY", "IMAGE", "DAGS")]
     assert told == [history, image, dags]
@@ -62,7 +62,7 @@ def test_permissions_are_judged_by_what_a_rollback_takes(
 
 
 def test_a_permission_that_is_missing_is_named() -> None:
-    """Each by its own name, and both where nothing at all can be rolled back."""
+    """Each is named, and both if no rollback is possible."""
     assert HISTORY in permissions((IMAGE,))["PERMISSION-HISTORY"].what
     assert f"{IMAGE} or {DAGS}: it cannot roll back anything" in permissions(())["PERMISSION-IMAGE"].what
     assert DAGS in permissions((HISTORY, IMAGE))["PERMISSION-DAGS"].what
@@ -80,13 +80,13 @@ def test_a_permission_that_is_missing_is_named() -> None:
     ],
 )
 def test_a_mechanism_that_cannot_be_rolled_back_is_an_error(mechanism: Mechanism, status: str) -> None:
-    """NFS volumes; one that is not told is not known."""
+    """NFS volumes are an error; a missing mechanism is unknown."""
     assert doctor_checks.of_mechanism(deployment(mechanism)).status.value == status
 
 
 @pytest.mark.parametrize(("enabled", "status"), [(True, "ok"), (False, "error"), (None, "unknown")])
 def test_switches(enabled: bool | None, status: str) -> None:
-    """On, off or not told, on the installation and on the Deployment; off says where to switch it on."""
+    """On, off or unknown, for the installation and the Deployment; off has a remedy."""
     installation = doctor_checks.of_installation(enabled, "global.some.flag")
     toggle = doctor_checks.of_toggle(enabled, deployment())
     assert installation.status.value == toggle.status.value == status
@@ -103,8 +103,10 @@ def test_switches(enabled: bool | None, status: str) -> None:
         (PlatformFailed("It failed."), "It failed."),
     ],
 )
-def test_a_token_that_is_not_taken(error: TokenExpired | TokenRefused | PlatformFailed, words: str) -> None:
-    """Expired and refused are told apart; both say what to put where."""
+def test_a_token_that_is_not_accepted(
+    error: TokenExpired | TokenRefused | PlatformFailed, words: str
+) -> None:
+    """Expired and refused tokens have different findings, both with a remedy."""
     found = doctor_checks.of_refused_token(error)
     assert (found.code, found.status) == ("TOKEN", Status.ERROR)
     assert words in found.what
@@ -117,8 +119,8 @@ def test_a_deployment_is_named_with_what_it_runs() -> None:
     assert all(text in found.what for text in ("Billing", "c1", "release-1"))
 
 
-def test_a_history_tells_what_runs() -> None:
-    """The latest deploy that succeeded; none is no error of the connection's."""
+def test_history() -> None:
+    """The finding names the latest deploy that succeeded; a history without one is no error."""
     failed = deploy("d3", status=DeployStatus.FAILED)
     found = doctor_checks.of_history([failed, deploy("d2", image_tag="two"), deploy("d1")])
     assert "3 deploy(s)" in found.what
@@ -139,7 +141,7 @@ def test_a_history_tells_what_runs() -> None:
     ],
 )
 def test_the_clock(seconds: int | None, status: str, words: str) -> None:
-    """Off by more than is tolerated is a warning, with the side."""
+    """A larger difference than tolerated is a warning, with its direction."""
     skew = None if seconds is None else timedelta(seconds=seconds)
     found = doctor_checks.of_clock(skew, timedelta(seconds=60))
     assert (found.status.value, words in found.what) == (status, True)

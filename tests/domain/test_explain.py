@@ -80,14 +80,14 @@ Permissions:
 
 
 def test_an_allowed_plan_reads_well() -> None:
-    """Airflow 3 to 2: what would be lost stands before the details."""
+    """Airflow 3 to 2: the losses stand before the details."""
     current = deploy("d2", 1, runtime_version="3.1-12", created_by="Zoë", git_commit="0123456789ab")
     target = deploy("d1", 40, description="Quarter end")
     assert explain(plan(target, current)) == ALLOWED.rstrip("\n")
 
 
 def test_a_refused_plan_reads_well() -> None:
-    """Every reason once, with what to do about it; no praise of the versions besides."""
+    """Every reason once, with its remedy, and no line about allowed versions."""
     target = deploy("d1", 100, status=BAD, runtime_version="4.2.9")
     access = replace(FULL_ACCESS, enabled_on_deployment=False)
     made = plan(target, deploy("d2", 1), target="d1", access=access)
@@ -118,7 +118,7 @@ def test_severe_warnings_are_marked_once() -> None:
 
 
 def test_a_deploy_in_one_line() -> None:
-    """The time in UTC whatever zone it came in, the mark left out, line breaks flattened."""
+    """The time is in UTC, without the tag and without line breaks."""
     tokyo = datetime(2026, 11, 23, 3, 30, tzinfo=timezone(timedelta(hours=9)))
     text = describe("Bad\nrelease", make_idempotency_key("x"), 500)
     row = deploy("d1", created_at=tokyo, description=text, created_by="Zoë")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of the doctor's findings and what they come to together."""
+"""Tests of the doctor's findings and reports."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_the_worst_finding_counts(statuses: str, worst: str) -> None:
 
 
 def test_findings_are_put_into_the_order_of_the_checks() -> None:
-    """However they came, and several of one code stay as they were."""
+    """The order of the input does not matter; findings with one code keep their order."""
     given = [
         Finding("SCHEMA-OPERATION", Status.ERROR, "first"),
         Finding("TOKEN", Status.OK, "x"),
@@ -67,8 +67,8 @@ def test_findings_are_put_into_the_order_of_the_checks() -> None:
     assert [item.what for item in found if item.code == "SCHEMA-OPERATION"] == ["first", "second"]
 
 
-def test_what_a_platform_leaves_out_is_not_told_by_it() -> None:
-    """Each check has a finding, but for those that only tell a difference."""
+def test_checks_that_the_platform_lacks() -> None:
+    """Each check has a finding, except those that only report a difference."""
     found = complete([Finding("DNS", Status.OK, "x")], "Some platform")
     assert {item.code for item in found} == {code for code in CHECKS if not code.startswith("SCHEMA-")}
     told = {item.what for item in found if item.code != "DNS"}
@@ -76,8 +76,8 @@ def test_what_a_platform_leaves_out_is_not_told_by_it() -> None:
     assert {item.status for item in found if item.code != "DNS"} == {Status.UNKNOWN}
 
 
-def test_what_is_skipped_says_why() -> None:
-    """One check, or one and all that come after it."""
+def test_skipped_findings_have_a_reason() -> None:
+    """One check is skipped, or one and all after it."""
     (one,) = skip(["TLS"], "there is no connection.")
     assert (one.status, one.what) == (Status.SKIPPED, "Skipped: there is no connection.")
     rest = [finding.code for finding in skip_from("CLOCK", "x")]
@@ -112,13 +112,13 @@ def test_what_is_skipped_says_why() -> None:
     ],
 )
 def test_the_summary_is_one_message(findings: list[tuple[str, ...]], words: str) -> None:
-    """The first error; or what holds, what is not known, and every warning once."""
+    """It has the first error, or else the headlines and every warning once."""
     made = [Finding(code, Status(status), *texts) for code, status, *texts in findings]
     assert report(*made).summary() == words
 
 
 def test_suggested_settings_become_one() -> None:
-    """Objects are laid into each other; where there is none, there is none."""
+    """Objects are merged; without a setting the result is None."""
     first = Finding("SCHEMA-OPERATION", Status.ERROR, "x", "", {"assumptions": {"a": {"x": None}, "b": 1}})
     second = Finding("SCHEMA-SCOPES", Status.ERROR, "x", "", {"assumptions": {"a": {"y": 2}, "b": [3]}})
     assert report(first, second).setting == {"assumptions": {"a": {"x": None, "y": 2}, "b": [3]}}
@@ -127,7 +127,7 @@ def test_suggested_settings_become_one() -> None:
 
 @given(OBJECTS, OBJECTS, OBJECTS)
 def test_merging_has_the_last_word_last(one: Any, two: Any, three: Any) -> None:
-    """In whatever steps it is done; the same twice is the same once, and nothing given is changed."""
+    """The steps do not matter, merging twice changes nothing, and the inputs stay unchanged."""
     before = json.dumps([one, two, three])
     assert merge(merge(one, two), three) == merge(one, two, three)
     assert merge(one, one) == one

@@ -64,7 +64,7 @@ def test_whether_it_holds(text: str, now: str, until: str | None) -> None:
     ],
 )
 def test_what_is_no_freeze(text: str) -> None:
-    """It is said how to write one: a freeze that is not understood must not be passed over."""
+    """The error shows how to write a freeze: an unreadable freeze must not be ignored."""
     with pytest.raises(BadInput, match="fri 16:00 - mon 08:00"):
         read_freeze(text)
 
@@ -77,7 +77,7 @@ def moment(minute: int) -> tuple[int, object]:
 
 @given(st.integers(0, MINUTES - 1), st.integers(0, MINUTES - 1), st.integers(0, 4 * MINUTES))
 def test_a_week_goes_round(begin: int, end: int, now: int) -> None:
-    """It holds from its beginning for as many minutes as there are to its end, and then no more."""
+    """It lasts from its start to its end, to the minute."""
     freeze = Weekly(moment(begin), moment(end), UTC)  # type: ignore[arg-type]
     length = (end - begin) % MINUTES or MINUTES
     passed = (now - begin) % MINUTES
@@ -90,7 +90,7 @@ def test_a_week_goes_round(begin: int, end: int, now: int) -> None:
     st.sampled_from(["Europe/Berlin", "America/New_York", "Asia/Kolkata", "UTC"]),
 )
 def test_the_end_is_later_than_now(now: datetime, zone: str) -> None:
-    """Whatever the clocks do in that zone."""
+    """This holds for any change of the clocks in the zone."""
     freeze = Weekly((5, time(0, 30)), (0, time(6, 0)), ZoneInfo(zone))
     until = freeze.until(now)
     assert until is None or until > now

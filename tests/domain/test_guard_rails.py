@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Guard rails: one line for each of them, and what must hold for all."""
+"""Guard rails: one case for each, and the properties of all."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_what_is_allowed(rows: list[Deploy], kwargs: dict[str, Any]) -> None:
 
 
 def test_all_reasons_are_told_together() -> None:
-    """A person sees at once all that has to pass."""
+    """All reasons are reported at once."""
     rows = [D1, *(rollback(f"r{n}", D1, HOUR / (n + 2)) for n in range(3)), deploy("d9", 0, status=GOING)]
     found = decided(*rows, rails=GuardRails(freezes=[FROZEN]), verdict="inconclusive", evaluated_id="d1")
     assert codes(found) == [
@@ -96,7 +96,7 @@ def test_all_reasons_are_told_together() -> None:
 
 
 def test_until_when_is_told() -> None:
-    """A rail that passes by itself says when."""
+    """The reason of a temporary rail gives its end."""
     rows = [D1, rollback("r0", D1, 0.5), rollback("r1", D1, 0.02), deploy("d3", 0)]
     cool_down, limit, freeze = decided(*rows, rails=GuardRails(freezes=[FROZEN])).reasons
     assert "before 2026-11-23 12:31 UTC" in cool_down.message
@@ -155,6 +155,6 @@ def test_rollbacks_by_themselves_never_exceed_the_limit(
 
 @given(st.sampled_from(["healthy", "inconclusive", "", "REGRESSED"]), ROLLBACKS)
 def test_only_regressed_rolls_back(verdict: str, ages: list[float]) -> None:
-    """Whatever the history looks like and whichever rails are taken away."""
+    """This holds for any history and for any rails that are switched off."""
     rows = [D1, *(rollback(f"r{n}", D1, age) for n, age in enumerate(sorted(ages, reverse=True)))]
     assert not decided(*rows, rails=OFF, verdict=verdict).allowed

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reading a history: lazily, once, and following what rollbacks brought back."""
+"""Reading a history: lazily, once, and following rollbacks to their origins."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_rollbacks_lead_to_what_they_brought_back() -> None:
 
 @pytest.mark.parametrize(("scope", "image", "dags"), [("image", "d1", "d3"), ("dags", "d3", "d1")])
 def test_a_rollback_of_one_part_leaves_the_other(scope: str, image: str, dags: str) -> None:
-    """The part out of scope came from what ran before."""
+    """The part out of scope came from the deploy before."""
     d1, d2, d3 = deploy("d1"), deploy("d2"), deploy("d3")
     only = {"image_tag": d1.image_tag, "dag_bundle": d3.dag_bundle}
     if scope == "dags":
@@ -114,7 +114,7 @@ def test_a_rollback_of_one_part_leaves_the_other(scope: str, image: str, dags: s
 
 
 def test_dags_in_the_image_go_with_it() -> None:
-    """A rollback of the image of an image-based Deployment brings its Dags back."""
+    """A rollback of the image of an image-based Deployment restores its Dags."""
     d1, d2 = deploy("d1", dags=None), deploy("d2", dags=None)
     back = rollback("r", d1, scope=Scope.IMAGE)
     assert origin(history(d1, d2, back), back, "dags") == "d1"
@@ -138,13 +138,13 @@ def test_a_deploy_of_dags_alone_keeps_the_image() -> None:
 
 
 def test_unknown_content_is_not_taken_for_kept() -> None:
-    """Two deploys that do not tell their image need not have the same."""
+    """Two deploys without a known image may have different ones."""
     d1, d2 = deploy("d1", image=None), deploy("d2", image=None)
     assert origin(history(d1, d2), d2) == "d2"
 
 
 def test_an_origin_that_was_deleted_is_not_known() -> None:
-    """Retention took the target, or what ran before a rollback of the other part."""
+    """The platform deleted the target, or the deploy before a rollback of the other part."""
     d1 = deploy("d1")
     back = rollback("r", d1)
     assert origin(history(deploy("d2"), back), back) is None
@@ -192,7 +192,7 @@ def test_lineage_follows_what_was_read() -> None:
 
 
 def out(*oldest_first: Deploy, scope: Scope = BOTH) -> set[str]:
-    """The ids of what is out after the whole history was walked."""
+    """The ids of the excluded deploys of the whole history."""
     left = RolledBackFrom()
     rows = list(reversed(oldest_first))
     found = set()
@@ -204,14 +204,14 @@ def out(*oldest_first: Deploy, scope: Scope = BOTH) -> set[str]:
 
 
 def test_what_a_rollback_left_is_out() -> None:
-    """The row that ran, and every older row with its content; not what lay between it and the target."""
+    """The running row, and every older row with its content; not the rows between it and the target."""
     d1, d2, d3 = deploy("d1"), deploy("d2"), deploy("d3")
     twin = deploy("twin", image="d3", dags="d3")
     assert out(d1, twin, d2, d3, rollback("r", d1)) == {"d3", "twin"}
 
 
 def test_failed_rows_are_not_left_and_leave_nothing() -> None:
-    """A rollback that failed left nothing, and what it passes over is not what ran."""
+    """A failed rollback excludes no deploy, and failed deploys between did not run."""
     d1, d2 = deploy("d1"), deploy("d2")
     assert out(d1, d2, rollback("r", d1, status=BAD)) == set()
     assert out(d1, d2, rollback("r", d1, status=GOING)) == set()
@@ -219,14 +219,14 @@ def test_failed_rows_are_not_left_and_leave_nothing() -> None:
 
 
 def test_content_that_was_deployed_again_is_in() -> None:
-    """Whoever deploys it again means it; the old row stays out."""
+    """A new deploy of the content makes it eligible; the old row stays excluded."""
     d1, d2 = deploy("d1"), deploy("d2")
     again = deploy("again", image="d2", dags="d2")
     assert out(d1, d2, rollback("r", d1), again) == {"d2"}
 
 
 def test_only_the_parts_of_the_rollback_are_out() -> None:
-    """A rollback of Dags says nothing against the image."""
+    """A rollback of Dags does not exclude the image."""
     d1, d2 = deploy("d1"), deploy("d2")
     twin_image = deploy("twin-image", image="d2")
     twin_dags = deploy("twin-dags", dags="d2")

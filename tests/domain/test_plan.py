@@ -37,7 +37,7 @@ NEW = deploy("new", 1, runtime_version="3.1-12")
 
 
 def test_a_plan_says_what_was_decided() -> None:
-    """Current, target, head, scope and the words of whoever asked."""
+    """Current, target, latest deploy, scope and the requested target."""
     failed = deploy("failed", 0.5, status=BAD)
     made = plan(D1, D2, failed, target="runtime:13.1.0")
     assert (made.current, made.target, made.latest_id) == (D2, D1, "failed")
@@ -50,7 +50,7 @@ def test_a_plan_says_what_was_decided() -> None:
 
 
 def test_an_id_makes_an_exact_plan() -> None:
-    """It also reads no further than what runs when the caller has the deploy already."""
+    """If the caller has the deploy already, it reads no further than the running deploy."""
     assert plan(D1, D2, target="d1").exact
     source = Counted([D3, D2, D1])
     made = make_plan(
@@ -91,7 +91,7 @@ def test_every_failure_is_in_the_error() -> None:
 
 
 def test_what_runs_already_is_recognised_through_rollbacks() -> None:
-    """Even where no row tells its content."""
+    """This holds even if no row contains its content."""
     silent = {"image": None, "dags": None}
     rows = [deploy("d1", **silent), deploy("d2", **silent)]
     back = replace(rollback("r", rows[0]), image_tag=None, dag_bundle=None)
@@ -103,7 +103,7 @@ def test_what_runs_already_is_recognised_through_rollbacks() -> None:
 
 
 def test_only_airflow_3_to_2_needs_an_acknowledgement() -> None:
-    """Not a rollback of Dags alone, not a downgrade within a major, not what is refused anyway."""
+    """A rollback of Dags alone, a downgrade within a major and a refused plan need none."""
     assert plan(D1, NEW).needs_acknowledgement
     assert not plan(D1, NEW, scope=Scope.DAGS).needs_acknowledgement
     assert not plan(D1, D2).needs_acknowledgement
@@ -111,7 +111,7 @@ def test_only_airflow_3_to_2_needs_an_acknowledgement() -> None:
 
 
 def test_the_deployment_is_believed_before_the_history() -> None:
-    """What runs is what the Deployment says, and the disagreement is told."""
+    """The Deployment's own versions count, and the plan warns of the contradiction."""
     made = plan(D1, D2, deployment=deployment("3.1-12"))
     assert made.verdict.code == "AIRFLOW-3-TO-2"
     assert "RUNS-ANOTHER-VERSION" in warned(made)
@@ -131,7 +131,7 @@ def test_a_deployment_that_knows_its_airflow_alone() -> None:
 
 
 def test_a_rollback_of_dags_leaves_the_runtime() -> None:
-    """Its verdict is that of staying where one is; the target's Runtime is not asked."""
+    """The verdict is that of the current versions; the target's Runtime does not count."""
     odd = deploy("d1", 3, runtime_version="3.0-4")
     made = plan(odd, NEW, scope=Scope.DAGS)
     assert (made.verdict.code, made.downgrade, made.allowed) == ("AIRFLOW-3-TO-3", False, True)
@@ -148,7 +148,7 @@ def warned(made: RollbackPlan) -> set[str]:
 
 
 def test_restricted_runtimes_are_warned_of() -> None:
-    """When the platform names them, and the Runtime goes back at all."""
+    """The warning needs a platform that names them, and a scope with the image."""
     restricted = {RuntimeVersion.parse("13.1.0")}
     assert "RESTRICTED-RUNTIME" in warned(plan(D1, D2, restricted=restricted))
     assert plan(D1, D2, restricted=restricted).allowed
@@ -169,7 +169,7 @@ def test_the_gravest_warnings_come_first() -> None:
 
 
 def test_a_platform_without_scopes_plans_the_natural_one() -> None:
-    """Nothing is asked of the user, and nothing fails."""
+    """The user need not acknowledge anything, and no check fails."""
     made = plan(D1, D2, capabilities=ASTRO)
     assert (made.allowed, made.scope) == (True, Scope.IMAGE_AND_DAGS)
     assert made.permissions == ("deployment.deploys.update",)
@@ -216,7 +216,7 @@ def test_any_plan_survives_json(
     scope: Scope,
     mechanism: Mechanism,
 ) -> None:
-    """Whatever a platform writes into its rows."""
+    """This holds for any values in a platform's rows."""
     row = replace(
         D1,
         description=description,

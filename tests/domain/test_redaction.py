@@ -32,8 +32,8 @@ JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhZG1pbiJ9.c2lnbmF0dXJl-_x"
         ("?api_key=s3cret&page=2", "?api_key=***&page=2"),
     ],
 )
-def test_credentials_are_taken_out(text: str, safe: str) -> None:
-    """What tells where and why it failed stays."""
+def test_credentials_are_removed(text: str, safe: str) -> None:
+    """The place and the reason of the failure stay."""
     assert redact(text) == safe
 
 
@@ -48,7 +48,7 @@ def test_credentials_are_taken_out(text: str, safe: str) -> None:
     ],
 )
 def test_the_rest_stays(text: str) -> None:
-    """What is no credential is not touched."""
+    """Other texts are not changed."""
     assert redact(text) == text
 
 
@@ -57,6 +57,6 @@ PARTS = st.text(st.characters(codec="ascii", exclude_categories=("Zs", "Cc")), m
 
 @given(PARTS, st.sampled_from(["", " ", "x", "\n"]))
 def test_no_password_of_a_url_is_left(password: str, around: str) -> None:
-    """Whatever characters it has, as long as no blank is among them."""
+    """This holds for any characters except blanks."""
     text = f"{around}postgresql://airflow:{password}@db.example.com/airflow{around}"
     assert password not in redact(text)

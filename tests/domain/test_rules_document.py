@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""docs/rules.md says what the code does."""
+"""docs/rules.md agrees with the code."""
 
 from __future__ import annotations
 

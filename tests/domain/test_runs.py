@@ -35,8 +35,8 @@ def test_each_run_counts_once_by_its_outcome() -> None:
         ({"ended_at": None}, "ran across the deploy"),
     ],
 )
-def test_what_does_not_count_is_told(values: dict[str, Any], why: str) -> None:
-    """A run that is left out is left out for one reason, and that is in the evidence."""
+def test_runs_that_do_not_count(values: dict[str, Any], why: str) -> None:
+    """A run is left out for one reason, which is in the evidence."""
     counted = tally([run("a", PERIOD, **values)], PERIOD, ended_before=PERIOD.end)
     going = ({"a": 1}, frozenset("a")) if why == "unfinished" else ()
     assert counted == Tally({}, {why: 1}, *going)
@@ -44,7 +44,7 @@ def test_what_does_not_count_is_told(values: dict[str, Any], why: str) -> None:
 
 @pytest.mark.parametrize(("minutes", "undecided"), [(1, "a"), (2, "a"), (3, "")])
 def test_a_run_that_goes_on_decides_until_a_later_one_failed(minutes: int, undecided: str) -> None:
-    """What began before the last failed run has outlived it and may succeed; what began after is only new."""
+    """A run that began before the last failed one may succeed; a later one does not count."""
     failed = run("a", PERIOD, state="failed", started_at=LANDED + timedelta(minutes=2))
     going = run("a", PERIOD, state="running", ended_at=None, started_at=LANDED + timedelta(minutes=minutes))
     counted = tally([failed, going, run("b", PERIOD)], PERIOD)
@@ -55,7 +55,7 @@ def test_a_run_that_goes_on_decides_until_a_later_one_failed(minutes: int, undec
     "moment", [None, PERIOD.begin - timedelta(microseconds=1), PERIOD.end, PERIOD.end + timedelta(days=1)]
 )
 def test_runs_of_other_times(moment: Any) -> None:
-    """A period has its beginning and not its end; a queued run has no time yet."""
+    """A period includes its beginning and not its end; a queued run has no start yet."""
     row = DagRun("a", "r", "scheduled", "success", moment, moment)
     assert tally([row], PERIOD) == Tally()
 
@@ -66,12 +66,12 @@ def test_the_beginning_belongs_to_a_period() -> None:
 
 
 def test_ignored_dags() -> None:
-    """A Dag that is ignored is not even left out."""
+    """An ignored Dag is not counted under the left-out runs either."""
     assert tally([run("a", PERIOD), run("a", PERIOD, run_type="manual")], PERIOD, ignored=["a"]) == Tally()
 
 
 def test_other_types_can_count() -> None:
-    """Who schedules by assets says so."""
+    """The rule may include runs that assets started."""
     row = run("a", PERIOD, run_type="asset_triggered")
     assert tally([row], PERIOD, run_types=("scheduled", "asset_triggered")).dags == {"a": Counts(0, 1)}
 
@@ -89,7 +89,7 @@ def test_other_types_can_count() -> None:
     )
 )
 def test_no_run_is_lost(rows: list[DagRun]) -> None:
-    """Each run of the period either counts or is told to have been left out."""
+    """Each run of the period either counts or is left out with a reason."""
     counted = tally(rows, PERIOD)
     assert counted.total("abc").runs + sum(counted.left_out.values()) == len(rows)
 

@@ -46,7 +46,7 @@ def test_previous_after_a_rollback_of_a_rollback() -> None:
 
 
 def test_previous_after_a_redeploy_on_top_of_a_rollback() -> None:
-    """Deploying again what a rollback brought back, or Dags on top of it, does not make D3 eligible."""
+    """A new deploy of the restored content, or of Dags on top of it, does not make D3 eligible."""
     back = rollback("r", D2)
     assert chosen("previous", D1, D2, D3, back, deploy("d4", image="d2", dags="d2")) == "d1"
     between = deploy("d2b", 2.5)
@@ -55,7 +55,7 @@ def test_previous_after_a_redeploy_on_top_of_a_rollback() -> None:
 
 
 def test_previous_may_be_a_rollback() -> None:
-    """After a rollback to D1 and a bad D4, the rollback is what ran before."""
+    """After a rollback to D1 and a bad D4, the rollback ran before."""
     assert chosen("previous", D1, D2, rollback("r", D1), deploy("d4")) == "r"
 
 
@@ -74,7 +74,7 @@ def test_previous_skips_what_did_not_succeed() -> None:
 
 
 def test_previous_skips_the_same_content() -> None:
-    """A tag that was deployed twice is one content; what is not told is no difference."""
+    """A tag that was deployed twice is one content; an unknown part is no difference."""
     same = deploy("same", image="d2", dags="d2")
     silent = deploy("silent", image=None, dags=None)
     assert chosen("previous", D1, D2, silent, same) == "d1"
@@ -106,7 +106,7 @@ def test_previous_after_a_rollback_of_one_part() -> None:
 
 
 def test_previous_after_the_target_was_deleted() -> None:
-    """What runs came from a deploy that retention took: its age is not known, so nothing is guessed."""
+    """The running content came from a deleted deploy: its age is not known and not guessed."""
     with pytest.raises(DeployNotFound, match=r"no longer contains.*Give the id"):
         chosen("previous", D2, D3, rollback("r", D1))
 
@@ -130,7 +130,7 @@ def test_previous_in_a_circle_is_not_known() -> None:
 )
 @pytest.mark.parametrize("text", ["previous", "tag:tag-d9"])
 def test_a_history_without_a_choice_is_an_error(rows: list[Deploy], said: str, text: str) -> None:
-    """One row, none, or only failed ones: a sentence that says which."""
+    """One row, none, or only failed ones: the message names the case."""
     with pytest.raises(DeployNotFound, match=said.replace("previous", text)):
         chosen(text, *rows)
 
@@ -150,7 +150,7 @@ def test_previous_reads_no_further_than_it_needs() -> None:
 
 
 def test_an_id_and_a_full_commit_stop_where_they_are_found() -> None:
-    """An abbreviated commit reads on, to know that it fits no other."""
+    """An abbreviated commit reads the whole history, because it may match another commit."""
     rows = [deploy(f"d{number}", 1, git_commit=f"{number:040x}") for number in range(1, 10_001)]
     for text, taken in (("d5", 5), (f"commit:{5:040x}", 5), (f"commit:{5:040x}"[:-1], 10_000)):
         source = Counted(rows)
@@ -162,7 +162,7 @@ def test_an_id_and_a_full_commit_stop_where_they_are_found() -> None:
 
 
 def test_an_exact_id_is_taken_as_it_is() -> None:
-    """The plan's checks judge it: failed, running and left deploys can all be named."""
+    """The plan's checks decide: failed, running and rolled-back deploys can all be named."""
     failed = deploy("d4", status=BAD)
     for name in ("d1", "d3", "d4", "r"):
         assert chosen(name, D1, D2, D3, failed, rollback("r", D2)) == name
@@ -240,7 +240,7 @@ def test_a_time_without_a_zone_is_refused_with_one_that_can_be_used() -> None:
 
 @given(st.text(max_size=60))
 def test_any_text_is_a_target_or_an_error(text: str) -> None:
-    """What is read prints as a text that means the same."""
+    """A selector prints as an equal selector."""
     try:
         target = DeploySelector.parse(text)
     except BadInput:
@@ -296,7 +296,7 @@ def test_before_means_strictly_before() -> None:
 
 
 def test_a_selector_picks_the_newest_that_may_be_picked() -> None:
-    """Not what runs, not what failed, not what was left; a deploy above the running content may be."""
+    """The running deploy, failed and rolled-back deploys are excluded; a later deploy may be eligible."""
     rows = [replace(row, runtime_version="12.1.0") for row in (D1, D2)]
     left = replace(D3, runtime_version="12.1.0")
     failed = deploy("x", status=BAD, runtime_version="12.1.0")
@@ -319,7 +319,7 @@ def test_a_commit_is_found_by_its_beginning_in_either_case() -> None:
 
 @pytest.mark.parametrize("status", [OK, BAD])
 def test_an_ambiguous_commit_is_refused(status: Any) -> None:
-    """Also when one of the two could not be rolled back to: it may be the one that was meant."""
+    """This also holds if one of the two is no valid target: the user may mean it."""
     rows = [replace(D1, git_commit="abcdef01"), replace(D2, git_commit="abcdef02", status=status), D3]
     with pytest.raises(AmbiguousTarget, match=r"2 commits: abcdef01, abcdef02\. Give more digits"):
         chosen("commit:abcdef0", *rows)

@@ -26,7 +26,7 @@ RESULT: dict[str, Any] = {
 
 
 def test_a_plan() -> None:
-    """From where to where, and what changes; grave warnings with it."""
+    """The text has both deploys, the changes and severe warnings."""
     text = summary.of_plan(plan(deploy("d1", 2, runtime_version="12.1.0"), deploy("d2", 1)))
     assert "Deployment 'orders' (dep) from deploy d2 to d1" in text
     assert "Runtime 13.2.0 (Airflow 2.11) → 12.1.0 (Airflow 2.10)" in text
@@ -34,7 +34,7 @@ def test_a_plan() -> None:
 
 
 def test_a_plan_that_is_refused() -> None:
-    """Why."""
+    """The text has the reasons."""
     text = summary.of_plan(plan(deploy("d1", 200), deploy("d2", 1), target="d1"))
     assert "is not possible" in text
     assert "TARGET-EXPIRED" in text
@@ -42,7 +42,7 @@ def test_a_plan_that_is_refused() -> None:
 
 @pytest.mark.parametrize("write", [summary.of_submitted, summary.of_done])
 def test_a_rollback(write: Any) -> None:
-    """Which Deployment, which deploys, why, and where to look."""
+    """The text has the Deployment, both deploys, the reason and a link."""
     text = write(RESULT)
     for part in (
         "Billing (clx0)",
@@ -57,13 +57,13 @@ def test_a_rollback(write: Any) -> None:
 
 
 def test_a_failure() -> None:
-    """The error's name and words, in one line."""
+    """The text has the error's class and message in one line."""
     text = summary.of_failure("billing", PlanRefused("Refused:\n- one\n- two"))
     assert text == "The rollback of Deployment billing failed (PlanRefused): Refused: - one - two"
 
 
 def test_a_fleet() -> None:
-    """How many, and which not."""
+    """The text has the numbers and the failures."""
     assert summary.of_fleet(3, 3, [], []) == "3 of 3 Deployments were rolled back."
     text = summary.of_fleet(20, 6, [f"b{n} failed" for n in range(12)], ["x", "y"])
     assert "6 of 20" in text
@@ -74,7 +74,7 @@ def test_a_fleet() -> None:
 
 @given(st.text(max_size=3000))
 def test_always_a_paragraph(text: str) -> None:
-    """Whatever comes in: one line, and not too long for a chat."""
+    """Any text becomes one line that is short enough for a chat."""
     line = summary.paragraph(text)
     assert len(line) <= 1200
     assert len(line.splitlines()) <= 1

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Versions: two styles that look alike, and everything that is neither."""
+"""Versions: two similar styles, and all other texts."""
 
 from __future__ import annotations
 
@@ -173,7 +173,7 @@ def test_numbers_are_compared_as_numbers() -> None:
 
 @given(version_texts)
 def test_text_survives_a_round_trip(text: str) -> None:
-    """What is printed is what was read."""
+    """The printed text equals the text that was read."""
     assert str(RuntimeVersion.parse(text)) == text
 
 
@@ -239,7 +239,7 @@ def test_airflow_versions_are_read(text: str, printed: str, series: tuple[int, i
 
 @pytest.mark.parametrize("text", ["", "NA", "2", "2.10.5.1", "02.10.5", "2.10.05", "2.10.5\n", "2." * 5000])
 def test_what_is_no_airflow_version_is_refused(text: str) -> None:
-    """The error says what was expected."""
+    """The error names the expected form."""
     with pytest.raises(InvalidVersion, match=r"Expected MAJOR\.MINOR\.PATCH"):
         AirflowVersion.parse(text)
 
@@ -273,7 +273,7 @@ def test_the_runtime_decides_where_it_is_known(
     series: tuple[int, int] | None,
     printed: str,
 ) -> None:
-    """What cannot be read is unknown, never an error: platforms write what they like."""
+    """An unreadable value is unknown, never an error: platforms may write any text."""
     versions = Versions.read(runtime, airflow)
     assert (versions.known, versions.airflow_major, versions.airflow_series) == (known, major, series)
     assert str(versions) == printed
@@ -331,7 +331,7 @@ def test_only_what_both_know_can_contradict(mine: Any, theirs: Any, contradictio
 
 
 def test_a_missing_runtime_is_completed_unless_contradicted() -> None:
-    """A Deployment that knows its Airflow alone takes the Runtime from the deploy that brought it."""
+    """A Deployment with a known Airflow version alone takes the Runtime from its deploy."""
     runtime = RuntimeVersion.parse("3.1-12")
     deployment, deployed = Versions.read(None, "3.1.8"), Versions.read("3.1-12")
     assert deployment.completed_by(deployed) == Versions(runtime, AirflowVersion(3, 1, 8))
