@@ -26,7 +26,7 @@ from airflow_rollback_provider.domain.history import History
 from airflow_rollback_provider.domain.idempotency import describe, find_by_key
 from airflow_rollback_provider.domain.plan import RollbackPlan, make_plan
 from airflow_rollback_provider.domain.selector import DeploySelector
-from airflow_rollback_provider.platforms.paging import walk
+from airflow_rollback_provider.platforms.base import walk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -1,2 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Platforms turn verbs into requests and answers into domain values. They do no I/O: a transport does."""
+"""The platforms: each turns method calls into requests, and answers into domain values.
+
+They do no I/O; a transport sends the requests.
+"""

@@ -1,44 +1,74 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a platform is to the rest of the package.
+"""The interface of a platform, and the values that it returns.
 
-A verb is a *flow*: a generator that yields requests, is sent the answers and returns a domain value.
-It does no I/O of its own, so that one implementation serves tasks (``requests``) and the triggerer
-(``httpx``) alike.
+A method returns a *flow*, see :mod:`airflow_rollback_provider.http.messages`.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from airflow_rollback_provider.domain.deploys import Access, Capabilities, Deploy, Deployment, Scope
     from airflow_rollback_provider.domain.findings import Finding
     from airflow_rollback_provider.http.messages import Flow
 
+_RECENT_IDS = 500
+
 
 @dataclass(frozen=True)
 class Page:
-    """Some deploys, newest first.
+    """A page of a deploy history.
 
-    :param deploys: the deploys.
-    :param next_cursor: where the next page begins, None after the last one.
+    :param deploys: the deploys, newest first.
+    :param next_cursor: cursor of the next page, None after the last one.
     """
 
     deploys: tuple[Deploy, ...]
     next_cursor: str | None
 
 
+def walk(page: Page, fetch: Callable[[str], Page]) -> Iterator[Deploy]:
+    """Yield the deploys of a page and of all following ones, each once. A page is read when it is needed.
+
+    The memory use does not grow with the history, because a deploy repeats only near its first place. A cycle
+    of cursors ends the walk; it is found by comparison with one kept cursor (Brent's method).
+
+    :param page: the first page.
+    :param fetch: returns the page at a cursor.
+    """
+    recent: deque[str] = deque(maxlen=_RECENT_IDS)
+    kept, steps, limit = None, 0, 1
+    while True:
+        known = set(recent)
+        for deploy in page.deploys:
+            if deploy.id not in known:
+                known.add(deploy.id)
+                recent.append(deploy.id)
+                yield deploy
+        cursor = page.next_cursor
+        if cursor is None or cursor == kept:
+            return
+        steps += 1
+        if steps == limit:
+            kept, steps, limit = cursor, 0, limit * 2
+        page = fetch(cursor)
+
+
 @dataclass(frozen=True)
 class Survey:
-    """All that a plan needs, read in as few requests as the platform allows.
+    """The input of a plan, read with as few requests as the platform allows.
 
     :param deployment: the Deployment.
-    :param access: what the token may do and what is switched on.
+    :param access: the token's permissions and the switches.
     :param page: the latest deploys.
-    :param now: the platform's clock, local time where it does not tell.
-    :param clock_skew: how far the local clock is ahead of the platform's; None where that is not known.
+    :param now: the platform's time; local time if the platform does not send it.
+    :param clock_skew: how far the local clock is ahead of the platform's; None if that is unknown.
     """
 
     deployment: Deployment
@@ -50,7 +80,7 @@ class Survey:
 
 @dataclass(frozen=True)
 class LogLine:
-    """One line that the platform logged."""
+    """One log line of the platform."""
 
     id: str
     at: datetime
@@ -59,21 +89,21 @@ class LogLine:
 
 
 class Platform(Protocol):
-    """The verbs.
+    """A platform.
 
-    Every verb may raise :class:`AccessDenied` and :class:`PlatformError` besides what it names.
+    Every flow may raise :class:`AccessDenied` and :class:`PlatformError` besides the named errors.
     """
 
     @property
     def capabilities(self) -> Capabilities:
-        """What the platform can do at all."""
+        """The features of the platform."""
 
     @property
     def address(self) -> str:
-        """The URL that requests begin with."""
+        """The base URL of the API."""
 
     def survey(self, deployment: str) -> Flow[Survey]:
-        """Read a Deployment, what may be done to it, and its latest deploys.
+        """Read a Deployment, the token's permissions and the switches, and its latest deploys.
 
         :param deployment: its id, or its release name (hosted Astro: name or namespace).
         :raises DeploymentNotFound: when there is none.
@@ -89,9 +119,9 @@ class Platform(Protocol):
     def deploys(self, deployment_id: str, cursor: str | None = None, limit: int | None = None) -> Flow[Page]:
         """Read one page of a deploy history.
 
-        :param cursor: where it begins, from the page before; None begins with the latest deploy.
-        :param limit: how many deploys it has at most; None leaves that to the platform, which then shows at
-            first some hundred.
+        :param cursor: start of the page, from the page before; None begins with the latest deploy.
+        :param limit: maximum number of deploys; None takes the platform's default, some hundred for the
+            first page.
         """
 
     def deploy(self, deployment_id: str, deploy_id: str) -> Flow[Deploy]:
@@ -103,28 +133,28 @@ class Platform(Protocol):
     def roll_back(
         self, deployment: Deployment, target: Deploy, scope: Scope, description: str
     ) -> Flow[Deploy]:
-        """Start a rollback; its request is not repeatable. Return the new deploy as the platform shows it.
+        """Start a rollback and return the new deploy. The request is not repeatable.
 
-        :raises RollbackRefused: when the platform refuses it or does not offer the scope.
+        :raises RollbackRefused: when the platform refuses it or does not have the scope.
         """
 
     def logs(self, deployment: Deployment, since: datetime) -> Flow[tuple[LogLine, ...]]:
-        """Read what the platform logged about the Deployment's deploys since a time, oldest first.
+        """Read the platform's log lines about the Deployment's deploys since a time, oldest first.
 
-        :raises Unsupported: where the platform serves no logs.
+        :raises Unsupported: when the platform serves no logs.
         """
 
     def history_url(self, deployment: Deployment) -> str | None:
-        """Return the page of the Deployment's deploy history in the UI, None where it is not known."""
+        """Return the address of the Deployment's deploy history in the UI, None if it is unknown."""
 
     def check(self) -> Flow[str]:
-        """Check that the platform answers and accepts the token; return a sentence that says so."""
+        """Check that the platform answers and accepts the token; return the result as a sentence."""
 
     def diagnose(self, deployment: str | None) -> Flow[tuple[Finding, ...]]:
-        """Look at everything that must hold, the network aside, and say what does not. Changes nothing.
+        """Check the connection beyond the network and return the findings. It changes nothing.
 
-        It raises nothing of this package: what cannot be read is a finding. What the platform does not tell
-        is left out.
+        It raises no error of this package: a failed read is a finding. Checks that the platform does not
+        support have no finding.
 
-        :param deployment: a Deployment to look at as well, named as for :meth:`deployment`; None for none.
+        :param deployment: a Deployment to check as well, as for :meth:`deployment`; None for none.
         """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The types of Airflow connections, one for each platform, and what the form of each asks for."""
+"""The types of Airflow connections, one for each platform, and their forms."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ HIDDEN = ("login", "extra")
 
 @dataclass(frozen=True)
 class FormField:
-    """One field of the form that is kept in ``extra``.
+    """One field of the form that is stored in ``extra``.
 
     :param name: its key in ``extra``.
-    :param label: what the form calls it.
+    :param label: its label in the form.
     :param help: one sentence below the field.
     :param kind: ``string``, ``integer``, ``boolean`` or ``json`` (a text field for JSON).
-    :param default: what the form shows at first.
+    :param default: its initial value in the form.
     """
 
     name: str
@@ -34,12 +34,12 @@ class FormField:
 class ConnectionType:
     """A type of Airflow connections.
 
-    :param name: what Airflow stores as the type.
-    :param label: what the form calls it.
-    :param default_conn_id: id of the connection that is taken where none is named.
+    :param name: the type that Airflow stores.
+    :param label: its label in the form.
+    :param default_conn_id: id of the default connection.
     :param fields: the form's own fields.
-    :param labels: what the form calls Airflow's fields.
-    :param placeholders: what stands in fields that are empty.
+    :param labels: labels of Airflow's fields.
+    :param placeholders: placeholders of empty fields.
     """
 
     name: str
@@ -54,7 +54,7 @@ _NETWORK = (
     FormField(
         "verify",
         "Check the certificate",
-        "Switch off for tests only: anybody on the way could read the token.",
+        "Switch off for tests only: others on the network could read the token.",
         "boolean",
         True,
     ),
@@ -65,7 +65,7 @@ _NETWORK = (
     ),
     FormField("connect_timeout", "Connect time-out (s)", "Seconds to reach the platform.", "integer", 5),
     FormField(
-        "read_timeout", "Read time-out (s)", "Seconds to wait for a piece of an answer.", "integer", 30
+        "read_timeout", "Read time-out (s)", "Seconds to wait for a chunk of an answer.", "integer", 30
     ),
     FormField(
         "proxies",
@@ -77,14 +77,14 @@ _RULES = (
     FormField(
         "retention_days",
         "Retention (days)",
-        "How old a deploy may be that is rolled back to; as configured on the platform.",
+        "Greatest age of the target of a rollback, as configured on the platform.",
         "integer",
         90,
     ),
     FormField(
         "restricted_runtimes",
         "Restricted Runtimes",
-        "Runtime versions with major bugs, separated by commas: a plan that goes back to one warns of it.",
+        "Runtime versions with major bugs, separated by commas. A plan warns if its target has one.",
     ),
 )
 _LABELS = {"password": "API token", "schema": "Scheme", "port": "Port"}
@@ -94,7 +94,7 @@ _SCHEME = "https (or http for a sandbox on this machine)"
 def _history_url(*placeholders: str) -> FormField:
     names = ", ".join(f"{{{name}}}" for name in placeholders)
     return FormField(
-        "history_url", "Deploy history URL", f"Template of the page's address; may hold {names}."
+        "history_url", "Deploy history URL", f"Template of the page's address; may contain {names}."
     )
 
 
@@ -103,14 +103,14 @@ PRIVATE_CLOUD = ConnectionType(
     "Astro Private Cloud",
     "astro_private_cloud_default",
     fields=(
-        FormField("workspace_id", "Workspace ID", "Needed only to name Deployments by their release name."),
+        FormField("workspace_id", "Workspace ID", "Required only to find Deployments by their release name."),
         *_NETWORK,
         *_RULES,
         _history_url("app", "deployment_id", "release_name", "workspace_id"),
         FormField(
             "assumptions",
             "Assumptions",
-            "JSON that replaces what this package assumes about the platform's API.",
+            "JSON that replaces this package's assumptions about the platform's API.",
             "json",
         ),
     ),
@@ -126,7 +126,7 @@ ASTRO = ConnectionType(
     "Astro",
     "astro_default",
     fields=(
-        FormField("organization_id", "Organization ID", "The Organization that the Deployments belong to."),
+        FormField("organization_id", "Organization ID", "The Organization of the Deployments."),
         *_NETWORK,
         *_RULES,
         _history_url("app", "deployment_id", "release_name", "workspace_id", "organization_id"),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The address of a Deployment's deploy history in the platform's UI: a template and what fills it."""
+"""The address of a Deployment's deploy history in the platform's UI: a template and its values."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _PLACEHOLDER = re.compile(r"\{(\w*)\}")
 def read_template(fields: Fields, default: str, placeholders: tuple[str, ...]) -> str:
     """Read the connection's own template.
 
-    :param default: what to take where the connection has none.
-    :param placeholders: names that may stand in braces.
-    :raises InvalidConnection: for other braces, or an address that is none.
+    :param default: the template for a connection without one.
+    :param placeholders: names that are allowed in braces.
+    :raises InvalidConnection: for other braces, or an invalid address.
     """
     template = fields.text("history_url")
     if template is None:
@@ -29,7 +29,8 @@ def read_template(fields: Fields, default: str, placeholders: tuple[str, ...]) -
     stray = re.sub(_PLACEHOLDER, "", template)
     if unknown or "{" in stray or "}" in stray:
         raise fields.invalid(
-            "history_url", f"may hold {', '.join(f'{{{name}}}' for name in placeholders)} and no other braces"
+            "history_url",
+            f"may contain {', '.join(f'{{{name}}}' for name in placeholders)} and no other braces",
         )
     if not template.startswith(("https://", "http://", "{app}")):
         raise fields.invalid("history_url", "must begin with https:// or {app}")
@@ -37,9 +38,9 @@ def read_template(fields: Fields, default: str, placeholders: tuple[str, ...]) -
 
 
 def fill(template: str, values: Mapping[str, str | None]) -> str | None:
-    """Fill a template in; None where a value that it names is not known.
+    """Fill in a template; return None if one of its values is unknown.
 
-    :param values: by the name of the placeholder; all but ``app`` are quoted.
+    :param values: values by the name of the placeholder; all but ``app`` are quoted.
     """
     if any(not value for name, value in values.items() if f"{{{name}}}" in template):
         return None

@@ -55,7 +55,7 @@ def connect(connection: ConnectionLike) -> Connected:
     make = _PLATFORMS.get(conn_type)
     if make is None:
         raise InvalidConnection(
-            f"Connection {fields.conn_id!r} has the type {conn_type!r}. This package knows: "
+            f"Connection {fields.conn_id!r} has the type {conn_type!r}. Supported types: "
             f"{', '.join(_PLATFORMS)}."
         )
     policy = fields.policy()

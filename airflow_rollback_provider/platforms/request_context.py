@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What was asked of a platform, in words, and the refusals that every platform tells alike."""
+"""Description of a request for error messages, and the errors that every platform has."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from airflow_rollback_provider.domain.errors import RateLimited
 if TYPE_CHECKING:
     from airflow_rollback_provider.http.messages import Response
 
-_PURPOSES = {
+_DESCRIPTIONS = {
     "survey_context": "read the Deployment and the installation's settings",
     "deployment": "read the Deployment",
     "deployment_before_1_0": "read the Deployment",
@@ -28,12 +28,12 @@ _PURPOSES = {
 
 @dataclass(frozen=True)
 class RequestContext:
-    """What was asked, for the words of an error.
+    """Context of a request, for error messages.
 
     :param operation: name of the operation.
-    :param permissions: permissions that it takes, where they are published.
-    :param subject: what it was asked of, for example ``Deployment c1…``.
-    :param hint: what to add when there is no such Deployment.
+    :param permissions: permissions that this request needs, if they differ from request to request.
+    :param subject: the object of the request, for example ``Deployment c1…``.
+    :param hint: addition to the error for a Deployment that does not exist.
     """
 
     operation: str
@@ -42,29 +42,17 @@ class RequestContext:
     hint: str = ""
 
     @property
-    def purpose(self) -> str:
-        """What the request was for, in words."""
-        words = _PURPOSES.get(self.operation, self.operation)
+    def description(self) -> str:
+        """The request in words, for example ``read the Deployment (Deployment c1…)``."""
+        words = _DESCRIPTIONS.get(self.operation, self.operation)
         return f"{words} ({self.subject})" if self.subject else words
-
-    @property
-    def needed(self) -> tuple[str, ...]:
-        """Names of the permissions that it takes."""
-        return self.permissions
-
-    @property
-    def lacking(self) -> str:
-        """What a token lacks that is not permitted this."""
-        names = " and ".join(self.needed)
-        if not names:
-            return "a permission"
-        return f"the permission {names}" if len(self.needed) == 1 else f"the permissions {names}"
 
 
 def rate_limited(response: Response, context: RequestContext) -> RateLimited:
     """Return the error of an answer with HTTP 429."""
     wait = response.headers.get("retry-after")
-    after = f" It asks to wait: Retry-After {wait[:40]!r}." if wait else ""
+    after = f" Its answer has Retry-After {wait[:40]!r}." if wait else ""
     return RateLimited(
-        f"The platform has had too many requests to {context.purpose} (HTTP 429).{after} Try again later."
+        f"The platform limits the rate of requests and refused to {context.description} (HTTP 429).{after} "
+        "Try again later."
     )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An object of a platform's answer, read field by field with complaints that name what is missing."""
+"""Reading of an object in a platform's answer, with errors that name the field."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from airflow_rollback_provider.domain.errors import MalformedAnswer
 
 
 class Row:
-    """One object of an answer; every complaint names the operation and the field.
+    """One object of an answer. Every error names the operation and the field.
 
     :param operation: name of the operation.
     :param values: the object.
@@ -21,22 +21,22 @@ class Row:
     def __init__(self, operation: str, values: object) -> None:
         self._operation = operation
         if not isinstance(values, Mapping):
-            raise self.malformed(f"holds {type(values).__name__} where an object belongs")
+            raise self.malformed(f"contains {type(values).__name__} instead of an object")
         self._values = values
 
     def malformed(self, problem: str) -> MalformedAnswer:
-        """Return the complaint about this object.
+        """Return the error for this object.
 
-        :param problem: continues "the answer …".
+        :param problem: end of the sentence "the answer …".
         """
         return MalformedAnswer(
-            f"The platform's answer to {self._operation!r} {problem}. Something else than the platform may "
-            "answer there, or its API has changed: check the base URL, and look for a newer version of this "
+            f"The platform's answer to {self._operation!r} {problem}. Another server may have answered, or "
+            "the platform's API has changed: check the base URL, and look for a newer version of this "
             "package."
         )
 
     def find(self, path: str | None) -> Any:
-        """Return the value at a path; None where anything on the way is missing or null."""
+        """Return the value at a path; None if any field of the path is missing or null."""
         value: Any = self._values if path else None
         for name in path.split(".") if path else ():
             value = value.get(name) if isinstance(value, Mapping) else None
@@ -48,11 +48,11 @@ class Row:
         if isinstance(value, (int, float)) and not isinstance(value, bool):
             return str(value)
         if value is not None and not isinstance(value, str):
-            raise self.malformed(f"has {type(value).__name__} in the field {path!r} where a text belongs")
+            raise self.malformed(f"has {type(value).__name__} instead of a text in the field {path!r}")
         return value or None
 
     def needed(self, path: str | None) -> str:
-        """Return a text that must be there."""
+        """Return a required text."""
         value = self.text(path)
         if value is None:
             raise self.malformed(f"lacks the field {path!r}")
@@ -67,17 +67,17 @@ class Row:
             raise self.malformed(f"has no ISO 8601 time in the field {path!r}") from None
 
     def needed_time(self, path: str | None) -> datetime:
-        """Return a time that must be there."""
+        """Return a required time."""
         self.needed(path)
         moment = self.time(path)
-        assert moment is not None  # noqa: S101 - needed() has seen a text
+        assert moment is not None  # noqa: S101 - needed() found a text
         return moment
 
 
 def read_time(text: str) -> datetime:
-    """Read an ISO 8601 time with any number of decimals; one without a zone is UTC.
+    """Read an ISO 8601 time with any number of decimals; a time without a zone is UTC.
 
-    :raises ValueError: for anything else.
+    :raises ValueError: for any other text.
     """
     # Python 3.10 reads neither a final Z nor decimals other than 3 or 6.
     text = re.sub(r"[zZ]$", "+00:00", text.strip())

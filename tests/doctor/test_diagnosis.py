@@ -44,7 +44,7 @@ def codes(report: Report, status: Status) -> list[str]:
 
 
 def test_a_report_has_every_check_in_order(connect_hook: Connect, rollback_sandbox: Sandbox) -> None:
-    """Whatever the platform, the same list; what is not told is in it too."""
+    """The list is the same on every platform; it includes what cannot be known."""
     report = connect_hook().diagnose(rollback_sandbox.deployment("image-af3")["id"])
     assert [finding.code for finding in report.findings] == ALWAYS
     assert report.sound
@@ -55,10 +55,8 @@ def test_a_report_has_every_check_in_order(connect_hook: Connect, rollback_sandb
     assert {"CONNECTION", "DNS", "TCP", "API", "TOKEN", "CLOCK"} <= set(codes(report, Status.OK))
 
 
-def test_a_deployment_is_looked_at_where_one_is_named(
-    connect_hook: Connect, rollback_sandbox: Sandbox
-) -> None:
-    """It is in the report as it was named."""
+def test_a_named_deployment_is_checked(connect_hook: Connect, rollback_sandbox: Sandbox) -> None:
+    """The report has its id as it was given."""
     deployment = rollback_sandbox.deployment("image-af3")["id"]
     assert connect_hook().diagnose(deployment).deployment == deployment
     without = connect_hook().diagnose()
@@ -67,21 +65,21 @@ def test_a_deployment_is_looked_at_where_one_is_named(
 
 
 def test_nothing_is_changed(connect_hook: Connect, rollback_sandbox: Sandbox) -> None:
-    """No request is a change, and the world is as it was."""
+    """Every request only reads, and the platform's state is the same afterwards."""
     rollback_sandbox.clock(freeze=True)
     before = rollback_sandbox.state()
     assert connect_hook().diagnose(rollback_sandbox.deployment("image-af3")["id"]).sound
     connect_hook().test_connection()
     after = rollback_sandbox.state()
-    asked = after.pop("requests")[len(before.pop("requests")) :]
-    assert asked
+    requests = after.pop("requests")[len(before.pop("requests")) :]
+    assert requests
     changing = {"RollBack", "DeployRollback", "rollbackDeployment"}
-    assert not [request for request in asked if changing & {request["operation"], *request["fields"]}]
+    assert not [request for request in requests if changing & {request["operation"], *request["fields"]}]
     assert after == before
 
 
-def test_a_broken_way_skips_the_rest() -> None:
-    """A port where nobody listens is one error; nothing is asked."""
+def test_a_network_error_skips_the_rest() -> None:
+    """A refused connection is one error; no request is sent."""
     report = hook_for().diagnose("c1")
     assert codes(report, Status.ERROR) == ["TCP"]
     skipped = {
@@ -103,7 +101,7 @@ def test_a_broken_way_skips_the_rest() -> None:
 def test_a_connection_that_cannot_be_used_is_a_finding(
     monkeypatch: pytest.MonkeyPatch, fields: dict[str, Any]
 ) -> None:
-    """With every check, none of them looked at."""
+    """The report has every check; all others are skipped."""
     values = {"conn_type": "astro_private_cloud", "host": "https://h.example.com", "password": "t", **fields}
     monkeypatch.setenv("AIRFLOW_CONN_APC", json.dumps(values))
     hook = DeployHistoryHook("apc")
@@ -116,10 +114,10 @@ def test_a_connection_that_cannot_be_used_is_a_finding(
 
 
 @pytest.mark.parametrize(("offset", "status"), [(0.0, "ok"), (600.0, "warning"), (-600.0, "warning")])
-def test_the_clock_is_compared(
+def test_the_clock_skew_is_measured(
     connect_hook: Connect, rollback_sandbox: Sandbox, offset: float, status: str
 ) -> None:
-    """Ten minutes are worth a warning, on every platform."""
+    """Ten minutes cause a warning, on every platform."""
     rollback_sandbox.settings(date_offset=offset)
     report = connect_hook().diagnose()
     (clock,) = [finding for finding in report.findings if finding.code == "CLOCK"]
@@ -128,10 +126,10 @@ def test_the_clock_is_compared(
     assert ("Warning: This machine's clock" in connect_hook().test_connection()[1]) is (status == "warning")
 
 
-def test_a_platform_that_is_down_is_asked_twice_and_no_more(
+def test_a_request_to_an_unavailable_platform_is_sent_twice_at_most(
     connect_hook: Connect, rollback_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A person waits for the answer."""
+    """A user waits for the report."""
     monkeypatch.setattr("time.sleep", lambda _: None)
     rollback_sandbox.fault("drop_before", count=None)
     report = connect_hook().diagnose()
@@ -157,10 +155,10 @@ def test_a_platform_that_is_down_is_asked_twice_and_no_more(
     ],
     ids=lambda fault: "-".join(map(str, fault.values())),
 )
-def test_whatever_fails_the_report_is_whole(
+def test_the_report_is_complete_after_every_failure(
     connect_hook: Connect, rollback_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, fault: dict[str, Any]
 ) -> None:
-    """Each question by itself, in each way: no error escapes, every check has its finding."""
+    """Each operation fails alone, in each way: no error escapes, and every check has its finding."""
     monkeypatch.setattr("time.sleep", lambda _: None)
     deployment = rollback_sandbox.deployment("image-af3")["id"]
     hook = connect_hook()
@@ -178,7 +176,7 @@ def test_whatever_fails_the_report_is_whole(
 
 
 def test_over_tls_the_same_report(rollback_sandbox: Sandbox, tmp_path: Path) -> None:
-    """The certificate is looked at before anything is asked, and without the token."""
+    """The certificate is checked before any request, and without the token."""
     authority = Authority(tmp_path)
     with serving(reply(503), authority.certify()) as (url, server):
         refused = hook_for(host=url).diagnose()
@@ -192,21 +190,21 @@ def test_over_tls_the_same_report(rollback_sandbox: Sandbox, tmp_path: Path) -> 
 def test_a_warning_does_not_fail_the_test_of_the_form(
     connect_hook: Connect, rollback_sandbox: Sandbox
 ) -> None:
-    """It is in the message, behind what holds."""
+    """The message contains it after the success."""
     need(connect_hook.platform == "astro_private_cloud", "a schema")
     rollback_sandbox.settings(introspection=False)
     works, words = connect_hook().test_connection()
     assert works
     assert words.startswith("Astro Private Cloud 2.0.0 accepts the token")
-    assert "Warning: The installation does not let its schema be read" in words
+    assert "Warning: The installation refuses to show its schema" in words
 
 
 @pytest.mark.parametrize("platform", PLATFORMS)
 @pytest.mark.parametrize("token", TOKENS)
-def test_no_token_is_left_anywhere(
+def test_no_token_leaks(
     rollback_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, token: str, platform: str
 ) -> None:
-    """Neither in the report nor in a log line, whatever is found."""
+    """Neither the report nor a log line contains it."""
     evidence = Evidence()
     rollback_sandbox.settings(renamed_fields={"DeployRevision.imageTag": "tag"})
     monkeypatch.setenv("AIRFLOW_CONN_APC", rollback_sandbox.connection_json(token, platform))
@@ -223,8 +221,8 @@ def test_no_token_is_left_anywhere(
     hook.close()
 
 
-def test_a_text_of_the_platform_that_repeats_the_token_is_cleaned(rollback_sandbox: Sandbox) -> None:
-    """Nobody knows what an error message may quote."""
+def test_the_token_is_removed_from_a_text_of_the_platform(rollback_sandbox: Sandbox) -> None:
+    """An error message of the platform may contain it."""
     evidence = Evidence("tok-3cr3t-value")
     body = json.dumps({"errors": [{"message": "no tok-3cr3t-value here", "name": "X"}]}).encode()
     with serving(reply(200, body)) as (url, _):

@@ -343,7 +343,7 @@ class TestTestButton:
         works, words = connect_hook().test_connection()
         expected = {
             "astro_private_cloud": "Astro Private Cloud 2.0.0 accepts the token as edda@example.com. ",
-            "astro": "Astro accepts the token, which sees ",
+            "astro": "Astro accepts the token, which can list ",
         }
         assert works
         assert words.startswith(expected[connect_hook.platform])

@@ -88,10 +88,10 @@ def test_the_address_is_read_from_all_its_forms(fields: dict[str, Any], endpoint
         ({"extra": {"proxies": '{"https": '}}, "proxies is not JSON"),
         ({"extra": {"assumptions": "{"}}, "assumptions is not JSON"),
         ({"extra": {"assumptions": {"x": 1}}}, "'x' is not an assumption"),
-        ({"extra": {"history_url": "https://x/{nothing}"}}, "history_url may hold"),
-        ({"extra": {"history_url": "https://x/{"}}, "history_url may hold"),
+        ({"extra": {"history_url": "https://x/{nothing}"}}, "history_url may contain"),
+        ({"extra": {"history_url": "https://x/{"}}, "history_url may contain"),
         ({"extra": {"history_url": "javascript:alert(1)"}}, "history_url must begin"),
-        ({"conn_type": "http"}, "knows: astro_private_cloud"),
+        ({"conn_type": "http"}, "Supported types: astro_private_cloud"),
     ],
 )
 def test_an_invalid_field_is_named_without_the_token(fields: dict[str, Any], message: str) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every platform owes the rest of the package: the same cases for each, over each transport."""
+"""Conformance tests of the platforms: the same cases for each, over each transport."""
 
 from __future__ import annotations
 
@@ -63,18 +63,18 @@ MECHANISMS = {
 
 
 def capable(talking: Talker) -> Capabilities:
-    """Return what the platform can do at all: the one place in which two platforms may differ."""
+    """Return the platform's features: platforms may differ only in these."""
     return talking.platform.capabilities
 
 
 def need(offered: bool, what: str) -> None:
-    """Leave a case out that is about something which the platform does not offer and says so."""
+    """Skip a case about a feature that the platform does not have according to its capabilities."""
     if not offered:
         pytest.skip(f"the platform says that it does not offer {what}")
 
 
 def requests_since(sandbox: Sandbox, before: int) -> int:
-    """Count the requests since there were so many."""
+    """Count the requests after the first ``before`` ones."""
     return len(sandbox.requests()) - before
 
 
@@ -90,25 +90,25 @@ def start(talking: Talker, sandbox: Sandbox, key: str = "image-af3") -> tuple[De
 
 
 def tracking(deployment: Deployment, target: Deploy, rollback: Deploy) -> Tracking:
-    """Say what to wait for."""
+    """Return the tracking of a rollback."""
     return Tracking(deployment.id, rollback.id, target, Scope.IMAGE, 0.0, 0.0, 1.0, "there", {})
 
 
 @pytest.mark.parametrize("key", KEYS)
 def test_a_survey_reads_all_that_a_plan_needs(talk: Talk, rollback_sandbox: Sandbox, key: str) -> None:
-    """Deployment, access and latest deploys arrive in two requests and agree with the platform."""
+    """Deployment, access and latest deploys are read with two requests."""
     rollback_sandbox.settings(nightly_job=False)  # platforms differ in what they keep of a dormant history
     truth = rollback_sandbox.deployment(key)
     talking, before = talk(), len(rollback_sandbox.requests())
-    told = capable(talking)
-    need(MECHANISMS.get(key, Mechanism.IMAGE) in told.mechanisms, f"the mechanism of {key}")
+    features = capable(talking)
+    need(MECHANISMS.get(key, Mechanism.IMAGE) in features.mechanisms, f"the mechanism of {key}")
     survey = talking.run(talking.platform.survey(truth["id"]))
     assert requests_since(rollback_sandbox, before) == 2
     assert survey.deployment.id == truth["id"]
     assert survey.deployment.release_name == truth["releaseName"]
     assert survey.deployment.versions.known
-    assert (survey.access.permissions is not None) is told.reports_access
-    switched_on = True if told.reports_switches else None
+    assert (survey.access.permissions is not None) is features.reports_access
+    switched_on = True if features.reports_switches else None
     assert survey.access.enabled_on_installation is switched_on
     assert survey.access.enabled_on_deployment is switched_on
     shown = [row["id"] for row in truth["deploys"]]
@@ -119,15 +119,15 @@ def test_a_survey_reads_all_that_a_plan_needs(talk: Talk, rollback_sandbox: Sand
 
 @pytest.mark.parametrize("key", list(MECHANISMS))
 def test_the_mechanism_is_read(talk: Talk, rollback_sandbox: Sandbox, key: str) -> None:
-    """Each way in which Dags reach a Deployment has its name here."""
+    """Each Dag deploy mechanism is recognised."""
     talking = talk()
     need(MECHANISMS[key] in capable(talking).mechanisms, f"{MECHANISMS[key]}")
     found = talking.run(talking.platform.deployment(rollback_sandbox.deployment(key)["id"]))
     assert found.mechanism is MECHANISMS[key]
 
 
-def test_a_row_keeps_everything_that_the_platform_tells(talk: Talk, rollback_sandbox: Sandbox) -> None:
-    """Content, author, reason and what a rollback went back to are all read."""
+def test_all_fields_of_a_row_are_read(talk: Talk, rollback_sandbox: Sandbox) -> None:
+    """Content, author, reason and the target of a rollback are read."""
     truth = rollback_sandbox.deployment("after-rollback")["deploys"]
     talking = talk()
     latest, older, _, _ = talking.run(
@@ -146,7 +146,7 @@ def test_a_row_keeps_everything_that_the_platform_tells(talk: Talk, rollback_san
 
 
 def test_pages_cover_the_history(talk: Talk, rollback_sandbox: Sandbox) -> None:
-    """Following the cursors yields every deploy once, newest first, however small the pages."""
+    """The pages have every deploy once, newest first, even if they are small."""
     rollback_sandbox.settings(max_take=7)
     truth = rollback_sandbox.deployment("image-af3")
     talking = talk()
@@ -164,8 +164,8 @@ def test_pages_cover_the_history(talk: Talk, rollback_sandbox: Sandbox) -> None:
     assert found[0].id == truth["deploys"][0]["id"]
 
 
-def test_a_page_that_shrinks_is_read_on(talk: Talk, rollback_sandbox: Sandbox) -> None:
-    """Rows that vanish meanwhile, the cursor's own among them, leave neither gap nor repetition."""
+def test_deleted_rows_cause_no_gap(talk: Talk, rollback_sandbox: Sandbox) -> None:
+    """Rows that are deleted meanwhile, the cursor's own included, cause neither a gap nor a repetition."""
     rows = [row["id"] for row in rollback_sandbox.deployment("image-af3")["deploys"]]
     deployment_id = _id(rollback_sandbox, "image-af3")
     talking = talk()
@@ -177,8 +177,8 @@ def test_a_page_that_shrinks_is_read_on(talk: Talk, rollback_sandbox: Sandbox) -
     assert [deploy.id for deploy in rest.deploys] == rows[6:11]
 
 
-def test_a_page_is_read_on_though_deploys_land(talk: Talk, rollback_sandbox: Sandbox) -> None:
-    """What lands at the top while older pages are read moves nothing into a gap and repeats nothing."""
+def test_new_deploys_cause_no_gap(talk: Talk, rollback_sandbox: Sandbox) -> None:
+    """Deploys that are added while older pages are read cause neither a gap nor a repetition."""
     rows = [row["id"] for row in rollback_sandbox.deployment("image-af3")["deploys"]]
     deployment_id = _id(rollback_sandbox, "image-af3")
     talking, found, cursor = talk(), [], None
@@ -194,14 +194,14 @@ def test_a_page_is_read_on_though_deploys_land(talk: Talk, rollback_sandbox: San
 
 
 def test_a_limit_is_kept(talk: Talk, rollback_sandbox: Sandbox) -> None:
-    """A small look takes a small page."""
+    """A page has no more deploys than its limit."""
     talking = talk()
     page = talking.run(talking.platform.deploys(_id(rollback_sandbox, "ten-thousand"), limit=3))
     assert len(page.deploys) == 3
 
 
 def test_an_empty_history_is_a_page_without_deploys(talk: Talk, rollback_sandbox: Sandbox) -> None:
-    """No deploys: no error, no cursor."""
+    """There is neither an error nor a cursor."""
     talking = talk()
     survey = talking.run(talking.platform.survey(_id(rollback_sandbox, "no-deploys")))
     assert survey.page.deploys == ()
@@ -209,7 +209,7 @@ def test_an_empty_history_is_a_page_without_deploys(talk: Talk, rollback_sandbox
 
 
 def test_one_row_and_failed_rows_are_read(talk: Talk, rollback_sandbox: Sandbox) -> None:
-    """The smallest history and one of failures alone are as good as any."""
+    """A history may have one row, or only failed ones."""
     talking = talk()
     one = talking.run(talking.platform.deploys(_id(rollback_sandbox, "one-deploy"))).deploys
     assert [deploy.status for deploy in one] == [DeployStatus.SUCCEEDED]
@@ -221,7 +221,7 @@ def test_one_row_and_failed_rows_are_read(talk: Talk, rollback_sandbox: Sandbox)
 def test_rows_without_versions_and_of_unknown_types_pass_through(
     talk: Talk, rollback_sandbox: Sandbox
 ) -> None:
-    """What a row leaves out is None; a type that is new to us stays the platform's word."""
+    """A missing value is None; an unknown type is the platform's word."""
     talking = talk()
     deploys = talking.run(talking.platform.deploys(_id(rollback_sandbox, "image-af3"))).deploys
     without = [deploy for deploy in deploys if deploy.runtime_version is None]
@@ -231,7 +231,7 @@ def test_rows_without_versions_and_of_unknown_types_pass_through(
 
 
 def test_an_exact_deploy_is_read_alone(talk: Talk, rollback_sandbox: Sandbox) -> None:
-    """One deploy, however far back, takes one request and reads like its row."""
+    """Any deploy takes one request and has the values of its row."""
     deployment_id = _id(rollback_sandbox, "image-af3")
     talking = talk()
     row = talking.run(talking.platform.deploys(deployment_id)).deploys[30]
@@ -243,8 +243,8 @@ def test_an_exact_deploy_is_read_alone(talk: Talk, rollback_sandbox: Sandbox) ->
 @pytest.mark.parametrize(
     "name", ["c" + "0" * 24, "no-such-release-0000", "", "x" * 500, "a b", "../..", "{}"]
 )
-def test_an_unknown_deployment_is_told(talk: Talk, name: str) -> None:
-    """No Deployment of that name: a clear error from every verb that takes one."""
+def test_an_unknown_deployment_is_an_error(talk: Talk, name: str) -> None:
+    """Every method that takes a name raises DeploymentNotFound."""
     talking = talk()
     with pytest.raises(DeploymentNotFound):
         talking.run(talking.platform.survey(name))
@@ -253,15 +253,15 @@ def test_an_unknown_deployment_is_told(talk: Talk, name: str) -> None:
 
 
 @pytest.mark.parametrize("deploy_id", ["c" + "0" * 24, "", "a b", "x" * 500, "ü"])
-def test_an_unknown_deploy_is_told(talk: Talk, rollback_sandbox: Sandbox, deploy_id: str) -> None:
-    """No deploy of that id: a clear error."""
+def test_an_unknown_deploy_is_an_error(talk: Talk, rollback_sandbox: Sandbox, deploy_id: str) -> None:
+    """It raises DeployNotFound."""
     talking = talk()
     with pytest.raises(DeployNotFound):
         talking.run(talking.platform.deploy(_id(rollback_sandbox, "image-af3"), deploy_id))
 
 
-def test_a_foreign_deploy_is_told(talk: Talk, rollback_sandbox: Sandbox) -> None:
-    """A deploy of another Deployment is not found in this one, and is refused as a target."""
+def test_a_deploy_of_another_deployment_is_an_error(talk: Talk, rollback_sandbox: Sandbox) -> None:
+    """It is not found in this Deployment, and is refused as a target."""
     talking = talk()
     foreign = talking.run(talking.platform.deploys(_id(rollback_sandbox, "image-af2"))).deploys[2]
     deployment = talking.run(talking.platform.deployment(_id(rollback_sandbox, "image-af3")))
@@ -273,7 +273,7 @@ def test_a_foreign_deploy_is_told(talk: Talk, rollback_sandbox: Sandbox) -> None
 
 
 def test_an_expired_deploy_is_refused(talk: Talk, rollback_sandbox: Sandbox) -> None:
-    """Beyond the retention the platform refuses, in its own words, and nothing changes."""
+    """After the retention the platform refuses it, with its own message, and nothing is changed."""
     rollback_sandbox.settings(nightly_job=False)
     talking = talk()
     deployment = talking.run(talking.platform.deployment(_id(rollback_sandbox, "dormant")))
@@ -284,7 +284,7 @@ def test_an_expired_deploy_is_refused(talk: Talk, rollback_sandbox: Sandbox) -> 
 
 
 def test_a_rollback_is_a_new_row(talk: Talk, rollback_sandbox: Sandbox) -> None:
-    """The new deploy names its target, carries the description, and goes on."""
+    """The new deploy has its target and the description, and is in progress."""
     rollback_sandbox.settings(rollback_seconds=60)
     talking, before = talk(), len(rollback_sandbox.deployment("image-af3")["deploys"])
     deployment, target, rollback = start(talking, rollback_sandbox)
@@ -298,8 +298,8 @@ def test_a_rollback_is_a_new_row(talk: Talk, rollback_sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("scope", list(Scope))
-def test_scopes_arrive(talk: Talk, rollback_sandbox: Sandbox, scope: Scope) -> None:
-    """Each scope is asked for and read back as what it was."""
+def test_scopes_are_sent_and_read(talk: Talk, rollback_sandbox: Sandbox, scope: Scope) -> None:
+    """The rollback's row has the scope of the request."""
     talking = talk()
     need(capable(talking).scopes, "scopes")
     deployment = talking.run(talking.platform.deployment(_id(rollback_sandbox, "dag-deploy-af3")))
@@ -308,8 +308,8 @@ def test_scopes_arrive(talk: Talk, rollback_sandbox: Sandbox, scope: Scope) -> N
     assert rollback.scope is scope
 
 
-def test_a_look_follows_a_rollback_to_its_end(talk: Talk, rollback_sandbox: Sandbox) -> None:
-    """One request while it goes on; two when it is done, the second for what the Deployment runs."""
+def test_polls_track_a_rollback_to_its_end(talk: Talk, rollback_sandbox: Sandbox) -> None:
+    """A poll takes one request while it is in progress, and two when it is done."""
     rollback_sandbox.settings(rollback_seconds=60)
     talking = talk()
     what = tracking(*start(talking, rollback_sandbox))
@@ -331,10 +331,10 @@ def test_a_look_follows_a_rollback_to_its_end(talk: Talk, rollback_sandbox: Sand
         ({"seconds": None}, None),
     ],
 )
-def test_a_look_sees_each_ending(
+def test_a_poll_returns_each_status(
     talk: Talk, rollback_sandbox: Sandbox, script: dict[str, Any], status: RollbackStatus | None
 ) -> None:
-    """Failed, done in word only, without end: each is told apart."""
+    """It may have failed, be done without effect, or be in progress."""
     rollback_sandbox.next_rollbacks(script)
     talking = talk()
     deployment = talking.run(talking.platform.deployment(_id(rollback_sandbox, "moved-to-af3")))
@@ -348,8 +348,8 @@ def test_a_look_sees_each_ending(
         assert ("no room" in outcome.message) is capable(talking).reasons
 
 
-def test_a_look_sees_another_image_of_the_same_runtime(talk: Talk, rollback_sandbox: Sandbox) -> None:
-    """Done in word only, where the platform names the image that runs as it names those of deploys."""
+def test_a_poll_finds_another_image_of_the_same_runtime(talk: Talk, rollback_sandbox: Sandbox) -> None:
+    """It is a mismatch if the platform returns the Deployment's image."""
     rollback_sandbox.next_rollbacks({"seconds": 0, "applies": False})
     talking = talk()
     outcome = talking.run(observe(talking.platform, tracking(*start(talking, rollback_sandbox))))
@@ -359,8 +359,8 @@ def test_a_look_sees_another_image_of_the_same_runtime(talk: Talk, rollback_sand
     )
 
 
-def test_a_look_sees_that_another_deploy_came_after(talk: Talk, rollback_sandbox: Sandbox) -> None:
-    """An overtaken rollback is not a success, even when so many deploys landed that it left the page."""
+def test_a_poll_finds_that_a_rollback_is_superseded(talk: Talk, rollback_sandbox: Sandbox) -> None:
+    """A superseded rollback is not a success, even if new deploys moved it off the first page."""
     rollback_sandbox.settings(rollback_seconds=0)
     talking = talk()
     what = tracking(*start(talking, rollback_sandbox))
@@ -372,8 +372,8 @@ def test_a_look_sees_that_another_deploy_came_after(talk: Talk, rollback_sandbox
             assert outcome.status is RollbackStatus.SUPERSEDED
 
 
-def test_a_rollback_that_vanished_is_told(talk: Talk, rollback_sandbox: Sandbox) -> None:
-    """A row that the platform removed while it was followed is an error, not an endless wait."""
+def test_a_deleted_rollback_is_an_error(talk: Talk, rollback_sandbox: Sandbox) -> None:
+    """If the platform deletes the row during tracking, the poll raises an error."""
     talking = talk()
     what = tracking(*start(talking, rollback_sandbox))
     rollback_sandbox.remove_deploy("image-af3", what.rollback_id)
@@ -381,8 +381,8 @@ def test_a_rollback_that_vanished_is_told(talk: Talk, rollback_sandbox: Sandbox)
         talking.run(observe(talking.platform, what))
 
 
-def test_log_lines_come_oldest_first_and_since_a_time(talk: Talk, rollback_sandbox: Sandbox) -> None:
-    """The platform's own words about the rollback, each later than the time that was asked for."""
+def test_log_lines_are_oldest_first_and_since_a_time(talk: Talk, rollback_sandbox: Sandbox) -> None:
+    """The lines are about the rollback, and none is older than the time."""
     rollback_sandbox.settings(rollback_seconds=0)
     talking = talk()
     need(capable(talking).logs, "logs")
@@ -393,8 +393,8 @@ def test_log_lines_come_oldest_first_and_since_a_time(talk: Talk, rollback_sandb
     assert talking.run(talking.platform.logs(deployment, lines[-1].at + timedelta(seconds=1))) == ()
 
 
-def test_what_is_not_offered_is_refused_without_a_request(talk: Talk, rollback_sandbox: Sandbox) -> None:
-    """Who does not ask for the capabilities first gets a clear error, and nobody is bothered."""
+def test_an_unsupported_feature_is_refused_without_a_request(talk: Talk, rollback_sandbox: Sandbox) -> None:
+    """A call without a check of the capabilities raises Unsupported, and sends no request."""
     talking = talk()
     offered = capable(talking)
     need(not (offered.logs and offered.scopes), "less than another one does")
@@ -411,8 +411,8 @@ def test_what_is_not_offered_is_refused_without_a_request(talk: Talk, rollback_s
 
 
 @pytest.mark.parametrize("filler", ["x", "ü", "\N{SNOWMAN}", "\N{ROCKET}"])
-def test_the_longest_description_keeps_its_mark(talk: Talk, rollback_sandbox: Sandbox, filler: str) -> None:
-    """As many characters as the platform keeps, of whatever width: the rollback is recognised by its end."""
+def test_the_longest_description_keeps_its_tag(talk: Talk, rollback_sandbox: Sandbox, filler: str) -> None:
+    """The platform stores 500 characters of any width, and the rollback is found by the tag at the end."""
     talking = talk()
     limit = capable(talking).description_limit
     deployment, target = _facts(talking, rollback_sandbox)
@@ -441,10 +441,10 @@ def test_the_longest_description_keeps_its_mark(talk: Talk, rollback_sandbox: Sa
         ("expired", "logs", TokenExpired),
     ],
 )
-def test_each_token_is_told_what_it_lacks(
+def test_each_token_has_its_error(
     talk: Talk, rollback_sandbox: Sandbox, token: str, verb: str, error: type[RollbackError]
 ) -> None:
-    """A token without a right gets the error that names it, and changes nothing."""
+    """A token without a permission raises the error for it, and nothing is changed."""
     deployment, target = _facts(talk(), rollback_sandbox)
     talking = talk(token)
     need(verb != "logs" or capable(talking).logs, "logs")
@@ -455,7 +455,7 @@ def test_each_token_is_told_what_it_lacks(
 
 @pytest.mark.parametrize("verb", ["survey", "deployment", "deploys", "deploy", "roll_back", "logs", "check"])
 def test_an_unknown_token_is_refused(talk: Talk, rollback_sandbox: Sandbox, verb: str) -> None:
-    """A token that the platform never issued is told as such by every verb, and is not quoted."""
+    """Every method raises TokenRefused, and the message does not contain the token."""
     deployment, target = _facts(talk(), rollback_sandbox)
     unknown = talk().with_token("no-such-t0ken")
     need(verb != "logs" or capable(unknown).logs, "logs")
@@ -465,8 +465,8 @@ def test_an_unknown_token_is_refused(talk: Talk, rollback_sandbox: Sandbox, verb
 
 
 @pytest.mark.parametrize("token", ["editor", "images-only", "service-account"])
-def test_tokens_with_the_right_may_roll_back(talk: Talk, rollback_sandbox: Sandbox, token: str) -> None:
-    """The permission counts, not the role; a system-wide one does as well."""
+def test_tokens_with_the_permission_may_roll_back(talk: Talk, rollback_sandbox: Sandbox, token: str) -> None:
+    """The permission counts, not the role; a system-wide permission is sufficient."""
     talking = talk(token)
     need(token != "images-only" or capable(talking).scopes, "a rollback of the image alone")
     _, target, rollback = start(talking, rollback_sandbox)
@@ -475,7 +475,7 @@ def test_tokens_with_the_right_may_roll_back(talk: Talk, rollback_sandbox: Sandb
 
 Errors = type[RollbackError] | tuple[type[RollbackError], ...]
 FAULTS: list[tuple[str, dict[str, Any], Errors, Errors]] = [
-    # kind, more, what a read ends with, what a rollback ends with
+    # kind, arguments, error of a read, error of a rollback
     ("status", {"status": 500}, PlatformFailed, OutcomeUnknown),
     ("status", {"status": 502, "after_commit": True}, PlatformFailed, OutcomeUnknown),
     ("status", {"status": 401}, TokenRefused, TokenRefused),
@@ -492,7 +492,7 @@ FAULTS: list[tuple[str, dict[str, Any], Errors, Errors]] = [
     ("body", {"body": "wrong_shape"}, MalformedAnswer, OutcomeUnknown),
     ("status", {"status": 408}, PlatformFailed, OutcomeUnknown),
     ("api_error", {}, PlatformFailed, OutcomeUnknown),
-    # Hosted Astro's own 400 refuses the request. Houston's name is none that is known to refuse.
+    # Hosted Astro's own 400 is a refusal. Houston's error name is not known to be one.
     (
         "api_error",
         {"name": "ApolloError", "status": 400},
@@ -502,7 +502,7 @@ FAULTS: list[tuple[str, dict[str, Any], Errors, Errors]] = [
 ]
 VERBS = ("survey", "deployment", "deploys", "deploy", "logs", "check", "roll_back")
 # One transport for each, in turns: each fault and each verb of a platform meets both.
-STRIKES = {
+FAULT_CASES = {
     f"{platform}-{driver}-{verb}-{kind}-{'-'.join(str(value) for value in more.values())}": (
         (platform, driver),
         verb,
@@ -517,11 +517,11 @@ STRIKES = {
 
 @pytest.mark.parametrize(
     ("talk", "verb", "kind", "more", "of_read", "of_rollback"),
-    list(STRIKES.values()),
-    ids=list(STRIKES),
+    list(FAULT_CASES.values()),
+    ids=list(FAULT_CASES),
     indirect=["talk"],
 )
-def test_every_fault_of_every_request_has_its_name(
+def test_every_fault_of_every_request_has_its_error(
     talk: Talk,
     rollback_sandbox: Sandbox,
     verb: str,
@@ -530,9 +530,9 @@ def test_every_fault_of_every_request_has_its_name(
     of_read: Errors,
     of_rollback: Errors,
 ) -> None:
-    """A lasting fault ends in the error that it is, and a rollback request is never sent a second time."""
+    """A lasting fault raises its error, and a rollback request is never sent a second time."""
     deployment, target = _facts(talk(), rollback_sandbox)
-    # Short where the answer is to be late, long enough for a busy machine everywhere else.
+    # Short if the answer is late on purpose, long enough for a busy machine otherwise.
     talking = talk().with_faults(tries=2, read_timeout=0.2 if kind in ("latency", "slow_body") else 20)
     need(verb != "logs" or capable(talking).logs, "logs")
     rollback_sandbox.fault(kind, count=None, **more)
@@ -547,8 +547,8 @@ def test_every_fault_of_every_request_has_its_name(
 
 
 @pytest.mark.parametrize("kind", ["drop_before", "drop_after", "status"])
-def test_a_read_survives_a_fault_that_passes(talk: Talk, rollback_sandbox: Sandbox, kind: str) -> None:
-    """One lost or failed request in the middle of a survey is not noticed but by its pause."""
+def test_a_read_survives_a_temporary_fault(talk: Talk, rollback_sandbox: Sandbox, kind: str) -> None:
+    """One lost or failed request in a survey is retried after a pause."""
     talking = talk().with_faults()
     rollback_sandbox.fault(kind, count=1, skip=1)
     survey = talking.run(talking.platform.survey(_id(rollback_sandbox, "image-af3")))
@@ -557,19 +557,19 @@ def test_a_read_survives_a_fault_that_passes(talk: Talk, rollback_sandbox: Sandb
 
 
 def test_the_history_page_is_known_without_a_request(talk: Talk, rollback_sandbox: Sandbox) -> None:
-    """The link of a task costs nothing."""
+    """The link of a task takes no request."""
     before = len(rollback_sandbox.requests())
     known = Deployment("c1", "One", "one-two-3456", workspace_id="w1")
     assert "c1" in (talk().platform.history_url(known) or "")
     assert requests_since(rollback_sandbox, before) == 0
 
 
-def test_a_check_says_who_asks_what(talk: Talk) -> None:
-    """A sentence for a person, with the platform and, where that can be asked, the owner of the token."""
+def test_a_check_names_the_platform_and_the_owner(talk: Talk) -> None:
+    """The sentence has the platform and, if it can be read, the owner of the token."""
     talking = talk()
-    told = talking.run(talking.platform.check())
-    assert talking.platform.capabilities.name in told
-    assert ("edda@example.com" in told) is capable(talking).reports_access
+    sentence = talking.run(talking.platform.check())
+    assert talking.platform.capabilities.name in sentence
+    assert ("edda@example.com" in sentence) is capable(talking).reports_access
 
 
 def _id(sandbox: Sandbox, key: str) -> str:

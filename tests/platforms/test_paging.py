@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_rollback_provider.domain.deploys import Deploy, DeployStatus
-from airflow_rollback_provider.platforms.base import Page
-from airflow_rollback_provider.platforms.paging import walk
+from airflow_rollback_provider.platforms.base import Page, walk
 
 NOW = datetime(2026, 11, 23, tzinfo=timezone.utc)
 
@@ -36,12 +35,12 @@ class Platform:
 
 
 def names(first: Page, platform: Platform) -> list[str]:
-    """Walk to the end."""
+    """Walk through the whole history."""
     return [deploy.id for deploy in walk(first, platform.fetch)]
 
 
-def test_a_page_is_fetched_when_its_first_deploy_is_wanted() -> None:
-    """Looking at the latest deploys costs no request."""
+def test_a_page_is_fetched_when_it_is_needed() -> None:
+    """The deploys of the first page take no request."""
     platform = Platform({"b": page(["c", "d"], None)})
     walking = walk(page(["a", "b"], "b"), platform.fetch)
     assert [deploy.id for deploy in islice(walking, 2)] == ["a", "b"]
@@ -50,21 +49,21 @@ def test_a_page_is_fetched_when_its_first_deploy_is_wanted() -> None:
     assert platform.fetched == ["b"]
 
 
-def test_a_deploy_that_two_pages_show_is_yielded_once() -> None:
-    """Deploys that land meanwhile push others onto the next page."""
+def test_a_deploy_on_two_pages_is_yielded_once() -> None:
+    """New deploys move others onto the next page."""
     platform = Platform({"b": page(["b", "c"], "c"), "c": page(["b", "c", "d"], None)})
     assert names(page(["a", "b"], "b"), platform) == ["a", "b", "c", "d"]
 
 
-def test_an_empty_page_in_the_middle_is_passed() -> None:
-    """All rows of a page may have vanished while more follow."""
+def test_an_empty_page_does_not_end_the_walk() -> None:
+    """All rows of a page may have been deleted while more follow."""
     platform = Platform({"b": page([], "x"), "x": page(["c"], None)})
     assert names(page(["a", "b"], "b"), platform) == ["a", "b", "c"]
 
 
 @given(st.integers(1, 12), st.integers(0, 12))
-def test_a_circle_of_cursors_ends(length: int, tail: int) -> None:
-    """A platform that leads in a circle, however long and late, is not followed for ever."""
+def test_a_cycle_of_cursors_ends(length: int, tail: int) -> None:
+    """The walk ends for a cycle of any length and start."""
     total = tail + length
     pages = {
         f"c{number}": page([f"d{number}"], f"c{number + 1 if number + 1 < total else tail}")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The client against a mock server made from the platform's OpenAPI document, with validation on."""
+"""Tests of the client with a mock server made from the platform's OpenAPI document, with validation."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(params=DRIVERS)
 def talk(request: pytest.FixtureRequest, server: str) -> Talker:
-    """Talk to it over each transport."""
+    """A talker to it, over each transport."""
     values = {"conn_type": "astro", "host": server, "extra": {"organization_id": "org1"}}
     return talker(request.param, values).with_faults(tries=1)
 
 
 VERBS: dict[str, tuple[str, str, Callable[[Talker], Flow[Any]]]] = {
-    # how it is asked for in the document, and how here
+    # method and path in the document, and the call here
     "deployment": ("GET", DEPLOYMENT, lambda talk: talk.platform.deployment(DEPLOYMENT_ID)),
     "by name": (
         "GET",
@@ -82,12 +82,12 @@ def roll_back(talk: Talker, description: str) -> Flow[Deploy]:
     return talk.platform.roll_back(deployment, target, Scope.IMAGE_AND_DAGS, description)
 
 
-def preferring(flow: Flow[T], wish: str) -> Flow[T]:
-    """Ask the mock server for a certain kind of answer."""
+def preferring(flow: Flow[T], preference: str) -> Flow[T]:
+    """Request a certain kind of answer from the mock server."""
     try:
         request = next(flow)
         while True:
-            headers = {**request.headers, "prefer": wish}
+            headers = {**request.headers, "prefer": preference}
             request = flow.send((yield replace(request, headers=headers)))
     except StopIteration as end:
         value: T = end.value
@@ -95,7 +95,7 @@ def preferring(flow: Flow[T], wish: str) -> Flow[T]:
 
 
 def test_the_examples_of_the_document_are_read(talk: Talker) -> None:
-    """Every verb finds in the answers what it looks for."""
+    """Every method reads the values of the answers."""
     survey = talk.run(talk.platform.survey(DEPLOYMENT_ID))
     assert survey.deployment.name == "My deployment"
     assert survey.deployment.namespace == "weightless-diameter-8927"
@@ -114,32 +114,32 @@ def test_the_examples_of_the_document_are_read(talk: Talker) -> None:
     assert "accepts the token" in talk.run(talk.platform.check())
 
 
-def test_a_namespace_is_asked_for_as_the_document_allows(talk: Talker) -> None:
-    """The list without a filter, in the order of creation."""
+def test_the_search_for_a_namespace_fits_the_document(talk: Talker) -> None:
+    """The list is requested without a filter, in the order of creation."""
     with pytest.raises(DeploymentNotFound):
         talk.run(talk.platform.deployment("no-such-namespace-1"))
     found = talk.run(talk.platform.deployment("weightless-diameter-8927"))
     assert found.id == DEPLOYMENT_ID
 
 
-def test_a_page_is_read_on_as_the_document_allows(talk: Talker) -> None:
-    """The mock server says that there is nothing more: the place is gone, and no request was refused."""
-    with pytest.raises(PlatformFailed, match="place where reading had come"):
+def test_the_next_page_fits_the_document(talk: Talker) -> None:
+    """The mock server has no more rows: the position is lost, and no request was refused."""
+    with pytest.raises(PlatformFailed, match="next page cannot be found"):
         talk.run(talk.platform.deploys(DEPLOYMENT_ID, "1000:some-other-deploy"))
     assert not talk.run(talk.platform.deploys(DEPLOYMENT_ID, f"1000:{DEPLOY_ID}")).deploys
 
 
 @pytest.mark.parametrize("length", [500, 501])
 def test_a_description_of_500_characters_and_no_longer_one_is_accepted(talk: Talker, length: int) -> None:
-    """The server counts as the package does."""
+    """The server counts characters as the package does."""
     flow = roll_back(talk, "\N{ROCKET}" * length)
     if length == 500:
         assert talk.run(flow).id == DEPLOY_ID
         return
-    with pytest.raises(AssertionError, match="too long"):  # held to the document before it is sent
+    with pytest.raises(AssertionError, match="too long"):  # checked against the document before it is sent
         talk.run(flow)
     with pytest.raises(PlanRefused, match="HTTP 400"):
-        replace(talk, held=False).run(roll_back(talk, "\N{ROCKET}" * length))
+        replace(talk, checked=False).run(roll_back(talk, "\N{ROCKET}" * length))
 
 
 ERRORS: dict[str, dict[str, type[RollbackError]]] = {
@@ -153,7 +153,7 @@ ERRORS: dict[str, dict[str, type[RollbackError]]] = {
 
 @pytest.mark.parametrize("verb", list(VERBS))
 def test_every_error_of_the_document_has_its_name(talk: Talker, verb: str) -> None:
-    """Each status that the document gives an operation, with the words of its example."""
+    """Each status of an operation in the document has an error, with the text of its example."""
     method, path, ask = VERBS[verb]
     described = operation(method, path)
     assert described is not None
@@ -175,8 +175,8 @@ MADE_UP = {
 
 
 @pytest.mark.parametrize("verb", list(VERBS))
-def test_whatever_the_schema_allows_is_read(talk: Talker, verb: str) -> None:
-    """Answers made up from the schema: fields left out, texts of any kind, odd numbers."""
+def test_every_answer_of_the_schema_is_read(talk: Talker, verb: str) -> None:
+    """Answers are generated from the schema: omitted fields, any texts, unusual numbers."""
     kind, words = MADE_UP.get(verb, ((), ""))
     for _ in range(10):
         flow = VERBS[verb][2](talk)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests that a connection leads to its platform, and that nothing outside knows which one that is."""
+"""Tests that a connection has its platform, and that no code outside names a platform."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ ONE_PLATFORMS_OWN = ("private_cloud", "astro", "assumptions", "graphql")
         ("astro", "Astro"),
     ],
 )
-def test_the_type_of_a_connection_leads_to_its_platform(conn_type: str, name: str) -> None:
-    """Also as a URI spells it; without a type it is what the connection was before there were two."""
+def test_the_type_of_a_connection_decides_the_platform(conn_type: str, name: str) -> None:
+    """The type of a URI has hyphens; a connection without a type is one of Astro Private Cloud."""
     fields = connection(conn_type=conn_type, extra={"organization_id": "o1"})
     assert connect(fields).platform.capabilities.name == name
 
 
 def test_each_platform_has_a_form() -> None:
-    """The names in the forms are those that Airflow stores."""
+    """The names of the forms are those that Airflow stores."""
     assert [kind.name for kind in (PRIVATE_CLOUD, ASTRO)] == ["astro_private_cloud", "astro"]
 
 
-def test_what_is_imported_late_exists() -> None:
-    """Every module of the list can be found, whichever platform it is for."""
+def test_the_modules_that_are_imported_late_exist() -> None:
+    """Every module of the list can be found."""
     assert all(find_spec(name) for name in IMPORTED_LATE)
 
 
@@ -54,7 +54,7 @@ def imports(file: Path) -> Iterator[str]:
 
 
 def test_nothing_above_the_platforms_imports_one_of_them() -> None:
-    """Hooks, operators, commands and the rest ask the registry."""
+    """Hooks, operators, commands and others use the registry."""
     above = [
         file
         for file in PACKAGE.rglob("*.py")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of how the fields of an answer's object are read."""
+"""Tests of reading the fields of an answer's object."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def test_times_are_read_in_all_usual_forms(text: str) -> None:
 
 
 @pytest.mark.parametrize("values", [None, [], "x", 1])
-def test_what_is_no_object_is_told(values: object) -> None:
-    """With the operation that it came from."""
-    with pytest.raises(MalformedAnswer, match="'deploys' holds"):
+def test_a_value_that_is_not_an_object_is_an_error(values: object) -> None:
+    """The error names the operation."""
+    with pytest.raises(MalformedAnswer, match="'deploys' contains"):
         Row("deploys", values)
 
 
-def test_fields_are_read_or_complained_of() -> None:
+def test_fields_are_read_or_raise_an_error() -> None:
     """Missing, null and empty are None; another type is an error that names the field."""
     row = Row("deploys", {"a": "x", "empty": "", "null": None, "deep": {"er": "y"}, "list": [], "number": 3})
     assert [row.text(name) for name in ("a", "empty", "null", "none", "deep.er", "a.er", "number", None)] == [
@@ -44,7 +44,7 @@ def test_fields_are_read_or_complained_of() -> None:
     ]  # fmt: skip
     with pytest.raises(MalformedAnswer, match="lacks the field 'empty'"):
         row.needed("empty")
-    with pytest.raises(MalformedAnswer, match="has list in the field 'list'"):
+    with pytest.raises(MalformedAnswer, match="has list instead of a text in the field 'list'"):
         row.text("list")
     with pytest.raises(MalformedAnswer, match="no ISO 8601 time in the field 'a'"):
         row.needed_time("a")

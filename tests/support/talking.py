@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How the tests talk to a platform: over either transport, without waiting between tries."""
+"""Helpers that run a platform's flows over either transport, without pauses between tries."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ DRIVERS = ("requests", "httpx")
 
 
 def connection(**fields: Any) -> SimpleNamespace:
-    """Return what the package reads of an Airflow connection; given fields replace the usual ones."""
+    """Return the attributes of an Airflow connection that the package reads; arguments replace defaults."""
     usual = {
         "conn_id": "apc",
         "conn_type": "astro_private_cloud",
@@ -38,23 +38,22 @@ def connection(**fields: Any) -> SimpleNamespace:
 
 @dataclass
 class Talker:
-    """Holds flows with a platform over one transport, and notes the pauses it would have made.
+    """Runs a platform's flows over one transport, and records the pauses instead of sleeping.
 
-    What it says to a platform whose API has an OpenAPI document, and what that answers, is held to the
-    document where there is one.
+    Requests and answers are checked against the platform's OpenAPI document if it has one.
 
     :param driver: one of :data:`DRIVERS`.
     :param values: the connection.
-    :param changes: how the network is used in another way than the connection says.
-    :param spoilt: answers may differ from the document: a fault is set.
-    :param held: whether the document is looked at.
+    :param changes: fields of the network policy that differ from the connection's.
+    :param spoilt: whether answers may differ from the document, because a fault is set.
+    :param checked: whether requests and answers are checked against the document.
     """
 
     driver: str
     values: dict[str, Any]
     changes: dict[str, Any] = field(default_factory=dict)
     spoilt: bool = False
-    held: bool = True
+    checked: bool = True
     pauses: list[float] = field(default_factory=list)
     connected: Connected = field(init=False)
 
@@ -68,18 +67,18 @@ class Talker:
         return self.connected.platform
 
     def with_faults(self, **changes: Any) -> Talker:
-        """Return one for a platform that is made to fail, which uses the network in another way."""
+        """Return a talker for a platform with faults and another network policy."""
         return Talker(self.driver, self.values, changes, spoilt=True)
 
     def with_token(self, token: str) -> Talker:
-        """Return one with another token."""
+        """Return a talker with another token."""
         return Talker(self.driver, {**self.values, "password": token})
 
     def run(self, flow: Flow[T]) -> T:
-        """Hold a flow to its end."""
+        """Run a flow to its end."""
         policy = self.connected.policy
-        if self.held:
-            flow = held_to_document(flow, spoilt=self.spoilt)
+        if self.checked:
+            flow = checked_against_document(flow, spoilt=self.spoilt)
         if self.driver == "requests":
             transport = RequestsTransport(policy, sleep=self.pauses.append, rng=lambda: 1.0)
             try:
@@ -95,22 +94,22 @@ class Talker:
         return await HttpxTransport(policy, pool=ClientPool(), sleep=pause, rng=lambda: 1.0).run(flow)
 
 
-def held_to_document(flow: Flow[T], *, spoilt: bool = False) -> Flow[T]:
-    """Listen to a flow and require that it is one of the platform's OpenAPI document, if it has one.
+def checked_against_document(flow: Flow[T], *, spoilt: bool = False) -> Flow[T]:
+    """Check requests and answers of a flow against the platform's OpenAPI document, if it has one.
 
-    :param spoilt: answers may differ from the document.
+    :param spoilt: whether answers may differ from the document.
     """
     try:
         request = next(flow)
         while True:
-            _hold_request(request)
+            _check_request(request)
             try:
                 response = yield request
-            except Exception as error:  # noqa: BLE001 - it goes where it would have gone
+            except Exception as error:  # noqa: BLE001 - passed to the flow
                 request = flow.throw(error)
                 continue
             if not spoilt:
-                _hold_answer(request, response)
+                _check_answer(request, response)
             request = flow.send(response)
     except StopIteration as end:
         value: T = end.value
@@ -123,20 +122,20 @@ def _has_document(request: Request) -> bool:
     return "/organizations/" in request.url and openapi.PATH.is_file()
 
 
-def _hold_request(request: Request) -> None:
+def _check_request(request: Request) -> None:
     if _has_document(request):
         body = None if request.body is None else json.dumps(request.body)
         headers = {**request.headers, **({"content-type": "application/json"} if body else {})}
         openapi.check_request(request.method, request.url, headers, body)
 
 
-def _hold_answer(request: Request, response: Response) -> None:
+def _check_answer(request: Request, response: Response) -> None:
     if _has_document(request):
         openapi.check_answer(request.method, request.url, response.status, response.headers, response.body)
 
 
 def talker(driver: str, values: dict[str, Any]) -> Talker:
-    """Return a talker for a connection as the sandbox describes it."""
+    """Return a talker for a connection that the sandbox describes."""
     return Talker(driver, values)
 
 

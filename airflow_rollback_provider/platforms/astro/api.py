@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One question to hosted Astro's API: the request, the answer, the errors."""
+"""Requests to hosted Astro's API: the request, the answer, the errors."""
 
 from __future__ import annotations
 
@@ -8,17 +8,18 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 from airflow_rollback_provider.http.messages import Request, Response
-from airflow_rollback_provider.platforms.astro.errors import RequestContext, error_of
+from airflow_rollback_provider.platforms.astro.errors import error_of
 from airflow_rollback_provider.platforms.rows import Row
 
 if TYPE_CHECKING:
     from airflow_rollback_provider.http.secret import Secret
+    from airflow_rollback_provider.platforms.request_context import RequestContext
 
-PlatformApi = Generator[Request, Response, tuple[Row, Response]]
+ApiFlow = Generator[Request, Response, tuple[Row, Response]]
 
 
 class Api:
-    """Hosted Astro's API, as far as it is about one Organization.
+    """Hosted Astro's API for one Organization.
 
     :param endpoint: base URL of the API, its version included.
     :param organization_id: the Organization.
@@ -29,25 +30,25 @@ class Api:
         self._base = f"{endpoint}/organizations/{quote(organization_id, safe='')}"
         self._token = token
 
-    def read(self, context: RequestContext, *path: str, **query: Any) -> PlatformApi:
-        """Ask for something, which may be sent twice.
+    def read(self, context: RequestContext, *path: str, **query: Any) -> ApiFlow:
+        """Send a GET request, which may be sent twice.
 
-        :param path: what follows the Organization in the address, piece by piece.
-        :param query: parameters; one that is a list is repeated.
+        :param path: the path's segments after the Organization.
+        :param query: query parameters; a list is one parameter for each item.
         """
         parameters = f"?{urlencode(query, doseq=True)}" if query else ""
-        return (yield from self._ask(context, "GET", self._url(path) + parameters))
+        return (yield from self._send(context, "GET", self._url(path) + parameters))
 
-    def change(self, context: RequestContext, *path: str, body: Mapping[str, Any]) -> PlatformApi:
-        """Ask for a change, which is never sent twice."""
-        return (yield from self._ask(context, "POST", self._url(path), body))
+    def change(self, context: RequestContext, *path: str, body: Mapping[str, Any]) -> ApiFlow:
+        """Send a POST request, which is never sent twice."""
+        return (yield from self._send(context, "POST", self._url(path), body))
 
     def _url(self, path: tuple[str, ...]) -> str:
-        return "/".join([self._base, *(quote(piece, safe="") for piece in path)])
+        return "/".join([self._base, *(quote(segment, safe="") for segment in path)])
 
-    def _ask(
+    def _send(
         self, context: RequestContext, method: str, url: str, body: Mapping[str, Any] | None = None
-    ) -> PlatformApi:
+    ) -> ApiFlow:
         response = yield Request(
             operation=context.operation,
             method=method,

@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Hosted Astro: the verbs as flows with its Platform API (REST, v1)."""
+"""Hosted Astro: a client of its Platform API (REST, v1)."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow_rollback_provider.domain.checks import default_scope
 from airflow_rollback_provider.domain.deploys import Access, Capabilities, Deploy, Deployment, Scope
 from airflow_rollback_provider.domain.errors import (
+    AmbiguousTarget,
     DeploymentNotFound,
     DeployNotFound,
     MalformedAnswer,
@@ -19,7 +19,7 @@ from airflow_rollback_provider.domain.errors import (
     Unsupported,
 )
 from airflow_rollback_provider.platforms.astro.api import Api
-from airflow_rollback_provider.platforms.astro.errors import HISTORY, ROLL_BACK, RequestContext
+from airflow_rollback_provider.platforms.astro.errors import HISTORY, ROLL_BACK
 from airflow_rollback_provider.platforms.astro.mapping import (
     MECHANISMS,
     read_count,
@@ -27,53 +27,34 @@ from airflow_rollback_provider.platforms.astro.mapping import (
     read_deployment,
     read_rows,
 )
-from airflow_rollback_provider.platforms.astro.names import find_deployment
 from airflow_rollback_provider.platforms.astro.paging import FIRST_PAGE, Window, read_page
 from airflow_rollback_provider.platforms.base import LogLine, Page, Survey
 from airflow_rollback_provider.platforms.history_page import fill
+from airflow_rollback_provider.platforms.request_context import RequestContext
 
 if TYPE_CHECKING:
     from airflow_rollback_provider.domain.findings import Finding
-    from airflow_rollback_provider.domain.versions import RuntimeVersion
     from airflow_rollback_provider.http.messages import Flow, Response
-    from airflow_rollback_provider.http.secret import Secret
+    from airflow_rollback_provider.platforms.astro.settings import AstroSettings
 
 NAME = "Astro"
 DESCRIPTION_LIMIT = 500
-# The Overview tab shows the deploy history (documentation); its address is what astro-cli prints.
-HISTORY_URL = "{app}/{workspace_id}/deployments/{deployment_id}/overview"
 
 # The platform's ids: 25 characters from a to z and 0 to 9, or a UUID. Names have capitals, spaces or hyphens.
 _LOOKS_LIKE_ID = re.compile(r"[a-z0-9]{20,40}|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _CAN_BE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
-
-
-@dataclass(frozen=True)
-class AstroSettings:
-    """What it takes to talk to hosted Astro.
-
-    :param endpoint: base URL of the API, its version included.
-    :param organization_id: the Organization that the Deployments belong to.
-    :param token: an API token or a user's token.
-    :param app_url: base address of the platform's UI, None where it is not known.
-    :param history_url: template of the address of a Deployment's deploy history.
-    :param retention_days: age in days up to which a deploy may be rolled back to.
-    :param restricted: Runtime versions to warn of; no public query tells them.
-    """
-
-    endpoint: str
-    organization_id: str
-    token: Secret
-    app_url: str | None = None
-    history_url: str = HISTORY_URL
-    retention_days: float = 90.0
-    restricted: frozenset[RuntimeVersion] = frozenset()
+_LONGEST_NAME = 200
+# A Kubernetes label.
+_CAN_BE_NAMESPACE = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+# Each row contains all settings and variables of a Deployment.
+_DEPLOYMENTS_PER_PAGE = 100
+_USE_THE_ID = " A token of a single Deployment may not list Deployments: name the Deployment by its id."
 
 
 class Astro:
-    """Hosted Astro as one token sees it.
+    """Hosted Astro, with one token.
 
-    :param settings: what it takes to talk to it.
+    :param settings: its address, Organization and token.
     """
 
     def __init__(self, settings: AstroSettings) -> None:
@@ -82,7 +63,7 @@ class Astro:
 
     @property
     def capabilities(self) -> Capabilities:
-        """What the platform can do at all."""
+        """The features of the platform."""
         return Capabilities(
             name=NAME,
             scopes=False,
@@ -102,11 +83,11 @@ class Astro:
 
     @property
     def address(self) -> str:
-        """The URL that requests begin with."""
+        """The base URL of the API."""
         return self._settings.endpoint
 
     def survey(self, deployment: str) -> Flow[Survey]:
-        """Read a Deployment and its latest deploys; what the token may do cannot be asked.
+        """Read a Deployment and its latest deploys; no request returns the token's permissions.
 
         It takes two requests, more for a namespace.
 
@@ -126,7 +107,7 @@ class Astro:
         """
         name = deployment.strip() if isinstance(deployment, str) else ""
         if not _LOOKS_LIKE_ID.fullmatch(name):
-            return (yield from find_deployment(self._api, name))
+            return (yield from _find_deployment(self._api, name))
         row, _ = yield from self._api.read(
             RequestContext("deployment", subject=f"Deployment {name}"), "deployments", name
         )
@@ -154,17 +135,17 @@ class Astro:
     def roll_back(
         self, deployment: Deployment, target: Deploy, scope: Scope, description: str
     ) -> Flow[Deploy]:
-        """Start a rollback; its request is not repeatable. Return the new deploy as the platform shows it.
+        """Start a rollback and return the new deploy. The request is not repeatable.
 
-        :raises Unsupported: for another scope than the one that the Deployment's mechanism has.
+        :raises Unsupported: for a scope other than the one of the Deployment's mechanism.
         :raises RollbackRefused: when the platform refuses it.
-        :raises OutcomeUnknown: when it may have been carried out and the answer does not tell.
+        :raises OutcomeUnknown: when the answer does not show whether it was carried out.
         """
         whole = default_scope(deployment.mechanism)
         if scope is not whole:
             raise Unsupported(
-                f"{NAME} cannot limit a rollback to one part: it brings back {whole} of {deployment} (asked "
-                f"for: {scope}). Nothing was sent. Leave the scope out."
+                f"{NAME} cannot limit a rollback to one part: it brings back {whole} of {deployment}, and "
+                f"the scope is {scope}. Nothing was sent. Leave the scope out."
             )
         context = RequestContext("roll_back", subject=f"{deployment} to deploy {target.id}")
         path = (*_entry(deployment.id, target.id), "rollback")
@@ -175,17 +156,17 @@ class Astro:
             raise OutcomeUnknown(f"The answer to the rollback request cannot be read. {error}") from None
 
     def logs(self, deployment: Deployment, since: datetime) -> Flow[tuple[LogLine, ...]]:
-        """Refuse: the API has no logs.
+        """Raise an error: the API has no logs.
 
         :raises Unsupported: always.
         """
         raise Unsupported(
-            f"{NAME} serves no log lines of rollbacks. Look in its UI at those of {deployment} since {since}."
+            f"{NAME} serves no log lines of rollbacks. Read those of {deployment} since {since} in its UI."
         )
-        yield  # makes it a flow
+        yield  # makes the method a flow
 
     def history_url(self, deployment: Deployment) -> str | None:
-        """Return the page of the deploy history; None where the Deployment's Workspace is not known."""
+        """Return the address of the deploy history; None if the Deployment's Workspace is unknown."""
         return fill(
             self._settings.history_url,
             {
@@ -198,25 +179,25 @@ class Astro:
         )
 
     def check(self) -> Flow[str]:
-        """Check that the platform answers and accepts the token for the Organization, in one request."""
+        """Check with one request that the platform accepts the token for the Organization."""
         organization = self._settings.organization_id
         context = RequestContext(
             "check",
             subject=f"Organization {organization}",
-            hint=" A token of a single Deployment may be refused here and be good for that one all the same: "
+            hint=" A token of a single Deployment may be refused here and still work for that Deployment: "
             "name the Deployment by its id.",
         )
         row, _ = yield from self._api.read(context, "deployments", limit=1)
         count = read_count(row, "totalCount")
         return (
-            f"{NAME} accepts the token, which sees {count:,} Deployment(s) of the Organization "
-            f"{organization}. Whose it is and what it may do cannot be asked."
+            f"{NAME} accepts the token, which can list {count:,} Deployment(s) of the Organization "
+            f"{organization}. Its owner and its permissions cannot be read."
         )
 
     def diagnose(self, deployment: str | None) -> Flow[tuple[Finding, ...]]:
-        """Look at everything that must hold, the network aside, and say what does not. Changes nothing.
+        """Check the connection beyond the network and return the findings. It changes nothing.
 
-        :param deployment: id, name or namespace of a Deployment to look at as well; None for none.
+        :param deployment: id, name or namespace of a Deployment to check as well; None for none.
         """
         from airflow_rollback_provider.platforms.astro.doctor import AstroDoctor
 
@@ -231,19 +212,74 @@ class Astro:
         row, response = yield from self._api.read(context, *_history(deployment_id), offset=start, limit=size)
         rows = tuple(read_deploy(one) for one in read_rows(row, "deploys", context.operation))
         window = Window(start, rows, read_count(row, "totalCount"))
-        window.require_latest_first()
+        if rows and rows[0].created_at < rows[-1].created_at:
+            raise MalformedAnswer(
+                "The platform lists the deploy history with the oldest deploy first, and this version of the "
+                "package requires the latest deploy first. Nothing was done. Look for a newer version of "
+                "this package."
+            )
         return window, response
 
 
 def _history(deployment_id: str) -> tuple[str, ...]:
-    """Return where a Deployment's history is. An id of dots would lead elsewhere, quoted or not."""
+    """Return the path of a Deployment's history. An id of dots would lead to another path, even quoted."""
     if not _CAN_BE_ID.fullmatch(deployment_id):
-        raise DeploymentNotFound(f"{deployment_id[:80]!r} is no id of a Deployment.")
+        raise DeploymentNotFound(f"{deployment_id[:80]!r} is not an id of a Deployment.")
     return "deployments", deployment_id, "deploys"
 
 
 def _entry(deployment_id: str, deploy_id: str) -> tuple[str, ...]:
-    """Return where a deploy is."""
+    """Return the path of a deploy."""
     if not _CAN_BE_ID.fullmatch(deploy_id):
-        raise DeployNotFound(f"{deploy_id[:80]!r} is no id of a deploy. List the history and choose from it.")
+        raise DeployNotFound(
+            f"{deploy_id[:80]!r} is not an id of a deploy. List the history and choose from it."
+        )
     return *_history(deployment_id), deploy_id
+
+
+def _find_deployment(api: Api, name: str) -> Flow[Deployment]:
+    """Find a Deployment by its name or else by its namespace.
+
+    A name takes one request. A namespace takes one more for each hundred Deployments, because the platform
+    can only filter by name.
+
+    :raises DeploymentNotFound: when there is none.
+    :raises AmbiguousTarget: when several have the name, which is possible in different Workspaces.
+    """
+    if not name or len(name) > _LONGEST_NAME or not name.isprintable():
+        raise DeploymentNotFound(f"{name[:80]!r} is neither the id nor a name of a Deployment.")
+    listed, _ = yield from _list_deployments(api, name, names=name)
+    named = [deployment for deployment in listed if deployment.name == name]
+    if len(named) > 1:
+        raise AmbiguousTarget(_ambiguous(name, named))
+    found = named[0] if named else (yield from _in_namespace(api, name))
+    if found is None:
+        raise DeploymentNotFound(
+            f"The connection's Organization has no Deployment with the id, name or namespace {name!r}, or "
+            "the token may not read it."
+        )
+    return found
+
+
+def _in_namespace(api: Api, name: str) -> Flow[Deployment | None]:
+    start, total = 0, 1 if _CAN_BE_NAMESPACE.fullmatch(name) else 0
+    while start < total:
+        # In this order a new Deployment does not move the unread ones.
+        listed, total = yield from _list_deployments(api, name, offset=start, sorts="createdAt:asc")
+        for deployment in listed:
+            if deployment.namespace == name:
+                return deployment
+        start = start + len(listed) if listed else total
+    return None
+
+
+def _list_deployments(api: Api, name: str, **query: Any) -> Flow[tuple[list[Deployment], int]]:
+    context = RequestContext("deployments", subject=repr(name), hint=_USE_THE_ID)
+    row, _ = yield from api.read(context, "deployments", limit=_DEPLOYMENTS_PER_PAGE, **query)
+    rows = read_rows(row, "deployments", context.operation)
+    return [read_deployment(one) for one in rows], read_count(row, "totalCount")
+
+
+def _ambiguous(name: str, found: list[Deployment]) -> str:
+    shown = ", ".join(f"{one.id} (Workspace {one.workspace_id})" for one in found[:5])
+    return f"{len(found)} Deployments are named {name!r}: {shown}. Use the id of one of them."

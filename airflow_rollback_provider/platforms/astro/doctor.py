@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The doctor of hosted Astro. Its API shows less of itself than a private installation."""
+"""The doctor of hosted Astro. It has fewer checks than that of Astro Private Cloud."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from airflow_rollback_provider.domain.errors import (
     TokenRefused,
 )
 from airflow_rollback_provider.domain.findings import Finding, Status, skip, skip_from
-from airflow_rollback_provider.platforms.clock_skew import attempt
+from airflow_rollback_provider.http.flow import attempt
 
 if TYPE_CHECKING:
     from airflow_rollback_provider.domain.deploys import Deployment
@@ -29,7 +29,7 @@ _ROWS = 20
 class AstroDoctor:
     """All checks of one connection.
 
-    :param platform: the platform, whose own verbs are used.
+    :param platform: the platform; the checks use its methods.
     """
 
     def __init__(self, platform: Astro) -> None:
@@ -37,47 +37,45 @@ class AstroDoctor:
         self._name = platform.capabilities.name
 
     def run(self, deployment: str | None) -> Flow[tuple[Finding, ...]]:
-        """Ask everything and return what was found.
+        """Do all checks and return their findings.
 
-        :param deployment: id, name or namespace of a Deployment to look at; None looks at none.
+        :param deployment: id, name or namespace of a Deployment to check; None checks none.
         """
-        seen = yield from attempt(self._platform.check())
+        checked = yield from attempt(self._platform.check())
         found = None
-        if deployment is not None and not _is_refused(seen):
+        if deployment is not None and not _is_refused(checked):
             found = yield from attempt(self._platform.deployment(deployment))
-        if isinstance(seen, PlatformError) and (found is None or isinstance(found, PlatformError)):
-            reason = "nothing that can be used answers at the address."
-            return doctor_checks.of_error("API", seen), *skip_from("TOKEN", reason)
-        answers = Finding("API", Status.OK, f"It answers as {self._name} does.")
-        findings = [answers, self._of_token(seen, found), *self._of_nothing_to_compare()]
-        findings += yield from self._deployment(seen, found)
+        if isinstance(checked, PlatformError) and (found is None or isinstance(found, PlatformError)):
+            reason = "the API gave no usable answer."
+            return doctor_checks.of_error("API", checked), *skip_from("TOKEN", reason)
+        api = Finding("API", Status.OK, f"The API is that of {self._name}.")
+        schema = skip(("SCHEMA",), f"the API of {self._name} is the one that its document describes.")
+        findings = [api, self._of_token(checked, found), *schema]
+        findings += yield from self._deployment(checked, found)
         return tuple(findings)
 
-    def _of_token(self, seen: str | RollbackError, found: Deployment | RollbackError | None) -> Finding:
-        """A token of a single Deployment may not list the Organization's, and is good all the same."""
-        if isinstance(seen, str):
-            return Finding("TOKEN", Status.OK, seen)
-        if _is_refused(seen):
-            return doctor_checks.of_refused_token(seen)
+    def _of_token(self, checked: str | RollbackError, found: Deployment | RollbackError | None) -> Finding:
+        """Return the finding on the token. A token of one Deployment may not list the Organization's."""
+        if isinstance(checked, str):
+            return Finding("TOKEN", Status.OK, checked)
+        if _is_refused(checked):
+            return doctor_checks.of_refused_token(checked)
         if found is None or isinstance(found, RollbackError):
-            return doctor_checks.of_error("TOKEN", seen)
+            return doctor_checks.of_error("TOKEN", checked)
         what = f"{self._name} accepts the token for this Deployment"
-        if isinstance(seen, PermissionMissing):
+        if isinstance(checked, PermissionMissing):
             return Finding("TOKEN", Status.OK, f"{what}; it may not list the Organization's Deployments.")
-        return Finding("TOKEN", Status.WARNING, f"{what}. The Organization's could not be listed: {seen}")
-
-    def _of_nothing_to_compare(self) -> tuple[Finding, ...]:
-        return skip(("SCHEMA",), f"the API of {self._name} is the one that its document describes.")
+        return Finding("TOKEN", Status.WARNING, f"{what}. Listing the Organization's failed: {checked}")
 
     def _deployment(
-        self, seen: str | RollbackError, found: Deployment | RollbackError | None
+        self, checked: str | RollbackError, found: Deployment | RollbackError | None
     ) -> Flow[list[Finding]]:
         if found is None:
-            reason = "the token is not accepted." if _is_refused(seen) else "no Deployment was named."
+            reason = "the token is not accepted." if _is_refused(checked) else "no Deployment was named."
             return list(skip(("DEPLOYMENT", *_OF_A_DEPLOYMENT), reason))
         if isinstance(found, RollbackError):
-            lost = doctor_checks.of_error("DEPLOYMENT", found)
-            return [lost, *skip(_OF_A_DEPLOYMENT, "the Deployment was not found.")]
+            missing = doctor_checks.of_error("DEPLOYMENT", found)
+            return [missing, *skip(_OF_A_DEPLOYMENT, "the Deployment was not found.")]
         page = yield from attempt(self._platform.deploys(found.id, limit=_ROWS))
         return [
             doctor_checks.of_deployment(found),
@@ -89,7 +87,7 @@ class AstroDoctor:
         ]
 
     def _of_history_permission(self, page: Page | RollbackError) -> Finding:
-        """Judge by the try: nobody tells what a token may do."""
+        """Evaluate the read itself: the API does not return a token's permissions."""
         code = "PERMISSION-HISTORY"
         if isinstance(page, PermissionMissing):
             return doctor_checks.of_error(code, page)
@@ -98,5 +96,5 @@ class AstroDoctor:
         return Finding(code, Status.OK, "The token may read this Deployment's history: it was read.")
 
 
-def _is_refused(seen: object) -> bool:
-    return isinstance(seen, (TokenExpired, TokenRefused))
+def _is_refused(checked: object) -> bool:
+    return isinstance(checked, (TokenExpired, TokenRefused))

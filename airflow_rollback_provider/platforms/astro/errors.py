@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an answer of hosted Astro's API that is no success means: one domain error for each."""
+"""Domain errors for the unsuccessful answers of hosted Astro's API."""
 
 from __future__ import annotations
 
@@ -21,8 +21,7 @@ from airflow_rollback_provider.domain.errors import (
     TokenExpired,
     TokenRefused,
 )
-from airflow_rollback_provider.platforms import request_context as asked_of_any
-from airflow_rollback_provider.platforms.request_context import rate_limited
+from airflow_rollback_provider.platforms.request_context import RequestContext, rate_limited
 
 if TYPE_CHECKING:
     from airflow_rollback_provider.http.messages import Response
@@ -30,8 +29,7 @@ if TYPE_CHECKING:
 
 READ, LIST = "deployment.get", "organization.deployments.get"
 HISTORY, ROLL_BACK = "deployment.deploys.get", "deployment.deploys.update"
-# What the API's document says that each operation takes.
-_PERMISSIONS = {
+PERMISSIONS = {
     "deployment": READ,
     "deployments": LIST,
     "check": LIST,
@@ -39,28 +37,21 @@ _PERMISSIONS = {
     "deploy": HISTORY,
     "roll_back": ROLL_BACK,
 }
+"""The permission of each operation, from the API's document."""
 _MOST_FIELDS = 5
-# A rollback request that the API itself answers so was not carried out. The API's document names 400 and 404.
+# A rollback request was not carried out if the API itself answers with one of these. The API's document names
+# 400 and 404.
 _REFUSALS = (400, 404, 409, 422)
-
-
-class RequestContext(asked_of_any.RequestContext):
-    """What was asked of hosted Astro, for the words of an error."""
-
-    @property
-    def needed(self) -> tuple[str, ...]:
-        """Names of the permissions that it takes."""
-        return self.permissions or (_PERMISSIONS[self.operation],)
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """The API's own words for an answer that is no success.
+    """The API's description of an error.
 
     :param status: HTTP status.
-    :param message: what it says.
-    :param fields: each field that it does not accept, with the reason.
-    :param request_id: what Astronomer's support needs to find the request.
+    :param message: the message.
+    :param fields: each field that the API does not accept, with the reason.
+    :param request_id: id by which Astronomer's support finds the request.
     """
 
     status: int
@@ -75,9 +66,9 @@ class Refusal:
 
 
 def read_refusal(response: Response, token: Secret) -> Refusal | None:
-    """Read the API's own words; None where they are somebody else's, a proxy's for instance.
+    """Read the API's description of an error; None for an answer of another server, for example a proxy.
 
-    :param token: is taken out of what is quoted.
+    :param token: removed from the quoted texts.
     """
     try:
         body = response.json("")
@@ -108,75 +99,72 @@ def error_of(response: Response, context: RequestContext, token: Secret) -> Roll
     if response.status == 429:
         return rate_limited(response, context)
     refusal = read_refusal(response, token)
-    told = str(refusal or f"HTTP {response.status}")
+    detail = str(refusal or f"HTTP {response.status}")
     if response.status == 401:
-        return _not_accepted(context, told)
+        return _token_refused(context, detail)
     if response.status == 403:
-        return _not_permitted(context, told)
+        return _not_permitted(context, detail)
     if response.status >= 500 or response.status == 408:
-        return _failed(context, told)
+        return _failed(context, detail)
     if context.operation == "roll_back" and (refusal is None or refusal.status not in _REFUSALS):
-        return _failed(context, told)
-    return _nobody(context, told) if refusal is None else _refused(context, refusal)
+        return _failed(context, detail)
+    return _no_api(context, detail) if refusal is None else _refused(context, refusal)
 
 
-def _not_accepted(context: RequestContext, told: str) -> RollbackError:
-    if "expired" in told.lower():
+def _token_refused(context: RequestContext, detail: str) -> RollbackError:
+    if "expired" in detail.lower():
         return TokenExpired(
-            f"The token has expired ({told}): the platform refused to {context.purpose}. Put a new one in "
-            "the "
-            "connection's password."
+            f"The token has expired ({detail}): the platform refused to {context.description}. Put a new "
+            "one in the connection's password."
         )
     return TokenRefused(
-        f"The platform does not accept the token ({told}); it was asked to {context.purpose}. Put a valid "
-        "one "
-        "in the connection's password: an API token of the Organization, Workspace or Deployment, or a "
-        "user's token, without 'Bearer'."
+        f"The platform does not accept the token ({detail}) and refused to {context.description}. Put a "
+        "valid one in the connection's password: an API token of the Organization, Workspace or Deployment, "
+        "or a user's token, without 'Bearer'."
     )
 
 
-def _not_permitted(context: RequestContext, told: str) -> PermissionMissing:
+def _not_permitted(context: RequestContext, detail: str) -> PermissionMissing:
     return PermissionMissing(
-        f"The token lacks {context.lacking} that it takes to {context.purpose}, or belongs to another "
-        f"Organization than the connection's ({told}).{context.hint} Use a token with this permission, and "
-        "check the connection's organization_id."
+        f"The token lacks the permission {PERMISSIONS[context.operation]} to {context.description}, or "
+        f"belongs to another Organization than the connection's ({detail}).{context.hint} Use a token with "
+        "this permission, and check the connection's organization_id."
     )
 
 
-def _failed(context: RequestContext, told: str) -> RollbackError:
+def _failed(context: RequestContext, detail: str) -> RollbackError:
+    message = f"The request to {context.description} failed on the platform ({detail})."
     if context.operation == "roll_back":
-        return OutcomeUnknown(f"The platform failed while it was asked to {context.purpose} ({told}).")
-    return PlatformFailed(
-        f"The platform failed when it was asked to {context.purpose} ({told}). It may pass; try again."
-    )
+        return OutcomeUnknown(message)
+    return PlatformFailed(f"{message} The failure may be temporary; try again.")
 
 
-def _nobody(context: RequestContext, told: str) -> PlatformUnreachable:
+def _no_api(context: RequestContext, detail: str) -> PlatformUnreachable:
     return PlatformUnreachable(
-        f"Nothing at this address speaks the platform's API: the request to {context.purpose} was answered "
-        f"with {told}. Check the base URL; it ends in /v1."
+        f"No platform API answers at this address: the answer to the request to {context.description} was "
+        f"{detail}. Check the base URL; it ends in /v1."
     )
 
 
 def _refused(context: RequestContext, refusal: Refusal) -> RollbackError:
-    """Return the error for a request that the API has read and does not carry out."""
+    """Return the error for a request that the API has read and refused."""
     if refusal.status == 404:
         return _not_found(context, refusal)
     if context.operation == "roll_back":
-        return PlanRefused(f"The platform refused to {context.purpose} ({refusal}). Nothing was changed.")
+        return PlanRefused(f"The platform refused to {context.description} ({refusal}). Nothing was changed.")
     return NotFound(
-        f"The platform does not accept the request to {context.purpose} ({refusal}). Check what was named, "
-        "and the connection's organization_id."
+        f"The platform refused to {context.description} ({refusal}). Check the id or name, and the "
+        "connection's organization_id."
     )
 
 
 def _not_found(context: RequestContext, refusal: Refusal) -> RollbackError:
     if context.operation in ("deploy", "roll_back"):
         return DeployNotFound(
-            f"The platform does not know what it was asked for: {context.purpose} ({refusal}). List the "
-            "history and choose from it."
+            f"The platform refused to {context.description}, because it has no such object ({refusal}). List "
+            "the history and choose from it."
         )
     return DeploymentNotFound(
-        f"There is no such Deployment in the connection's Organization, or the token may not see it: it was "
-        f"asked to {context.purpose} ({refusal}).{context.hint}"
+        "The connection's Organization has no such Deployment, or the token may not read it. The request was "
+        f"to {context.description} ({refusal}).{context.hint}"
     )

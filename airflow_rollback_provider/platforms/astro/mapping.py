@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Hosted Astro's values as domain values."""
+"""Conversion of hosted Astro's values into domain values."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ _STATUSES = {
 }
 _MECHANISMS = {True: Mechanism.DAG_DEPLOY, False: Mechanism.IMAGE}
 MECHANISMS = frozenset(_MECHANISMS.values())
-"""The two ways in which Dags reach a Deployment."""
+"""The two Dag deploy mechanisms."""
 
-# A person has a username, a token a name.
+# A user has a username, a token a name.
 _NAMES_OF_AUTHORS = ("username", "apiTokenName", "fullName", "id")
 
 
 def read_deploy(row: Row) -> Deploy:
-    """Read a row of the deploy history. Words that are new pass through."""
+    """Read a row of the deploy history. Unknown types are kept."""
     return Deploy(
         id=row.needed("id"),
         deployment_id=row.needed("deploymentId"),
@@ -59,18 +59,18 @@ def read_deployment(row: Row) -> Deployment:
 
 
 def read_rows(row: Row, name: str, operation: str) -> list[Row]:
-    """Read the list that an answer holds.
+    """Read the rows of an answer.
 
-    :param name: its field.
+    :param name: the field with the list.
     """
     values = row.find(name)
     if not isinstance(values, list):
-        raise row.malformed(f"has {type(values).__name__} in the field {name!r} where a list belongs")
+        raise row.malformed(f"has {type(values).__name__} instead of a list in the field {name!r}")
     return [Row(operation, value) for value in values]
 
 
 def read_count(row: Row, name: str) -> int:
-    """Read how many there are of something."""
+    """Read a count."""
     value = row.find(name)
     if not isinstance(value, int) or isinstance(value, bool):
         raise row.malformed(f"has no count in the field {name!r}")

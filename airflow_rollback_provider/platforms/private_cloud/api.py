@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One question to Astro Private Cloud's API: the document that fits, the answer, the errors."""
+"""Requests to Astro Private Cloud's API: the document that fits, the answer, the errors."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_rollback_provider.domain.errors import MalformedAnswer, UnknownField
 from airflow_rollback_provider.platforms.private_cloud.errors import (
-    RequestContext,
     error_of_answer,
     error_of_status,
     error_without_body,
@@ -20,8 +19,9 @@ if TYPE_CHECKING:
     from airflow_rollback_provider.http.messages import Request, Response
     from airflow_rollback_provider.http.secret import Secret
     from airflow_rollback_provider.platforms.private_cloud.assumptions import Assumptions
+    from airflow_rollback_provider.platforms.request_context import RequestContext
 
-PlatformApi = Generator["Request", "Response", tuple[Answer, "Response"]]
+ApiFlow = Generator["Request", "Response", tuple[Answer, "Response"]]
 
 
 class Api:
@@ -29,26 +29,28 @@ class Api:
 
     :param endpoint: address of the GraphQL endpoint.
     :param token: the raw token.
-    :param assumptions: what is taken for granted about the API.
+    :param assumptions: the assumptions about the API.
     """
 
     def __init__(self, endpoint: str, token: Secret, assumptions: Assumptions) -> None:
         self._endpoint = endpoint
         self._token = token
         self._assumptions = assumptions
-        # Which of an operation's documents fits this installation; found out once.
+        # By operation: the number of the document that fits this installation.
         self._fitting: dict[str, int] = {}
 
-    def ask(self, context: RequestContext, variables: Mapping[str, Any]) -> PlatformApi:
-        """Ask with the latest document that the installation understands, and remember which one that is.
+    def send(self, context: RequestContext, variables: Mapping[str, Any]) -> ApiFlow:
+        """Send the latest document of an operation that fits the installation's schema.
 
-        :raises UnknownField: when it understands none of them.
+        Later requests begin with the same document.
+
+        :raises UnknownField: when none of them fits.
         """
         documents = self._assumptions.operation(context.operation).documents
         first: UnknownField | None = None
         for number in range(self._fitting.get(context.operation, 0), len(documents)):
             try:
-                found = yield from self.ask_exactly(context, documents[number], variables)
+                found = yield from self.send_document(context, documents[number], variables)
             except UnknownField as error:
                 first = first or error
                 continue
@@ -57,12 +59,10 @@ class Api:
         assert first is not None  # noqa: S101 - an operation has at least one document
         raise first
 
-    def ask_exactly(
-        self, context: RequestContext, document: str, variables: Mapping[str, Any]
-    ) -> PlatformApi:
-        """Ask with this document and no other.
+    def send_document(self, context: RequestContext, document: str, variables: Mapping[str, Any]) -> ApiFlow:
+        """Send one document.
 
-        :raises UnknownField: when the installation does not understand it.
+        :raises UnknownField: when it does not fit the installation's schema.
         """
         response = yield post(self._endpoint, context.operation, document, variables, self._token)
         if (problem := error_of_status(response, context)) is not None:
@@ -78,11 +78,11 @@ class Api:
         return answer, response
 
     def introspect(self) -> Generator[Request, Response, Answer]:
-        """Request the schema, without descriptions, which are most of its bytes.
+        """Read the schema, without descriptions, which are most of its bytes.
 
-        An installation may refuse to show it: the answer then has errors.
+        An installation may refuse introspection: the answer then has errors.
 
-        :raises MalformedAnswer: when the answer is not GraphQL, or has the token: findings show names.
+        :raises MalformedAnswer: when the answer is not GraphQL, or contains the token: findings show names.
         """
         from graphql import get_introspection_query
 
@@ -90,31 +90,31 @@ class Api:
         response = yield post(self._endpoint, "introspection", query, {}, self._token)
         answer = read_answer("introspection", response, self._token)
         if self._token.reveal() in str(answer.data):
-            raise malformed("introspection", "repeats the token")
+            raise malformed("introspection", "contains the token")
         return answer
 
     def _usable(self, answer: Answer) -> bool:
-        """Whether an answer with errors still tells what counts: a started rollback, a history."""
+        """Whether an answer with errors has the main result: a started rollback or a history."""
         if answer.operation not in ("roll_back", "survey_history"):
             return False
         return self.optional(answer, "result") is not None
 
     def result(self, answer: Answer, name: str = "result") -> Any:
-        """Return one of the values that an operation promises; null is None.
+        """Return a value of an operation; null is None.
 
-        :raises MalformedAnswer: when the answer does not have its place.
+        :raises MalformedAnswer: when the answer does not have its field.
         """
         return answer.find(self._path(answer, name))
 
     def optional(self, answer: Answer, name: str) -> Any:
-        """Return a value that may be missing, since not every document asks for it."""
+        """Return a value that may be missing, because not every document requests it."""
         return Row(answer.operation, answer.data).find(self._path(answer, name))
 
     def rows(self, answer: Answer) -> list[Any]:
-        """Return the main result of an operation that promises a list."""
+        """Return the main result of an operation as a list."""
         rows = self.result(answer)
         if not isinstance(rows, list):
-            raise malformed(answer.operation, f"has {type(rows).__name__} where a list belongs")
+            raise malformed(answer.operation, f"has {type(rows).__name__} instead of a list")
         return rows
 
     def _path(self, answer: Answer, name: str) -> str | None:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Everything about Astro Private Cloud's API that no public text settles, each piece replaceable.
+"""Assumptions about Astro Private Cloud's API, where no public text describes it.
 
-What is known is in ``documents/known``, what is assumed in ``documents/assumed``. The connection's extra
-field ``assumptions`` replaces any piece without a release of this package::
+Documents from public texts are in ``documents/known``, assumed ones in ``documents/assumed``. The
+connection's extra field ``assumptions`` replaces any of them without a new version of this package::
 
     {"roll_back": {"document": "mutation …", "path": "undoDeploy.deploy"},
      "deploy_fields": {"image_tag": "tag", "dag_bundle": null},
@@ -31,8 +31,8 @@ class Operation:
     """One GraphQL operation.
 
     :param name: its key in the assumptions.
-    :param documents: the texts, latest installation first; the next is asked when a name in one is unknown.
-    :param paths: where in ``data`` the results are, by name; ``result`` is the main one.
+    :param documents: the texts, latest installation first; the next is sent when a name in one is unknown.
+    :param paths: the path of each value in ``data``, by name; ``result`` is the main one.
     """
 
     name: str
@@ -42,7 +42,7 @@ class Operation:
 
 @cache
 def load(name: str) -> str:
-    """Read a document that comes with the package, for example ``known/logs``."""
+    """Read a document of the package, for example ``known/logs``."""
     folder, _, file = name.partition("/")
     return files(__package__).joinpath("documents", folder, f"{file}.graphql").read_text(encoding="utf-8")
 
@@ -110,8 +110,7 @@ _DEPLOY_FIELDS: dict[str, str | None] = {
 # Hosted Astro uses the same words (its published API document).
 _STATUSES = {"INITIALIZED": "in progress", "DEPLOYED": "succeeded", "FAILED": "failed"}
 _SCOPES = {"image": "IMAGE", "dags": "DAGS", "image_and_dags": "IMAGE_AND_DAGS"}
-# The chart's settings (public astronomer/astronomer Helm chart) are known; under which key featureFlags shows
-# them is not.
+# The chart's settings (public astronomer/astronomer Helm chart) are known, their keys in featureFlags not.
 _FLAGS = (
     "deploymentLifecycle.deployRollback.enabled",
     "deployRollback.enabled",
@@ -122,16 +121,16 @@ _FLAGS = (
 
 @dataclass(frozen=True)
 class Assumptions:
-    """What this package takes for granted about an installation.
+    """Assumptions about an installation.
 
     :param replaced: operations that the connection replaces, by name.
-    :param deploy_fields: our name of a deploy's field → its path in a row; None where the platform has no
+    :param deploy_fields: our name of a deploy's field → its path in a row; None if the platform has no
         such field.
     :param statuses: the platform's word, in capitals → :class:`DeployStatus`.
     :param scopes: our scope → the platform's word.
-    :param flags: keys of ``featureFlags`` that may hold the installation's switch, the likeliest first.
+    :param flags: possible keys of the installation's switch in ``featureFlags``, the likeliest first.
     :param log_component: component whose log lines are read; None reads those of all.
-    :param given: what the connection's field ``assumptions`` holds, as it stands there.
+    :param given: the value of the connection's field ``assumptions``.
     """
 
     replaced: Mapping[str, Operation] = field(default_factory=dict)
@@ -143,11 +142,11 @@ class Assumptions:
     given: Mapping[str, Any] = field(default_factory=dict)
 
     def template(self, name: str) -> Operation:
-        """Return an operation with the mark for the fields of a deploy still in its documents."""
+        """Return an operation with the placeholder of the deploy fields in its documents."""
         return self.replaced.get(name) or _built_in(name)
 
     def operation(self, name: str) -> Operation:
-        """Return an operation with the fields of a deploy written into its documents."""
+        """Return an operation with the deploy fields in its documents."""
         found = self.template(name)
         selection = self.selection()
         return replace(
@@ -155,7 +154,7 @@ class Assumptions:
         )
 
     def source(self, name: str, number: int) -> str:
-        """Say where one of an operation's documents stands, for a person who has to correct it."""
+        """Return the place of one of an operation's documents, for a user who corrects it."""
         if name in self.replaced:
             return "the document of the connection"
         return f"platforms/documents/{_OPERATIONS[name][0][number]}.graphql"
@@ -165,22 +164,21 @@ class Assumptions:
         return _write_selection([path.split(".") for path in self.deploy_fields.values() if path])
 
     def status(self, word: str | None) -> DeployStatus:
-        """Read the platform's word for how far a deploy has come; one that is not listed is ``UNKNOWN``."""
+        """Return the status for the platform's word; one that is not listed is ``UNKNOWN``."""
         known = self.statuses.get((word or "").upper())
         return DeployStatus(known) if known else DeployStatus.UNKNOWN
 
     def scope(self, word: str | None) -> Scope | None:
-        """Read the platform's word for a scope; None for none or one that is not listed."""
+        """Return the scope for the platform's word; None for none or one that is not listed."""
         return next((Scope(ours) for ours, theirs in self.scopes.items() if word and theirs == word), None)
 
 
 def read_assumptions(values: object, where: str) -> Assumptions:
     """Read the connection's extra field ``assumptions``.
 
-    :param values: the JSON value; None or an empty one takes all that is built in.
-    :param where: names the connection and the field, for errors.
-    :raises InvalidConnection: for an unknown key or a value that cannot be used; the message lists the known
-        keys.
+    :param values: the JSON value; None or an empty one replaces nothing.
+    :param where: the connection and the field, for errors.
+    :raises InvalidConnection: for an unknown key, with the known keys, or an invalid value.
     """
     given = _mapping(values or {}, where)
     known = (*_OPERATIONS, *_PARTS)
@@ -195,7 +193,7 @@ def read_assumptions(values: object, where: str) -> Assumptions:
 
 
 def _like_deploys(deploys: Operation) -> Operation:
-    """Read the survey's history with the replaced document: the built-in one would not fit either."""
+    """Use the replaced document for the survey's history too, because the built-in one does not fit."""
     return replace(_built_in("survey_history"), documents=deploys.documents, paths=deploys.paths)
 
 
@@ -216,28 +214,24 @@ def _operation(name: str, value: object, where: str) -> Operation:
     names = {"path": "result", **{f"{key}_path": key for key in built_in.paths}}
     paths = {names[key]: text for key, text in given.items() if key != "document"}
     documents = (given["document"],) if "document" in given else built_in.documents
-    _check_kind(name, documents[0], where)
+    # A read may be sent twice, so its document must not be a mutation.
+    kind = "mutation" if name == "roll_back" else "query"
+    if [found for found in _kinds(documents[0]) if found != "fragment"] != [kind]:
+        raise InvalidConnection(f"{where}.document must contain exactly one GraphQL operation, a {kind}.")
     return Operation(name, documents, {**built_in.paths, **paths})
-
-
-def _check_kind(name: str, document: str, where: str) -> None:
-    """Refuse a document of the wrong kind: reads may be sent twice, so a mutation must not pass for one."""
-    wanted = "mutation" if name == "roll_back" else "query"
-    if [kind for kind in _kinds(document) if kind != "fragment"] != [wanted]:
-        raise InvalidConnection(f"{where}.document must hold exactly one GraphQL operation, a {wanted}.")
 
 
 def _kinds(document: str) -> list[str]:
     """Return the kind of each definition: ``query``, ``mutation``, ``subscription`` or ``fragment``."""
     code = re.sub(r'"""[\s\S]*?"""|"(?:\\.|[^"\\\n])*"|#[^\n]*', " ", document)
     kinds, depth, head = [], 0, ""
-    for sign in code:
-        if sign == "{" and depth == 0:
+    for character in code:
+        if character == "{" and depth == 0:
             kinds.append(((head.split() or ["query"])[0]).partition("(")[0])
             head = ""
-        elif depth == 0 and sign not in "})":
-            head += sign
-        depth += (sign in "{(") - (sign in "})")
+        elif depth == 0 and character not in "})":
+            head += character
+        depth += (character in "{(") - (character in "})")
     return kinds
 
 
@@ -249,12 +243,12 @@ def _deploy_fields(value: object, where: str) -> Mapping[str, str | None]:
                 f"{where}: {key!r} is not a field of a deploy. Known: {', '.join(_DEPLOY_FIELDS)}."
             )
         if path is None and key in _NEEDED_FIELDS:
-            raise InvalidConnection(f"{where}.{key} cannot be left out: nothing can be planned without it.")
+            raise InvalidConnection(f"{where}.{key} cannot be null: no plan can be made without it.")
         if path is not None and not (
             isinstance(path, str) and re.fullmatch(r"[_A-Za-z]\w*(\.[_A-Za-z]\w*)*", path)
         ):
             raise InvalidConnection(
-                f"{where}.{key} must be a field's name, or names with dots between, or null."
+                f"{where}.{key} must be a field's name, a path of names with dots, or null."
             )
     return {**_DEPLOY_FIELDS, **given}
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Findings on what was read of Astro Private Cloud, one for each check."""
+"""Findings on the values read from Astro Private Cloud, one for each check."""
 
 from __future__ import annotations
 
@@ -22,37 +22,37 @@ from airflow_rollback_provider.platforms.private_cloud.mapping import read_deplo
 
 if TYPE_CHECKING:
     from airflow_rollback_provider.domain.deploys import Deployment
-    from airflow_rollback_provider.platforms.private_cloud.errors import RequestContext
     from airflow_rollback_provider.platforms.private_cloud.partial_read import PartialResult
+    from airflow_rollback_provider.platforms.request_context import RequestContext
 
 _UNKNOWN_NAME = "The request for it uses a name or type that this installation's schema does not have."
 
 
 def of_error(code: str, error: RollbackError) -> Finding:
-    """Return the finding on something that could not be read."""
+    """Return the finding on a failed read."""
     if isinstance(error, UnknownField):
         return Finding(code, Status.ERROR, _UNKNOWN_NAME, str(error))
     return doctor_checks.of_error(code, error)
 
 
-def lead_to_the_schema(found: Iterable[Finding], schema: Iterable[Finding]) -> Iterator[Finding]:
-    """Lead from a refused request to what the schema tells, which says more than the refusal."""
+def refer_to_schema(found: Iterable[Finding], schema: Iterable[Finding]) -> Iterator[Finding]:
+    """Refer from a refused request to the findings on the schema, which have more details."""
     differs = any(finding.code.startswith("SCHEMA-") for finding in schema)
     for finding in found:
         if differs and finding.what == _UNKNOWN_NAME:
-            yield replace(finding, remedy="Mend what the findings on the schema name.")
+            yield replace(finding, remedy="Correct the differences in the findings on the schema.")
         else:
             yield finding
 
 
-def silence(basics: PartialResult) -> RollbackError | None:
-    """Return why nothing was answered at all, neither to what needs the token nor to what does not."""
-    useless = [
+def api_error(basics: PartialResult) -> RollbackError | None:
+    """Return the error of an API without any usable answer, with or without the token; else None."""
+    errors = [
         error
         for error in basics.errors.values()
         if isinstance(error, PlatformError) and not isinstance(error, UnknownField)
     ]
-    return useless[0] if useless and len(useless) == len(basics.errors) and not basics.data else None
+    return errors[0] if errors and len(errors) == len(basics.errors) and not basics.data else None
 
 
 def _refusals(basics: PartialResult) -> list[RollbackError]:
@@ -60,69 +60,69 @@ def _refusals(basics: PartialResult) -> list[RollbackError]:
 
 
 def is_refused(basics: PartialResult) -> bool:
-    """Whether the token is expired or not known."""
+    """Whether the token is expired or not accepted."""
     return bool(_refusals(basics))
 
 
 def of_token(basics: PartialResult) -> Finding:
-    """Judge the token by what was told besides the installation's settings, which anybody is told."""
+    """Evaluate the token from the values besides the installation's settings, which need no token."""
     refusals = _refusals(basics)
     if refusals:
         return doctor_checks.of_refused_token(refusals[0])
-    told = set(basics.data) - {basics.root("version")}
+    names = set(basics.data) - {basics.root("version")}
     errors = [error for error in basics.errors.values() if not isinstance(error, UnknownField)]
-    if not told and errors:
+    if not names and errors:
         return of_error("TOKEN", errors[0])
-    if not any(basics.data[name] is not None for name in told):
-        what = "The platform answers, and does not say whether it accepts the token."
+    if not any(basics.data[name] is not None for name in names):
+        what = "The platform answers, but the answer does not show whether it accepts the token."
         return Finding("TOKEN", Status.UNKNOWN, what)
     version, who = basics.value("version"), basics.value("who")
     if errors and not basics.answered("who"):
-        what = f"{NAME} accepts the token. Whose it is could not be read: {errors[0]}"
+        what = f"{NAME} accepts the token. Its owner could not be read: {errors[0]}"
         return Finding("TOKEN", Status.WARNING, what)
-    whose = f" as {who}" if isinstance(who, str) and who else ""
-    what = f"{NAME} {version or '(version not known)'} accepts the token{whose}."
+    owner = f" as {who}" if isinstance(who, str) and who else ""
+    what = f"{NAME} {version or '(version not known)'} accepts the token{owner}."
     return Finding("TOKEN", Status.OK, what)
 
 
 def of_version(basics: PartialResult) -> Finding:
-    """Judge what the installation told of its version."""
+    """Return the finding on the installation's version."""
     error = basics.error("version")
     if error is not None:
         return of_error("VERSION", error)
     version, domain = basics.value("version"), basics.value("base_domain")
     if not version:
-        return Finding("VERSION", Status.UNKNOWN, "The platform does not tell its version.")
+        return Finding("VERSION", Status.UNKNOWN, "The platform does not show its version.")
     where = f" on the base domain {domain}" if domain else ""
-    return Finding("VERSION", Status.OK, f"It is {NAME} {version}{where}.")
+    return Finding("VERSION", Status.OK, f"The platform is {NAME} {version}{where}.")
 
 
-def of_itself(read: Deployment | RollbackError) -> tuple[Finding, ...]:
-    """Judge a Deployment, or why it could not be read."""
+def of_deployment(read: Deployment | RollbackError) -> tuple[Finding, ...]:
+    """Return the findings on a Deployment, or on the error of its read."""
     if isinstance(read, RollbackError):
-        lost = of_error("DEPLOYMENT", read)
-        return lost, *skip(("MECHANISM",), "the Deployment could not be read.")
+        failed = of_error("DEPLOYMENT", read)
+        return failed, *skip(("MECHANISM",), "the Deployment could not be read.")
     return doctor_checks.of_deployment(read), doctor_checks.of_mechanism(read)
 
 
-def of_toggle(told: PartialResult, deployment: Deployment) -> Finding:
-    """Judge a Deployment's own switch; an installation that has no such field does not tell it."""
-    error = told.error("toggle")
+def of_toggle(history: PartialResult, deployment: Deployment) -> Finding:
+    """Return the finding on a Deployment's own switch; it is unknown if the schema has no such field."""
+    error = history.error("toggle")
     if error is not None and not isinstance(error, UnknownField):
         return of_error("DEPLOYMENT-TOGGLE", error)
-    toggle = told.value("toggle")
+    toggle = history.value("toggle")
     return doctor_checks.of_toggle(toggle if isinstance(toggle, bool) else None, deployment)
 
 
-def read_found(told: PartialResult, context: RequestContext) -> Deployment | RollbackError:
-    """Read the Deployment that was asked for; return why it cannot be read."""
-    error = told.error("result")
+def deployment_of(result: PartialResult, context: RequestContext) -> Deployment | RollbackError:
+    """Return the Deployment of a result, or the error of its read."""
+    error = result.error("result")
     if error is not None:
         return error
-    values = told.value("result")
+    values = result.value("result")
     if values is None:
         return DeploymentNotFound(
-            f"There is no such {context.subject}, or the token may not see it.{context.hint}"
+            f"There is no such {context.subject}, or the token may not read it.{context.hint}"
         )
     try:
         return read_deployment(values, context.operation)
@@ -131,7 +131,7 @@ def read_found(told: PartialResult, context: RequestContext) -> Deployment | Rol
 
 
 def rollback_switches(flags: object) -> Iterator[str]:
-    """Yield the paths of the truth values in the feature flags that speak of rollbacks."""
+    """Yield the paths of the truth values in the feature flags that contain ``rollback``."""
     yield from (path for path in _switches(flags) if "rollback" in path.lower())
 
 
@@ -145,13 +145,13 @@ def _switches(flags: object, above: str = "") -> Iterator[str]:
 def of_missing_schema(what: str) -> Finding:
     """Return the finding on a schema that cannot be read.
 
-    :param what: why, in a sentence.
+    :param what: the reason, as a sentence.
     """
     return Finding(
         "SCHEMA",
         Status.WARNING,
         what,
-        "So a name that differs shows only when a request is refused, above all that of the rollback, which "
-        "is never tried here. Compare the names with the Docs tab of the API, or have introspection switched "
-        "on for a moment and run the doctor again.",
+        "Without the schema, a name that differs causes an error only when a request is refused. The "
+        "rollback request is never tried here. Compare the names with the Docs tab of the API, or have "
+        "introspection switched on temporarily and run the doctor again.",
     )

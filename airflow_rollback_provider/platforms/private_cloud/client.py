@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Astro Private Cloud: the verbs as flows with its GraphQL API (Houston)."""
+"""Astro Private Cloud: a client of its GraphQL API (Houston)."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +21,7 @@ from airflow_rollback_provider.domain.errors import (
 from airflow_rollback_provider.platforms.base import LogLine, Page, Survey
 from airflow_rollback_provider.platforms.history_page import fill
 from airflow_rollback_provider.platforms.private_cloud.api import Api
-from airflow_rollback_provider.platforms.private_cloud.assumptions import Assumptions
-from airflow_rollback_provider.platforms.private_cloud.errors import RequestContext
+from airflow_rollback_provider.platforms.private_cloud.errors import HISTORY
 from airflow_rollback_provider.platforms.private_cloud.graphql import Answer, malformed
 from airflow_rollback_provider.platforms.private_cloud.mapping import (
     Row,
@@ -31,18 +30,17 @@ from airflow_rollback_provider.platforms.private_cloud.mapping import (
     read_flag,
     read_log_line,
 )
+from airflow_rollback_provider.platforms.request_context import RequestContext
 
 if TYPE_CHECKING:
     from airflow_rollback_provider.domain.findings import Finding
-    from airflow_rollback_provider.domain.versions import RuntimeVersion
     from airflow_rollback_provider.http.messages import Flow, Response
-    from airflow_rollback_provider.http.secret import Secret
+    from airflow_rollback_provider.platforms.private_cloud.settings import PrivateCloudSettings
 
 NAME = "Astro Private Cloud"
 LARGEST_PAGE = 101
-"""Rows that the platform serves at most by default (chart: ``pagination.deployRevision.maxTake``)."""
+"""Largest page of the platform by default, in rows (chart: ``pagination.deployRevision.maxTake``)."""
 
-HISTORY = "deployment.deployRevisions.get"
 PERMISSIONS = {"image": "deployment.images.push", "dags": "deployment.dags.push"}
 # Names of the chart's settings (public astronomer/astronomer Helm chart), before and from 2.0.0.
 _SETTING = "global.deploymentLifecycle.deployRollback.enabled"
@@ -50,49 +48,23 @@ _SETTING_BEFORE_2_0 = "global.deployRollbackEnabled"
 # The platform's ids: 25 characters from a to z and 0 to 9, or a UUID. Release names have words with hyphens.
 _LOOKS_LIKE_ID = re.compile(r"[a-z0-9]{20,40}|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _CAN_BE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
-# Assumed: no public text gives the address of the page.
-_HISTORY_URL = "{app}/d/{deployment_id}/deploy-history"
-
-
-@dataclass(frozen=True)
-class PrivateCloudSettings:
-    """What it takes to talk to an installation.
-
-    :param endpoint: address of the GraphQL endpoint.
-    :param token: service account's API key or user token.
-    :param workspace_id: workspace in which release names are looked up.
-    :param app_url: base address of the platform's UI, None where it is not known.
-    :param history_url: template of the address of a Deployment's deploy history.
-    :param retention_days: age in days up to which a deploy may be rolled back to.
-    :param restricted: Runtime versions to warn of; no public query tells them.
-    :param assumptions: what is taken for granted about the API.
-    """
-
-    endpoint: str
-    token: Secret
-    workspace_id: str | None = None
-    app_url: str | None = None
-    history_url: str = _HISTORY_URL
-    retention_days: float = 90.0
-    restricted: frozenset[RuntimeVersion] = frozenset()
-    assumptions: Assumptions = field(default_factory=Assumptions)
 
 
 class PrivateCloud:
     """Astro Private Cloud.
 
-    :param settings: what it takes to talk to an installation.
+    :param settings: the installation's address and token, and more.
     """
 
     def __init__(self, settings: PrivateCloudSettings) -> None:
         self._settings = settings
         self._assumptions = settings.assumptions
         self._api = Api(settings.endpoint, settings.token, settings.assumptions)
-        self._tells_permissions = True
+        self._has_survey_history = True
 
     @property
     def capabilities(self) -> Capabilities:
-        """What the platform can do at all."""
+        """The features of the platform."""
         return Capabilities(
             name=NAME,
             permissions=dict(PERMISSIONS),
@@ -103,11 +75,11 @@ class PrivateCloud:
 
     @property
     def address(self) -> str:
-        """The URL that requests begin with."""
+        """The address of the GraphQL endpoint."""
         return self._settings.endpoint
 
     def survey(self, deployment: str) -> Flow[Survey]:
-        """Read a Deployment, what may be done to it, and its latest deploys.
+        """Read a Deployment, the token's permissions and the switches, and its latest deploys.
 
         It takes two requests, three for a release name.
 
@@ -115,7 +87,7 @@ class PrivateCloud:
         """
         deployment_id = yield from self.identify(deployment)
         context = context_of("survey_context", deployment_id)
-        answer, _ = yield from self._api.ask(context, {"id": deployment_id, "deploymentUuid": deployment_id})
+        answer, _ = yield from self._api.send(context, {"id": deployment_id, "deploymentUuid": deployment_id})
         found = self._read_deployment(answer, deployment_id)
         if not found.versions.known and _before_1_0(self._api.optional(answer, "version")):
             found = yield from self._older_versions(found)
@@ -138,16 +110,16 @@ class PrivateCloud:
         """
         deployment_id = yield from self.identify(deployment)
         context = context_of("deployment", deployment_id)
-        answer, _ = yield from self._api.ask(context, {"id": deployment_id})
+        answer, _ = yield from self._api.send(context, {"id": deployment_id})
         return self._read_deployment(answer, deployment_id)
 
     def deploys(self, deployment_id: str, cursor: str | None = None, limit: int | None = None) -> Flow[Page]:
-        """Read one page of a deploy history; None takes the largest page that the platform serves."""
+        """Read one page of a deploy history; a limit of None takes the platform's largest page."""
         take = min(limit or LARGEST_PAGE, LARGEST_PAGE)
         variables: dict[str, Any] = {"deploymentUuid": deployment_id, "take": take}
         if cursor is not None:
             variables["cursor"] = cursor
-        answer, _ = yield from self._api.ask(
+        answer, _ = yield from self._api.send(
             RequestContext("deploys", subject=f"Deployment {deployment_id}"), variables
         )
         return self._read_page(answer, deployment_id)
@@ -159,10 +131,10 @@ class PrivateCloud:
         """
         if not _CAN_BE_ID.fullmatch(deploy_id):
             raise DeployNotFound(
-                f"{deploy_id[:80]!r} is no id of a deploy. List the history and choose from it."
+                f"{deploy_id[:80]!r} is not an id of a deploy. List the history and choose from it."
             )
         context = RequestContext("deploy", subject=f"deploy {deploy_id} of Deployment {deployment_id}")
-        answer, _ = yield from self._api.ask(context, {"deploymentUuid": deployment_id, "id": deploy_id})
+        answer, _ = yield from self._api.send(context, {"deploymentUuid": deployment_id, "id": deploy_id})
         values = self._api.result(answer)
         if values is None:
             raise DeployNotFound(
@@ -172,18 +144,17 @@ class PrivateCloud:
         if found.deployment_id != deployment_id:
             raise DeployNotFound(
                 f"Deploy {deploy_id} belongs to Deployment {found.deployment_id}, not to {deployment_id}. "
-                f"Choose a deploy from "
-                "this Deployment's history."
+                "Choose a deploy from this Deployment's history."
             )
         return found
 
     def roll_back(
         self, deployment: Deployment, target: Deploy, scope: Scope, description: str
     ) -> Flow[Deploy]:
-        """Start a rollback; its request is not repeatable. Return the new deploy as the platform shows it.
+        """Start a rollback and return the new deploy. The request is not repeatable.
 
         :raises RollbackRefused: when the platform refuses it.
-        :raises OutcomeUnknown: when it may have been carried out and the answer does not tell.
+        :raises OutcomeUnknown: when the answer does not show whether it was carried out.
         """
         permissions = tuple(PERMISSIONS[part] for part in ("image", "dags") if part in scope.parts)
         context = RequestContext("roll_back", permissions, f"{deployment} to deploy {target.id}")
@@ -194,7 +165,7 @@ class PrivateCloud:
             "description": description,
         }
         try:
-            answer, _ = yield from self._api.ask(context, variables)
+            answer, _ = yield from self._api.send(context, variables)
             values = self._api.result(answer)
             if values is None:
                 raise malformed("roll_back", "does not show the new deploy")
@@ -203,16 +174,16 @@ class PrivateCloud:
             raise OutcomeUnknown(f"The answer to the rollback request cannot be read. {error}") from None
 
     def logs(self, deployment: Deployment, since: datetime) -> Flow[tuple[LogLine, ...]]:
-        """Read what the platform logged about the Deployment's deploys since a time, oldest first."""
+        """Read the platform's log lines about the Deployment's deploys since a time, oldest first."""
         variables: dict[str, Any] = {"deploymentUuid": deployment.id, "timestamp": since.isoformat()}
         if self._assumptions.log_component:
             variables["component"] = self._assumptions.log_component
-        answer, _ = yield from self._api.ask(RequestContext("logs", subject=str(deployment)), variables)
+        answer, _ = yield from self._api.send(RequestContext("logs", subject=str(deployment)), variables)
         lines = (read_log_line(values, "logs") for values in self._api.rows(answer))
         return tuple(sorted(lines, key=lambda line: line.at))
 
     def history_url(self, deployment: Deployment) -> str | None:
-        """Return the page of the deploy history; its form is assumed unless the connection gives one."""
+        """Return the address of the deploy history; its form is assumed unless the connection has one."""
         values = {
             "app": self._settings.app_url,
             "deployment_id": deployment.id,
@@ -222,37 +193,40 @@ class PrivateCloud:
         return fill(self._settings.history_url, values)
 
     def check(self) -> Flow[str]:
-        """Check that the platform answers, accepts the token and has rollbacks switched on, in one request.
+        """Check with one request that the platform accepts the token and that rollbacks are switched on.
 
         :raises Unsupported: when rollbacks are switched off on the installation.
-        :raises PermissionMissing: when the token's permissions are known and lack one that is always needed.
+        :raises PermissionMissing: when the token's permissions are known and a required one is missing.
         """
-        answer, _ = yield from self._api.ask(RequestContext("check"), {})
+        answer, _ = yield from self._api.send(RequestContext("check"), {})
         version = self._api.optional(answer, "version")
         flag, enabled = read_flag(self._api.optional(answer, "flags"), self._assumptions.flags)
         if enabled is False:
             raise Unsupported(
-                f"The platform answers and rollbacks are switched off on this installation. Ask an "
-                f"administrator to set "
-                f"{installation_setting(version, flag)} to true."
+                "The platform answers, but rollbacks are switched off on this installation. Ask an "
+                f"administrator to set {installation_setting(version, flag)} to true."
             )
         permissions = self._api.optional(answer, "permissions")
-        if permissions:
-            _require_useful(permissions)
+        missing = _missing_permissions(permissions) if permissions else []
+        if missing:
+            raise PermissionMissing(
+                f"The platform accepts the token, which lacks the permission {', and '.join(missing)}. Use a "
+                "token with the role DEPLOYMENT_EDITOR or above."
+            )
         who = self._api.optional(answer, "who")
         return _describe_check(version, who, enabled, bool(permissions))
 
     def diagnose(self, deployment: str | None) -> Flow[tuple[Finding, ...]]:
-        """Look at everything that must hold, the network aside, and say what does not. Changes nothing.
+        """Check the connection beyond the network and return the findings. It changes nothing.
 
-        :param deployment: id or release name of a Deployment to look at as well; None for none.
+        :param deployment: id or release name of a Deployment to check as well; None for none.
         """
         from airflow_rollback_provider.platforms.private_cloud.doctor import PrivateCloudDoctor
 
         return (yield from PrivateCloudDoctor(self, self._api, self._settings).run(deployment))
 
     def identify(self, deployment: str) -> Flow[str]:
-        """Return the id of a Deployment that is named by its id or release name."""
+        """Return the id of a Deployment, given its id or release name."""
         name = deployment.strip() if isinstance(deployment, str) else ""
         if not _CAN_BE_ID.fullmatch(name):
             raise DeploymentNotFound(f"{name[:80]!r} is neither the id nor the release name of a Deployment.")
@@ -260,18 +234,18 @@ class PrivateCloud:
         if _LOOKS_LIKE_ID.fullmatch(name) or not workspace:
             return name
         context = RequestContext("workspace_deployments", subject=f"{name} in workspace {workspace}")
-        answer, _ = yield from self._api.ask(context, {"workspaceUuid": workspace, "releaseName": name})
+        answer, _ = yield from self._api.send(context, {"workspaceUuid": workspace, "releaseName": name})
         rows = [Row("workspace_deployments", values) for values in self._api.rows(answer)]
         found = [row.needed("id") for row in rows if row.text("releaseName") == name]
         if not found:
             raise DeploymentNotFound(
                 f"The workspace {workspace} has no Deployment with the release name {name!r}, or the token "
-                f"may not see it."
+                "may not read it."
             )
         return found[0]
 
     def _older_versions(self, deployment: Deployment) -> Flow[Deployment]:
-        answer, _ = yield from self._api.ask(
+        answer, _ = yield from self._api.send(
             RequestContext("deployment_before_1_0", subject=str(deployment)), {"id": deployment.id}
         )
         row = Row("deployment_before_1_0", self._api.result(answer))
@@ -282,20 +256,20 @@ class PrivateCloud:
         )
 
     def _survey_history(self, deployment_id: str) -> Flow[tuple[Access, str | None, Page, Response]]:
-        """Read the latest deploys, with permissions, toggle and health where the installation tells them."""
+        """Read the latest deploys, with permissions, toggle and health if the installation has them."""
         subject = f"Deployment {deployment_id}"
         variables = {"id": deployment_id, "deploymentUuid": deployment_id, "take": LARGEST_PAGE}
-        if self._tells_permissions:
+        if self._has_survey_history:
             try:
-                answer, response = yield from self._api.ask(
+                answer, response = yield from self._api.send(
                     RequestContext("survey_history", subject=subject), variables
                 )
                 health = self._api.optional(answer, "health")
                 known = health if isinstance(health, str) else None
                 return self._read_access(answer), known, self._read_page(answer, deployment_id), response
             except UnknownField:
-                self._tells_permissions = False
-        answer, response = yield from self._api.ask(RequestContext("deploys", subject=subject), variables)
+                self._has_survey_history = False
+        answer, response = yield from self._api.send(RequestContext("deploys", subject=subject), variables)
         return Access(), None, self._read_page(answer, deployment_id), response
 
     def _read_access(self, answer: Answer) -> Access:
@@ -311,7 +285,7 @@ class PrivateCloud:
         if values is None:
             hint = context_of(answer.operation, deployment_id).hint
             raise DeploymentNotFound(
-                f"There is no Deployment {deployment_id}, or the token may not see it.{hint}"
+                f"There is no Deployment {deployment_id}, or the token may not read it.{hint}"
             )
         return read_deployment(values, answer.operation)
 
@@ -320,8 +294,7 @@ class PrivateCloud:
         deploys = tuple(
             read_deploy(values, answer.operation, deployment_id, self._assumptions) for values in rows
         )
-        # A page that is not full need not be the last one: the platform may serve fewer rows than were asked
-        # for.
+        # A page that is not full need not be the last one: the platform may return fewer rows than ``take``.
         return Page(deploys, deploys[-1].id if deploys else None)
 
 
@@ -332,7 +305,7 @@ _HOW_TO_USE_RELEASE_NAMES = (
 
 
 def context_of(operation: str, deployment_id: str) -> RequestContext:
-    """Say what is asked of a Deployment, with a hint for names that are no ids."""
+    """Return the context of a request for a Deployment, with a hint for names that are not ids."""
     hint = "" if _LOOKS_LIKE_ID.fullmatch(deployment_id) else _HOW_TO_USE_RELEASE_NAMES
     return RequestContext(operation, subject=f"Deployment {deployment_id}", hint=hint)
 
@@ -342,32 +315,27 @@ def _before_1_0(version: object) -> bool:
 
 
 def installation_setting(version: object, flag: str | None) -> str:
-    """Name the chart's setting that switches rollbacks on."""
+    """Return the chart's setting that switches rollbacks on."""
     old = isinstance(version, str) and re.match(r"[01]\.", version)
     if flag in ("deployRollbackEnabled", "deployRollback") and (old or not version):
         return _SETTING_BEFORE_2_0
     return _SETTING_BEFORE_2_0 if old else _SETTING
 
 
-def _require_useful(permissions: object) -> None:
+def _missing_permissions(permissions: object) -> list[str]:
     granted = (
         {str(name).removeprefix("system.") for name in permissions}
         if isinstance(permissions, list)
         else set()
     )
-    missing = [name for name in (HISTORY,) if name not in granted]
+    missing = [] if HISTORY in granted else [HISTORY]
     if not granted & set(PERMISSIONS.values()):
         missing.append(" or ".join(PERMISSIONS.values()))
-    if missing:
-        raise PermissionMissing(
-            f"The platform accepts the token, which lacks the permission {', and '.join(missing)}. Use a "
-            f"token with the role "
-            "DEPLOYMENT_EDITOR or above."
-        )
+    return missing
 
 
 def _describe_check(version: object, who: object, enabled: bool | None, permissions_known: bool) -> str:
-    told = f" as {who}" if isinstance(who, str) and who else ""
+    owner = f" as {who}" if isinstance(who, str) and who else ""
     switch = "Rollbacks are switched on." if enabled else "Whether rollbacks are switched on is not known."
     more = "" if permissions_known else " The token's permissions are not known."
-    return f"{NAME} {version or '(version not known)'} accepts the token{told}. {switch}{more}"
+    return f"{NAME} {version or '(version not known)'} accepts the token{owner}. {switch}{more}"

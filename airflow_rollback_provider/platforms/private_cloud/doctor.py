@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The doctor of Astro Private Cloud. It sends only operations that read, as the connection has them."""
+"""The doctor of Astro Private Cloud. It sends only the connection's reading operations."""
 
 from __future__ import annotations
 
@@ -10,22 +10,21 @@ from airflow_rollback_provider.domain import doctor_checks
 from airflow_rollback_provider.domain.deploys import Deploy, Deployment, DeployStatus
 from airflow_rollback_provider.domain.errors import DeploymentNotFound, RollbackError, UnknownField
 from airflow_rollback_provider.domain.findings import Finding, Status, merge, skip, skip_from
-from airflow_rollback_provider.platforms.clock_skew import attempt
+from airflow_rollback_provider.http.flow import attempt
 from airflow_rollback_provider.platforms.private_cloud.checks import (
+    api_error,
+    deployment_of,
     is_refused,
-    lead_to_the_schema,
+    of_deployment,
     of_error,
-    of_itself,
     of_missing_schema,
     of_toggle,
     of_token,
     of_version,
-    read_found,
+    refer_to_schema,
     rollback_switches,
-    silence,
 )
 from airflow_rollback_provider.platforms.private_cloud.client import NAME, context_of, installation_setting
-from airflow_rollback_provider.platforms.private_cloud.errors import RequestContext
 from airflow_rollback_provider.platforms.private_cloud.graphql import malformed
 from airflow_rollback_provider.platforms.private_cloud.mapping import Row, read_deploy, read_flag
 from airflow_rollback_provider.platforms.private_cloud.partial_read import PartialResult, read_in_parts
@@ -35,13 +34,15 @@ from airflow_rollback_provider.platforms.private_cloud.schema_comparison import 
     operations_in_use,
     read_schema,
 )
+from airflow_rollback_provider.platforms.request_context import RequestContext
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from airflow_rollback_provider.http.messages import Flow
     from airflow_rollback_provider.platforms.private_cloud.api import Api
-    from airflow_rollback_provider.platforms.private_cloud.client import PrivateCloud, PrivateCloudSettings
+    from airflow_rollback_provider.platforms.private_cloud.client import PrivateCloud
+    from airflow_rollback_provider.platforms.private_cloud.settings import PrivateCloudSettings
 
 _OF_A_DEPLOYMENT = ("MECHANISM", "DEPLOYMENT-TOGGLE", "HISTORY")
 _PERMISSIONS = ("PERMISSION-HISTORY", "PERMISSION-IMAGE", "PERMISSION-DAGS")
@@ -51,9 +52,9 @@ _ROWS = 20
 class PrivateCloudDoctor:
     """All checks of one connection.
 
-    :param platform: the platform, for its own verbs.
-    :param api: how it is asked.
-    :param settings: what the connection says.
+    :param platform: the platform, for its own methods.
+    :param api: its API.
+    :param settings: the connection's settings.
     """
 
     def __init__(self, platform: PrivateCloud, api: Api, settings: PrivateCloudSettings) -> None:
@@ -63,20 +64,20 @@ class PrivateCloudDoctor:
         self._assumptions = settings.assumptions
 
     def run(self, deployment: str | None) -> Flow[tuple[Finding, ...]]:
-        """Ask everything and return what was found.
+        """Do all checks and return their findings.
 
-        :param deployment: id or release name of a Deployment to look at; None looks at none.
+        :param deployment: id or release name of a Deployment to check; None checks none.
         """
-        basics = yield from self._ask(RequestContext("check"))
-        lost = silence(basics)
-        if lost is not None:
-            reason = "nothing that can be used answers at the address."
-            return of_error("API", lost), *skip_from("TOKEN", reason)
-        answers = Finding("API", Status.OK, f"It answers as {NAME} does.")
-        found = [answers, of_token(basics), of_version(basics)]
+        basics = yield from self._read(RequestContext("check"))
+        error = api_error(basics)
+        if error is not None:
+            reason = "the API gave no usable answer."
+            return of_error("API", error), *skip_from("TOKEN", reason)
+        api = Finding("API", Status.OK, f"The API is that of {NAME}.")
+        found = [api, of_token(basics), of_version(basics)]
         found += yield from self._rest(basics, deployment, token_refused=is_refused(basics))
         schema = yield from self._schema(basics.value("version"))
-        return (*lead_to_the_schema(found, schema), *schema)
+        return (*refer_to_schema(found, schema), *schema)
 
     def _rest(
         self, basics: PartialResult, deployment: str | None, *, token_refused: bool
@@ -89,7 +90,7 @@ class PrivateCloudDoctor:
             return [self._of_installation(basics), *self._of_permissions(basics, None), *skipped]
         return (yield from self._deployment(basics, deployment))
 
-    def _ask(self, context: RequestContext, **variables: Any) -> Flow[PartialResult]:
+    def _read(self, context: RequestContext, **variables: Any) -> Flow[PartialResult]:
         operation = self._assumptions.operation(context.operation)
         return (yield from read_in_parts(self._api, operation, context, variables))
 
@@ -100,9 +101,9 @@ class PrivateCloudDoctor:
         if isinstance(found, RollbackError):
             return [self._of_installation(basics), *self._without_deployment(basics, found)]
         context = context_of("survey_context", found)
-        result = yield from self._ask(context, id=found, deploymentUuid=found)
+        result = yield from self._read(context, id=found, deploymentUuid=found)
         installation = self._of_installation(result if result.answered("flags") else basics)
-        deployment = result.fails_only_whole or read_found(result, context)
+        deployment = result.only_whole_error or deployment_of(result, context)
         if isinstance(deployment, DeploymentNotFound):
             return [installation, *self._without_deployment(basics, deployment)]
         return [installation, *(yield from self._of_deployment(basics, deployment, found))]
@@ -117,10 +118,10 @@ class PrivateCloudDoctor:
     def _of_deployment(
         self, basics: PartialResult, read: Deployment | RollbackError, deployment_id: str
     ) -> Flow[list[Finding]]:
-        """Look at what only a Deployment has. Its history can be read even where it cannot be read itself."""
+        """Check a Deployment. Its history may be readable even if the Deployment itself is not."""
         known = read if isinstance(read, Deployment) else None
         deployment = known or Deployment(deployment_id, deployment_id)
-        history = yield from self._ask(
+        history = yield from self._read(
             RequestContext("survey_history", subject=str(deployment)),
             id=deployment.id,
             deploymentUuid=deployment.id,
@@ -129,31 +130,31 @@ class PrivateCloudDoctor:
         permitted = history if history.answered("permissions") else basics
         return [
             *self._of_permissions(permitted, known),
-            *of_itself(read),
+            *of_deployment(read),
             of_toggle(history, deployment),
             (yield from self._history(history, deployment)),
         ]
 
     def _history(self, survey: PartialResult, deployment: Deployment) -> Flow[Finding]:
-        """Judge the history as the survey has it, or else as it is asked for alone."""
-        told = survey
+        """Return the finding on the history, from the survey or from a request for the history alone."""
+        result = survey
         if isinstance(survey.error("result"), UnknownField):
             context = RequestContext("deploys", subject=str(deployment))
-            told = yield from self._ask(context, deploymentUuid=deployment.id, take=_ROWS)
-        error = told.fails_only_whole or told.error("result")
+            result = yield from self._read(context, deploymentUuid=deployment.id, take=_ROWS)
+        error = result.only_whole_error or result.error("result")
         if error is not None:
             return of_error("HISTORY", error)
-        name, rows = told.operation.name, told.value("result")
+        name, rows = result.operation.name, result.value("result")
         try:
             if not isinstance(rows, list):
-                raise malformed(name, f"has {type(rows).__name__} where a list belongs")
+                raise malformed(name, f"has {type(rows).__name__} instead of a list")
             deploys = [read_deploy(row, name, deployment.id, self._assumptions) for row in rows]
         except RollbackError as unreadable:
             return of_error("HISTORY", unreadable)
         return self._of_unknown_words(rows, deploys) or doctor_checks.of_history(deploys)
 
     def _of_unknown_words(self, rows: Iterable[Any], deploys: Iterable[Deploy]) -> Finding | None:
-        """Return the finding on words for a deploy's status that have no meaning here."""
+        """Return the finding on unknown words for a deploy's status."""
         path = self._assumptions.deploy_fields["status"]
         pairs = zip(rows, deploys, strict=True)
         found = {
@@ -166,20 +167,20 @@ class PrivateCloudDoctor:
         return Finding(
             "HISTORY",
             Status.WARNING,
-            f"The deploy history can be read; what the status {', '.join(words)} means is not known, "
-            "and such a deploy can be neither a target nor waited for.",
-            "Say what it means in the connection's extra: " + json.dumps({"assumptions": patch}) + ".",
+            f"The deploy history can be read, but its status {', '.join(words)} is unknown: a deploy with it "
+            "cannot be a target, and no task can wait for it.",
+            "Set its meaning in the connection's extra: " + json.dumps({"assumptions": patch}) + ".",
         )
 
     # The installation and the token
 
-    def _of_installation(self, told: PartialResult) -> Finding:
-        error = told.error("flags")
+    def _of_installation(self, result: PartialResult) -> Finding:
+        error = result.error("flags")
         if error is not None:
             return of_error("INSTALLATION-FLAG", error)
-        flags = told.value("flags")
+        flags = result.value("flags")
         key, enabled = read_flag(flags, self._assumptions.flags)
-        finding = doctor_checks.of_installation(enabled, installation_setting(told.value("version"), key))
+        finding = doctor_checks.of_installation(enabled, installation_setting(result.value("version"), key))
         keys = list(rollback_switches(flags))
         if enabled is not None or not keys:
             return finding
@@ -188,13 +189,13 @@ class PrivateCloudDoctor:
             finding.code,
             finding.status,
             finding.what,
-            f"If it is {' or '.join(keys)}, add to the connection's extra: "
+            f"If the switch is {' or '.join(keys)}, add to the connection's extra: "
             f"{json.dumps({'assumptions': patch})}.",
             {"assumptions": merge(self._assumptions.given, patch)},
         )
 
-    def _of_permissions(self, told: PartialResult, deployment: Deployment | None) -> Iterator[Finding]:
-        granted = told.value("permissions")
+    def _of_permissions(self, result: PartialResult, deployment: Deployment | None) -> Iterator[Finding]:
+        granted = result.value("permissions")
         known = isinstance(granted, list) and all(isinstance(name, str) for name in granted)
         capabilities = self._platform.capabilities
         return doctor_checks.of_permissions(granted if known else None, capabilities, deployment)
@@ -207,11 +208,11 @@ class PrivateCloudDoctor:
             return (of_missing_schema(f"The installation's schema cannot be read ({answer})."),)
         if answer.errors and not answer.data.get("__schema"):
             reason = answer.errors[0].message
-            return (of_missing_schema(f"The installation does not let its schema be read ({reason})."),)
+            return (of_missing_schema(f"The installation refuses to show its schema ({reason})."),)
         try:
             schema = read_schema(answer.data)
         except NoSchema as error:
-            return (of_missing_schema(f"The installation's answer is no complete schema ({error})."),)
+            return (of_missing_schema(f"The installation's answer is not a complete schema ({error})."),)
         workspace = self._settings.workspace_id
         in_use = operations_in_use(version, has_workspace=workspace is not None)
         return compare(schema, self._assumptions, in_use)

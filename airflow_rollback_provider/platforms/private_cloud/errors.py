@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an error of Astro Private Cloud's API means: one domain error for each, with what to do about it."""
+"""Domain errors for the errors of Astro Private Cloud's API, each with a remedy."""
 
 from __future__ import annotations
 
@@ -20,8 +20,7 @@ from airflow_rollback_provider.domain.errors import (
     TokenRefused,
     UnknownField,
 )
-from airflow_rollback_provider.platforms import request_context as asked_of_any
-from airflow_rollback_provider.platforms.request_context import rate_limited
+from airflow_rollback_provider.platforms.request_context import RequestContext, rate_limited
 
 if TYPE_CHECKING:
     from airflow_rollback_provider.http.messages import Response
@@ -33,15 +32,15 @@ _NOT_PERMITTED = "appropriate permissions"
 _EXPIRED = "AUTH_TOKEN_REFRESH_FAILED"
 _NO_DEPLOYMENT = re.compile(r"No deployment exists|\bDeployment\b.*\bnot found", re.IGNORECASE)
 _NOT_FOUND = re.compile(r"\bnot found\b|No \w+ exists", re.IGNORECASE)
-# Names of errors as Apollo and its like give them.
+# Error names of Apollo and similar servers.
 _NOT_KNOWN = re.compile(r"authenticat|unauthori[sz]ed", re.IGNORECASE)
 _FORBIDDEN = re.compile(r"permission|forbidden|authori[sz]ation", re.IGNORECASE)
-# Names that only a refusal carries: Apollo's own, and words that say so by themselves (assumed).
+# Error names that only a refusal has: Apollo's own, and self-explanatory ones (assumed).
 _REFUSAL = re.compile(
     r"GRAPHQL_(PARSE|VALIDATION)_FAILED|BAD_USER_INPUT|\w*(Validation|NotAllowed|NotFound)Error",
     re.IGNORECASE,
 )
-# Texts of graphql-js, which validates before anything is executed.
+# Texts of graphql-js, which validates a document before it executes it.
 _UNKNOWN = (
     re.compile(r"Cannot query field [\"'](?P<name>\w+)[\"']"),
     re.compile(r"Unknown argument [\"'](?P<name>\w+)[\"']"),
@@ -49,25 +48,16 @@ _UNKNOWN = (
     re.compile(r"(?:argument|Field) [\"'](?P<name>\w+)[\"'] .*(?:is required|must (?:not )?have a )"),
     re.compile(r"Variable [\"']\$(?P<name>\w+)[\"'] .*(?:used in position|got invalid value)"),
 )
-_HISTORY = "deployment.deployRevisions.get"
+HISTORY = "deployment.deployRevisions.get"
 _READS_HISTORY = ("survey_history", "deploys", "deploy")
 
 
-class RequestContext(asked_of_any.RequestContext):
-    """What was asked of Astro Private Cloud, for the words of an error."""
-
-    @property
-    def needed(self) -> tuple[str, ...]:
-        """Names of the permissions that it takes."""
-        return self.permissions or ((_HISTORY,) if self.operation in _READS_HISTORY else ())
-
-
 def error_of_status(response: Response, context: RequestContext) -> RollbackError | None:
-    """Return the error that the HTTP status alone tells, whatever the body says; None where it tells none."""
+    """Return the error of an HTTP status that has one meaning with any body; None for others."""
     if response.status == 429:
         return rate_limited(response, context)
     if response.status == 401:
-        return _refused(context, "HTTP 401")
+        return _token_refused(context, "HTTP 401")
     return None
 
 
@@ -76,68 +66,59 @@ def error_without_body(response: Response, context: RequestContext) -> RollbackE
     status = response.status
     if status == 403:
         return _not_permitted(context, "HTTP 403")
-    # A gateway that lost patience may have passed the request on, and a rollback is not sent on a guess.
+    # After a time-out of a gateway, the platform may have received the request.
     if status >= 500 or status == 408 or context.operation == "roll_back":
         return _failed(context, f"HTTP {status}")
     return PlatformUnreachable(
-        f"Nothing at this address speaks the platform's API: the request to {context.purpose} was answered "
-        f"with HTTP {status}. "
-        "Check the base URL; it ends in /v1."
+        f"No platform API answers at this address: the answer to the request to {context.description} was "
+        f"HTTP {status}. Check the base URL; it ends in /v1."
     )
 
 
 def error_of_answer(answer: Answer, context: RequestContext, assumptions: Assumptions) -> RollbackError:
-    """Return the domain error of an answer with errors; of several, the one that can be acted on.
+    """Return the domain error of an answer with errors; of several, the most specific one.
 
     A rollback request is refused only if every error is known to be a refusal. Otherwise it may have been
     carried out.
     """
     if context.operation == "roll_back":
-        doubtful = next((error for error in answer.errors if not _refuses(error)), None)
-        if doubtful is not None:
-            return _failed(context, doubtful.message)
-    found = [_one(error, answer, context, assumptions) for error in answer.errors]
+        unclear = next((error for error in answer.errors if not _is_refusal(error)), None)
+        if unclear is not None:
+            return _failed(context, unclear.message)
+    found = [_error_of(error, context, assumptions) for error in answer.errors]
     return next(
         (error for error in found if not isinstance(error, (PlatformFailed, PlanRefused, OutcomeUnknown))),
         found[0],
     )
 
 
-def _one(
-    error: GraphQLError, answer: Answer, context: RequestContext, assumptions: Assumptions
-) -> RollbackError:
+def _error_of(error: GraphQLError, context: RequestContext, assumptions: Assumptions) -> RollbackError:
     text, name = error.message, error.name
     if _EXPIRED in text:
         return TokenExpired(
-            f"The token has expired: the platform refused to {context.purpose}. Put a new one in the "
-            f"connection."
+            f"The token has expired: the platform refused to {context.description}. Put a new one in the "
+            "connection."
         )
     if (match := _unknown_name(text)) is not None:
         return unknown_field(match, text, context, assumptions)
     if _NOT_KNOWN.search(name):
-        return _refused(context, text)
+        return _token_refused(context, text)
     if _NOT_PERMITTED in text or _FORBIDDEN.search(name):
         return _not_permitted(context, text)
     if _NO_DEPLOYMENT.search(text):
         return _no_deployment(context, text)
     if context.operation in ("deploy", "roll_back") and _NOT_FOUND.search(text):
         return DeployNotFound(
-            f"The platform does not know the deploy that was asked for: {text}. List the history and choose "
-            f"from it."
+            f"The platform does not have this deploy: {text}. List the history and choose from it."
         )
-    return _told(error, answer, context)
-
-
-def _told(error: GraphQLError, answer: Answer, context: RequestContext) -> RollbackError:
-    """Return the error for words that are not known: a refused rollback, or a failure of the platform."""
     if context.operation != "roll_back":
-        return _failed(context, error.message)
-    return PlanRefused(f"The platform refused to {context.purpose}: {error.message}. Nothing was changed.")
+        return _failed(context, text)
+    return PlanRefused(f"The platform refused to {context.description}: {text}. Nothing was changed.")
 
 
-def _refuses(error: GraphQLError) -> bool:
-    """Tell whether an error is known to mean that nothing was executed."""
-    # graphql-js validates before it executes; only an error of the execution has a path.
+def _is_refusal(error: GraphQLError) -> bool:
+    """Whether an error is known to mean that nothing was executed."""
+    # graphql-js validates before it executes; only an execution error has a path.
     if error.field is None and _unknown_name(error.message) is not None:
         return True
     published = (_EXPIRED, _NOT_PERMITTED, "No deployment exists")
@@ -152,13 +133,11 @@ def _unknown_name(text: str) -> str | None:
 
 
 def unknown_field(name: str, text: str, context: RequestContext, assumptions: Assumptions) -> UnknownField:
-    """Describe a name that the installation's schema does not have, with the setting that mends it."""
+    """Return the error for a name that the installation's schema does not have, with the setting to add."""
     return UnknownField(
-        f"This installation's API does not know {name!r}, which the request to {context.purpose} uses: "
-        f"{text} "
-        f"Nothing was done. "
-        f"Look its name up in the installation's schema and set it in the connection's extra: "
-        f"{_remedy(name, context, assumptions)}"
+        f"This installation's API does not have {name!r}, which the request to {context.description} uses: "
+        f"{text} Nothing was done. Find its name in the installation's schema and set it in the connection's "
+        f"extra: {_remedy(name, context, assumptions)}"
     )
 
 
@@ -169,37 +148,37 @@ def _remedy(name: str, context: RequestContext, assumptions: Assumptions) -> str
                 "assumptions": {"deploy_fields": {ours: "<its name there, or null if there is none>"}}
             })
     return json.dumps({
-        "assumptions": {context.operation: {"document": "<GraphQL>", "path": "<where its result is>"}}
+        "assumptions": {context.operation: {"document": "<GraphQL>", "path": "<path of its result>"}}
     })
 
 
-def _refused(context: RequestContext, text: str) -> TokenRefused:
+def _token_refused(context: RequestContext, text: str) -> TokenRefused:
     return TokenRefused(
-        f"The platform does not accept the token ({text}); it was asked to {context.purpose}. Put a valid "
-        "one "
-        f"in the "
-        "connection's password: a service account's API key or a user's token, without 'Bearer'."
+        f"The platform does not accept the token ({text}) and refused to {context.description}. Put a valid "
+        "one in the connection's password: a service account's API key or a user's token, without 'Bearer'."
     )
 
 
 def _not_permitted(context: RequestContext, text: str) -> PermissionMissing:
+    names = context.permissions or ((HISTORY,) if context.operation in _READS_HISTORY else ())
+    lacking = (
+        f"the permission{'s' if len(names) > 1 else ''} {' and '.join(names)}" if names else "a permission"
+    )
     return PermissionMissing(
-        f"The token lacks {context.lacking} that it takes to {context.purpose} ({text}). Use a token with "
-        "the "
-        "role DEPLOYMENT_EDITOR or above on the Deployment, or ask for the permission."
+        f"The token lacks {lacking} to {context.description} ({text}). Use a token with the role "
+        "DEPLOYMENT_EDITOR or above on the Deployment, or have the permission granted."
     )
 
 
 def _no_deployment(context: RequestContext, text: str) -> DeploymentNotFound:
     return DeploymentNotFound(
-        f"There is no such Deployment, or the token may not see it: {text}. It was asked to "
-        f"{context.purpose}.{context.hint}"
+        f"There is no such Deployment, or the token may not read it: {text}. The request was to "
+        f"{context.description}.{context.hint}"
     )
 
 
 def _failed(context: RequestContext, text: str) -> RollbackError:
+    message = f"The request to {context.description} failed on the platform ({text})."
     if context.operation == "roll_back":
-        return OutcomeUnknown(f"The platform failed while it was asked to {context.purpose} ({text}).")
-    return PlatformFailed(
-        f"The platform failed when it was asked to {context.purpose} ({text}). It may pass; try again."
-    )
+        return OutcomeUnknown(message)
+    return PlatformFailed(f"{message} The failure may be temporary; try again.")

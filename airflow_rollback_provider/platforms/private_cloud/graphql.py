@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""GraphQL over HTTP, as far as it is needed: one POST, and an answer that has data, errors or both."""
+"""GraphQL over HTTP: one POST request, and an answer with data, errors or both."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class GraphQLError:
-    """One error of an answer: its text, its name or code, and the root field that it belongs to, if told."""
+    """One error of an answer: its text, its name or code, and its root field if the error has a path."""
 
     message: str
     name: str = ""
@@ -25,51 +25,48 @@ class GraphQLError:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a GraphQL endpoint answered.
+    """An answer of a GraphQL endpoint.
 
-    :param operation: what was asked, for errors.
-    :param status: HTTP status.
-    :param data: the data, empty where there is none.
-    :param errors: the errors, texts made safe to repeat.
+    :param operation: name of the operation, for errors.
+    :param data: the data, empty if there is none.
+    :param errors: the errors; the token is removed from their texts.
     """
 
     operation: str
-    status: int
     data: Mapping[str, Any]
     errors: tuple[GraphQLError, ...]
 
     def find(self, path: str | None) -> Any:
-        """Return the value at a path such as ``appConfig.version``; None where it or a parent is null.
+        """Return the value at a path such as ``appConfig.version``; None if it or a parent is null.
 
-        :raises MalformedAnswer: where a name on the way is missing.
+        :raises MalformedAnswer: when a field of the path is missing.
         """
         value: Any = self.data
         for name in path.split(".") if path else ():
             if value is None:
                 return None
             if not isinstance(value, Mapping) or name not in value:
-                raise malformed(self.operation, f"has no {name!r} on the way to {path!r}")
+                raise malformed(self.operation, f"has no {name!r} in the path {path!r}")
             value = value[name]
         return value if path else None
 
 
 def malformed(operation: str, problem: str) -> MalformedAnswer:
-    """Describe an answer that is not what the operation promises.
+    """Return the error for an answer in an unexpected form.
 
-    :param problem: continues "the answer …".
+    :param problem: end of the sentence "the answer …".
     """
     return MalformedAnswer(
-        f"The platform's answer to {operation!r} {problem}. If this installation names things differently, "
-        f"say so in the "
-        f"connection's extra field assumptions, under {operation!r}."
+        f"The platform's answer to {operation!r} {problem}. If this installation uses other names, set them "
+        f"in the connection's extra field assumptions, under {operation!r}."
     )
 
 
 def post(url: str, operation: str, document: str, variables: Mapping[str, Any], token: Secret) -> Request:
-    """Write the request of an operation. Only a query may be sent twice.
+    """Return the request of an operation. Only a query may be sent twice.
 
-    :param variables: those that the document does not name are left out.
-    :param token: goes into the header as it is: Astro Private Cloud wants no ``Bearer``.
+    :param variables: the variables; those that the document does not use are omitted.
+    :param token: the value of the header; Astro Private Cloud does not take ``Bearer`` before it.
     """
     used = {name: value for name, value in variables.items() if f"${name}" in document}
     return Request(
@@ -83,7 +80,7 @@ def post(url: str, operation: str, document: str, variables: Mapping[str, Any], 
 
 
 def read_answer(operation: str, response: Response, token: Secret) -> Answer:
-    """Read an answer, whatever its HTTP status.
+    """Read an answer with any HTTP status.
 
     :raises MalformedAnswer: when it is not a GraphQL answer.
     """
@@ -92,9 +89,7 @@ def read_answer(operation: str, response: Response, token: Secret) -> Answer:
     errors = body.get("errors") if isinstance(body, Mapping) else None
     if not isinstance(data or {}, Mapping) or not isinstance(errors or [], list) or not (data or errors):
         raise malformed(operation, f"(HTTP {response.status}) has neither data nor errors of GraphQL's form")
-    return Answer(
-        operation, response.status, data or {}, tuple(_read_error(error, token) for error in errors or ())
-    )
+    return Answer(operation, data or {}, tuple(_read_error(error, token) for error in errors or ()))
 
 
 def _read_error(error: object, token: Secret) -> GraphQLError:

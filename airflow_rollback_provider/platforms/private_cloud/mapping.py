@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Astro Private Cloud's values as domain values."""
+"""Conversion of Astro Private Cloud's values into domain values."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 
 class Row(rows.Row):
-    """One object of an answer whose complaints tell how to mend a name that differs."""
+    """One object of an answer. Its errors say how to correct a name that differs."""
 
     def malformed(self, problem: str) -> MalformedAnswer:
-        """Return the complaint about this object.
+        """Return the error for this object.
 
-        :param problem: continues "the answer …".
+        :param problem: end of the sentence "the answer …".
         """
         return malformed(self._operation, problem)
 
@@ -30,7 +30,7 @@ class Row(rows.Row):
 def read_deploy(values: object, operation: str, deployment_id: str, assumptions: Assumptions) -> Deploy:
     """Read a row of the deploy history.
 
-    A row that does not name its Deployment belongs to the one asked about.
+    :param deployment_id: the Deployment of the request; used for a row without its own.
     """
     row, at = Row(operation, values), assumptions.deploy_fields
     return Deploy(
@@ -79,11 +79,11 @@ def read_log_line(values: object, operation: str) -> LogLine:
 
 
 def read_flag(flags: object, keys: tuple[str, ...]) -> tuple[str | None, bool | None]:
-    """Find the installation's rollback switch among its feature flags.
+    """Find the installation's rollback switch in its feature flags.
 
     :param flags: the value of ``featureFlags``.
-    :param keys: where it may be, the likeliest first; dots may be levels or part of a key.
-    :return: the key that was found and its value; None where there is none, which is not the same as off.
+    :param keys: possible keys, the likeliest first; a dot may separate levels or be part of a key.
+    :return: the key and its value; None and None if there is no switch, which does not mean off.
     """
     for key in keys:
         for value in (

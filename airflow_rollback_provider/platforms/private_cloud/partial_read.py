@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An operation asked as a whole and, where that fails, piece by piece.
+"""Reading of an operation as a whole and, if that fails, field by field.
 
-What is broken shall not hide the rest.
+So one failing field does not prevent reading the others.
 """
 
 from __future__ import annotations
@@ -38,19 +38,19 @@ if TYPE_CHECKING:
     from airflow_rollback_provider.http.messages import Flow
     from airflow_rollback_provider.platforms.private_cloud.api import Api
     from airflow_rollback_provider.platforms.private_cloud.assumptions import Operation
-    from airflow_rollback_provider.platforms.private_cloud.errors import RequestContext
+    from airflow_rollback_provider.platforms.request_context import RequestContext
 
 _NO_ANSWER = (PlatformUnreachable, TlsFailed)
 
 
 @dataclass
 class PartialResult:
-    """What an operation told.
+    """The result of an operation that was read as a whole or field by field.
 
     :param operation: the operation.
-    :param data: the data of the answers, as far as they came.
-    :param errors: why a field at the top of the request was not told, by its name in the answer.
-    :param whole: why the operation failed as a whole; None if it did not.
+    :param data: the data of all answers.
+    :param errors: errors of root fields, by the field's name in the answer.
+    :param whole: error of the operation as a whole; None if it succeeded.
     """
 
     operation: Operation
@@ -59,55 +59,55 @@ class PartialResult:
     whole: RollbackError | None = None
 
     @property
-    def fails_only_whole(self) -> RollbackError | None:
-        """Why the operation fails though each of its pieces can be read; None where that is not so."""
+    def only_whole_error(self) -> RollbackError | None:
+        """The error of the operation as a whole if each field can be read alone; else None."""
         return None if self.errors else self.whole
 
     def value(self, name: str) -> Any:
-        """Return one of the values that the operation promises; None where it was not told."""
+        """Return one of the operation's values; None if it was not read."""
         return Row(self.operation.name, self.data).find(self.operation.paths.get(name))
 
     def answered(self, name: str) -> bool:
-        """Whether the field at the top that a value belongs to was answered, be it with null."""
+        """Whether there is an answer for the root field of a value, null included."""
         return self.root(name) in self.data
 
     def error(self, name: str) -> RollbackError | None:
-        """Return why a value was not told."""
+        """Return the error of a value's root field."""
         return self.errors.get(self.root(name))
 
     @property
     def roots(self) -> set[str]:
-        """Names of the fields at the top that the operation's values belong to."""
+        """Names of the root fields of the operation's values."""
         return {self.root(name) for name in self.operation.paths}
 
     def root(self, name: str) -> str:
-        """Name the field at the top that a value belongs to; empty where the operation has none."""
+        """Return the name of a value's root field; empty if the operation does not have the value."""
         return self.operation.paths.get(name, "").partition(".")[0]
 
 
 def read_in_parts(
     api: Api, operation: Operation, context: RequestContext, variables: Mapping[str, Any]
 ) -> Flow[PartialResult]:
-    """Ask an operation, and if that fails each field at its top by itself. Raises nothing of this package.
+    """Read an operation, and if that fails each of its root fields alone. Raises no error of this package.
 
-    :param operation: the operation, as the connection has it.
-    :param variables: those of the operation; a piece takes what it uses.
+    :param operation: the operation, from the connection's assumptions.
+    :param variables: the operation's variables; a single field takes those that it uses.
     """
-    told = PartialResult(operation)
+    result = PartialResult(operation)
     try:
-        answer, _ = yield from api.ask(context, variables)
+        answer, _ = yield from api.send(context, variables)
     except RollbackError as error:
         whole = error.with_traceback(None)
     else:
-        told.data.update(answer.data)
-        return told
-    told.whole = whole
-    parts = list(_pieces(operation))
+        result.data.update(answer.data)
+        return result
+    result.whole = whole
+    parts = list(_parts(operation))
     names = {name for name, _ in parts}
-    told.errors.update(dict.fromkeys(names | told.roots, whole))
+    result.errors.update(dict.fromkeys(names | result.roots, whole))
     if len(names) > 1 and not isinstance(whole, _NO_ANSWER):
-        yield from _read_parts(api, context, variables, parts, told)
-    return told
+        yield from _read_parts(api, context, variables, parts, result)
+    return result
 
 
 def _read_parts(
@@ -115,27 +115,27 @@ def _read_parts(
     context: RequestContext,
     variables: Mapping[str, Any],
     parts: list[tuple[str, str]],
-    told: PartialResult,
+    result: PartialResult,
 ) -> Flow[None]:
-    found: dict[str, RollbackError] = {}
+    errors: dict[str, RollbackError] = {}
     for name, document in parts:
-        if name in told.data:
+        if name in result.data:
             continue
         try:
-            answer, _ = yield from api.ask_exactly(context, document, variables)
+            answer, _ = yield from api.send_document(context, document, variables)
         except RollbackError as error:
-            # An older document may have what the newer one asks for under a name that is not known here.
-            if isinstance(found.get(name, error), UnknownField) or name not in found:
-                found[name] = error.with_traceback(None)
+            # An older document may succeed after a newer one failed with an unknown name.
+            if isinstance(errors.get(name, error), UnknownField) or name not in errors:
+                errors[name] = error.with_traceback(None)
         else:
-            told.data.update(answer.data)
-    told.errors.update(found)
-    for name in told.data:
-        told.errors.pop(name, None)
+            result.data.update(answer.data)
+    result.errors.update(errors)
+    for name in result.data:
+        result.errors.pop(name, None)
 
 
-def _pieces(operation: Operation) -> Iterator[tuple[str, str]]:
-    """Yield each field at the top of each document, with a document of its own."""
+def _parts(operation: Operation) -> Iterator[tuple[str, str]]:
+    """Yield each root field of each document, with a document for it alone."""
     for text in operation.documents:
         try:
             yield from split(parse(text)).items()
@@ -144,15 +144,18 @@ def _pieces(operation: Operation) -> Iterator[tuple[str, str]]:
 
 
 def split(document: DocumentNode) -> dict[str, str]:
-    """Return a document for each field at the top of a document, by the field's name in the answer."""
+    """Return a document for each root field of a document, by the field's name in the answer."""
     operation = get_operation_ast(document)
     selections = operation.selection_set.selections if operation else ()
     fields = [item for item in selections if isinstance(item, FieldNode)]
-    return {(item.alias or item.name).value: _alone(document, item) for item in fields}
+    return {(item.alias or item.name).value: _document_of(document, item) for item in fields}
 
 
-def _alone(document: DocumentNode, field: FieldNode) -> str:
-    """Keep one field, and of fragments and variables what it uses: a server refuses what is not used."""
+def _document_of(document: DocumentNode, field: FieldNode) -> str:
+    """Return a document with one field and the fragments and variables it uses.
+
+    A server refuses a document with unused ones.
+    """
     operation = get_operation_ast(document)
     assert operation is not None  # noqa: S101 - the field is of this operation
     all_fragments = {
@@ -160,7 +163,7 @@ def _alone(document: DocumentNode, field: FieldNode) -> str:
     }
     fragments: list[FragmentDefinitionNode] = []
     names = _Names(field)
-    for name in names.fragments:  # grows while fragments are read
+    for name in names.fragments:  # the list grows inside the loop
         if name in all_fragments:
             fragments.append(all_fragments[name])
             names.read(all_fragments[name])
@@ -175,7 +178,7 @@ def _alone(document: DocumentNode, field: FieldNode) -> str:
 
 
 class _Names(Visitor):
-    """The fragments and variables that a part of a document uses, each once."""
+    """Collects the fragments and variables that a part of a document uses, each once."""
 
     def __init__(self, node: Node) -> None:
         super().__init__()

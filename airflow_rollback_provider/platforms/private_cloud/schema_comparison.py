@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Comparison of the GraphQL documents of this package with the schema of an installation.
 
-graphql-core validates each document, as the server does before it runs one. Each difference is one finding:
-what differs, what was probably meant, and the setting to write. Nothing is applied. Importing graphql-core is
-slow, so only the doctor imports this module.
+graphql-core validates each document, as the server does before it runs one. Each difference is one finding
+with the difference, the probable name and the setting to add. No setting is applied. Importing graphql-core
+is slow, so only the doctor imports this module.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ if TYPE_CHECKING:
 
 ObjectType = GraphQLObjectType | GraphQLInterfaceType
 
-_CAUTION = "Read in the schema (the Docs tab of the API) whether it means the same. Nothing was tried."
-# Nothing can be planned without the first three. A rollback is found again by the tag in the description.
+_CAUTION = "Check in the schema (the Docs tab of the API) that it has the same meaning. It was not tried."
+# No plan can be made without the first three. A rollback is found again by the tag in the description.
 _NEEDED_FIELDS = ("id", "created_at", "status", "description")
 _PROBE = "deployTypeProbe"
 _SHOWN = 20
@@ -58,47 +58,47 @@ _MAX_ERRORS = 20
 _NO_FIELD = re.compile(r"Cannot query field '(\w+)' on type '(\w+)'")
 # A mutation of this name is never suggested for a rollback.
 _DESTROYS = re.compile(r"delete|remove|destroy|purge", re.IGNORECASE)
-# What a damaged answer makes the library raise.
+# Errors of the library for a damaged answer.
 _DAMAGED = (GraphQLError, TypeError, ValueError, KeyError, IndexError, AttributeError, RecursionError)
 
 
 class NoSchema(ValueError):
-    """An answer to the introspection query holds no schema that can be used."""
+    """An answer to the introspection query contains no usable schema."""
 
 
 @dataclass(frozen=True)
 class Use:
-    """What an operation is for.
+    """Use of an operation.
 
-    :param gravity: status of a finding on it.
-    :param without: what does not work without it.
+    :param status: status of a finding on it.
+    :param without: the consequence of its absence, as a sentence.
     """
 
-    gravity: Status
+    status: Status
     without: str
 
 
 USES: Mapping[str, Use] = {
-    "check": Use(Status.WARNING, "Without it the doctor does not know whose the token is."),
-    "survey_context": Use(Status.ERROR, "Without it nothing can be planned."),
-    "deploys": Use(Status.ERROR, "Without it no deploy history can be read, so nothing can be planned."),
-    "survey_history": Use(Status.WARNING, "Without it plans do not know permissions and toggle."),
+    "check": Use(Status.WARNING, "Without it the doctor cannot show the token's owner."),
+    "survey_context": Use(Status.ERROR, "Without it no rollback can be planned."),
+    "deploys": Use(Status.ERROR, "Without it no deploy history can be read and no rollback planned."),
+    "survey_history": Use(Status.WARNING, "Without it plans do not check permissions and toggle."),
     "deploy": Use(Status.ERROR, "Without it a deploy that is not among the latest cannot be read by its id."),
-    "deployment": Use(Status.ERROR, "Without it nothing checks what a Deployment runs after a rollback."),
-    "roll_back": Use(Status.ERROR, "Without it nothing can be rolled back."),
+    "deployment": Use(Status.ERROR, "Without it a Deployment cannot be checked after a rollback."),
+    "roll_back": Use(Status.ERROR, "Without it no Deployment can be rolled back."),
     "logs": Use(Status.WARNING, "Without it the platform's log lines do not reach the task log."),
     "workspace_deployments": Use(
-        Status.WARNING, "Without it Deployments cannot be named by their release name."
+        Status.WARNING, "Without it Deployments cannot be found by their release name."
     ),
-    "deployment_before_1_0": Use(Status.WARNING, "Without it the Deployment's Airflow version is not known."),
+    "deployment_before_1_0": Use(Status.WARNING, "Without it the Deployment's Airflow version is unknown."),
 }
 
 
 def operations_in_use(version: object, *, has_workspace: bool) -> tuple[str, ...]:
-    """Name the operations that a connection needs.
+    """Return the names of the operations that a connection needs.
 
     :param version: the installation's version, if it is known.
-    :param has_workspace: whether the connection names a workspace to look release names up in.
+    :param has_workspace: whether the connection has a workspace, in which release names are searched.
     """
     left_out = set() if has_workspace else {"workspace_deployments"}
     if not (isinstance(version, str) and version.startswith("0.")):
@@ -107,12 +107,12 @@ def operations_in_use(version: object, *, has_workspace: bool) -> tuple[str, ...
 
 
 def read_schema(data: Mapping[str, Any]) -> GraphQLSchema:
-    """Read the data of an answer to the introspection query.
+    """Return the schema from the data of an answer to the introspection query.
 
-    :raises NoSchema: when it is something else, damaged or incomplete.
+    :raises NoSchema: when it is not a schema, damaged or incomplete.
     """
     try:
-        # Whether the schema keeps every rule of the specification is not the question here: a server runs it.
+        # The schema is not validated itself: a server runs it.
         return build_client_schema(data, assume_valid=True)  # type: ignore[arg-type]  # checked by building
     except _DAMAGED as error:
         raise NoSchema(" ".join(str(error).split())[:_LONGEST_REASON] or type(error).__name__) from None
@@ -121,14 +121,14 @@ def read_schema(data: Mapping[str, Any]) -> GraphQLSchema:
 def compare(schema: GraphQLSchema, assumptions: Assumptions, in_use: Iterable[str]) -> tuple[Finding, ...]:
     """Compare operations with a schema; return a finding for each difference.
 
-    :param assumptions: what the connection assumes about the API now.
+    :param assumptions: the connection's assumptions about the API.
     :param in_use: names of the operations.
     """
     return tuple(_Comparison(schema, assumptions, tuple(in_use)).findings())
 
 
 def differences(schema: GraphQLSchema, assumptions: Assumptions, name: str) -> list[GraphQLError]:
-    """Return the errors of the operation's document that fits a schema best; none where one fits."""
+    """Return the errors of the operation's best document for a schema; none if one fits."""
     return min((_validate(schema, text) for text in assumptions.operation(name).documents), key=len)
 
 
@@ -165,7 +165,7 @@ class _Comparison:
             paths = self._assumptions.deploy_fields
             missing = {ours: path for ours, path in paths.items() if path and not _has(self._row, path)}
             yield from self._compare_fields(self._row, missing)
-        # A field that is missing is one finding, not one for each operation that asks for it.
+        # A missing field is one finding, not one for each operation that requests it.
         present = {
             ours: path for ours, path in self._assumptions.deploy_fields.items() if ours not in missing
         }
@@ -176,19 +176,19 @@ class _Comparison:
     # The fields of a deploy
 
     def _find_row(self) -> ObjectType | None:
-        """Return the type of a deploy: where its fields are asked for, or one object below."""
+        """Return the type of a deploy: the type at the placeholder, or that of one of its fields."""
         heads = {path.partition(".")[0] for path in self._assumptions.deploy_fields.values() if path}
         for name in ("deploys", "survey_history", "deploy", "roll_back"):
             for text in self._assumptions.template(name).documents:
-                at_mark = self._type_at_mark(text)
-                if at_mark is not None:
-                    below = [get_named_type(field.type) for field in at_mark.fields.values()]
-                    candidates = [at_mark, *(item for item in below if isinstance(item, ObjectType))]
+                outer = self._type_at_placeholder(text)
+                if outer is not None:
+                    inner = [get_named_type(field.type) for field in outer.fields.values()]
+                    candidates = [outer, *(item for item in inner if isinstance(item, ObjectType))]
                     return max(candidates, key=lambda item: len(heads & set(item.fields)))
         return None
 
-    def _type_at_mark(self, text: str) -> ObjectType | None:
-        """Return the type of the object whose fields the mark stands for; None where that is not known."""
+    def _type_at_placeholder(self, text: str) -> ObjectType | None:
+        """Return the type of the object at the placeholder of the deploy fields; None if it is unknown."""
         info, found = TypeInfo(self._schema), []
 
         class Probe(Visitor):
@@ -206,32 +206,32 @@ class _Comparison:
         used = {path for path in self._assumptions.deploy_fields.values() if path}
         free = [path for path in _paths(row) if path not in used]
         if len(missing) == len(used):
-            yield self._no_field_at_all(row, free)
+            yield self._all_fields_missing(row, free)
             return
         for ours, path in missing.items():
-            meant = next(iter(_similar(path, free)), None)
-            if meant in free:
-                free.remove(meant)
-            yield self._missing_field(f"{row.name} has no {path} ({ours}).", ours, meant, free)
+            similar = next(iter(_similar(path, free)), None)
+            if similar in free:
+                free.remove(similar)
+            yield self._missing_field(f"{row.name} has no {path} ({ours}).", ours, similar, free)
 
-    def _no_field_at_all(self, row: ObjectType, free: Iterable[str]) -> Finding:
-        setting = _written({"deploy_fields": dict.fromkeys(_NEEDED_FIELDS, "<its name there>")})
-        remedy = f"Set the names in the connection's extra: {setting}. {_to_choose_from(free)}"
-        what = f"{row.name} has none of the fields of a deploy under the names that are used."
+    def _all_fields_missing(self, row: ObjectType, free: Iterable[str]) -> Finding:
+        setting = _json_of({"deploy_fields": dict.fromkeys(_NEEDED_FIELDS, "<its name there>")})
+        remedy = f"Set the names in the connection's extra: {setting}. {_choices(free)}"
+        what = f"{row.name} has none of the fields of a deploy under the names in use."
         return Finding("SCHEMA-DEPLOY-FIELDS", Status.ERROR, what, remedy)
 
-    def _missing_field(self, what: str, ours: str, meant: str | None, free: Iterable[str]) -> Finding:
-        if meant is None and ours in _NEEDED_FIELDS:
-            setting = _written({"deploy_fields": {ours: "<its name there>"}})
+    def _missing_field(self, what: str, ours: str, similar: str | None, free: Iterable[str]) -> Finding:
+        if similar is None and ours in _NEEDED_FIELDS:
+            setting = _json_of({"deploy_fields": {ours: "<its name there>"}})
             remedy = (
-                f"No name there resembles it, and nothing works without it. Set its name in the connection's "
-                f"extra: {setting}. {_to_choose_from(free)}"
+                "No name there is similar, and the field is required. Set its name in the connection's "
+                f"extra: {setting}. {_choices(free)}"
             )
             return Finding("SCHEMA-DEPLOY-FIELDS", Status.ERROR, what, remedy)
-        patch = {"deploy_fields": {ours: meant}}
-        null = f"No name there resembles it: null leaves it out of plans. {_to_choose_from(free)}"
-        why = f"Probably meant: {meant}. {_CAUTION}" if meant else null
-        remedy = f"Add to the connection's extra: {_written(patch)}. {why}"
+        patch = {"deploy_fields": {ours: similar}}
+        null = f"No name there is similar: null omits the field from plans. {_choices(free)}"
+        why = f"Probable name: {similar}. {_CAUTION}" if similar else null
+        remedy = f"Add to the connection's extra: {_json_of(patch)}. {why}"
         return Finding("SCHEMA-DEPLOY-FIELDS", Status.ERROR, what, remedy, self._setting(patch))
 
     # One operation
@@ -243,58 +243,58 @@ class _Comparison:
         source = assumptions.source(name, number)
         for error in {item.message: item for item in found[number]}.values():
             yield self._differing_operation(name, source, error)
-        at_mark = self._type_at_mark(documents[number])
-        if at_mark is not None and at_mark is not self._row:
-            yield self._wrapped_row(name, at_mark, source)
+        outer = self._type_at_placeholder(documents[number])
+        if outer is not None and outer is not self._row:
+            yield self._wrapped_row(name, outer, source)
 
     def _validate_without_missing(self, text: str, assumptions: Assumptions) -> list[GraphQLError]:
-        there = self._type_at_mark(text) is self._row
-        selection = assumptions.selection() if there else ""
+        is_row = self._type_at_placeholder(text) is self._row
+        selection = assumptions.selection() if is_row else ""
         return _validate(self._schema, text.replace(FIELDS_PLACEHOLDER, selection or "__typename"))
 
     def _differing_operation(self, name: str, source: str, error: GraphQLError) -> Finding:
         use, missing = USES[name], _NO_FIELD.match(error.message)
-        message, _, meant = error.message.partition(" Did you mean")
-        if meant and not _DESTROYS.search(meant):
+        message, _, suggestion = error.message.partition(" Did you mean")
+        if suggestion and not _DESTROYS.search(suggestion):
             message = error.message
         line = f", line {error.locations[0].line}" if error.locations else ""
-        what = f"{name}, to {RequestContext(name).purpose}: {message} ({source}{line})"
-        alike, path = self._alike(name, missing[1], missing[2]) if missing else ("", {})
-        setting = _written({name: {"document": "<GraphQL>", **path}})
-        remedy = f"{use.without} {alike}Correct it in a copy of {source}, in the connection's extra: "
-        # Not every installation has permissions and toggle to read.
-        optional = name == "survey_history" and missing and not meant
-        gravity = Status.UNKNOWN if optional else use.gravity
-        return Finding("SCHEMA-OPERATION", gravity, what, f"{remedy}{setting}.")
+        what = f"{name}, to {RequestContext(name).description}: {message} ({source}{line})"
+        similar, path = self._similar_fields(name, missing[1], missing[2]) if missing else ("", {})
+        setting = _json_of({name: {"document": "<GraphQL>", **path}})
+        remedy = f"{use.without} {similar}Correct it in a copy of {source}, in the connection's extra: "
+        # Not every installation has permissions and toggle.
+        optional = name == "survey_history" and missing and not suggestion
+        status = Status.UNKNOWN if optional else use.status
+        return Finding("SCHEMA-OPERATION", status, what, f"{remedy}{setting}.")
 
-    def _alike(self, name: str, field: str, kind: str) -> tuple[str, dict[str, str]]:
-        """Write what a type has like a missing field, and the path of the result where that changes."""
+    def _similar_fields(self, name: str, field: str, kind: str) -> tuple[str, dict[str, str]]:
+        """Describe the fields that are similar to a missing one; return the result's path if it changes."""
         parent = self._schema.get_type(kind)
         fields = parent.fields if isinstance(parent, ObjectType) else {}
         harmless = [item for item in fields if not _DESTROYS.search(item)]
         names = (_similar(field, harmless) or get_close_matches(field, harmless, cutoff=0.4))[:3]
         found = "; ".join(_signature(item, fields[item]) for item in names)
         root, dot, rest = self._assumptions.template(name).paths["result"].partition(".")
-        path = f"{names[0]}{dot}{rest}" if len(names) == 1 else "<where its result is>"
+        path = f"{names[0]}{dot}{rest}" if len(names) == 1 else "<path of its result>"
         return f"{kind} has: {found}. " if names else "", {"path": path} if field == root else {}
 
-    def _wrapped_row(self, name: str, at_mark: ObjectType, source: str) -> Finding:
-        """Return the finding on a result that holds deploys in one of its fields, or none at all."""
+    def _wrapped_row(self, name: str, outer: ObjectType, source: str) -> Finding:
+        """Return the finding on a result that contains deploys in one of its fields, or none."""
         row, path = self._row, self._assumptions.template(name).paths["result"]
-        inside = [key for key, field in at_mark.fields.items() if get_named_type(field.type) is row]
-        what = f"{name}, to {RequestContext(name).purpose}: its result is {at_mark.name}, which is no deploy."
+        inside = [key for key, field in outer.fields.items() if get_named_type(field.type) is row]
+        description = RequestContext(name).description
+        what = f"{name}, to {description}: its result is {outer.name}, which is not a deploy."
         if not inside or row is None:
-            return Finding("SCHEMA-OPERATION", USES[name].gravity, what, f"{USES[name].without} {_CAUTION}")
-        around = f"{inside[0]} {{ {FIELDS_PLACEHOLDER} }}"
-        setting = _written({name: {"document": "<GraphQL>", "path": f"{path}.{inside[0]}"}})
+            return Finding("SCHEMA-OPERATION", USES[name].status, what, f"{USES[name].without} {_CAUTION}")
+        wrapped = f"{inside[0]} {{ {FIELDS_PLACEHOLDER} }}"
+        setting = _json_of({name: {"document": "<GraphQL>", "path": f"{path}.{inside[0]}"}})
         remedy = (
-            f"Probably meant: its field {inside[0]}, a {row.name}. Copy {source}, write {around} in "
-            f"the place of {FIELDS_PLACEHOLDER}, and write it into the connection's extra: {setting}. "
-            f"{_CAUTION}"
+            f"Probable result: its field {inside[0]}, a {row.name}. Copy {source}, replace "
+            f"{FIELDS_PLACEHOLDER} by {wrapped}, and add it to the connection's extra: {setting}. {_CAUTION}"
         )
-        return Finding("SCHEMA-OPERATION", USES[name].gravity, what, remedy)
+        return Finding("SCHEMA-OPERATION", USES[name].status, what, remedy)
 
-    # The words for what is brought back
+    # The scopes
 
     def _compare_scopes(self) -> Iterator[Finding]:
         scope = self._type_of_scope()
@@ -304,14 +304,14 @@ class _Comparison:
         for ours, word in self._assumptions.scopes.items():
             if word in scope.values:
                 continue
-            meant = next(iter(_similar(word, free)), None)
-            free = [item for item in free if item != meant]
+            similar = next(iter(_similar(word, free)), None)
+            free = [item for item in free if item != similar]
             what = f"{scope.name} has no {word} ({ours}). It has: {', '.join(list(scope.values)[:_SHOWN])}."
-            patch = {"scopes": {ours: meant or "<the word there>"}}
-            why = f"Probably meant: {meant}. {_CAUTION}" if meant else "No word there resembles it."
-            remedy = f"Add to the connection's extra: {_written(patch)}. {why}"
+            patch = {"scopes": {ours: similar or "<the word there>"}}
+            why = f"Probable word: {similar}. {_CAUTION}" if similar else "No word there is similar."
+            remedy = f"Add to the connection's extra: {_json_of(patch)}. {why}"
             yield Finding(
-                "SCHEMA-SCOPES", Status.ERROR, what, remedy, self._setting(patch) if meant else None
+                "SCHEMA-SCOPES", Status.ERROR, what, remedy, self._setting(patch) if similar else None
             )
 
     def _type_of_scope(self) -> GraphQLNamedType | None:
@@ -325,14 +325,15 @@ class _Comparison:
         return None
 
     def _setting(self, patch: Mapping[str, Any]) -> dict[str, Any]:
-        """Return a setting together with what the connection has already."""
+        """Return a setting merged into the connection's own."""
         return {"assumptions": merge(self._assumptions.given, patch)}
 
 
 def _similar(name: str, options: Iterable[str]) -> list[str]:
-    """Return the names that were probably meant, the likeliest first.
+    """Return similar names, the most similar first.
 
-    Edits alone do not find ``tag`` for ``imageTag``: where they find nothing, a name within the other counts.
+    The edit distance alone does not find ``tag`` for ``imageTag``. If it finds nothing, names that contain
+    the other one count.
     """
     known = list(options)
     within = [
@@ -344,7 +345,7 @@ def _similar(name: str, options: Iterable[str]) -> list[str]:
 
 
 def _has(kind: object, path: str) -> bool:
-    """Whether a type has a text, number or word at a path."""
+    """Whether a type has a scalar or enum at a path."""
     for name in path.split("."):
         field = kind.fields.get(name) if isinstance(kind, ObjectType) else None
         if field is None or not _can_be_read(field):
@@ -354,7 +355,7 @@ def _has(kind: object, path: str) -> bool:
 
 
 def _paths(row: ObjectType) -> Iterator[str]:
-    """Yield the paths to the texts, numbers and words of a type, one object deep."""
+    """Yield the paths to the scalars and enums of a type, at most one object deep."""
     for name, field in row.fields.items():
         kind = get_named_type(field.type)
         if _has(row, name):
@@ -364,7 +365,7 @@ def _paths(row: ObjectType) -> Iterator[str]:
 
 
 def _can_be_read(field: GraphQLField) -> bool:
-    """Whether a field is one value, and none of its arguments has to be given."""
+    """Whether a field is one value and none of its arguments is required."""
     one = not is_list_type(getattr(field.type, "of_type", None)) and not is_list_type(field.type)
     return one and not any(is_required_argument(argument) for argument in field.args.values())
 
@@ -374,11 +375,11 @@ def _signature(name: str, field: GraphQLField) -> str:
     return f"{name}({inside}): {field.type}" if inside else f"{name}: {field.type}"
 
 
-def _to_choose_from(names: Iterable[str]) -> str:
+def _choices(names: Iterable[str]) -> str:
     found = list(names)
     more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
-    return f"To choose from: {', '.join(found[:_SHOWN]) or 'nothing'}{more}."
+    return f"Possible names: {', '.join(found[:_SHOWN]) or 'none'}{more}."
 
 
-def _written(patch: Mapping[str, Any]) -> str:
+def _json_of(patch: Mapping[str, Any]) -> str:
     return json.dumps({"assumptions": patch})

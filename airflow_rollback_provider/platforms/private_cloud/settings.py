@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An Airflow connection of the type ``astro_private_cloud``: its form, and what is read from it."""
+"""Settings of Astro Private Cloud, from an Airflow connection of the type ``astro_private_cloud``."""
 
 from __future__ import annotations
 
 import ipaddress
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from airflow_rollback_provider.http.connection_fields import (
@@ -13,19 +14,47 @@ from airflow_rollback_provider.http.connection_fields import (
     restricted_runtimes,
 )
 from airflow_rollback_provider.platforms.history_page import read_template
-from airflow_rollback_provider.platforms.private_cloud.assumptions import read_assumptions
-from airflow_rollback_provider.platforms.private_cloud.client import PrivateCloudSettings
+from airflow_rollback_provider.platforms.private_cloud.assumptions import Assumptions, read_assumptions
 
 if TYPE_CHECKING:
     from urllib.parse import SplitResult
 
+    from airflow_rollback_provider.domain.versions import RuntimeVersion
+    from airflow_rollback_provider.http.secret import Secret
+
+# Assumed: no public text gives the address of the page.
+_HISTORY_URL = "{app}/d/{deployment_id}/deploy-history"
 _PLACEHOLDERS = ("app", "deployment_id", "release_name", "workspace_id")
 
 
-def private_cloud_settings(fields: Fields) -> PrivateCloudSettings:
-    """Read what it takes to talk to an installation.
+@dataclass(frozen=True)
+class PrivateCloudSettings:
+    """Settings of an installation.
 
-    :raises InvalidConnection: for a field that is missing or cannot be used.
+    :param endpoint: address of the GraphQL endpoint.
+    :param token: service account's API key or user token.
+    :param workspace_id: workspace in which release names are searched.
+    :param app_url: base address of the platform's UI, None if it is unknown.
+    :param history_url: template of the address of a Deployment's deploy history.
+    :param retention_days: greatest age in days of the target of a rollback. Default 90.
+    :param restricted: Runtime versions that a plan warns of; no public query returns them.
+    :param assumptions: the assumptions about the API.
+    """
+
+    endpoint: str
+    token: Secret
+    workspace_id: str | None = None
+    app_url: str | None = None
+    history_url: str = _HISTORY_URL
+    retention_days: float = 90.0
+    restricted: frozenset[RuntimeVersion] = frozenset()
+    assumptions: Assumptions = field(default_factory=Assumptions)
+
+
+def private_cloud_settings(fields: Fields) -> PrivateCloudSettings:
+    """Read the settings from a connection.
+
+    :raises InvalidConnection: for a missing or invalid field.
     """
     url = base_url(fields)
     if "://" not in fields.base("host"):
@@ -36,7 +65,7 @@ def private_cloud_settings(fields: Fields) -> PrivateCloudSettings:
         token=fields.token(),
         workspace_id=fields.text("workspace_id"),
         app_url=_app_url(url),
-        history_url=read_template(fields, PrivateCloudSettings.history_url, _PLACEHOLDERS),
+        history_url=read_template(fields, _HISTORY_URL, _PLACEHOLDERS),
         retention_days=fields.number("retention_days", 90.0, 36_500),
         restricted=restricted_runtimes(fields),
         assumptions=read_assumptions(
@@ -46,7 +75,7 @@ def private_cloud_settings(fields: Fields) -> PrivateCloudSettings:
 
 
 def _with_service_name(url: SplitResult) -> SplitResult:
-    """Take a base domain for what it stands for: ``houston.example.com`` serves ``example.com``."""
+    """Put ``houston`` before a base domain: ``houston.example.com`` serves ``example.com``."""
     if (
         url.path.strip("/")
         or url.port is not None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of what is hosted Astro's own: addresses, names, errors in the words of its API."""
+"""Tests of hosted Astro's client: addresses, names, errors of its API."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from airflow_rollback_provider.domain.errors import (
     TokenRefused,
 )
 from airflow_rollback_provider.http.messages import Flow, Request, Response
-from airflow_rollback_provider.platforms.astro.errors import RequestContext
+from airflow_rollback_provider.platforms.astro.errors import PERMISSIONS
 from airflow_rollback_provider.platforms.registry import connect
 from airflow_rollback_provider.sandbox.process import SandboxProcess
 from tests.http.test_retry_policy import NOW
 from tests.support.openapi import check_request, needs_document, operation
-from tests.support.talking import Talker, connection, held_to_document, talker
+from tests.support.talking import Talker, checked_against_document, connection, talker
 
 TOKEN = "tok-3cr3t-value"
 ID = "c" + "1" * 24
@@ -68,10 +68,10 @@ def hosted(**extra: Any) -> Any:
     return connect(connection(**fields, extra={"organization_id": "org1", **extra})).platform
 
 
-def ask(verb: str) -> Flow[Any]:
-    """Begin a flow."""
+def flow_of(method: str) -> Flow[Any]:
+    """Return the flow of a method."""
     platform = hosted()
-    verbs: dict[str, Any] = {
+    methods: dict[str, Any] = {
         "deploys": lambda: platform.deploys(ID),
         "deploy": lambda: platform.deploy(ID, "d1"),
         "deployment": lambda: platform.deployment(ID),
@@ -79,20 +79,20 @@ def ask(verb: str) -> Flow[Any]:
         "roll_back": lambda: platform.roll_back(DEPLOYMENT, TARGET, Scope.IMAGE_AND_DAGS, "why"),
         "check": platform.check,
     }
-    flow: Flow[Any] = verbs[verb]()
+    flow: Flow[Any] = methods[method]()
     return flow
 
 
 def answered(status: int, body: Any, verb: str = "deploys", **headers: str) -> Any:
-    """Return what a verb makes of an answer."""
-    flow = ask(verb)
+    """Return the result of a method for an answer."""
+    flow = flow_of(verb)
     next(flow)
     text = body if isinstance(body, bytes) else json.dumps(body).encode()
     try:
         flow.send(Response(status, {"content-type": "application/json", **headers}, text, NOW))
     except StopIteration as end:
         return end.value
-    raise AssertionError("asked again")
+    raise AssertionError("a second request")
 
 
 REQUESTS = [
@@ -106,11 +106,11 @@ REQUESTS = [
 
 
 @pytest.mark.parametrize(("verb", "method", "path", "query", "body"), REQUESTS)
-def test_each_verb_asks_what_the_api_has(
+def test_each_method_sends_a_request_of_the_api(
     verb: str, method: str, path: str, query: dict[str, list[str]], body: Any
 ) -> None:
     """Method, address, parameters and body; the token behind Bearer; only the rollback is not repeatable."""
-    request: Request = next(ask(verb))
+    request: Request = next(flow_of(verb))
     url = urlsplit(request.url)
     assert (request.method, request.body) == (method, body)
     assert (
@@ -125,16 +125,16 @@ def test_each_verb_asks_what_the_api_has(
 @needs_document
 @pytest.mark.parametrize("verb", [case[0] for case in REQUESTS])
 def test_each_request_is_one_of_the_document(verb: str) -> None:
-    """Also for names and descriptions that need quoting."""
-    next(held_to_document(ask(verb)))
-    next(held_to_document(hosted().deployment("Zoë's & co? #1 / 50%")))
+    """Names and descriptions that need quoting are included."""
+    next(checked_against_document(flow_of(verb)))
+    next(checked_against_document(hosted().deployment("Zoë's & co? #1 / 50%")))
     text = "“quoted” \n \N{ROCKET} " * 20
-    next(held_to_document(hosted().roll_back(DEPLOYMENT, TARGET, Scope.IMAGE_AND_DAGS, text)))
+    next(checked_against_document(hosted().roll_back(DEPLOYMENT, TARGET, Scope.IMAGE_AND_DAGS, text)))
 
 
 @needs_document
-def test_a_request_that_the_document_does_not_have_is_noticed() -> None:
-    """The largest page is one that it allows; one row more is not."""
+def test_a_request_that_the_document_does_not_have_is_an_error() -> None:
+    """The document allows the largest page, and not one row more."""
     assert "limit=1000" in next(hosted().deploys(ID, limit=5000)).url
     url = f"/v1/organizations/org1/deployments/{ID}/deploys?limit=1001"
     with pytest.raises(AssertionError, match="1001"):
@@ -143,17 +143,17 @@ def test_a_request_that_the_document_does_not_have_is_noticed() -> None:
 
 @pytest.mark.parametrize("name", ["Billing", "stellar-orbit-4821"])
 def test_a_deployment_is_found_by_name_or_namespace(sandbox: SandboxProcess, name: str) -> None:
-    """The list tells all that a plan needs: the Deployment itself is not asked for again."""
+    """The list has all fields for a plan, so the Deployment itself is not read again."""
     truth = sandbox.deployment("image-af3")
     talking, before = talk(sandbox), len(sandbox.requests())
     survey = talking.run(talking.platform.survey(name))
     assert survey.deployment == talking.run(talking.platform.deployment(truth["id"]))
-    context = [request["operation"] for request in sandbox.requests()[before:-1]]
-    assert context == ["ListDeployments"] * (1 if name == "Billing" else 2) + ["ListDeploys"]
+    operations = [request["operation"] for request in sandbox.requests()[before:-1]]
+    assert operations == ["ListDeployments"] * (1 if name == "Billing" else 2) + ["ListDeploys"]
 
 
-def test_a_namespace_is_looked_for_on_every_page(sandbox: SandboxProcess) -> None:
-    """In an Organization of more Deployments than one answer holds, each is looked at once."""
+def test_a_namespace_is_searched_on_every_page(sandbox: SandboxProcess) -> None:
+    """In an Organization with more Deployments than one page, each is read once."""
     sandbox.reset("empty")
     for number in range(101):
         sandbox.add_deployment(f"d-{number}", release=f"far-away-{number:04d}", mechanism="image")
@@ -173,7 +173,7 @@ def test_a_name_that_several_deployments_have_is_not_guessed() -> None:
 
 
 def test_a_name_like_another_is_not_taken_for_it() -> None:
-    """A platform that filters loosely does not lead to the wrong Deployment."""
+    """A loose filter of the platform does not lead to the wrong Deployment."""
     row = {"id": "c1", "name": "One deployment more", "workspaceId": "w1"}
     with pytest.raises(DeploymentNotFound):
         answered(200, {"deployments": [row], "totalCount": 1, "limit": 100, "offset": 0}, "by name")
@@ -181,7 +181,7 @@ def test_a_name_like_another_is_not_taken_for_it() -> None:
 
 @pytest.mark.parametrize("odd", ["..", "../x", "", "a/b", "?x", "x" * 65])
 def test_ids_cannot_change_the_address(odd: str) -> None:
-    """What is no id is refused before it becomes a part of a path."""
+    """An invalid id is refused before it becomes a part of a path."""
     platform = hosted()
     foreign = Deploy(odd, ID, NOW, DeployStatus.SUCCEEDED)
     for flow in (platform.deploys(odd), platform.deploy(odd, "d1")):
@@ -195,8 +195,8 @@ def test_ids_cannot_change_the_address(odd: str) -> None:
             next(flow)
 
 
-def test_a_deploy_of_another_deployment_is_told() -> None:
-    """Even if the platform shows it under the wrong address."""
+def test_a_deploy_of_another_deployment_is_an_error() -> None:
+    """The platform may return it under the wrong address."""
     with pytest.raises(DeployNotFound, match="belongs to Deployment other"):
         answered(200, {**ROW, "deploymentId": "other"}, "deploy")
 
@@ -233,7 +233,7 @@ def test_a_deploy_of_another_deployment_is_told() -> None:
 def test_each_error_of_the_api_has_its_meaning(
     status: int, message: str, verb: str, kind: type[RollbackError]
 ) -> None:
-    """The status decides; the platform's words and the id of the request reach the person."""
+    """The status decides; the message has the platform's words and the id of the request."""
     with pytest.raises(RollbackError) as caught:
         answered(status, {**ERROR, "message": message, "statusCode": status}, verb)
     assert type(caught.value) is kind
@@ -241,8 +241,8 @@ def test_each_error_of_the_api_has_its_meaning(
         assert f"HTTP {status}, request req-7: {message}" in str(caught.value)
 
 
-def test_each_field_that_was_not_accepted_reaches_the_person() -> None:
-    """With its reason and the platform's code, and not without end."""
+def test_the_message_has_the_refused_fields() -> None:
+    """Each has its reason and the platform's code; their number is bounded."""
     fields = [{"field": f"f{n}", "message": f"is too long {n}", "code": "max"} for n in range(9)]
     with pytest.raises(PlanRefused) as caught:
         answered(400, {**ERROR, "fieldErrors": fields}, "roll_back")
@@ -250,8 +250,8 @@ def test_each_field_that_was_not_accepted_reaches_the_person() -> None:
     assert "f5" not in str(caught.value)
 
 
-def test_fields_and_request_reach_the_person_over_the_network(sandbox: SandboxProcess) -> None:
-    """As the embedded platform writes them, too."""
+def test_the_message_has_fields_and_request_of_the_sandbox(sandbox: SandboxProcess) -> None:
+    """The embedded platform's answer is read over the network."""
     problem = {"field": "description", "code": "max", "message": "must be 500 characters or less"}
     talking = talk(sandbox)
     deployment = talking.run(talking.platform.deployment(sandbox.deployment("image-af3")["id"]))
@@ -266,8 +266,8 @@ def test_fields_and_request_reach_the_person_over_the_network(sandbox: SandboxPr
     "fields",
     [None, "no", 7, {}, ["no"], [None], [{}], [{"field": None}], [{"field": {"a": 1}, "message": []}]],
 )
-def test_odd_words_about_fields_do_no_harm(fields: Any) -> None:
-    """What is no list of objects is left out, or told as far as it can be."""
+def test_malformed_fields_raise_no_other_error(fields: Any) -> None:
+    """Values that are not a list of objects are omitted or quoted."""
     with pytest.raises(PlanRefused, match="No"):
         answered(400, {**ERROR, "fieldErrors": fields}, "roll_back")
 
@@ -275,11 +275,11 @@ def test_odd_words_about_fields_do_no_harm(fields: Any) -> None:
 @pytest.mark.parametrize("status", [302, 400, 404, 405, 409, 422])
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b"{}", b'{"message": 1}', b'{"error": "x"}'])
 @pytest.mark.parametrize("verb", ["deploys", "roll_back"])
-def test_an_answer_that_is_not_the_platforms_is_told_apart(status: int, body: bytes, verb: str) -> None:
-    """A proxy's 404 says nothing of a deploy: the address is wrong, and a rollback may have been started."""
+def test_an_answer_of_another_server_is_distinguished(status: int, body: bytes, verb: str) -> None:
+    """A proxy's 404 is not about a deploy: the address is wrong, and a rollback may have been started."""
     kind, words = PlatformUnreachable, "Check the base URL"
     if verb == "roll_back":
-        kind, words = OutcomeUnknown, "The platform failed"
+        kind, words = OutcomeUnknown, "failed on the platform"
     with pytest.raises(kind, match=words):
         answered(status, body, verb)
 
@@ -295,8 +295,8 @@ def test_an_answer_that_is_not_the_platforms_is_told_apart(status: int, body: by
         ("check", "organization.deployments.get"),
     ],
 )
-def test_missing_permissions_are_named_by_what_was_asked(verb: str, permission: str) -> None:
-    """As the API's document names them for each operation."""
+def test_the_error_names_the_missing_permission(verb: str, permission: str) -> None:
+    """The API's document has a permission for each operation."""
     with pytest.raises(PermissionMissing, match=f"lacks the permission {permission} ") as caught:
         answered(403, {**ERROR, "statusCode": 403}, verb)
     assert ("by its id" in str(caught.value)) is (permission == "organization.deployments.get")
@@ -304,17 +304,17 @@ def test_missing_permissions_are_named_by_what_was_asked(verb: str, permission: 
 
 @needs_document
 def test_the_permissions_are_those_of_the_document() -> None:
-    """Each operation asks for the permission that is named when it is missing."""
+    """The permission of each operation is that of the document."""
     for verb, method, path, _, _ in REQUESTS:
         described = operation(method, f"/v1/organizations/org1/{path}")
         assert described is not None
         name = "deployments" if verb == "by name" else verb
-        assert RequestContext(name).needed == tuple(item["action"] for item in described["x-permission"])
+        assert [PERMISSIONS[name]] == [item["action"] for item in described["x-permission"]]
 
 
 @pytest.mark.parametrize("after", ["7", "Mon, 23 Nov 2026 18:00:00 GMT"])
-def test_a_platform_that_wants_to_be_left_alone_is_told(after: str) -> None:
-    """With the time that it asks for."""
+def test_a_rate_limit_is_an_error(after: str) -> None:
+    """The message has the Retry-After header."""
     with pytest.raises(RateLimited, match=f"Retry-After '{after}'"):
         answered(429, b"", **{"retry-after": after})
 
@@ -334,8 +334,8 @@ def test_a_platform_that_wants_to_be_left_alone_is_told(after: str) -> None:
         (204, b""),
     ],
 )
-def test_what_came_of_a_rollback_is_never_guessed(status: int, body: Any) -> None:
-    """An answer that says it is done and cannot be read leaves it in doubt."""
+def test_the_outcome_of_a_rollback_is_never_guessed(status: int, body: Any) -> None:
+    """After a successful answer that cannot be read, the outcome is unknown."""
     with pytest.raises(OutcomeUnknown, match="cannot be read"):
         answered(status, body, "roll_back")
 
@@ -360,14 +360,14 @@ def test_what_came_of_a_rollback_is_never_guessed(status: int, body: Any) -> Non
         {"deploys": [{**ROW, "imageTag": {"x": 1}}], "totalCount": 1},
     ],
 )
-def test_answers_of_another_shape_are_told_with_the_operation(body: Any) -> None:
-    """No shape of an answer raises anything but the error that names the operation."""
+def test_malformed_answers_raise_one_error(body: Any) -> None:
+    """The error names the operation."""
     with pytest.raises(MalformedAnswer, match="'deploys'"):
         answered(200, body)
 
 
-def test_a_history_with_the_oldest_first_is_not_taken_for_one_with_the_newest() -> None:
-    """Everything would go by the wrong deploy: the error says so before anything is done."""
+def test_a_history_with_the_oldest_deploy_first_is_refused() -> None:
+    """Every decision would use the wrong deploy."""
     older, newer = ROW, {**ROW, "id": "d2", "createdAt": "2026-11-02T00:00:00Z"}
     page = answered(200, {"deploys": [newer, older], "totalCount": 2})
     assert [deploy.id for deploy in page.deploys] == ["d2", "d1"]
@@ -375,8 +375,8 @@ def test_a_history_with_the_oldest_first_is_not_taken_for_one_with_the_newest() 
         answered(200, {"deploys": [older, newer], "totalCount": 2})
 
 
-def test_texts_of_the_platform_are_cut_and_freed_of_the_token() -> None:
-    """A platform that echoes the header does not bring the token into an exception."""
+def test_texts_of_the_platform_are_cut_and_have_no_token() -> None:
+    """An exception does not contain the token even if the platform echoes it."""
     echo = f"bad header {TOKEN}\n" + "x" * 10_000
     error = {
         "message": echo,
@@ -417,10 +417,10 @@ def test_a_page_is_known_once_the_deployment_was_read(sandbox: SandboxProcess) -
 
 
 def test_the_latest_deploy_may_be_rolled_back_to_at_any_age() -> None:
-    """And what else the plan is to say is told as a capability."""
+    """The capabilities have this and the other rules of the platform."""
     capabilities = hosted(retention_days=30).capabilities
     assert capabilities.latest_always_allowed
     assert capabilities.retention_days == 30
     assert capabilities.permissions == dict.fromkeys(("image", "dags"), "deployment.deploys.update")
-    told = ("scopes", "logs", "reasons", "reports_access", "reports_switches")
-    assert not any(getattr(capabilities, name) for name in told)
+    absent = ("scopes", "logs", "reasons", "reports_access", "reports_switches")
+    assert not any(getattr(capabilities, name) for name in absent)

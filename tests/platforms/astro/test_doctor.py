@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of the doctor on hosted Astro: what its API does not tell, and tokens of a single Deployment."""
+"""Tests of the doctor on hosted Astro: checks that it lacks, and tokens of a single Deployment."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ HISTORY: dict[str, Any] = {"deploys": [], "totalCount": 0, "limit": 20, "offset"
 
 
 def refusal(status: int) -> tuple[int, dict[str, Any]]:
-    """Return an answer that is no success."""
+    """Return an unsuccessful answer."""
     return status, {"message": "no", "requestId": "r1", "statusCode": status}
 
 
 def findings_of(*answers: tuple[int, Any], deployment: str | None = DEPLOYMENT["id"]) -> dict[str, Finding]:
-    """Return the findings by code of a flow that is given these answers."""
+    """Return the findings by code of a flow that receives these answers."""
     values = connection(conn_type="astro", host="", extra={"organization_id": "o1"})
     flow = connect(values).platform.diagnose(deployment)
     next(flow)
@@ -42,11 +42,11 @@ def findings_of(*answers: tuple[int, Any], deployment: str | None = DEPLOYMENT["
             flow.send(Response(status, {"content-type": "application/json"}, text, NOW))
         except StopIteration as end:
             return {finding.code: finding for finding in end.value}
-    raise AssertionError("asked again")
+    raise AssertionError("a second request")
 
 
-def test_what_the_api_does_not_tell_is_left_out() -> None:
-    """Version, switches, what may be rolled back: nothing is said where nothing is known."""
+def test_unsupported_checks_have_no_finding() -> None:
+    """The API has no version, switches or permissions."""
     found = findings_of((200, LISTED), (200, DEPLOYMENT), (200, HISTORY))
     assert set(found) == {
         "API", "TOKEN", "PERMISSION-HISTORY", "DEPLOYMENT", "MECHANISM", "HISTORY", "SCHEMA"
@@ -57,30 +57,30 @@ def test_what_the_api_does_not_tell_is_left_out() -> None:
 
 
 @pytest.mark.parametrize(("status", "taken"), [(403, Status.OK), (500, Status.WARNING)])
-def test_a_token_of_one_deployment_is_good_for_that(status: int, taken: Status) -> None:
-    """It may not list the others, and reads its own."""
+def test_a_token_of_one_deployment_is_valid_for_that(status: int, taken: Status) -> None:
+    """It may read its own Deployment, and may not list the others."""
     found = findings_of(refusal(status), (200, DEPLOYMENT), (200, HISTORY))
     assert found["TOKEN"].status is taken
     assert "accepts the token for this Deployment" in found["TOKEN"].what
     assert found["HISTORY"].status is Status.OK
 
 
-def test_a_token_of_one_deployment_cannot_be_judged_without_it() -> None:
-    """The hint says to name the Deployment."""
+def test_a_token_of_one_deployment_needs_its_id() -> None:
+    """The hint is to name the Deployment."""
     found = findings_of(refusal(403), deployment=None)
     assert found["TOKEN"].status is Status.ERROR
     assert "name the Deployment by its id" in found["TOKEN"].what
 
 
-def test_a_token_that_is_refused_is_not_tried_further() -> None:
-    """One question is enough."""
+def test_a_refused_token_is_not_tried_again() -> None:
+    """One request is sent."""
     found = findings_of(refusal(401))
     assert found["TOKEN"].status is Status.ERROR
     assert {found[code].status for code in ("DEPLOYMENT", "MECHANISM", "HISTORY")} == {Status.SKIPPED}
 
 
-def test_a_history_that_fails_says_nothing_of_permissions() -> None:
-    """Only a refusal is one."""
+def test_a_failed_history_is_not_a_missing_permission() -> None:
+    """Only a refusal is."""
     failed = findings_of((200, LISTED), (200, DEPLOYMENT), refusal(500))
     assert failed["HISTORY"].status is Status.ERROR
     assert failed["PERMISSION-HISTORY"].status is Status.SKIPPED
@@ -88,15 +88,15 @@ def test_a_history_that_fails_says_nothing_of_permissions() -> None:
     assert refused["PERMISSION-HISTORY"].status is Status.ERROR
 
 
-def test_an_api_that_fails_is_one_finding() -> None:
-    """Both questions fail: it is not the token."""
+def test_a_failing_api_is_one_error() -> None:
+    """Both requests fail, so the token is not the cause."""
     found = findings_of(refusal(500), refusal(500))
     assert found["API"].status is Status.ERROR
     assert found["TOKEN"].status is Status.SKIPPED
 
 
-def test_a_deployment_that_is_not_there_is_not_the_tokens_fault() -> None:
-    """The list was read."""
+def test_an_unknown_deployment_is_not_an_error_of_the_token() -> None:
+    """The list of Deployments could be read."""
     found = findings_of((200, LISTED), refusal(404))
     assert (found["TOKEN"].status, found["DEPLOYMENT"].status) == (Status.OK, Status.ERROR)
     assert found["HISTORY"].status is Status.SKIPPED

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of how single values of hosted Astro's API are read."""
+"""Tests of reading single values of hosted Astro's API."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ JSON = st.recursive(
 
 @given(JSON)
 def test_no_row_raises_anything_else(values: Any) -> None:
-    """Whatever JSON a row is, it is read or refused by name."""
+    """Any JSON is read or raises an error that names the field."""
     for read in (read_deploy, read_deployment):
         with pytest.raises(MalformedAnswer):
             read(Row("deploys", values))
@@ -44,7 +44,7 @@ def test_no_row_raises_anything_else(values: Any) -> None:
     st.text(min_size=1).filter(lambda word: word not in ("INITIALIZED", "DEPLOYED", "FAILED")),
 )
 def test_unknown_words_pass_through(values: dict[str, Any], status: str) -> None:
-    """Words that are new to us do not stop a history from being read, and are neither success nor failure."""
+    """A history with unknown words can be read; an unknown status is neither success nor failure."""
     deploy = read_deploy(Row("deploys", {**DEPLOY, "status": status, **values}))
     assert deploy.status is DeployStatus.UNKNOWN
     assert not deploy.status.settled
@@ -62,7 +62,7 @@ def test_unknown_words_pass_through(values: dict[str, Any], status: str) -> None
     ],
 )
 def test_each_status_has_its_meaning(word: str, status: DeployStatus) -> None:
-    """A word that is written in another way is not guessed at."""
+    """A word in another spelling is unknown."""
     assert read_deploy(Row("deploys", {**DEPLOY, "status": word})).status is status
 
 
@@ -78,7 +78,7 @@ def test_each_status_has_its_meaning(word: str, status: DeployStatus) -> None:
     ],
 )
 def test_a_deploy_has_an_author(subject: Any, author: str | None) -> None:
-    """A person by the username, a token by its name, anybody else by what there is."""
+    """A user has a username, a token a name, another subject what is there."""
     assert read_deploy(Row("deploys", {**DEPLOY, "createdBySubject": subject})).created_by == author
 
 
@@ -92,14 +92,14 @@ def test_a_deploy_has_an_author(subject: Any, author: str | None) -> None:
     ],
 )
 def test_the_mechanism_is_one_of_two(enabled: Any, mechanism: Mechanism) -> None:
-    """What is no truth value is not known."""
+    """A value that is not a truth value is unknown."""
     values = {"id": "c1", "isDagDeployEnabled": enabled}
     assert read_deployment(Row("deployment", values)).mechanism is mechanism
     assert read_deploy(Row("deploys", {**DEPLOY, **values})).mechanism is mechanism
 
 
-def test_versions_that_are_not_available_are_not_known() -> None:
-    """The platform writes NA where it does not find the Airflow version."""
+def test_unavailable_versions_are_unknown() -> None:
+    """The platform returns NA if it does not find the Airflow version."""
     row = {"id": "c1", "airflowVersion": "NA", "astroRuntimeVersion": ""}
     assert not read_deployment(Row("deployment", row)).versions.known
     old = read_deployment(Row("deployment", {**row, "runtimeVersion": "12.1.0"}))

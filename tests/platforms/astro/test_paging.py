@@ -13,18 +13,17 @@ from hypothesis import strategies as st
 from airflow_rollback_provider.domain.deploys import Deploy, DeployStatus
 from airflow_rollback_provider.domain.errors import BadInput, PlatformFailed
 from airflow_rollback_provider.platforms.astro.paging import FIRST_PAGE, LARGEST_PAGE, Window, read_page
-from airflow_rollback_provider.platforms.base import Page
-from airflow_rollback_provider.platforms.paging import walk
+from airflow_rollback_provider.platforms.base import Page, walk
 
 NOW = datetime(2026, 11, 23, tzinfo=timezone.utc)
 
 
 class Platform:
-    """Serves a history by offset and notes what was asked.
+    """Serves a history by offset and records the requests.
 
-    :param rows: how many deploys there are at first.
-    :param most: how many it serves at most.
-    :param meanwhile: what happens before each answer but the first.
+    :param rows: number of deploys at first.
+    :param most: maximum number of rows of an answer.
+    :param meanwhile: called before each answer but the first.
     """
 
     def __init__(
@@ -32,11 +31,11 @@ class Platform:
     ) -> None:
         self.ids = [f"old-{number}" for number in range(rows)]
         self.most, self.meanwhile = most, meanwhile
-        self.context: list[tuple[int, int]] = []
+        self.requests: list[tuple[int, int]] = []
         self.landed = 0
 
     def land(self, number: int) -> None:
-        """Let so many deploys land at the top."""
+        """Add deploys at the top."""
         for _ in range(number):
             self.landed += 1
             self.ids.insert(0, f"new-{self.landed}")
@@ -49,15 +48,15 @@ class Platform:
         except StopIteration as end:
             page: Page = end.value
             return page
-        raise AssertionError("asked something")
+        raise AssertionError("a request was sent")
 
     def fetch(self, start: int, size: int):  # type: ignore[no-untyped-def]
-        """Serve a stretch of the history."""
-        if self.context:
+        """Return consecutive rows of the history."""
+        if self.requests:
             self.meanwhile(self)
         assert size <= LARGEST_PAGE
-        self.context.append((start, size))
-        assert len(self.context) < 5000
+        self.requests.append((start, size))
+        assert len(self.requests) < 5000
         served = self.ids[start : start + min(size, self.most)]
         deploys = tuple(
             Deploy(name, "c1", NOW - timedelta(seconds=start + place), DeployStatus.SUCCEEDED)
@@ -67,31 +66,31 @@ class Platform:
         yield
 
     def read_all(self, limit: int | None = None) -> list[str]:
-        """Read the history to its end."""
+        """Read the whole history."""
         first = self.page(limit=limit)
         return [deploy.id for deploy in walk(first, lambda cursor: self.page(cursor, limit))]
 
 
-def test_a_first_look_is_small_and_reading_on_is_not() -> None:
+def test_the_first_page_is_small_and_the_next_are_large() -> None:
     """Ten thousand deploys take eleven requests."""
     platform = Platform(10_000)
     assert platform.read_all() == platform.ids
-    assert platform.context[0] == (0, FIRST_PAGE)
-    assert {size for _, size in platform.context[1:]} == {LARGEST_PAGE}
-    assert len(platform.context) == 12
+    assert platform.requests[0] == (0, FIRST_PAGE)
+    assert {size for _, size in platform.requests[1:]} == {LARGEST_PAGE}
+    assert len(platform.requests) == 12
 
 
 @pytest.mark.parametrize("rows", [0, 1, 99, 100, 101, 1080, 1081])
 def test_the_end_is_known_without_another_request(rows: int) -> None:
-    """The platform says how many there are."""
+    """The answer has the total number of rows."""
     platform = Platform(rows)
     assert platform.read_all() == platform.ids
-    assert len(platform.context) == 1 + (rows > 100) + (rows > 1080)
+    assert len(platform.requests) == 1 + (rows > 100) + (rows > 1080)
 
 
 @pytest.mark.parametrize("limit", [1, 7, 5000, None])
-def test_no_more_is_asked_for_than_is_served(limit: int | None) -> None:
-    """Nor does a page hold more than was wanted."""
+def test_requests_do_not_exceed_the_largest_page(limit: int | None) -> None:
+    """A page does not exceed its limit."""
     platform = Platform(3000)
     page = platform.page(limit=limit)
     assert len(page.deploys) == min(limit or FIRST_PAGE, LARGEST_PAGE)
@@ -109,7 +108,7 @@ def test_no_more_is_asked_for_than_is_served(limit: int | None) -> None:
 def test_deploys_that_land_leave_no_gap_and_repeat_nothing(
     rows: int, limit: int, landing: list[int], most: int
 ) -> None:
-    """However many land between two pages, more than a page of them too, and however few are served."""
+    """This holds for any number of new deploys between two pages, and for small answers."""
     left = list(landing)
     platform = Platform(rows, most, lambda platform: platform.land(left.pop() if left else 0))
     there = list(platform.ids)
@@ -119,10 +118,8 @@ def test_deploys_that_land_leave_no_gap_and_repeat_nothing(
 @given(
     st.integers(1, 120), st.integers(1, 30), st.lists(st.sets(st.integers(0, 119), max_size=9), max_size=8)
 )
-def test_deploys_that_vanish_take_no_other_with_them(
-    rows: int, limit: int, vanishing: list[set[int]]
-) -> None:
-    """Everything that is there all the time is read once, in its order."""
+def test_deleted_deploys_cause_no_gap(rows: int, limit: int, vanishing: list[set[int]]) -> None:
+    """Every remaining deploy is read once, in its order."""
     left = list(vanishing)
     gone: set[str] = set()
 
@@ -144,7 +141,7 @@ def test_deploys_that_vanish_take_no_other_with_them(
 
 
 def test_a_page_that_lost_most_of_its_end_is_read_on() -> None:
-    """One of its last ten rows is enough to find the place again."""
+    """One of its last ten rows is enough to find the position."""
     platform = Platform(100)
     page = platform.page(limit=20)
     platform.ids = platform.ids[:11] + platform.ids[25:]
@@ -153,22 +150,22 @@ def test_a_page_that_lost_most_of_its_end_is_read_on() -> None:
     assert second.deploys[0].id == "old-25"
 
 
-def test_a_place_that_is_gone_is_told() -> None:
-    """When all rows vanish by which the place is known, reading breaks off rather than guess."""
+def test_a_lost_position_is_an_error() -> None:
+    """If all rows of the cursor were deleted, the next page is not guessed."""
     platform = Platform(100)
     page = platform.page(limit=5)
     platform.ids = platform.ids[5:]
-    with pytest.raises(PlatformFailed, match="Try again"):
+    with pytest.raises(PlatformFailed, match="next page cannot be found"):
         platform.page(page.next_cursor, 5)
     platform.ids = []
-    with pytest.raises(PlatformFailed, match="Try again"):
+    with pytest.raises(PlatformFailed, match="next page cannot be found"):
         platform.page(page.next_cursor, 5)
 
 
 @pytest.mark.parametrize("cursor", ["", "5", "x:y", "-1:a", "5:", "5:a b", "5:a,", "c" * 500])
-def test_what_is_no_cursor_is_told(cursor: str) -> None:
-    """Before anything is asked."""
+def test_an_invalid_cursor_is_an_error(cursor: str) -> None:
+    """No request is sent."""
     platform = Platform(5)
-    with pytest.raises(BadInput, match="Begin anew"):
+    with pytest.raises(BadInput, match="Begin with the first page"):
         platform.page(cursor)
-    assert platform.context == []
+    assert platform.requests == []

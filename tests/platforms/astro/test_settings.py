@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of what is read from a connection to hosted Astro."""
+"""Tests of the settings from a connection to hosted Astro."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 from airflow_rollback_provider.domain.errors import InvalidConnection
 from airflow_rollback_provider.domain.versions import RuntimeVersion
 from airflow_rollback_provider.http.connection_fields import Fields
-from airflow_rollback_provider.platforms.astro.client import AstroSettings
-from airflow_rollback_provider.platforms.astro.settings import astro_settings
+from airflow_rollback_provider.platforms.astro.settings import AstroSettings, astro_settings
 from airflow_rollback_provider.platforms.registry import connect
 from tests.support.talking import connection
 
@@ -22,7 +21,7 @@ TOKEN = "tok-3cr3t-value"
 
 
 def settings(extra: dict[str, Any] | None = None, **fields: Any) -> AstroSettings:
-    """Return what is read from a connection."""
+    """Return the settings of a connection."""
     values = {"conn_type": "astro", "host": None, "password": TOKEN, **fields}
     return astro_settings(Fields(connection(**values, extra={"organization_id": "org1", **(extra or {})})))
 
@@ -40,39 +39,42 @@ def settings(extra: dict[str, Any] | None = None, **fields: Any) -> AstroSetting
     ],
 )  # fmt: skip
 def test_the_address_is_known_or_given(fields: dict[str, Any], endpoint: str, app: str | None) -> None:
-    """Without a host it is Astronomer's own; the UI is beside it."""
+    """Without a host it is Astronomer's own; the UI's address is derived from it."""
     found = settings(**fields)
     assert (found.endpoint, found.app_url) == (endpoint, app)
 
 
 @pytest.mark.parametrize(
-    ("fields", "complaint"),
+    ("fields", "message"),
     [
         ({"extra": {}}, "organization_id is empty"),
         ({"extra": {"organization_id": " "}}, "organization_id is empty"),
         ({"extra": {"organization_id": 5}}, "organization_id must be a text"),
-        ({"extra": {"organization_id": "../x"}}, "organization_id is no id"),
-        ({"extra": {"organization_id": "My organization"}}, "organization_id is no id"),
+        ({"extra": {"organization_id": "../x"}}, "organization_id is not an id"),
+        ({"extra": {"organization_id": "My organization"}}, "organization_id is not an id"),
         ({"password": None}, "password is empty"),
         ({"password": f"Bearer {TOKEN}"}, "without 'Bearer'"),
         ({"host": "http://api.example.com"}, "clear text"),
-        ({"extra": {"organization_id": "o", "history_url": "https://x/{nothing}"}}, "history_url may hold"),
+        (
+            {"extra": {"organization_id": "o", "history_url": "https://x/{nothing}"}},
+            "history_url may contain",
+        ),
         ({"extra": {"organization_id": "o", "retention_days": 0}}, "retention_days must be a number"),
         ({"extra": {"organization_id": "o", "restricted_runtimes": "new"}}, "restricted_runtimes must list"),
         ({"extra": {"organization_id": "o", "verify": "perhaps"}}, "verify must be true or false"),
     ],
 )
-def test_what_cannot_be_used_is_named_without_the_token(fields: dict[str, Any], complaint: str) -> None:
-    """Every complaint names the connection and the field, and never shows the token."""
+def test_an_invalid_field_is_named_without_the_token(fields: dict[str, Any], message: str) -> None:
+    """Every message names the connection and the field, and never shows the token."""
     values = {"conn_type": "astro", "host": None, "password": TOKEN, "extra": {"organization_id": "o"}}
-    with pytest.raises(InvalidConnection, match=complaint) as caught:
+    with pytest.raises(InvalidConnection, match=message) as caught:
         connect(connection(**{**values, **fields}))
     assert "'apc'" in str(caught.value)
     assert TOKEN not in str(caught.value)
 
 
 def test_the_rules_are_read() -> None:
-    """Retention and restricted Runtimes as on the other platform."""
+    """Retention and restricted Runtimes are those of the other platform too."""
     found = settings({"retention_days": "30", "restricted_runtimes": "3.1-5, 12.3.0"})
     assert found.retention_days == 30
     assert found.restricted == {RuntimeVersion.parse("3.1-5"), RuntimeVersion.parse("12.3.0")}
@@ -81,7 +83,7 @@ def test_the_rules_are_read() -> None:
 
 @given(st.text(max_size=60))
 def test_no_organization_leads_to_another_address(text: str) -> None:
-    """Whatever is pasted is an id or a clear error."""
+    """Every text is an id or raises an InvalidConnection."""
     try:
         found = settings({"organization_id": text}).organization_id
     except InvalidConnection:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of what can be replaced from the connection."""
+"""Tests of the assumptions that a connection can replace."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from airflow_rollback_provider.platforms.private_cloud.assumptions import Assump
 MUTATION = "mutation M($deploymentUuid: Uuid!) { undo(id: $deploymentUuid) { deploy { ...DeployFields } } }"
 
 
-def test_nothing_given_takes_what_is_built_in() -> None:
-    """No assumptions in the connection leave every built-in one in force."""
+def test_the_built_in_assumptions_are_the_default() -> None:
+    """A connection without assumptions replaces none."""
     assert read_assumptions(None, "x") == read_assumptions({}, "x") == Assumptions()
 
 
 def test_a_document_and_its_path_are_replaced_together() -> None:
-    """A replaced operation uses the given document, with the fields written in, and the given path."""
+    """A replaced operation has the given document, with the deploy fields, and the given path."""
     given = {"roll_back": {"document": MUTATION, "path": "undo.deploy"}}
     operation = read_assumptions(given, "x").operation("roll_back")
     assert operation.paths["result"] == "undo.deploy"
@@ -29,7 +29,7 @@ def test_a_document_and_its_path_are_replaced_together() -> None:
 
 
 def test_replaced_deploys_are_used_by_the_survey_too() -> None:
-    """Who replaces the history's document need not replace the survey's as well."""
+    """A replaced document of the history replaces that of the survey too."""
     query = "query D($deploymentUuid: Uuid!) { deployHistory(id: $deploymentUuid) { ...DeployFields } }"
     changed = read_assumptions({"deploys": {"document": query, "path": "deployHistory"}}, "x")
     survey = changed.operation("survey_history")
@@ -38,7 +38,7 @@ def test_replaced_deploys_are_used_by_the_survey_too() -> None:
 
 
 def test_words_are_added_to_the_known_ones() -> None:
-    """Statuses, scopes, flags and the log component can be told in the platform's words."""
+    """Statuses, scopes, flags and the log component can have the platform's words."""
     changed = read_assumptions(
         {
             "statuses": {"live": "succeeded"},
@@ -56,13 +56,13 @@ def test_words_are_added_to_the_known_ones() -> None:
 
 
 @pytest.mark.parametrize("word", [None, "", "PAUSED"])
-def test_a_status_that_is_not_known_is_neither_success_nor_failure(word: str | None) -> None:
-    """Unknown words pass through as unknown."""
+def test_an_unknown_status_is_neither_success_nor_failure(word: str | None) -> None:
+    """An unknown word becomes UNKNOWN."""
     assert Assumptions().status(word) is DeployStatus.UNKNOWN
 
 
 @pytest.mark.parametrize(
-    ("given", "complaint"),
+    ("given", "message"),
     [
         ([], None),
         (["x"], "must be a JSON object"),
@@ -76,7 +76,7 @@ def test_a_status_that_is_not_known_is_neither_success_nor_failure(word: str | N
         ({"deploys": {"document": MUTATION}}, "a query"),
         ({"deploys": {"document": "# query Q { a }\n" + MUTATION}}, "a query"),
         ({"deploy_fields": {"tag": "x"}}, "Known: id, deployment_id"),
-        ({"deploy_fields": {"id": None}}, "cannot be left out"),
+        ({"deploy_fields": {"id": None}}, "cannot be null"),
         ({"deploy_fields": {"image_tag": "a b"}}, "names with dots"),
         ({"deploy_fields": {"image_tag": "a } evil {"}}, "names with dots"),
         ({"statuses": {"X": "fine"}}, "must be one of: in progress"),
@@ -85,12 +85,12 @@ def test_a_status_that_is_not_known_is_neither_success_nor_failure(word: str | N
         ({"log_component": 3}, "component's name"),
     ],
 )
-def test_what_cannot_be_used_is_refused_by_name(given: Any, complaint: str | None) -> None:
-    """Every complaint names the connection's field and what would be accepted; nothing else raises."""
-    if complaint is None:
+def test_an_invalid_assumption_is_named(given: Any, message: str | None) -> None:
+    """Every message names the connection's field and the valid values; no other error is raised."""
+    if message is None:
         assert read_assumptions(given, "x") == Assumptions()
         return
-    with pytest.raises(InvalidConnection, match=complaint) as caught:
+    with pytest.raises(InvalidConnection, match=message) as caught:
         read_assumptions(given, "Connection 'apc': assumptions")
     assert str(caught.value).startswith("Connection 'apc': assumptions")
 
@@ -106,7 +106,7 @@ def test_what_cannot_be_used_is_refused_by_name(given: Any, complaint: str | Non
     ],
 )
 def test_every_form_of_a_query_is_accepted(document: str) -> None:
-    """The check of a document's kind is not misled by arguments, texts, defaults or fragments."""
+    """The check of a document's kind supports arguments, texts, defaults and fragments."""
     assert read_assumptions({"deploys": {"document": document}}, "x").operation("deploys").documents == (
         document,
     )

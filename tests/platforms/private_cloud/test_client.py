@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of what is Astro Private Cloud's own: versions, assumptions, errors in the words of its API."""
+"""Tests of Astro Private Cloud's client: versions, assumptions, errors of its API."""
 
 from __future__ import annotations
 
@@ -44,16 +44,16 @@ def talk(sandbox: SandboxProcess, token: str = "editor", **extra: Any) -> Talker
 
 
 def operations(sandbox: SandboxProcess, since: int) -> list[str]:
-    """Return the names of the operations that were asked for."""
+    """Return the names of the requested operations."""
     return [request["operation"] for request in sandbox.requests()[since:]]
 
 
-def answered(status: int, body: Any, ask: str = "deploys", **extra: Any) -> Any:
-    """Return what a verb makes of an answer."""
+def answered(status: int, body: Any, method: str = "deploys", **extra: Any) -> Any:
+    """Return the result of a method for an answer."""
     platform = connect(connection(password=TOKEN, extra=extra)).platform
     deployment = Deployment("c1", "One")
     target = _row_value(platform)
-    verbs: dict[str, Any] = {
+    methods: dict[str, Any] = {
         "deploys": lambda: platform.deploys("c1"),
         "deploy": lambda: platform.deploy("c1", "d1"),
         "deployment": lambda: platform.deployment("c" * 25),
@@ -61,14 +61,14 @@ def answered(status: int, body: Any, ask: str = "deploys", **extra: Any) -> Any:
         "logs": lambda: platform.logs(deployment, NOW),
         "check": platform.check,
     }
-    flow: Flow[Any] = verbs[ask]()
+    flow: Flow[Any] = methods[method]()
     next(flow)
     text = body if isinstance(body, bytes) else json.dumps(body).encode()
     try:
         flow.send(Response(status, {}, text, NOW))
     except StopIteration as end:
         return end.value
-    raise AssertionError("asked again")
+    raise AssertionError("a second request")
 
 
 ROW = {"id": "d1", "createdAt": "2026-11-01T00:00:00Z", "status": "DEPLOYED"}
@@ -81,7 +81,7 @@ def _row_value(platform: Any) -> Any:
         flow.send(Response(200, {}, json.dumps({"data": {"paginatedDeployRevisions": [ROW]}}).encode(), NOW))
     except StopIteration as end:
         return end.value.deploys[0]
-    raise AssertionError("asked again")
+    raise AssertionError("a second request")
 
 
 def error(message: str, name: str = "", data: Any = None) -> dict[str, Any]:
@@ -90,7 +90,7 @@ def error(message: str, name: str = "", data: Any = None) -> dict[str, Any]:
 
 
 def test_the_raw_token_goes_into_the_header() -> None:
-    """No Bearer before it, and it is not in what a log would show of the request."""
+    """There is no Bearer before it, and the request's representation does not contain it."""
     flow = connect(connection(password=TOKEN)).platform.deploys("c1")
     request: Request = next(flow)
     assert request.headers["authorization"] == TOKEN
@@ -100,28 +100,28 @@ def test_the_raw_token_goes_into_the_header() -> None:
 
 
 def test_only_the_rollback_is_not_repeatable() -> None:
-    """Sending it twice would be two rollbacks."""
+    """Two requests would be two rollbacks."""
     platform = connect(connection()).platform
     target = _row_value(platform)
     assert not next(platform.roll_back(Deployment("c1", "One"), target, Scope.IMAGE, "why")).repeatable
 
 
-@pytest.mark.parametrize(("version", "context"), [("2.0.0", 2), ("1.0.0", 3), ("0.37.0", 3)])
-def test_older_installations_are_asked_in_their_own_words(
-    sandbox: SandboxProcess, version: str, context: int
+@pytest.mark.parametrize(("version", "requests"), [("2.0.0", 2), ("1.0.0", 3), ("0.37.0", 3)])
+def test_older_installations_have_their_own_documents(
+    sandbox: SandboxProcess, version: str, requests: int
 ) -> None:
-    """The document that fits is found once and used from then on."""
+    """The document that fits is found once and used for all later requests."""
     sandbox.settings(version=version)
     deployment_id = sandbox.deployment("image-af3")["id"]
     talking, before = talk(sandbox), len(sandbox.requests())
     survey = talking.run(talking.platform.survey(deployment_id))
     assert survey.access.enabled_on_installation is True
-    assert len(operations(sandbox, before)) == context
+    assert len(operations(sandbox, before)) == requests
     talking.run(talking.platform.survey(deployment_id))
-    assert len(operations(sandbox, before)) == context + 2
+    assert len(operations(sandbox, before)) == requests + 2
 
 
-def test_a_deployment_that_tells_no_version_is_asked_in_the_older_fields(sandbox: SandboxProcess) -> None:
+def test_a_deployment_without_a_version_is_read_with_the_older_fields(sandbox: SandboxProcess) -> None:
     """Before 1.0.0 the versions may be in other fields."""
     sandbox.settings(version="0.30.0")
     document = _without(("runtimeVersion", "runtimeAirflowVersion"))
@@ -130,8 +130,8 @@ def test_a_deployment_that_tells_no_version_is_asked_in_the_older_fields(sandbox
     assert str(survey.deployment.versions.runtime) == "13.2.0"
 
 
-def test_permissions_that_cannot_be_read_are_not_known(sandbox: SandboxProcess) -> None:
-    """An installation without the assumed extras costs two more requests, once; the rest is read."""
+def test_unreadable_permissions_are_unknown(sandbox: SandboxProcess) -> None:
+    """An installation without the assumed fields takes two more requests, once; the rest is read."""
     sandbox.settings(hide_assumed=True)
     talking, before = talk(sandbox), len(sandbox.requests())
     survey = talking.run(talking.platform.survey(sandbox.deployment("image-af3")["id"]))
@@ -143,8 +143,8 @@ def test_permissions_that_cannot_be_read_are_not_known(sandbox: SandboxProcess) 
     assert operations(sandbox, before)[4:] == ["SurveyContext", "Deploys"]
 
 
-def test_an_installation_that_does_not_tell_its_health(sandbox: SandboxProcess) -> None:
-    """The Deployment's health is asked for last: without it, permissions and toggle are read all the same."""
+def test_an_installation_without_the_deployments_health(sandbox: SandboxProcess) -> None:
+    """Permissions and toggle are still read."""
     deployment = sandbox.deployment("image-af3")["id"]
     talking = talk(sandbox)
     assert talking.run(talking.platform.survey(deployment)).deployment.status == "HEALTHY"
@@ -156,22 +156,20 @@ def test_an_installation_that_does_not_tell_its_health(sandbox: SandboxProcess) 
     assert survey.access.enabled_on_deployment is True
 
 
-def test_a_field_of_another_name_is_mended_by_the_setting_that_the_error_names(
-    sandbox: SandboxProcess,
-) -> None:
-    """The error says what is unknown and what to write; written into the connection, it works."""
+def test_the_error_of_a_renamed_field_has_the_setting(sandbox: SandboxProcess) -> None:
+    """The error names the unknown field and the setting; with it in the connection, the field is read."""
     sandbox.settings(renamed_fields={"DeployRevision.imageTag": "tag"})
     deployment_id = sandbox.deployment("image-af3")["id"]
     talking = talk(sandbox)
     with pytest.raises(UnknownField, match="imageTag") as caught:
         talking.run(talking.platform.survey(deployment_id))
     assert '{"assumptions": {"deploy_fields": {"image_tag": ' in str(caught.value)
-    mended = talk(sandbox, assumptions={"deploy_fields": {"image_tag": "tag"}})
-    assert mended.run(mended.platform.survey(deployment_id)).page.deploys[0].image_tag == "release-44"
+    corrected = talk(sandbox, assumptions={"deploy_fields": {"image_tag": "tag"}})
+    assert corrected.run(corrected.platform.survey(deployment_id)).page.deploys[0].image_tag == "release-44"
 
 
-def test_a_mutation_of_another_name_is_mended_the_same_way(sandbox: SandboxProcess) -> None:
-    """Nothing is changed by asking for a mutation that does not exist."""
+def test_the_error_of_a_renamed_mutation_has_the_setting(sandbox: SandboxProcess) -> None:
+    """A request for a mutation that does not exist changes nothing."""
     sandbox.settings(renamed_fields={"Mutation.rollbackDeployment": "undoDeploy"})
     talking = talk(sandbox)
     deployment = talking.run(talking.platform.deployment(sandbox.deployment("image-af3")["id"]))
@@ -185,13 +183,13 @@ def test_a_mutation_of_another_name_is_mended_the_same_way(sandbox: SandboxProce
         "deployRevisionUuid: $deployRevisionUuid, scope: $scope, description: $description) "
         "{ ...DeployFields } }"
     )
-    mended = talk(sandbox, assumptions={"roll_back": {"document": document, "path": "undoDeploy"}})
-    rollback = mended.run(mended.platform.roll_back(deployment, target, Scope.IMAGE, "why"))
+    corrected = talk(sandbox, assumptions={"roll_back": {"document": document, "path": "undoDeploy"}})
+    rollback = corrected.run(corrected.platform.roll_back(deployment, target, Scope.IMAGE, "why"))
     assert rollback.rolled_back_to == target.id
 
 
-def test_a_release_name_is_looked_up_in_the_workspace(sandbox: SandboxProcess) -> None:
-    """With a workspace in the connection a release name will do, for one request more."""
+def test_a_release_name_is_searched_in_the_workspace(sandbox: SandboxProcess) -> None:
+    """With a workspace in the connection, a release name takes one more request."""
     truth = sandbox.deployment("image-af3")
     workspace = talk(sandbox).run(talk(sandbox).platform.deployment(truth["id"])).workspace_id
     talking, before = talk(sandbox, workspace_id=workspace), len(sandbox.requests())
@@ -202,8 +200,8 @@ def test_a_release_name_is_looked_up_in_the_workspace(sandbox: SandboxProcess) -
         talking.run(talking.platform.survey("distant-shore-7070"))
 
 
-def test_a_release_name_without_a_workspace_says_what_is_missing(sandbox: SandboxProcess) -> None:
-    """The error tells which field to fill in."""
+def test_a_release_name_without_a_workspace_is_an_error(sandbox: SandboxProcess) -> None:
+    """The error names the field to fill in."""
     talking = talk(sandbox)
     with pytest.raises(DeploymentNotFound, match="field Workspace ID"):
         talking.run(talking.platform.survey("stellar-orbit-4821"))
@@ -216,10 +214,10 @@ def test_a_release_name_without_a_workspace_says_what_is_missing(sandbox: Sandbo
         ("1.0.0", "global.deployRollbackEnabled"),
     ],
 )
-def test_a_flag_that_is_off_is_named_as_the_chart_names_it(
+def test_a_flag_that_is_off_is_named_as_in_the_chart(
     sandbox: SandboxProcess, version: str, setting: str
 ) -> None:
-    """Both the survey and the check say which setting an administrator has to change."""
+    """Both the survey and the check name the chart's setting."""
     sandbox.settings(installation_enabled=False, version=version)
     talking = talk(sandbox)
     survey = talking.run(talking.platform.survey(sandbox.deployment("image-af3")["id"]))
@@ -229,8 +227,8 @@ def test_a_flag_that_is_off_is_named_as_the_chart_names_it(
         talking.run(talking.platform.check())
 
 
-def test_a_flag_that_is_not_there_is_not_known(sandbox: SandboxProcess) -> None:
-    """Absent is not the same as off."""
+def test_an_absent_flag_is_unknown(sandbox: SandboxProcess) -> None:
+    """Absent does not mean off."""
     talking = talk(sandbox, assumptions={"flags": ["somewhere.else"]})
     survey = talking.run(talking.platform.survey(sandbox.deployment("image-af3")["id"]))
     assert survey.access.enabled_on_installation is None
@@ -238,7 +236,7 @@ def test_a_flag_that_is_not_there_is_not_known(sandbox: SandboxProcess) -> None:
 
 
 def test_the_toggle_of_a_deployment_is_read(sandbox: SandboxProcess) -> None:
-    """A Deployment whose Rollback Deploy toggle is off shows it."""
+    """The survey has the state of the Rollback Deploy toggle."""
     talking = talk(sandbox)
     survey = talking.run(talking.platform.survey(sandbox.deployment("rollback-disabled")["id"]))
     assert survey.access.enabled_on_deployment is False
@@ -254,7 +252,7 @@ def test_the_toggle_of_a_deployment_is_read(sandbox: SandboxProcess) -> None:
 def test_the_check_names_a_permission_that_is_missing(
     sandbox: SandboxProcess, token: str, named: str
 ) -> None:
-    """A token that can never be of use is told at the button Test."""
+    """The button Test shows it."""
     talking = talk(sandbox, token)
     with pytest.raises(PermissionMissing, match=named):
         talking.run(talking.platform.check())
@@ -262,13 +260,13 @@ def test_the_check_names_a_permission_that_is_missing(
 
 @pytest.mark.parametrize("token", ["editor", "service-account", "images-only", "dags-only"])
 def test_the_check_accepts_useful_tokens(sandbox: SandboxProcess, token: str) -> None:
-    """One push permission is enough, system-wide ones count."""
+    """One push permission is enough, and system-wide permissions count."""
     talking = talk(sandbox, token)
     assert "accepts the token" in talking.run(talking.platform.check())
 
 
 def test_the_check_works_without_the_assumed_fields(sandbox: SandboxProcess) -> None:
-    """Where nobody can be asked who one is, the token is still tried."""
+    """Without the query for the token's owner, the token is still checked."""
     sandbox.settings(hidden_fields=["Query.self"])
     talking = talk(sandbox)
     assert "permissions are not known" in talking.run(talking.platform.check())
@@ -278,7 +276,7 @@ def test_the_check_works_without_the_assumed_fields(sandbox: SandboxProcess) -> 
 
 
 def test_log_lines_can_be_limited_to_a_component(sandbox: SandboxProcess) -> None:
-    """The assumption log_component narrows the query."""
+    """The assumption log_component filters the lines."""
     talking = talk(sandbox, assumptions={"log_component": "airflow-downgrade"})
     deployment = talking.run(talking.platform.deployment(sandbox.deployment("moved-to-af3")["id"]))
     target = talking.run(talking.platform.deploys(deployment.id)).deploys[2]
@@ -291,7 +289,7 @@ def test_log_lines_can_be_limited_to_a_component(sandbox: SandboxProcess) -> Non
 
 @pytest.mark.parametrize("status", [200, 400, 500])
 @pytest.mark.parametrize(
-    ("message", "name", "ask", "kind"),
+    ("message", "name", "method", "kind"),
     [
         ("You do not have the appropriate permissions for that", "", "deploys", PermissionMissing),
         (
@@ -340,16 +338,16 @@ def test_log_lines_can_be_limited_to_a_component(sandbox: SandboxProcess) -> Non
     ],
 )
 def test_each_error_of_the_api_has_its_meaning(
-    status: int, message: str, name: str, ask: str, kind: type[RollbackError]
+    status: int, message: str, name: str, method: str, kind: type[RollbackError]
 ) -> None:
-    """The words decide, on HTTP 200 or any other status."""
+    """The message and name decide, with HTTP 200 or any other status."""
     with pytest.raises(RollbackError) as caught:
-        answered(status, error(message, name), ask)
+        answered(status, error(message, name), method)
     assert type(caught.value) is kind
 
 
-def test_missing_permissions_are_named_by_what_was_asked() -> None:
-    """History and each scope have permissions of their own."""
+def test_the_error_names_the_missing_permissions() -> None:
+    """The history and each scope have permissions of their own."""
     denied = error("You do not have the appropriate permissions for that")
     with pytest.raises(PermissionMissing, match=r"deployment\.deployRevisions\.get"):
         answered(200, denied, "deploys")
@@ -373,15 +371,17 @@ def test_missing_permissions_are_named_by_what_was_asked() -> None:
         (404, b"", OutcomeUnknown),
     ],
 )
-def test_what_came_of_a_rollback_is_never_guessed(status: int, body: Any, kind: type[RollbackError]) -> None:
-    """Refused where the platform refused before acting; unknown where it may have acted."""
+def test_the_outcome_of_a_rollback_is_never_guessed(
+    status: int, body: Any, kind: type[RollbackError]
+) -> None:
+    """It is refused if the platform refused before execution, and unknown if it may have executed it."""
     with pytest.raises(RollbackError) as caught:
         answered(status, body, "roll_back")
     assert type(caught.value) is kind
 
 
 def test_a_rollback_with_data_and_errors_was_started() -> None:
-    """The row in the answer proves it."""
+    """The answer has its row."""
     started = answered(
         200, error("publishing a metric failed", data={"rollbackDeployment": ROW}), "roll_back"
     )
@@ -410,22 +410,22 @@ def test_a_rollback_with_data_and_errors_was_started() -> None:
         json.dumps({"data": {"paginatedDeployRevisions": [{**ROW, "imageTag": {"x": 1}}]}}).encode(),
     ],
 )
-def test_answers_of_another_shape_are_told_with_the_operation(body: bytes) -> None:
-    """No shape of an answer raises anything but the error that names the operation."""
+def test_malformed_answers_raise_one_error(body: bytes) -> None:
+    """The error names the operation."""
     with pytest.raises(MalformedAnswer, match="'deploys'"):
         answered(200, body)
 
 
-def test_texts_of_the_platform_are_cut_and_freed_of_the_token() -> None:
-    """A platform that echoes the header does not bring the token into an exception."""
+def test_texts_of_the_platform_are_cut_and_have_no_token() -> None:
+    """An exception does not contain the token even if the platform echoes it."""
     with pytest.raises(PlatformFailed) as caught:
         answered(200, error(f"bad header {TOKEN}\n" + "x" * 10_000))
     assert TOKEN not in str(caught.value)
     assert len(str(caught.value)) < 800
 
 
-def test_errors_in_odd_forms_are_read() -> None:
-    """Errors that are no objects, have no message, or tell their code in extensions."""
+def test_errors_in_other_forms_are_read() -> None:
+    """An error may be a text, have no message, or have its code in extensions."""
     with pytest.raises(PlatformFailed, match="boom"):
         answered(200, {"errors": ["boom"]})
     with pytest.raises(PlatformFailed, match="no message"):
@@ -434,8 +434,8 @@ def test_errors_in_odd_forms_are_read() -> None:
         answered(200, {"errors": [{"message": "no", "extensions": {"code": "UNAUTHENTICATED"}}]})
 
 
-def test_of_several_errors_the_one_that_can_be_acted_on_counts() -> None:
-    """A failure beside a missing permission is most likely its consequence."""
+def test_of_several_errors_the_most_specific_counts() -> None:
+    """A failure beside a missing permission is probably its consequence."""
     body = {
         "errors": [{"message": "boom"}, {"message": "You do not have the appropriate permissions for that"}]
     }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of the doctor on Astro Private Cloud: what is half broken, what is not told, what words mean."""
+"""Tests of the doctor on Astro Private Cloud: partial failures, unknown values, unknown words."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ OK, ERROR, UNKNOWN, SKIPPED, WARNING = (
 
 
 def talk(sandbox: Sandbox, token: str = "editor", **extra: Any) -> Talker:
-    """Return a talker to the sandbox that does not repeat questions."""
+    """Return a talker to the sandbox without retries."""
     return talker("requests", sandbox.connection(token, **extra)).with_faults(tries=1)
 
 
@@ -39,20 +39,20 @@ def findings_of(
     return {item.code: item for item in talking.run(talking.platform.diagnose(name))}
 
 
-def wrong(found: dict[str, Finding]) -> set[str]:
-    """Return the codes of what is an error."""
+def errors(found: dict[str, Finding]) -> set[str]:
+    """Return the codes of the errors."""
     return {code for code, item in found.items() if item.status is ERROR}
 
 
-def context(sandbox: Sandbox) -> list[str]:
-    """Return what was asked, in order."""
+def operations(sandbox: Sandbox) -> list[str]:
+    """Return the operations that were requested, in order."""
     return [request["operation"] for request in sandbox.requests()]
 
 
-def test_four_questions_are_enough_where_all_is_well(rollback_sandbox: Sandbox) -> None:
-    """Each operation is asked as the connection has it, once."""
+def test_a_healthy_connection_takes_four_requests(rollback_sandbox: Sandbox) -> None:
+    """Each operation is sent once, as a whole."""
     findings_of(rollback_sandbox)
-    assert context(rollback_sandbox) == ["Check", "SurveyContext", "SurveyHistory", "IntrospectionQuery"]
+    assert operations(rollback_sandbox) == ["Check", "SurveyContext", "SurveyHistory", "IntrospectionQuery"]
 
 
 BASICS = {"TOKEN", "PERMISSION-IMAGE"}
@@ -68,13 +68,13 @@ BASICS = {"TOKEN", "PERMISSION-IMAGE"}
         ("__schema", set(), {*BASICS, "VERSION", "DEPLOYMENT", "HISTORY"}),
     ],
 )
-def test_one_thing_that_fails_does_not_hide_the_rest(
+def test_a_failing_field_does_not_hide_the_others(
     rollback_sandbox: Sandbox, root: str, lost: set[str], kept: set[str], kind: str
 ) -> None:
-    """What is asked for together is asked for piece by piece where the whole fails."""
+    """If an operation fails as a whole, each of its fields is read alone."""
     rollback_sandbox.fault(kind, root, count=None)
     found = findings_of(rollback_sandbox)
-    assert lost <= wrong(found)
+    assert lost <= errors(found)
     assert {code: found[code].status for code in kept} == dict.fromkeys(kept, OK)
     assert (found["SCHEMA"].status is WARNING) is (root == "__schema")
 
@@ -87,55 +87,55 @@ def test_one_thing_that_fails_does_not_hide_the_rest(
         ("__schema", set()),
     ],
 )
-def test_one_question_without_an_answer_does_not_hide_the_others(
+def test_a_request_without_an_answer_does_not_hide_the_others(
     rollback_sandbox: Sandbox, root: str, lost: set[str]
 ) -> None:
-    """It is not asked again in pieces, each of which would have to be waited for."""
+    """Its fields are not read alone, because each request would have to time out."""
     rollback_sandbox.fault("drop_before", root, count=None)
     found = findings_of(rollback_sandbox)
-    assert lost <= wrong(found)
+    assert lost <= errors(found)
     assert {found[code].status for code in ("TOKEN", "VERSION", "PERMISSION-IMAGE")} == {OK}
-    assert len(context(rollback_sandbox)) == len(set(context(rollback_sandbox)))
+    assert len(operations(rollback_sandbox)) == len(set(operations(rollback_sandbox)))
 
 
 @pytest.mark.parametrize(
     ("operation", "lost"), [("SurveyContext", "DEPLOYMENT"), ("SurveyHistory", "HISTORY")]
 )
-def test_a_request_that_fails_only_as_a_whole_is_told(
+def test_a_request_that_fails_only_as_a_whole_is_an_error(
     rollback_sandbox: Sandbox, operation: str, lost: str
 ) -> None:
-    """A plan asks for all of it at once: that each piece can be read is no comfort."""
+    """A plan sends the whole request, so it would fail although each field can be read alone."""
     rollback_sandbox.fault("graphql_error", operation, message="Too complex", name="Limit", count=1)
     found = findings_of(rollback_sandbox)
-    assert wrong(found) == {lost}
+    assert errors(found) == {lost}
     assert "Too complex" in found[lost].what
 
 
 def test_a_token_whose_owner_cannot_be_read_is_a_warning(rollback_sandbox: Sandbox) -> None:
-    """It is taken all the same, as the list of Deployments shows. What was told is not asked again."""
+    """The list of Deployments shows that the token is accepted. Known fields are not read again."""
     rollback_sandbox.fault("status", "self", count=None)
     found = findings_of(rollback_sandbox)
     assert found["TOKEN"].status is WARNING
     assert "HTTP 500" in found["TOKEN"].what
-    assert not wrong(found)
+    assert not errors(found)
     roots = [request["fields"] for request in rollback_sandbox.requests()]
     assert roots[:4] == [["appConfig", "self"], ["appConfig"], ["self"], ["paginatedDeployments"]]
 
 
-def test_a_platform_that_does_not_know_who_asks_is_no_riddle(rollback_sandbox: Sandbox) -> None:
-    """The list of Deployments shows whether the token is taken; whose it is stays open."""
+def test_a_schema_without_self(rollback_sandbox: Sandbox) -> None:
+    """The list of Deployments shows whether the token is accepted; its owner stays unknown."""
     rollback_sandbox.settings(hidden_fields=["Query.self"])
     found = findings_of(rollback_sandbox)
     assert found["TOKEN"].what == "Astro Private Cloud 2.0.0 accepts the token."
     assert found["PERMISSION-IMAGE"].status is UNKNOWN
-    assert wrong(findings_of(rollback_sandbox, token="expired")) == {"TOKEN"}
+    assert errors(findings_of(rollback_sandbox, token="expired")) == {"TOKEN"}
 
 
-def test_permissions_and_toggle_that_are_not_told_are_not_known(rollback_sandbox: Sandbox) -> None:
-    """The schema says why; nothing is wrong."""
+def test_permissions_and_toggle_may_be_unknown(rollback_sandbox: Sandbox) -> None:
+    """A finding on the schema has the reason; there is no error."""
     rollback_sandbox.settings(hide_assumed=True)
     found = findings_of(rollback_sandbox)
-    assert not wrong(found)
+    assert not errors(found)
     for code in ("PERMISSION-HISTORY", "PERMISSION-IMAGE", "DEPLOYMENT-TOGGLE", "SCHEMA-OPERATION"):
         assert found[code].status is UNKNOWN
     assert "survey_history" in found["SCHEMA-OPERATION"].what
@@ -143,11 +143,11 @@ def test_permissions_and_toggle_that_are_not_told_are_not_known(rollback_sandbox
 
 
 @pytest.mark.parametrize("version", ["0.30.0", "1.0.0", "2.0.0"])
-def test_every_version_is_examined_in_its_own_words(rollback_sandbox: Sandbox, version: str) -> None:
-    """Older documents are no difference from the schema."""
+def test_every_version_is_checked_with_its_own_documents(rollback_sandbox: Sandbox, version: str) -> None:
+    """Documents for older versions are not differences from the schema."""
     rollback_sandbox.settings(version=version)
     found = findings_of(rollback_sandbox)
-    assert not wrong(found)
+    assert not errors(found)
     assert f"Astro Private Cloud {version}" in found["VERSION"].what
     assert found["INSTALLATION-FLAG"].status is OK
     number = "9" if version.startswith("0.") else "8"
@@ -165,27 +165,27 @@ def test_every_version_is_examined_in_its_own_words(rollback_sandbox: Sandbox, v
 def test_an_installation_that_is_switched_off_names_the_setting(
     rollback_sandbox: Sandbox, version: str, setting: str, key: str | None
 ) -> None:
-    """As the chart of its version has it."""
+    """The remedy names the setting of its version's chart."""
     rollback_sandbox.settings(installation_enabled=False, version=version)
     found = findings_of(rollback_sandbox, key)
-    assert wrong(found) == {"INSTALLATION-FLAG"}
+    assert errors(found) == {"INSTALLATION-FLAG"}
     assert setting in found["INSTALLATION-FLAG"].remedy
 
 
 def test_a_flag_under_another_key_is_suggested(rollback_sandbox: Sandbox) -> None:
-    """Written into the connection together with what is there, it is found."""
+    """With the suggested setting in the connection, the flag is found."""
     given = {"flags": ["somewhere.else"], "statuses": {"LIVE": "succeeded"}}
     found = findings_of(rollback_sandbox, None, assumptions=given)["INSTALLATION-FLAG"]
     assert found.status is UNKNOWN
     assert found.setting is not None
     assert found.setting["assumptions"]["statuses"] == given["statuses"]
     assert json.dumps(found.setting["assumptions"]["flags"]) in found.remedy
-    mended = findings_of(rollback_sandbox, None, **found.setting)
-    assert mended["INSTALLATION-FLAG"].status is OK
+    corrected = findings_of(rollback_sandbox, None, **found.setting)
+    assert corrected["INSTALLATION-FLAG"].status is OK
 
 
-def test_flags_without_any_that_could_be_it_suggest_nothing(rollback_sandbox: Sandbox) -> None:
-    """Other switches are not proposed."""
+def test_flags_without_a_rollback_switch_suggest_nothing(rollback_sandbox: Sandbox) -> None:
+    """Other switches are not suggested."""
     document = (
         "query Check { appConfig { version baseDomain featureFlags: version } self { username permissions } }"
     )
@@ -195,15 +195,15 @@ def test_flags_without_any_that_could_be_it_suggest_nothing(rollback_sandbox: Sa
     assert (found.status, found.setting, found.remedy) == (UNKNOWN, None, "")
 
 
-def test_a_toggle_that_is_off_is_told(rollback_sandbox: Sandbox) -> None:
-    """With where to switch it on."""
+def test_a_toggle_that_is_off_is_an_error(rollback_sandbox: Sandbox) -> None:
+    """No other check fails."""
     found = findings_of(rollback_sandbox, "rollback-disabled")
-    assert wrong(found) == {"DEPLOYMENT-TOGGLE"}
+    assert errors(found) == {"DEPLOYMENT-TOGGLE"}
 
 
 def test_dags_from_a_volume_cannot_be_rolled_back(rollback_sandbox: Sandbox) -> None:
-    """It is the mechanism that is wrong, not the history."""
-    assert wrong(findings_of(rollback_sandbox, "volume-af3")) == {"MECHANISM"}
+    """The error is that of the mechanism, not of the history."""
+    assert errors(findings_of(rollback_sandbox, "volume-af3")) == {"MECHANISM"}
 
 
 @pytest.mark.parametrize(
@@ -220,13 +220,13 @@ def test_dags_from_a_volume_cannot_be_rolled_back(rollback_sandbox: Sandbox) -> 
 def test_permissions_are_those_on_the_deployment(
     rollback_sandbox: Sandbox, token: str, key: str | None, image: Status, dags: Status
 ) -> None:
-    """Judged by what its mechanism takes."""
+    """They are evaluated for the Deployment's mechanism."""
     found = findings_of(rollback_sandbox, key, token)
     assert (found["PERMISSION-IMAGE"].status, found["PERMISSION-DAGS"].status) == (image, dags)
 
 
-def test_a_release_name_is_looked_up(rollback_sandbox: Sandbox) -> None:
-    """In the workspace of the connection; without one the hint says so. Then that operation is in use too."""
+def test_a_release_name_is_searched(rollback_sandbox: Sandbox) -> None:
+    """The connection's workspace is searched; without one, the error has a hint."""
     talking = talk(rollback_sandbox)
     truth = talking.run(talking.platform.deployment(rollback_sandbox.deployment("image-af3")["id"]))
     with_workspace = talk(rollback_sandbox, workspace_id=truth.workspace_id)
@@ -241,8 +241,8 @@ def test_a_release_name_is_looked_up(rollback_sandbox: Sandbox) -> None:
     assert gone["DEPLOYMENT"].status is ERROR
 
 
-def test_status_words_without_a_meaning_are_told(rollback_sandbox: Sandbox) -> None:
-    """Such deploys can be no target: the setting says what they mean, which only a person knows."""
+def test_unknown_status_words_are_a_warning(rollback_sandbox: Sandbox) -> None:
+    """Such deploys cannot be a target; a user has to set the meaning in the connection."""
     rollback_sandbox.add_deployment(
         "mine",
         mechanism="image",
@@ -257,8 +257,8 @@ def test_status_words_without_a_meaning_are_told(rollback_sandbox: Sandbox) -> N
     assert '{"assumptions": {"statuses": {"IMAGE_AND_DAG": "<' in found.remedy
 
 
-def test_a_row_that_cannot_be_read_is_told(rollback_sandbox: Sandbox) -> None:
-    """A field that holds something else than it should."""
+def test_a_malformed_row_is_an_error(rollback_sandbox: Sandbox) -> None:
+    """A field has a value of another type."""
     extra = {"assumptions": {"deploy_fields": {"created_at": "status"}}}
     found = findings_of(rollback_sandbox, **extra)["HISTORY"]
     assert found.status is ERROR
@@ -266,17 +266,17 @@ def test_a_row_that_cannot_be_read_is_told(rollback_sandbox: Sandbox) -> None:
 
 
 def test_a_schema_that_may_not_be_read_is_a_warning(rollback_sandbox: Sandbox) -> None:
-    """It says what that means, in the installation's own words."""
+    """The finding quotes the installation's message and has the consequence."""
     rollback_sandbox.settings(introspection=False)
     found = findings_of(rollback_sandbox)
     assert found["SCHEMA"].status is WARNING
     assert "introspection has been disabled" in found["SCHEMA"].what
     assert "never tried" in found["SCHEMA"].remedy
-    assert not wrong(found)
+    assert not errors(found)
 
 
-def test_where_the_schema_may_not_be_read_a_refusal_says_what_it_can(rollback_sandbox: Sandbox) -> None:
-    """The name that is unknown and the setting to fill in; with the schema it leads there."""
+def test_without_the_schema_a_refusal_has_the_setting(rollback_sandbox: Sandbox) -> None:
+    """It has the unknown name and the setting; with the schema it refers to the findings on it."""
     rollback_sandbox.settings(introspection=False, renamed_fields={"DeployRevision.imageTag": "tag"})
     found = findings_of(rollback_sandbox)["HISTORY"]
     assert '{"assumptions": {"deploy_fields": {"image_tag": ' in found.remedy
@@ -288,8 +288,8 @@ def test_where_the_schema_may_not_be_read_a_refusal_says_what_it_can(rollback_sa
 @pytest.mark.parametrize(
     "body", [b"<html>", b"[]", b'{"data": {"__schema": {"types": 3}}}', b'{"data": {"other": 1}}']
 )
-def test_a_schema_that_is_none_is_a_warning(body: bytes) -> None:
-    """Whatever stands in its place."""
+def test_an_answer_that_is_not_a_schema_is_a_warning(body: bytes) -> None:
+    """The answer may be anything."""
     flow = connect(connection()).platform.diagnose(None)
     answer = {
         "data": {
@@ -305,8 +305,8 @@ def test_a_schema_that_is_none_is_a_warning(body: bytes) -> None:
     assert found["SCHEMA"].status is WARNING
 
 
-def test_a_schema_that_repeats_the_token_is_not_quoted() -> None:
-    """Findings show names of the schema: one with the token among them is refused as a whole."""
+def test_a_schema_with_the_token_is_not_quoted() -> None:
+    """Findings show names of the schema, so a schema that contains the token is refused."""
     values = connection(password="tok3cr3tvalue")
     flow = connect(values).platform.diagnose(None)
     next(flow)
@@ -328,8 +328,8 @@ def test_a_schema_that_repeats_the_token_is_not_quoted() -> None:
         ({"appConfig": {"version": None, "featureFlags": None}, "self": {"username": "me"}}, OK),
     ],
 )
-def test_who_asks_may_not_be_told(data: dict[str, Any], status: Status) -> None:
-    """Null is neither yes nor no; a version that is not told is not known."""
+def test_null_values_are_unknown(data: dict[str, Any], status: Status) -> None:
+    """Owner, permissions and version may be null."""
     flow = connect(connection()).platform.diagnose(None)
     next(flow)
     flow.send(Response(200, {}, json.dumps({"data": data}).encode(), NOW))
@@ -341,15 +341,15 @@ def test_who_asks_may_not_be_told(data: dict[str, Any], status: Status) -> None:
     assert found["VERSION"].status is (OK if version else UNKNOWN)
 
 
-def test_a_check_that_asks_for_nothing_else_says_nothing_of_the_token(rollback_sandbox: Sandbox) -> None:
-    """The installation's settings are told to anybody: they prove nothing."""
+def test_the_installations_settings_do_not_prove_the_token(rollback_sandbox: Sandbox) -> None:
+    """They can be read without a token."""
     document = "query Check { appConfig { version baseDomain featureFlags } }"
     found = findings_of(rollback_sandbox, None, "expired", assumptions={"check": {"document": document}})
     assert found["TOKEN"].status is UNKNOWN
 
 
-def test_a_token_with_a_wrong_beginning_is_refused(rollback_sandbox: Sandbox) -> None:
-    """One that the platform never issued."""
+def test_an_unknown_token_is_refused(rollback_sandbox: Sandbox) -> None:
+    """The platform did not issue it."""
     values = {**rollback_sandbox.connection(), "password": "tok-never-issued"}
     talking = talker("requests", values)
     found = {item.code: item for item in talking.run(talking.platform.diagnose(None))}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of the GraphQL documents against the schema that the embedded platform answers by."""
+"""Tests of the GraphQL documents against the embedded platform's schema."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ def schema() -> GraphQLSchema:
 
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_every_built_in_document_fits_the_schema(name: str, schema: GraphQLSchema) -> None:
-    """Each variant of each operation, its deploy fields written in, is valid GraphQL for the schema."""
+    """Each document of each operation, with its deploy fields, is valid for the schema."""
     for document in Assumptions().operation(name).documents:
         assert validate(schema, parse(document)) == []
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
-def test_results_are_where_the_paths_say(name: str) -> None:
-    """The first document of each operation asks for every path that is read from its answer."""
+def test_the_documents_have_the_paths_of_the_results(name: str) -> None:
+    """The first document of each operation requests every path that is read from its answer."""
     operation = Assumptions().operation(name)
     for path in operation.paths.values():
         selections = _operation(operation.documents[0]).selection_set
@@ -53,8 +53,8 @@ def test_results_are_where_the_paths_say(name: str) -> None:
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: f"{file.parent.name}-{file.stem}")
-def test_every_file_holds_one_operation_and_says_where_it_comes_from(file: Path) -> None:
-    """One operation a file; the head comment names the source and marks what is assumed."""
+def test_every_file_has_one_operation_and_its_source(file: Path) -> None:
+    """The comment at the top names the source and marks assumptions."""
     text = file.read_text(encoding="utf-8")
     assert isinstance(_operation(text), OperationDefinitionNode)
     head = text.partition("\n")[2]
@@ -62,18 +62,18 @@ def test_every_file_holds_one_operation_and_says_where_it_comes_from(file: Path)
 
 
 def test_every_file_is_used() -> None:
-    """No document lies about unused."""
+    """There is no unused document."""
     used = {text for name in OPERATIONS for text in _raw(name)}
     assert {file.read_text(encoding="utf-8") for file in FILES} == used
 
 
 def test_documents_are_read_once() -> None:
-    """A document is loaded when it is needed, and then kept."""
+    """A document is loaded on its first use, and cached."""
     assert load("known/logs") is load("known/logs")
 
 
-def test_a_field_that_is_left_out_is_not_asked_for(schema: GraphQLSchema) -> None:
-    """Deploy fields can be renamed and left out, and the documents follow."""
+def test_an_omitted_field_is_not_requested(schema: GraphQLSchema) -> None:
+    """Deploy fields can be renamed and omitted, and the documents change accordingly."""
     changed = read_assumptions(
         {"deploy_fields": {"dag_bundle": None, "created_by": "createdBy.fullName"}}, "x"
     )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of how single values of the API are read."""
+"""Tests of reading single values of the API."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ JSON = st.recursive(
     ],
 )
 def test_the_flag_is_found_in_any_of_its_places(flags: Any, found: tuple[str | None, bool | None]) -> None:
-    """The likeliest key first; what is absent or no truth value is not known."""
+    """The likeliest key counts first; an absent flag or another value is unknown."""
     assert read_flag(flags, FLAGS) == found
 
 
 @given(JSON)
 def test_no_row_raises_anything_else(values: Any) -> None:
-    """Whatever JSON a row is, it is read or refused by name."""
+    """Any JSON is read or raises an error that names the field."""
     for read in (
         lambda: read_deploy(values, "deploys", "c1", Assumptions()),
         lambda: read_deployment(values, "deployment"),
@@ -61,7 +61,7 @@ def test_no_row_raises_anything_else(values: Any) -> None:
     )
 )
 def test_unknown_words_pass_through(values: dict[str, Any]) -> None:
-    """Words that are new to us do not stop a history from being read."""
+    """A history with unknown words can be read."""
     row = {"id": "d1", "createdAt": "2026-11-01T00:00:00Z", "status": "PAUSED", **values}
     deploy = read_deploy(row, "deploys", "c1", Assumptions())
     assert deploy.status is DeployStatus.UNKNOWN

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests of splitting a document into one for each field at its top."""
+"""Tests of splitting a document into one for each root field."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from airflow_rollback_provider.platforms.private_cloud.schema_comparison import 
 from tests.platforms.private_cloud.test_schema_comparison import SDL
 
 
-def test_each_piece_of_each_operation_is_valid() -> None:
-    """A server refuses variables and fragments that are not used: a piece has none of them."""
+def test_each_part_of_each_operation_is_valid() -> None:
+    """A server refuses unused variables and fragments, so a part has none."""
     schema = build_schema(SDL)
     for name in USES:
         for text in Assumptions().operation(name).documents:
@@ -22,7 +22,7 @@ def test_each_piece_of_each_operation_is_valid() -> None:
                 assert validate(schema, parse(piece)) == []
 
 
-def test_a_piece_has_the_name_in_the_answer_and_what_it_uses() -> None:
+def test_a_part_has_its_name_in_the_answer_and_what_it_uses() -> None:
     """Aliases, fragments in fragments, variables in directives."""
     parts = split(
         parse(
@@ -39,7 +39,7 @@ def test_a_piece_has_the_name_in_the_answer_and_what_it_uses() -> None:
 
 
 def test_a_document_without_a_name_is_split_too() -> None:
-    """The short form of a query."""
+    """It is the short form of a query."""
     assert {name: " ".join(text.split()) for name, text in split(parse("{ a b }")).items()} == {
         "a": "query { a }",
         "b": "query { b }",

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every platform owes the doctor: the same cases for each, over one transport each.
+"""The doctor's checks of each platform: the same cases for each, over one transport each.
 
-That a conversation goes the same over either is for ``test_conformance.py`` to show.
+``test_conformance.py`` shows that a flow gives the same over either transport.
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ from datetime import timedelta
 
 import pytest
 
+from airflow_rollback_provider.doctor.diagnosis import ClockSkew, measure_skew
 from airflow_rollback_provider.domain.errors import PlatformFailed, PlatformUnreachable
 from airflow_rollback_provider.domain.findings import CHECKS, Finding, Status, complete
+from airflow_rollback_provider.http.flow import attempt
 from airflow_rollback_provider.http.messages import Flow
-from airflow_rollback_provider.platforms.clock_skew import ClockSkew, attempt, measure_skew
 from airflow_rollback_provider.sandbox.process import SandboxProcess
 from tests.support.talking import Talk, Talker
 
@@ -26,7 +27,7 @@ OF_A_DEPLOYMENT = ("DEPLOYMENT", "MECHANISM", "HISTORY")
 
 
 def findings_of(talking: Talker, deployment: str | None = None) -> dict[str, Finding]:
-    """Return the findings by code, those left out as not told."""
+    """Return the findings by code; a check without a finding counts as unknown."""
     found = talking.run(talking.platform.diagnose(deployment))
     assert all(finding.what for finding in found)
     assert {finding.code for finding in found} <= set(CHECKS) - set(NETWORK)
@@ -43,7 +44,7 @@ def identify(sandbox: Sandbox, key: str = "image-af3") -> str:
 
 
 def test_all_is_well(talk: Talk, rollback_sandbox: Sandbox) -> None:
-    """Nothing is wrong with a usual Deployment and a usual token."""
+    """A healthy Deployment and a valid token cause neither error nor warning."""
     found = findings_of(talk(), identify(rollback_sandbox))
     assert {item.status for item in found.values()} <= {Status.OK, Status.UNKNOWN, Status.SKIPPED}
     for code in ("API", "TOKEN", *OF_A_DEPLOYMENT):
@@ -53,8 +54,8 @@ def test_all_is_well(talk: Talk, rollback_sandbox: Sandbox) -> None:
     assert "release-44" in found["HISTORY"].what
 
 
-def test_what_a_platform_tells_is_told(talk: Talk, rollback_sandbox: Sandbox) -> None:
-    """What its capabilities say that it tells is no riddle here."""
+def test_known_permissions_and_switches_are_checked(talk: Talk, rollback_sandbox: Sandbox) -> None:
+    """They are unknown only on a platform whose capabilities say so."""
     talking = talk()
     found = findings_of(talking, identify(rollback_sandbox))
     capabilities = talking.platform.capabilities
@@ -67,8 +68,8 @@ def test_what_a_platform_tells_is_told(talk: Talk, rollback_sandbox: Sandbox) ->
             assert ("Not reported by" in found[code].what) is not tells
 
 
-def test_without_a_deployment_the_rest_is_examined(talk: Talk) -> None:
-    """What only a Deployment has is skipped, with the reason."""
+def test_without_a_deployment_the_rest_is_checked(talk: Talk) -> None:
+    """The checks of a Deployment are skipped, with the reason."""
     found = findings_of(talk())
     for code in OF_A_DEPLOYMENT:
         assert found[code].status is Status.SKIPPED
@@ -76,8 +77,8 @@ def test_without_a_deployment_the_rest_is_examined(talk: Talk) -> None:
     assert found["TOKEN"].status is Status.OK
 
 
-def test_an_expired_token_is_told(talk: Talk, rollback_sandbox: Sandbox) -> None:
-    """What depends on it is skipped; whatever does not is looked at all the same."""
+def test_an_expired_token_is_an_error(talk: Talk, rollback_sandbox: Sandbox) -> None:
+    """The checks that need the token are skipped; the others are done."""
     found = findings_of(talk("expired"), identify(rollback_sandbox))
     assert found["TOKEN"].status is Status.ERROR
     assert "expired" in found["TOKEN"].what
@@ -87,8 +88,8 @@ def test_an_expired_token_is_told(talk: Talk, rollback_sandbox: Sandbox) -> None
         assert (found[code].status, "token" in found[code].what) == (Status.SKIPPED, True)
 
 
-def test_a_deployment_that_is_not_there_is_told(talk: Talk) -> None:
-    """What needs it is skipped; the token is not blamed."""
+def test_an_unknown_deployment_is_an_error(talk: Talk) -> None:
+    """The checks that need it are skipped; the token is ok."""
     found = findings_of(talk(), "c" + "0" * 24)
     assert found["TOKEN"].status is Status.OK
     assert found["DEPLOYMENT"].status is Status.ERROR
@@ -96,13 +97,13 @@ def test_a_deployment_that_is_not_there_is_told(talk: Talk) -> None:
 
 
 @pytest.mark.parametrize("name", ["", "  ", "two words", "../x", "ä" * 300])
-def test_a_name_that_is_none_is_told(talk: Talk, name: str) -> None:
-    """Before anything is asked about it, or by the platform."""
+def test_an_invalid_name_is_an_error(talk: Talk, name: str) -> None:
+    """This package or the platform refuses it."""
     assert findings_of(talk(), name)["DEPLOYMENT"].status is Status.ERROR
 
 
-def test_a_history_that_may_not_be_read_is_told(talk: Talk, rollback_sandbox: Sandbox) -> None:
-    """With the permission that it takes."""
+def test_a_missing_history_permission_is_an_error(talk: Talk, rollback_sandbox: Sandbox) -> None:
+    """The finding names the permission."""
     talking = talk("no-history")
     found = findings_of(talking, identify(rollback_sandbox))
     assert found["HISTORY"].status is Status.ERROR
@@ -110,18 +111,16 @@ def test_a_history_that_may_not_be_read_is_told(talk: Talk, rollback_sandbox: Sa
     assert found["PERMISSION-HISTORY"].status is Status.ERROR
 
 
-def test_a_token_for_elsewhere_does_not_see_the_deployment(talk: Talk, rollback_sandbox: Sandbox) -> None:
-    """It is accepted, and the Deployment is the finding."""
+def test_a_token_of_another_workspace(talk: Talk, rollback_sandbox: Sandbox) -> None:
+    """The token is ok, and the Deployment is the error."""
     found = findings_of(talk("other-workspace"), identify(rollback_sandbox))
     assert found["TOKEN"].status is Status.OK
     assert found["DEPLOYMENT"].status is Status.ERROR
 
 
 @pytest.mark.parametrize("kind", ["drop_before", "drop_after", "status", "body", "graphql_error"])
-def test_a_platform_that_is_broken_is_told_in_one_finding(
-    talk: Talk, rollback_sandbox: Sandbox, kind: str
-) -> None:
-    """Nothing can be read; the rest says why it was not looked at."""
+def test_a_failing_platform_is_one_error(talk: Talk, rollback_sandbox: Sandbox, kind: str) -> None:
+    """Nothing can be read; the other checks are skipped."""
     deployment = identify(rollback_sandbox)
     rollback_sandbox.fault(kind, count=None)
     found = findings_of(talk().with_faults(), deployment)
@@ -130,45 +129,45 @@ def test_a_platform_that_is_broken_is_told_in_one_finding(
     assert {item.status for item in rest} == {Status.SKIPPED}
 
 
-def test_something_else_at_the_address_is_told(talk: Talk, rollback_sandbox: Sandbox) -> None:
-    """A proxy's error page is no platform."""
+def test_another_server_at_the_address_is_an_error(talk: Talk, rollback_sandbox: Sandbox) -> None:
+    """A proxy answers with an error page."""
     rollback_sandbox.fault("body", count=None, body="html")
     assert findings_of(talk().with_faults())["API"].status is Status.ERROR
 
 
 def test_nothing_is_changed(talk: Talk, rollback_sandbox: Sandbox) -> None:
-    """Every request only reads, and the world is as it was."""
+    """Every request only reads, and the platform's state is the same afterwards."""
     deployment = identify(rollback_sandbox)
     before = rollback_sandbox.state()
     talking = talk()
     flow = talking.platform.diagnose(deployment)
-    context = []
+    requests = []
 
-    def watched() -> Flow[tuple[Finding, ...]]:
+    def recorded() -> Flow[tuple[Finding, ...]]:
         request = next(flow)
         try:
             while True:
-                context.append(request)
+                requests.append(request)
                 request = flow.send((yield request))
         except StopIteration as end:
             return end.value  # type: ignore[no-any-return]
 
-    assert talking.run(watched())
-    assert context
-    assert all(request.repeatable for request in context)
+    assert talking.run(recorded())
+    assert requests
+    assert all(request.repeatable for request in requests)
     after = rollback_sandbox.state()
-    assert _world(after) == _world(before)
+    assert _data(after) == _data(before)
 
 
-def _world(state: dict[str, object]) -> dict[str, object]:
+def _data(state: dict[str, object]) -> dict[str, object]:
     return {name: value for name, value in state.items() if name not in ("requests", "clock", "now")}
 
 
-# The flows themselves
+# Flows of the doctor
 
 
-def test_an_attempt_gives_the_error_back(talk: Talk) -> None:
-    """Instead of ending the flow around it."""
+def test_attempt_returns_the_error(talk: Talk) -> None:
+    """The flow around it continues."""
 
     def fail() -> Flow[str]:
         raise PlatformFailed("It failed.")
@@ -187,8 +186,8 @@ def test_an_attempt_gives_the_error_back(talk: Talk) -> None:
 
 
 @pytest.mark.parametrize("offset", [-600.0, 0.0, 600.0])
-def test_the_clocks_are_compared(talk: Talk, rollback_sandbox: Sandbox, offset: float) -> None:
-    """By the first answer that has the platform's time."""
+def test_the_clock_skew_is_measured(talk: Talk, rollback_sandbox: Sandbox, offset: float) -> None:
+    """The first answer with the platform's time counts."""
     rollback_sandbox.settings(date_offset=offset)
     clock, talking = ClockSkew(), talk()
     talking.run(measure_skew(talking.platform.diagnose(None), clock))
@@ -196,16 +195,16 @@ def test_the_clocks_are_compared(talk: Talk, rollback_sandbox: Sandbox, offset: 
     assert abs(clock.skew + timedelta(seconds=offset)) < timedelta(seconds=60)
 
 
-def test_failures_reach_the_flow_inside(talk: Talk) -> None:
-    """The flow may know what to do about them; without an answer there is no difference."""
+def test_errors_reach_the_measured_flow(talk: Talk) -> None:
+    """The flow may handle them; without an answer the clock skew stays unknown."""
     talking = talk()
     lost = PlatformUnreachable("no answer")
 
-    def ask() -> Flow[object]:
+    def check() -> Flow[object]:
         return (yield from attempt(talking.platform.check()))
 
     clock = ClockSkew()
-    flow = measure_skew(ask(), clock)
+    flow = measure_skew(check(), clock)
     next(flow)
     with pytest.raises(StopIteration) as end:
         flow.throw(lost)
@@ -214,5 +213,5 @@ def test_failures_reach_the_flow_inside(talk: Talk) -> None:
 
 
 def test_the_address_is_where_requests_go(talk: Talk, rollback_sandbox: Sandbox) -> None:
-    """For the network's part of the report."""
+    """The network checks use it."""
     assert talk().platform.address.startswith(rollback_sandbox.url)
