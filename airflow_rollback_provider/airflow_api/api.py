@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One question to an Airflow's REST API: which version it speaks, who asks, page after page."""
+"""Requests to an Airflow's REST API: its version, authentication and pages."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ if TYPE_CHECKING:
     from airflow_rollback_provider.airflow_api.settings import ApiSettings
 
 Params = Iterable[tuple[str, Any]]
-PlatformApi = Generator[Request, Response, Any]
+ApiFlow = Generator[Request, Response, Any]
 
 PAGE = 100
-"""Rows of a page; Airflow serves no more by default ([api] maximum_page_limit)."""
+"""Rows of a page; Airflow's default maximum ([api] maximum_page_limit)."""
 MOST_ROWS = 20_000
-"""Rows that one question reads at most."""
-_NOT_THERE = (404, 405)
+"""Maximum number of rows of one list."""
+_NOT_FOUND = (404, 405)
 
 
 @dataclass(frozen=True)
 class ApiVersion:
-    """What answers there.
+    """Version of the API and of Airflow.
 
     :param api: ``v1`` or ``v2``.
-    :param airflow: Airflow's version as it says it.
+    :param airflow: Airflow's version as the API returns it.
     """
 
     api: str
@@ -48,7 +48,7 @@ class ApiVersion:
 class Api:
     """The REST API of one Airflow.
 
-    :param settings: what it takes to talk to it.
+    :param settings: its address and credentials.
     """
 
     def __init__(self, settings: ApiSettings) -> None:
@@ -57,28 +57,28 @@ class Api:
         self._session: Secret | None = None
 
     def version(self) -> Generator[Request, Response, ApiVersion]:
-        """Find out what answers there, once, and anew after a page was missing."""
+        """Return the version. It is read once, and again after an HTTP 404."""
         if self._version is None:
             self._version = yield from self._find_version()
         return self._version
 
-    def get(self, operation: str, path: str, params: Params = ()) -> PlatformApi:
-        """Read something.
+    def get(self, operation: str, path: str, params: Params = ()) -> ApiFlow:
+        """Send a GET request.
 
-        :param path: what follows ``/api/v…``.
+        :param path: the path after ``/api/v…``.
         """
-        return (yield from self._ask(operation, "GET", path, params, None))
+        return (yield from self._call(operation, "GET", path, params, None))
 
-    def send(self, operation: str, method: str, path: str, body: Any, params: Params = ()) -> PlatformApi:
-        """Send something that may be sent twice."""
-        return (yield from self._ask(operation, method, path, params, body))
+    def send(self, operation: str, method: str, path: str, body: Any, params: Params = ()) -> ApiFlow:
+        """Send a request with a body, which may be sent twice."""
+        return (yield from self._call(operation, method, path, params, body))
 
     def rows(
         self, operation: str, path: str, key: str, params: Params = ()
     ) -> Generator[Request, Response, list[Mapping[str, Any]]]:
-        """Read a list to its end.
+        """Read all pages of a list.
 
-        :param key: where the rows are in the answer.
+        :param key: the field with the rows.
         :raises TooMuchToRead: when there are more than :data:`MOST_ROWS`.
         """
         found: list[Mapping[str, Any]] = []
@@ -92,13 +92,13 @@ class Api:
             if total > MOST_ROWS:
                 raise TooMuchToRead(
                     f"The Airflow at {self._settings.base} has {total:,} rows for {operation!r}; at most "
-                    f"{MOST_ROWS:,} are read. Look at a shorter time."
+                    f"{MOST_ROWS:,} are read. Choose a shorter period."
                 )
 
-    def listed(
+    def rows_by_post(
         self, operation: str, path: str, key: str, body: Mapping[str, Any]
     ) -> Generator[Request, Response, list[Mapping[str, Any]]]:
-        """Read a list to its end that is asked for with a body."""
+        """Read all pages of a list whose filters are sent in a body."""
         found: list[Mapping[str, Any]] = []
         while True:
             page = {**body, "page_limit": PAGE, "page_offset": len(found)}
@@ -115,7 +115,7 @@ class Api:
             raise malformed(operation, self._settings, f"has no list {key!r}")
         return rows, total if isinstance(total, int) else len(rows)
 
-    def _ask(self, operation: str, method: str, path: str, params: Params, body: Any) -> PlatformApi:
+    def _call(self, operation: str, method: str, path: str, params: Params, body: Any) -> ApiFlow:
         version = yield from self.version()
         url = f"{self._settings.base}/api/{version.api}{path}"
         query = urlencode([(name, value) for name, value in params if value is not None])
@@ -125,7 +125,7 @@ class Api:
     def _authorised(
         self, operation: str, method: str, url: str, body: Any
     ) -> Generator[Request, Response, Response]:
-        """Send a request; where a session has ended meanwhile, log in once more."""
+        """Send a request; if the session has ended, log in again and repeat it."""
         had_session = self._session is not None
         header = yield from self._header()
         response = yield self._request(operation, method, url, body, header)
@@ -160,11 +160,12 @@ class Api:
         return Secret(token)
 
     def _error(self, operation: str, response: Response) -> RollbackError:
-        """Describe a failure. Where a page is missing, an Airflow with the other API may have taken over.
+        """Return the error of an answer. After an HTTP 404, the next request reads the version again.
 
-        So the next question, not this one, finds out anew what answers: its path may be another one there.
+        The Airflow may have been replaced by one with the other API. This request is not repeated, because
+        its path may differ there.
         """
-        if response.status in _NOT_THERE:
+        if response.status in _NOT_FOUND:
             self._version = self._session = None
         return error_of(response, operation, self._settings)
 
@@ -179,11 +180,11 @@ class Api:
             response = yield self._request("version", "GET", url, None, header)
             if response.status == 200:
                 return self._read_version(api, response)
-            if response.status not in _NOT_THERE:
+            if response.status not in _NOT_FOUND:
                 raise error_of(response, "version", settings)
         raise PlatformFailed(
-            f"No REST API of Airflow answers at {settings.base}/api/. The Airflow may be restarting; or the "
-            "host of the connection is wrong: it is the address of the Deployment's Airflow, without /api."
+            f"No REST API of Airflow answers at {settings.base}/api/. The Airflow may be restarting, or the "
+            "connection's host is wrong: it must be the address of the Deployment's Airflow, without /api."
         )
 
     def _read_version(self, api: str, response: Response) -> ApiVersion:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an Airflow can be asked, on either line, as flows."""
+"""A client of an Airflow's REST API, for Airflow 2 and 3. Its methods return flows."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_RUNS_OF_ONE_QUESTION = 50
+_RUNS_PER_REQUEST = 50
 
 
 class AirflowApi:
     """An Airflow.
 
-    Every verb may raise :class:`AccessDenied` and :class:`PlatformError`.
+    Every flow may raise :class:`AccessDenied` and :class:`PlatformError`.
 
-    :param settings: what it takes to talk to it.
+    :param settings: its address and credentials.
     """
 
     def __init__(self, settings: ApiSettings) -> None:
@@ -38,27 +38,27 @@ class AirflowApi:
 
     @property
     def address(self) -> str:
-        """Where it is."""
+        """Its address."""
         return self._settings.base
 
     def version(self) -> Flow[ApiVersion]:
-        """Tell which API and which Airflow answer."""
+        """Return the version of the API and of Airflow."""
         return (yield from self._api.version())
 
     def check(self) -> Flow[str]:
-        """Check that Airflow answers and accepts who asks; return a sentence that says so."""
+        """Check that Airflow answers and accepts the credentials; return the result as a sentence."""
         version = yield from self._api.version()
         yield from self._api.get("import errors", "/importErrors", [("limit", 1)])
         yield from self._api.get("Dag runs", "/dags/~/dagRuns", [("limit", 1)])
         return f"Airflow {version.airflow} answers at {self.address} (REST API {version.api})."
 
     def components(self) -> Flow[dict[str, str]]:
-        """Read the health of Airflow's components in its own words; what it does not run is left out."""
+        """Read the health of Airflow's components in its own words, without those that it does not run."""
         version = yield from self._api.version()
         path = "/health" if version.api == "v1" else "/monitor/health"
         answer = yield from self._api.get("health", path)
         if not isinstance(answer, dict):
-            raise malformed("health", self._settings, "tells of no component")
+            raise malformed("health", self._settings, "has no components")
         statuses = {name: part.get("status") for name, part in answer.items() if isinstance(part, dict)}
         return {name: str(status) for name, status in statuses.items() if status}
 
@@ -67,44 +67,44 @@ class AirflowApi:
         params = [
             ("start_date_gte", since.isoformat()),
             ("start_date_lte", until.isoformat()),
-            ("order_by", "start_date"),  # runs that start meanwhile come at the end
+            ("order_by", "start_date"),  # new runs are added at the end
         ]
         rows = yield from self._api.rows("Dag runs", "/dags/~/dagRuns", "dag_runs", params)
         reader = Reader("Dag runs", self._settings)
         return tuple({(run.dag_id, run.run_id): run for run in map(reader.run, rows)}.values())
 
     def failed_tasks(self, runs: Sequence[DagRun]) -> Flow[tuple[TaskRow, ...]]:
-        """Read which tasks failed in some runs, those that failed with another one before them included."""
+        """Read the failed tasks of some runs, those with a failed upstream task included."""
         found: list[TaskRow] = []
-        for some in _in_groups(runs, _RUNS_OF_ONE_QUESTION):
-            wanted = {(run.dag_id, run.run_id) for run in some}
+        for group in _in_groups(runs, _RUNS_PER_REQUEST):
+            wanted = {(run.dag_id, run.run_id) for run in group}
             body = {
-                "dag_ids": sorted({run.dag_id for run in some}),
-                "dag_run_ids": sorted({run.run_id for run in some}),
+                "dag_ids": sorted({run.dag_id for run in group}),
+                "dag_run_ids": sorted({run.run_id for run in group}),
                 "state": ["failed", "upstream_failed"],
             }
             path = "/dags/~/dagRuns/~/taskInstances/list"
-            rows = yield from self._api.listed("failed tasks", path, "task_instances", body)
+            rows = yield from self._api.rows_by_post("failed tasks", path, "task_instances", body)
             tasks = map(Reader("failed tasks", self._settings).task, rows)
             found += [task for task in tasks if (task.dag_id, task.run_id) in wanted]
         return tuple(found)
 
     def tasks(self, states: Iterable[str]) -> Flow[tuple[TaskRow, ...]]:
-        """Read the task instances that are in one of some states now."""
+        """Read the task instances in one of some states."""
         params = [("state", state) for state in states]
         path = "/dags/~/dagRuns/~/taskInstances"
         rows = yield from self._api.rows("task instances", path, "task_instances", params)
         return tuple(map(Reader("task instances", self._settings).task, rows))
 
     def dags(self) -> Flow[tuple[DagRow, ...]]:
-        """Read all Dags, those that are stale included."""
+        """Read all Dags, stale ones included."""
         version = yield from self._api.version()
         stale = ("only_active", "false") if version.api == "v1" else ("exclude_stale", "false")
         rows = yield from self._api.rows("Dags", "/dags", "dags", [stale, ("order_by", "dag_id")])
         return tuple(map(Reader("Dags", self._settings).dag, rows))
 
     def import_errors(self) -> Flow[tuple[ImportProblem, ...]]:
-        """Read which Dag files cannot be read. When their Dags last ran is not looked up."""
+        """Read the import errors of Dag files. The last runs of their Dags are not read."""
         rows = yield from self._api.rows("import errors", "/importErrors", "import_errors")
         return tuple(
             ImportProblem(
@@ -114,12 +114,12 @@ class AirflowApi:
         )
 
     def source(self, dag_id: str) -> Flow[str]:
-        """Read the file that a Dag is in (Airflow 3 only)."""
+        """Read the source file of a Dag (Airflow 3 only)."""
         answer = yield from self._api.get("source", f"/dagSources/{_quoted(dag_id)}")
         return str(answer.get("content") or "") if isinstance(answer, dict) else ""
 
     def set_paused(self, dag_id: str, paused: bool) -> Flow[None]:
-        """Pause a Dag, or let it run again; doing so twice does no harm."""
+        """Pause or unpause a Dag; the request may be repeated."""
         operation = "pause" if paused else "unpause"
         path = f"/dags/{_quoted(dag_id)}"
         yield from self._api.send(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an answer that is no success means, in words for whoever looks after the connection."""
+"""Domain errors for the unsuccessful answers of an Airflow's REST API."""
 
 from __future__ import annotations
 
@@ -26,15 +26,14 @@ _KINDS: dict[int, tuple[type[RollbackError], str]] = {
     ),
     403: (
         PermissionMissing,
-        "the connection's user may not do that, or (Airflow 2) its password is wrong. It needs a role that "
-        "may read Dags, Dag runs, task instances and import errors, and edit Dags where they are to be "
-        "paused.",
+        "the connection's user lacks a permission, or (Airflow 2) its password is wrong. It needs a role "
+        "that may read Dags, Dag runs, task instances and import errors, and edit Dags to pause them.",
     ),
     404: (
         PlatformFailed,
-        "there is no such page. It may be restarting; or the host of the connection is wrong.",
+        "it has no such page. It may be restarting, or the connection's host is wrong.",
     ),
-    429: (RateLimited, "it asks to slow down."),
+    429: (RateLimited, "it limits the rate of requests."),
 }
 
 
@@ -44,26 +43,26 @@ def error_of(response: Response, operation: str, settings: ApiSettings) -> Rollb
     if kind is None and response.status >= 500:
         kind, what = PlatformFailed, "it failed. It may be restarting."
     elif kind is None:
-        kind, what = MalformedAnswer, "it did not understand the request."
-    asked = f"The Airflow at {settings.base} could not be asked for {operation!r} (HTTP {response.status})"
-    return kind(f"{asked}: {what}{_said(response, settings)}")
+        kind, what = MalformedAnswer, "it did not accept the request."
+    request = f"The request {operation!r} to the Airflow at {settings.base} failed (HTTP {response.status})"
+    return kind(f"{request}: {what}{_detail(response, settings)}")
 
 
 def malformed(operation: str, settings: ApiSettings, problem: str) -> MalformedAnswer:
-    """Describe an answer that is not what Airflow's API promises.
+    """Return the error for an answer in an unexpected form.
 
-    :param problem: continues "the answer …".
+    :param problem: end of the sentence "the answer …".
     """
     return MalformedAnswer(
         f"The answer of the Airflow at {settings.base} to {operation!r} {problem}. A proxy or a login page "
-        "may stand in between: check the connection's host."
+        "may have answered: check the connection's host."
     )
 
 
-def _said(response: Response, settings: ApiSettings) -> str:
+def _detail(response: Response, settings: ApiSettings) -> str:
     try:
         body = json.loads(response.body)
     except (ValueError, RecursionError):
         return ""
     detail = (body.get("detail") or body.get("title")) if isinstance(body, dict) else None
-    return f" It said: {settings.secret.quote(detail)}" if detail else ""
+    return f" Its message: {settings.secret.quote(detail)}" if detail else ""

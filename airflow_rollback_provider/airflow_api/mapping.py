@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rows of an Airflow's answers, read as what they say. A field that is missing is told by name."""
+"""Conversion of an Airflow's rows into domain values. Errors name the missing field."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from airflow_rollback_provider.airflow_api.settings import ApiSettings
 
-# What both lines say of a Dag without a schedule.
+# Timetable description of a Dag without a schedule, on Airflow 2 and 3.
 _UNSCHEDULED = "Never, external triggers only"
 _LONGEST_ERROR = 200
 
@@ -22,8 +22,8 @@ _LONGEST_ERROR = 200
 class Reader:
     """Reads the rows of one Airflow.
 
-    :param operation: what was asked, for errors.
-    :param settings: who was asked, for errors.
+    :param operation: name of the operation, for errors.
+    :param settings: the Airflow's settings, for errors.
     """
 
     def __init__(self, operation: str, settings: ApiSettings) -> None:
@@ -66,7 +66,7 @@ class Reader:
         )
 
     def text(self, row: Mapping[str, Any], name: str) -> str:
-        """Return a text that must be there."""
+        """Return a required text."""
         value = row.get(name)
         if not isinstance(value, str) or not value:
             raise malformed(self._operation, self._settings, f"has a row without {name!r}")
@@ -82,17 +82,17 @@ class Reader:
         except ValueError:
             moment = None
         if moment is None or moment.tzinfo is None:
-            raise malformed(self._operation, self._settings, f"has a {name!r} that is no time")
+            raise malformed(self._operation, self._settings, f"has a {name!r} that is not a time")
         return moment
 
 
 def file_of(bundle: object, file: object) -> str:
-    """Name a Dag file: with its bundle before it on Airflow 3, by its path on Airflow 2."""
+    """Return the name of a Dag file: bundle and file on Airflow 3, the path on Airflow 2."""
     return f"{bundle}:{file}" if bundle else str(file or "")
 
 
 def last_line(trace: object) -> str:
-    """Return what a traceback comes down to, cut to 200 characters."""
+    """Return the last line of a traceback, cut to 200 characters."""
     lines = [line.strip() for line in str(trace or "").splitlines() if line.strip()]
     line = lines[-1] if lines else "no message"
     return line if len(line) <= _LONGEST_ERROR else f"{line[:_LONGEST_ERROR]}…"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An Airflow connection that leads to the REST API of another Airflow, of whatever type it is."""
+"""Settings of another Airflow's REST API, from an Airflow connection of any type."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _SCHEMES = {"bearer": "Bearer ", "none": ""}
 
 @dataclass(frozen=True)
 class ApiSettings:
-    """What it takes to talk to an Airflow.
+    """Address and credentials of an Airflow.
 
     :param base: its address, without ``/api/…`` and without a slash at the end.
-    :param login: who logs in with the password; empty where the secret is a token.
+    :param login: the user; empty if the secret is a token.
     :param secret: password or token.
-    :param scheme: what stands before a token in the header.
-    :param version: ``v1`` or ``v2``; None finds out.
+    :param scheme: prefix of a token in the header. Default ``Bearer``.
+    :param version: ``v1`` or ``v2``; None detects it.
     """
 
     base: str
@@ -37,22 +37,22 @@ class ApiSettings:
 
     @property
     def token_header(self) -> str:
-        """The header's value for a token that the connection holds."""
+        """The header's value for a token."""
         return f"{self.scheme}{self.secret.reveal()}"
 
     @property
     def basic_header(self) -> str:
-        """The header's value for login and password, as Airflow 2 takes them."""
+        """The header's value for login and password (Airflow 2)."""
         pair = f"{self.login}:{self.secret.reveal()}"
         return f"Basic {base64.b64encode(pair.encode()).decode()}"
 
 
 @dataclass(frozen=True)
 class ApiConnection:
-    """A connection, read.
+    """The values of a connection.
 
-    :param settings: what it takes to talk to the Airflow.
-    :param policy: how the network is used.
+    :param settings: address and credentials of the Airflow.
+    :param policy: the network policy.
     :param secrets: texts that must not appear in a log.
     """
 
@@ -62,13 +62,13 @@ class ApiConnection:
 
 
 def read_connection(connection: ConnectionLike) -> ApiConnection:
-    """Read a connection. Nothing is asked yet.
+    """Read a connection. No request is sent yet.
 
-    :raises InvalidConnection: for a field that is missing or cannot be used.
+    :raises InvalidConnection: for a missing or invalid field.
     """
     fields = Fields(connection)
     if not fields.base("host"):
-        raise fields.invalid("host", "is empty: it holds the address of the Deployment's Airflow")
+        raise fields.invalid("host", "is empty: put the address of the Deployment's Airflow there")
     url, login = base_url(fields), fields.base("login")
     settings = ApiSettings(
         base=f"{url.scheme}://{url.netloc}{_without_api(url.path)}",
@@ -84,7 +84,7 @@ def read_connection(connection: ConnectionLike) -> ApiConnection:
 
 
 def _without_api(path: str) -> str:
-    """Take an address that was copied with the API's path, or from the first page, for what it means."""
+    """Remove the path of the API or of the home page, which a copied address may have."""
     path = path.rstrip("/")
     for end in ("/home", "/api/v1", "/api/v2"):
         path = path.removesuffix(end)
@@ -94,7 +94,7 @@ def _without_api(path: str) -> str:
 def _password(fields: Fields) -> Secret:
     password = fields.base("password")
     if not password:
-        raise fields.invalid("password", "is empty: it holds the password that belongs to the login")
+        raise fields.invalid("password", "is empty: put the login's password there")
     return Secret(password)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The hook that leads to the REST API of the Airflow in a Deployment."""
+"""The hook for the REST API of the Airflow in a Deployment."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ T = TypeVar("T")
 
 
 class AirflowApiHook(BaseHook):
-    """Talks to the Airflow of a Deployment, Airflow 2 or 3, through its REST API.
+    """Calls the REST API of the Airflow in a Deployment, Airflow 2 or 3.
 
     In an event loop, use it as ``async with AirflowApiHook(conn_id) as hook``, and ``async_run`` in the place
     of ``run``.
 
     :param airflow_conn_id: Airflow connection with the address of that Airflow as host, and login and
-        password, or a token as password alone. Its type does not matter.
-    :param connection: the connection itself, where it does not come from Airflow.
-    :raises InvalidConnection: on first use, for a field that is missing or cannot be used.
+        password, or a token as password without a login. The connection may have any type.
+    :param connection: the connection itself, if it does not come from Airflow.
+    :raises InvalidConnection: on first use, for a missing or invalid field.
     """
 
     conn_name_attr = "airflow_conn_id"
@@ -54,40 +54,40 @@ class AirflowApiHook(BaseHook):
 
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:
-        """Return what the form hides and renames."""
+        """Return the hidden and renamed fields of the form."""
         return form.ui_field_behaviour()
 
     @property
     def api(self) -> AirflowApi:
-        """What that Airflow can be asked. In an event loop only after ``async with``."""
+        """The client of that Airflow. In an event loop only after ``async with``."""
         if self._api is None:
             self._api = AirflowApi(self._connect().settings)
         return self._api
 
     def get_conn(self) -> AirflowApi:
-        """Return what that Airflow can be asked."""
+        """Return the client of that Airflow."""
         return self.api
 
     def run(self, flow: Flow[T]) -> T:
-        """Hold a flow to its end and return its value."""
+        """Run a flow to its end and return its value."""
         if self._transport is None:
             self._transport = RequestsTransport(self._connect().policy)
         return self._transport.run(flow)
 
     def test_connection(self) -> tuple[bool, str]:
-        """Check the connection, for the button *Test* of its form; say in words what is wrong."""
+        """Check the connection, for the button *Test* of its form; return the result as a sentence."""
         try:
             return True, self.run(self.api.check())
         except RollbackError as error:
             return False, str(error)
 
     def close(self) -> None:
-        """Close connections that are kept open. The hook can be used again."""
+        """Close the network connections. The hook can be used again."""
         if self._transport is not None:
             self._transport.close()
 
     async def async_run(self, flow: Flow[T]) -> T:
-        """Hold a flow to its end inside an event loop and return its value."""
+        """Run a flow to its end inside an event loop and return its value."""
         connected = await self._aconnect()
         return await HttpxTransport(connected.policy).run(flow)
 
@@ -100,9 +100,9 @@ class AirflowApiHook(BaseHook):
         await self._leases.aclose()
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave out what holds the password and what cannot be moved; the connection is read anew."""
-        left_out = ("_connected", "_api", "_transport", "_leases")
-        kept = {name: value for name, value in self.__dict__.items() if name not in left_out}
+        """Omit the password and what cannot be pickled; the connection is read again."""
+        omitted = ("_connected", "_api", "_transport", "_leases")
+        kept = {name: value for name, value in self.__dict__.items() if name not in omitted}
         return {**kept, "_connected": None, "_api": None, "_transport": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -113,7 +113,7 @@ class AirflowApiHook(BaseHook):
             try:
                 self._connected = read_connection(self.get_connection(self.airflow_conn_id))
             except InvalidConnection as error:
-                # The frames on the way hold the connection, whose repr shows the password on Airflow 3.
+                # The traceback's frames contain the connection, whose repr shows the password on Airflow 3.
                 raise error.with_traceback(None) from None
             for secret in self._connected.secrets:
                 mask_secret(secret)

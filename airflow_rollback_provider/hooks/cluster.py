@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Asking a Kubernetes cluster through the hooks of the cncf-kubernetes provider, with its connections.
+"""Requests to a Kubernetes cluster through the hooks and connections of the cncf-kubernetes provider.
 
-The clients are heavy, so they are imported when a cluster is first asked.
+The clients are slow to import, so they are imported with the first request.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ DEFAULT_CONN_ID = "kubernetes_default"
 _HOOKS = "airflow.providers.cncf.kubernetes.hooks.kubernetes"
 _SECONDS_TO_CONNECT, _SECONDS_TO_READ = 10.0, 30.0
 _MOST_AT_ONCE = 500
-_LIST_TOO_OLD = 410  # it changed too much while it was read in pieces
+_LIST_TOO_OLD = 410  # the list changed too much while its pages were read
 _METHODS = {
     "pods": ("CoreV1Api", "list_namespaced_pod", "label_selector"),
     "deployments": ("AppsV1Api", "list_namespaced_deployment", "label_selector"),
@@ -51,21 +51,22 @@ _METHODS = {
 
 
 class Surroundings(NamedTuple):
-    """What leads to a cluster, as a task found it. The triggerer has to be told.
+    """How a task reaches the cluster. The task passes it to the triggerer.
 
-    :param inside: whether it is the cluster that the process runs in.
-    :param by_chance: whether nobody made a connection, so that the process has what rights it has.
+    :param inside: whether the process runs in the cluster. Default False.
+    :param by_chance: whether the connection is not filled in, so that only the permissions of the process's
+        own environment apply. Default False.
     """
 
     inside: bool = False
     by_chance: bool = False
 
 
-_MADE = Surroundings()
+_CONNECTION = Surroundings()
 
 
 class _Access:
-    """Knows what it means that a cluster refuses."""
+    """Base class: converts a client's exceptions into named errors."""
 
     def __init__(self, conn_id: str) -> None:
         self._conn_id = conn_id
@@ -73,16 +74,16 @@ class _Access:
         self._answered = False
 
     def _failed(self, error: Exception, request: ClusterRequest) -> RollbackError:
-        """Return the named error for what a client raised.
+        """Return the named error for a client's exception.
 
-        Who made no connection did not ask for more than what happens to be allowed. What was allowed once is
-        an error later.
+        Without a connection, a first refusal means that there is no access to a cluster. A refusal after an
+        accepted request is an error.
         """
         failure = _failure(error, request, self._conn_id)
         if self._by_chance and not self._answered and isinstance(failure, AccessDenied):
             return NoClusterAccess(
-                f"There is no way to a Kubernetes cluster: nobody filled in a connection {self._conn_id!r}, "
-                f"and what Airflow itself may do where it runs is not enough. {failure}"
+                f"There is no access to a Kubernetes cluster: the connection {self._conn_id!r} is not filled "
+                f"in, and the permissions of Airflow's own environment are not sufficient. {failure}"
             )
         return failure
 
@@ -91,8 +92,8 @@ class Cluster(_Access):
     """A cluster, for a task.
 
     :param kubernetes_conn_id: Airflow connection of the type ``kubernetes``.
-    :raises NoClusterAccess: on first use, where neither the connection nor the surroundings lead to one, or
-        where the surroundings alone lead to one that refuses.
+    :raises NoClusterAccess: on first use, if neither the connection nor the environment gives access to a
+        cluster.
     """
 
     def __init__(self, kubernetes_conn_id: str = DEFAULT_CONN_ID) -> None:
@@ -100,24 +101,24 @@ class Cluster(_Access):
         self._hook: Any = None
 
     def surroundings(self) -> Surroundings:
-        """Return what leads to it."""
+        """Return how the process reaches the cluster."""
         return Surroundings(bool(self._connected().is_in_cluster), self._by_chance)
 
     def run(self, flow: ClusterFlow[T]) -> T:
-        """Hold a flow to its end and return its value.
+        """Run a flow to its end and return its value.
 
-        :raises RollbackError: what the flow raises, or why the cluster did not answer.
+        :raises RollbackError: an error of the flow or of a request.
         """
-        return run_flow(flow, self._ask)
+        return run_flow(flow, self._answer)
 
-    def _ask(self, request: ClusterRequest) -> Any:
+    def _answer(self, request: ClusterRequest) -> Any:
         self._connected()
         try:
-            told = run_flow(_asking(request), self._send)
+            answer = run_flow(_calls(request), self._send)
         except _expected("kubernetes.client.ApiException", "urllib3.exceptions.HTTPError") as error:
             raise self._failed(error, request) from None
         self._answered = True
-        return told
+        return answer
 
     def _send(self, call: _Call) -> tuple[int, bytes]:
         client = import_module("kubernetes.client")
@@ -144,10 +145,12 @@ class AsyncCluster(_Access):
     """A cluster, for an event loop: ``async with AsyncCluster(conn_id) as cluster``.
 
     :param kubernetes_conn_id: Airflow connection of the type ``kubernetes``.
-    :param surroundings: what leads to it.
+    :param surroundings: how the task reaches the cluster. Default: through the connection.
     """
 
-    def __init__(self, kubernetes_conn_id: str = DEFAULT_CONN_ID, surroundings: Surroundings = _MADE) -> None:
+    def __init__(
+        self, kubernetes_conn_id: str = DEFAULT_CONN_ID, surroundings: Surroundings = _CONNECTION
+    ) -> None:
         super().__init__(kubernetes_conn_id)
         self._inside, self._by_chance = surroundings
         self._exits = AsyncExitStack()
@@ -155,7 +158,7 @@ class AsyncCluster(_Access):
 
     async def __aenter__(self) -> AsyncCluster:
         try:
-            # The clients take a second or more to load, which would hold the event loop up.
+            # Importing the clients takes a second or more, which would block the event loop.
             hooks = await asyncio.to_thread(import_module, _HOOKS)
             await asyncio.to_thread(import_module, "kubernetes_asyncio.client")
             hook = hooks.AsyncKubernetesHook(conn_id=self._conn_id, in_cluster=self._inside or None)
@@ -168,16 +171,16 @@ class AsyncCluster(_Access):
         await self._exits.aclose()
 
     async def run(self, flow: ClusterFlow[T]) -> T:
-        """Do what :meth:`Cluster.run` does, inside an event loop."""
-        return await arun_flow(flow, self._ask)
+        """Run a flow as :meth:`Cluster.run` does, inside an event loop."""
+        return await arun_flow(flow, self._answer)
 
-    async def _ask(self, request: ClusterRequest) -> Any:
+    async def _answer(self, request: ClusterRequest) -> Any:
         try:
-            told = await arun_flow(_asking(request), self._send)
+            answer = await arun_flow(_calls(request), self._send)
         except _expected("kubernetes_asyncio.client.ApiException", "aiohttp.ClientError") as error:
             raise self._failed(error, request) from None
         self._answered = True
-        return told
+        return answer
 
     async def _send(self, call: _Call) -> tuple[int, bytes]:
         client = import_module("kubernetes_asyncio.client")
@@ -188,15 +191,15 @@ class AsyncCluster(_Access):
 
 
 class _Call(NamedTuple):
-    """Class, method and arguments, which are the same in both clients."""
+    """A call: class, method and arguments are the same in both clients."""
 
     api: str
     method: str
     arguments: dict[str, Any]
 
 
-def _asking(request: ClusterRequest) -> Generator[_Call, tuple[int, bytes], Any]:
-    """Ask for one thing and return it; a long list comes in pieces."""
+def _calls(request: ClusterRequest) -> Generator[_Call, tuple[int, bytes], Any]:
+    """Return the flow of a request; a long list has several pages."""
     if request.what == "log":
         body = _checked(*(yield _log_call(request)))
         return body.decode("utf-8", errors="replace")
@@ -204,9 +207,9 @@ def _asking(request: ClusterRequest) -> Generator[_Call, tuple[int, bytes], Any]
     api, method, selector = _METHODS[request.what]
     arguments = {"namespace": request.namespace, selector: request.selector, "limit": _MOST_AT_ONCE}
     while True:
-        piece = json.loads(_checked(*(yield _Call(api, method, arguments))))
-        items += piece["items"]
-        following = (piece.get("metadata") or {}).get("continue")
+        page = json.loads(_checked(*(yield _Call(api, method, arguments))))
+        items += page["items"]
+        following = (page.get("metadata") or {}).get("continue")
         if not following:
             return items
         arguments = {**arguments, "_continue": following}
@@ -230,7 +233,7 @@ def _checked(status: int, body: bytes) -> bytes:
 
 
 class _Refused(Exception):
-    """An answer that is no success; the clients themselves do not always raise it."""
+    """An unsuccessful answer, for which the clients do not always raise an exception."""
 
     def __init__(self, status: int, body: bytes) -> None:
         super().__init__(f"HTTP {status}")
@@ -239,38 +242,40 @@ class _Refused(Exception):
 
 
 def _failure(error: Exception, request: ClusterRequest, conn_id: str) -> RollbackError:
-    """Return the named error for what a client raised."""
-    asked = f"reading {request.what.replace('_', ' ')} in namespace {request.namespace}"
-    at = f"the Kubernetes cluster of connection {conn_id!r}"
+    """Return the named error for a client's exception."""
+    reading = f"reading {request.what.replace('_', ' ')} in namespace {request.namespace}"
+    cluster = f"Kubernetes cluster of connection {conn_id!r}"
     status = getattr(error, "status", None)
     if not isinstance(status, int) or not status:
         if isinstance(error, (ValueError, KeyError)) and not isinstance(error, OSError):
-            return MalformedAnswer(f"The answer of {at} to {asked} cannot be read ({type(error).__name__}).")
+            return MalformedAnswer(
+                f"The answer of the {cluster} to {reading} is malformed ({type(error).__name__})."
+            )
         return PlatformUnreachable(
-            f"No answer from {at} while {asked} ({type(error).__name__}: {_short(str(error))}). Check the "
-            "route from where Airflow runs, and the connection."
+            f"No answer from the {cluster} while {reading} ({type(error).__name__}: {_short(str(error))}). "
+            "Check the network route from Airflow to the cluster, and the connection."
         )
-    said = f"{at[0].upper()}{at[1:]} refused {asked} (HTTP {status}: {_said(error)})."
-    passes = status >= 500 or status == _LIST_TOO_OLD
-    return _refusals(said).get(status) or (
-        PlatformFailed(f"{said} It may pass.") if passes else BadInput(said)
+    refusal = f"The {cluster} refused {reading} (HTTP {status}: {_reason(error)})."
+    temporary = status >= 500 or status == _LIST_TOO_OLD
+    return _refusals(refusal).get(status) or (
+        PlatformFailed(f"{refusal} The failure may be temporary.") if temporary else BadInput(refusal)
     )
 
 
-def _refusals(said: str) -> dict[int, RollbackError]:
+def _refusals(refusal: str) -> dict[int, RollbackError]:
     return {
-        401: TokenRefused(f"{said} Put credentials that it knows in the connection."),
+        401: TokenRefused(f"{refusal} Put valid credentials in the connection."),
         403: PermissionMissing(
-            f"{said} Bind a Role that may get and list pods, pods/log, events, and deployments and "
+            f"{refusal} Bind a Role that may get and list pods, pods/log, events, and deployments and "
             "statefulsets of the group apps in that namespace."
         ),
-        404: NotFound(said),
-        429: RateLimited(said),
+        404: NotFound(refusal),
+        429: RateLimited(refusal),
     }
 
 
-def _said(error: Exception) -> str:
-    """Return the cluster's own words."""
+def _reason(error: Exception) -> str:
+    """Return the reason from the cluster's answer."""
     body = getattr(error, "body", None)
     try:
         return _short(str(json.loads(body)["message"]))  # type: ignore[arg-type]  # any other type fails
@@ -279,9 +284,9 @@ def _said(error: Exception) -> str:
 
 
 def _expected(*names: str) -> tuple[type[Exception], ...]:
-    """Return the errors that a cluster may cause; anything else is a bug and stays one.
+    """Return the exceptions that a cluster may cause; others are bugs and are not converted.
 
-    :param names: classes of modules that are imported late.
+    :param names: exception classes of modules that are imported late.
     """
     late = (name.rpartition(".") for name in names)
     classes = (getattr(import_module(module), name) for module, _, name in late)
@@ -290,12 +295,12 @@ def _expected(*names: str) -> tuple[type[Exception], ...]:
 
 
 def _no_access(error: Exception, conn_id: str) -> NoClusterAccess:
-    # A parser's words would show a piece of the configuration, which holds tokens.
-    tells = isinstance(error, (AirflowException, OSError)) or type(error).__name__ == "ConfigException"
-    why = f"{type(error).__name__}: {_short(str(error))}" if tells else type(error).__name__
+    # A parser's message would show a part of the configuration, which contains tokens.
+    is_safe = isinstance(error, (AirflowException, OSError)) or type(error).__name__ == "ConfigException"
+    reason = f"{type(error).__name__}: {_short(str(error))}" if is_safe else type(error).__name__
     return NoClusterAccess(
-        f"There is no way to a Kubernetes cluster: connection {conn_id!r} ({why}). Make a connection of the "
-        "type Kubernetes, or run Airflow in the cluster."
+        f"There is no access to a Kubernetes cluster: connection {conn_id!r} ({reason}). Create a connection "
+        "of the type Kubernetes, or run Airflow in the cluster."
     )
 
 

@@ -358,7 +358,7 @@ def test_verify_without_a_cluster(stage: Stage) -> None:
     states = stage.states(dag_id, run_id)
     assert states == {"roll_back": "success", "verify_pods": "skipped", "judge_again": "success"}
     assert state == "success", stage.airflow.story(dag_id, run_id)
-    assert "no way to a Kubernetes cluster" in stage.log(dag_id, run_id, "verify_pods")
+    assert "no access to a Kubernetes cluster" in stage.log(dag_id, run_id, "verify_pods")
 
 
 @pytest.fixture(scope="module")

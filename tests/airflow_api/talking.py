@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How the tests talk to an Airflow, without waiting between tries."""
+"""Helpers that run flows of an Airflow's API, without pauses between tries."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ T = TypeVar("T")
 
 
 def connection(**fields: Any) -> SimpleNamespace:
-    """What the package reads of an Airflow connection; given fields replace the usual ones."""
+    """Return the attributes of an Airflow connection that the package reads; arguments replace defaults."""
     usual = {
-        "conn_id": "judged",
+        "conn_id": "checked",
         "conn_type": "airflow_api",
         "host": "https://airflow.example.com/orbit",
         "schema": None,
@@ -32,12 +32,12 @@ def connection(**fields: Any) -> SimpleNamespace:
 
 
 def of_fake(airflow: FakeAirflow, **fields: Any) -> SimpleNamespace:
-    """The connection to a fake, with some fields replaced."""
+    """Return the connection to a fake, with some fields replaced."""
     return connection(**{**json.loads(airflow.connection()), **fields})
 
 
 class Talker:
-    """Holds flows with one Airflow."""
+    """Runs flows of one Airflow."""
 
     def __init__(self, conn: SimpleNamespace) -> None:
         read = read_connection(conn)
@@ -46,7 +46,7 @@ class Talker:
         self._transport = RequestsTransport(read.policy, sleep=self.pauses.append, rng=lambda: 1.0)
 
     def run(self, flow: Flow[T]) -> T:
-        """Hold a flow to its end."""
+        """Run a flow to its end."""
         try:
             return self._transport.run(flow)
         finally:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Versions, logins, pages and failures."""
+"""Tests of versions, logins, pages and failures."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from airflow_rollback_provider.airflow_api import api as asking
+from airflow_rollback_provider.airflow_api import api
 from airflow_rollback_provider.domain.errors import (
     MalformedAnswer,
     PermissionMissing,
@@ -27,8 +27,8 @@ NOW = datetime(2026, 11, 1, 12, tzinfo=timezone.utc)
 DAY = timedelta(days=1)
 
 
-def test_the_version_is_found_out_once(airflow: FakeAirflow) -> None:
-    """By asking for the newer API first; later questions go straight to the one that answers."""
+def test_the_version_is_read_once(airflow: FakeAirflow) -> None:
+    """The first request is to the newer API; later requests go to the API that answered."""
     talker = Talker(of_fake(airflow))
     version = talker.run(talker.api.version())
     assert (version.api, version.airflow) == (airflow.api.removeprefix("/api/"), airflow.version)
@@ -38,8 +38,8 @@ def test_the_version_is_found_out_once(airflow: FakeAirflow) -> None:
     assert sum(line.endswith("/version") for line in airflow.requests) == (2 if version.api == "v1" else 1)
 
 
-def test_a_version_that_is_given_is_not_looked_for(airflow: FakeAirflow) -> None:
-    """And where it is not the right one, the error says so."""
+def test_a_given_version_is_not_detected(airflow: FakeAirflow) -> None:
+    """If it is wrong, the error says so."""
     name = airflow.api.removeprefix("/api/")
     talker = Talker(of_fake(airflow, extra={"api_version": name}))
     talker.run(talker.api.version())
@@ -54,23 +54,23 @@ def test_a_version_that_is_given_is_not_looked_for(airflow: FakeAirflow) -> None
     [{}, {"login": None, "password": TOKEN}],
     ids=["login", "token"],
 )
-def test_who_asks(airflow: FakeAirflow, fields: dict[str, Any]) -> None:
-    """Login and password, or a token: on Airflow 3 the first is exchanged for a session, once."""
+def test_credentials(airflow: FakeAirflow, fields: dict[str, Any]) -> None:
+    """Login and password, or a token: on Airflow 3 a login starts one session."""
     talker = Talker(of_fake(airflow, **fields))
     assert talker.run(talker.api.check()).startswith(f"Airflow {airflow.version} answers at {airflow.url} ")
     talker.run(talker.api.components())
     assert airflow.sessions == (1 if not fields and airflow.api == "/api/v2" else 0)
 
 
-def test_a_token_without_a_word_before_it() -> None:
-    """As some platforms want it."""
+def test_a_token_without_a_prefix() -> None:
+    """Some platforms require it."""
     with serving(FakeAirflow()) as airflow:
         talker = Talker(of_fake(airflow, login=None, password=TOKEN, extra={"auth_scheme": "none"}))
         talker.run(talker.api.components())
 
 
 def test_a_session_that_has_ended() -> None:
-    """It is replaced in the middle of things."""
+    """A new session replaces it."""
     with serving(FakeAirflow()) as airflow:
         talker = Talker(of_fake(airflow))
         talker.run(talker.api.components())
@@ -81,9 +81,9 @@ def test_a_session_that_has_ended() -> None:
 
 @pytest.mark.parametrize("fields", [{}, {"login": None}], ids=["login", "token"])
 def test_a_wrong_password(airflow: FakeAirflow, fields: dict[str, Any]) -> None:
-    """It is refused, not tried again and again, and not repeated in the error."""
+    """It is refused and not tried again, and the error does not contain it."""
     talker = Talker(of_fake(airflow, password="mi55taken", **fields))
-    kind = PermissionMissing if airflow.api == "/api/v1" else TokenRefused  # what each line says of it
+    kind = PermissionMissing if airflow.api == "/api/v1" else TokenRefused  # as each Airflow answers
     with pytest.raises(kind, match="password") as caught:
         talker.run(talker.api.components())
     assert "mi55taken" not in str(caught.value)
@@ -103,7 +103,7 @@ def test_a_wrong_password(airflow: FakeAirflow, fields: dict[str, Any]) -> None:
     ],
 )
 def test_failures(airflow: FakeAirflow, status: int, kind: type[RollbackError], tries: int) -> None:
-    """What may pass is tried again; the error names the Airflow, the status, what it said, and no secret."""
+    """Temporary failures are retried; the error has the address, status and message, and no secret."""
     talker = Talker(of_fake(airflow, password=TOKEN, login=None))
     talker.run(talker.api.version())
     before = len(airflow.requests)
@@ -116,7 +116,7 @@ def test_failures(airflow: FakeAirflow, status: int, kind: type[RollbackError], 
 
 @pytest.mark.parametrize("after", ["3.3.2", "2.11.2"])
 def test_another_version_takes_over(airflow: FakeAirflow, after: str) -> None:
-    """Once a page was missing, the next question finds out anew what answers and logs in there."""
+    """After an HTTP 404, the next request reads the version again and logs in."""
     talker = Talker(of_fake(airflow))
     airflow.add_dag("a")
     assert talker.run(talker.api.dags())
@@ -126,15 +126,15 @@ def test_another_version_takes_over(airflow: FakeAirflow, after: str) -> None:
     airflow.session = ""
     with pytest.raises(PlatformError):
         talker.run(talker.api.dags())
-    asked = len(airflow.requests)
+    before = len(airflow.requests)
     assert [dag.dag_id for dag in talker.run(talker.api.dags())] == ["a"]
     assert talker.run(talker.api.version()).airflow == after
-    assert airflow.requests[asked] == "GET /api/v2/version"
+    assert airflow.requests[before] == "GET /api/v2/version"
     assert talker.pauses == []
 
 
 def test_a_session_that_ends_as_another_version_takes_over() -> None:
-    """Where nobody can log in any more, the next question finds out anew as well."""
+    """If the login fails with HTTP 404, the next request reads the version again as well."""
     with serving(FakeAirflow()) as airflow:
         talker = Talker(of_fake(airflow))
         talker.run(talker.api.version())
@@ -144,8 +144,8 @@ def test_a_session_that_ends_as_another_version_takes_over() -> None:
         assert talker.run(talker.api.dags()) == ()
 
 
-def test_what_stays_missing_is_not_asked_for_again_and_again(airflow: FakeAirflow) -> None:
-    """A question fails after one request, and finding out what answers takes few."""
+def test_a_missing_page_is_requested_once(airflow: FakeAirflow) -> None:
+    """The method fails after one request, and reading the version again takes few."""
     talker = Talker(of_fake(airflow))
     for _ in range(3):
         before = len(airflow.requests)
@@ -154,23 +154,23 @@ def test_what_stays_missing_is_not_asked_for_again_and_again(airflow: FakeAirflo
         assert len(airflow.requests) - before == 3  # version twice, or version and login
 
 
-def test_an_outage_that_passes(airflow: FakeAirflow) -> None:
-    """Reads are tried again."""
+def test_a_temporary_outage(airflow: FakeAirflow) -> None:
+    """Reads are retried."""
     talker = Talker(of_fake(airflow))
     airflow.faults += [503, 502]
     assert talker.run(talker.api.components())
     assert len(talker.pauses) == 2
 
 
-def test_nobody_there() -> None:
+def test_an_unreachable_airflow() -> None:
     """The error names the Airflow, not the platform."""
     talker = Talker(connection(host="http://127.0.0.1:9"))
-    with pytest.raises(PlatformUnreachable, match=r"The Airflow at 127\.0\.0\.1:9"):
+    with pytest.raises(PlatformUnreachable, match=r"to the Airflow at 127\.0\.0\.1:9 failed"):
         talker.run(talker.api.components())
 
 
 def test_pages(airflow: FakeAirflow) -> None:
-    """A list is read to its end, each row once."""
+    """All pages of a list are read, each row once."""
     airflow.add_runs("a", [NOW + timedelta(seconds=number) for number in range(250)])
     talker = Talker(of_fake(airflow))
     runs = talker.run(talker.api.runs(NOW, NOW + DAY))
@@ -178,17 +178,17 @@ def test_pages(airflow: FakeAirflow) -> None:
     assert sum("/dagRuns?" in line for line in airflow.requests) == 3
 
 
-def test_more_than_can_be_read(airflow: FakeAirflow, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Memory and the Airflow are spared."""
-    monkeypatch.setattr(asking, "MOST_ROWS", 150)
+def test_a_list_that_is_too_long(airflow: FakeAirflow, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The limit protects the memory and the Airflow."""
+    monkeypatch.setattr(api, "MOST_ROWS", 150)
     airflow.add_runs("a", [NOW] * 201)
     talker = Talker(of_fake(airflow))
     with pytest.raises(TooMuchToRead, match="201 rows"):
         talker.run(talker.api.runs(NOW, NOW + DAY))
 
 
-def test_something_else_answers(airflow: FakeAirflow, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An answer without what was asked for is told by its name."""
+def test_another_server_answers(airflow: FakeAirflow, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An answer without the expected rows is malformed."""
     talker = Talker(of_fake(airflow))
     talker.run(talker.api.version())
     monkeypatch.setattr(airflow, "_page", lambda *_: (200, {"html": "Welcome"}))
@@ -207,8 +207,8 @@ def test_something_else_answers(airflow: FakeAirflow, monkeypatch: pytest.Monkey
         ),
     ],
 )
-def test_rows_that_cannot_be_read(airflow: FakeAirflow, row: dict[str, Any], problem: str) -> None:
-    """A missing field is named."""
+def test_malformed_rows(airflow: FakeAirflow, row: dict[str, Any], problem: str) -> None:
+    """The error names the field."""
     talker = Talker(of_fake(airflow))
     airflow._runs = lambda _: [row]  # type: ignore[method-assign]
     with pytest.raises(MalformedAnswer, match=problem):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an Airflow can be asked says the same on either line."""
+"""Tests of the client: its values are the same on Airflow 2 and 3."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ HOUR = timedelta(hours=1)
 
 @pytest.fixture
 def talker(airflow: FakeAirflow) -> Talker:
-    """Somebody to ask."""
+    """A talker to the fake."""
     return Talker(of_fake(airflow))
 
 
 def test_runs_of_a_time(airflow: FakeAirflow, talker: Talker) -> None:
-    """Oldest first, whatever their state."""
+    """Oldest first, in all states."""
     airflow.add_runs("a", [NOW + HOUR, NOW, NOW - HOUR, NOW + 3 * HOUR])
     airflow.add_runs("b", [NOW + 2 * HOUR], state="running", run_type="manual")
     found = talker.run(talker.api.runs(NOW, NOW + 2 * HOUR))
@@ -35,7 +35,7 @@ def test_runs_of_a_time(airflow: FakeAirflow, talker: Talker) -> None:
 
 
 def test_failed_tasks(airflow: FakeAirflow, talker: Talker) -> None:
-    """Of exactly the runs that are asked for, though two Dags have runs of the same name."""
+    """Only those of the given runs, although two Dags have runs with the same id."""
     airflow.add_runs("a", [NOW], dag_run_id="r1")
     airflow.add_runs("b", [NOW], dag_run_id="r2")
     for dag_id in "ab":
@@ -51,19 +51,19 @@ def test_failed_tasks(airflow: FakeAirflow, talker: Talker) -> None:
 
 
 def test_failed_tasks_of_many_runs(airflow: FakeAirflow, talker: Talker) -> None:
-    """They are asked for in groups; of no runs, nobody is asked."""
+    """They are requested in groups; without runs, no request is sent."""
     airflow.add_runs("a", [NOW] * 120, state="failed")
     for run in airflow.runs:
         airflow.add_task("a", "failed", dag_run_id=run["dag_run_id"])
     runs = talker.run(talker.api.runs(NOW, NOW))
     assert len(talker.run(talker.api.failed_tasks(runs))) == 120
-    asked = len(airflow.requests)
+    before = len(airflow.requests)
     assert talker.run(talker.api.failed_tasks([])) == ()
-    assert len(airflow.requests) == asked
+    assert len(airflow.requests) == before
 
 
 def test_tasks_in_some_states(airflow: FakeAirflow, talker: Talker) -> None:
-    """Those of other states are not there."""
+    """Those in other states are omitted."""
     for state in ("running", "deferred", "success"):
         airflow.add_task("a", state, task_id=state)
     airflow.add_task("a", "running", task_id="mapped", map_index=3, start_date=None)
@@ -73,7 +73,7 @@ def test_tasks_in_some_states(airflow: FakeAirflow, talker: Talker) -> None:
 
 
 def test_dags(airflow: FakeAirflow, talker: Talker) -> None:
-    """Stale ones too; whether Airflow starts runs by itself; and the file as import errors name it."""
+    """Stale ones are included; scheduled and file are read, and the file is that of import errors."""
     airflow.add_dag("a")
     airflow.add_dag("b", is_paused=True, timetable_description=UNSCHEDULED)
     airflow.add_dag("c", **({"is_active": False} if airflow.api == "/api/v1" else {"is_stale": True}))
@@ -90,13 +90,13 @@ def test_dags(airflow: FakeAirflow, talker: Talker) -> None:
 
 
 def test_components(airflow: FakeAirflow, talker: Talker) -> None:
-    """What is not run has no status and is left out."""
+    """A component that does not run has no status and is omitted."""
     airflow.components |= {"scheduler": "unhealthy", "dag_processor": None}
     assert talker.run(talker.api.components()) == {"metadatabase": "healthy", "scheduler": "unhealthy"}
 
 
 def test_pausing(airflow: FakeAirflow, talker: Talker) -> None:
-    """One Dag, as often as one likes; odd names are no harm."""
+    """The request may be repeated; special characters in the id are quoted."""
     airflow.add_dag("a/ä b")
     for paused in (True, True, False):
         talker.run(talker.api.set_paused("a/ä b", paused))
@@ -112,6 +112,6 @@ def test_pausing(airflow: FakeAirflow, talker: Talker) -> None:
         ("x" * 300, "x" * 200 + "…"),
     ],
 )
-def test_what_a_traceback_comes_down_to(trace: str | None, line: str) -> None:
-    """Its last line, cut."""
+def test_the_last_line_of_a_traceback(trace: str | None, line: str) -> None:
+    """It is cut to 200 characters."""
     assert last_line(trace) == line

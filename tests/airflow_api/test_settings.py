@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is read from a connection to an Airflow."""
+"""Tests of a connection to an Airflow."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from tests.airflow_api.talking import connection
     ],
 )
 def test_addresses(host: str) -> None:
-    """However it was copied from the browser."""
+    """An address that was copied from the browser may have a path at its end."""
     assert read_connection(connection(host=host)).settings.base == "https://airflow.example.com/orbit"
 
 
 def test_a_connection_of_another_type() -> None:
-    """Airflow's own HTTP connections do as well: host, schema and port apart."""
+    """Airflow's own HTTP connections can be used: host, schema and port are separate."""
     conn = connection(conn_type="http", host="127.0.0.1", schema="http", port=8080)
     assert read_connection(conn).settings.base == "http://127.0.0.1:8080"
 
@@ -43,12 +43,12 @@ def test_a_connection_of_another_type() -> None:
     ],
 )
 def test_a_token(fields: dict[str, Any], header: str) -> None:
-    """A password without a login is a token, which may be wanted with or without a word before it."""
+    """A password without a login is a token, with or without a prefix in the header."""
     assert read_connection(connection(**fields)).settings.token_header == header
 
 
 def test_login_and_password() -> None:
-    """A password may hold what no token may."""
+    """A password may contain characters that a token may not."""
     settings = read_connection(connection(login="j", password="two words é")).settings
     assert settings.basic_header == "Basic ajp0d28gd29yZHMgw6k="
 
@@ -66,15 +66,15 @@ def test_login_and_password() -> None:
         ({"extra": {"read_timeout": -1}}, "read_timeout"),
     ],
 )
-def test_complaints(fields: dict[str, Any], field: str) -> None:
-    """Each names the connection and the field, and no secret."""
-    with pytest.raises(InvalidConnection, match=f"'judged'.*{field}") as caught:
+def test_invalid_fields(fields: dict[str, Any], field: str) -> None:
+    """The error names the connection and the field, and no secret."""
+    with pytest.raises(InvalidConnection, match=f"'checked'.*{field}") as caught:
         read_connection(connection(**fields))
     assert "s3cr3t" not in str(caught.value)
 
 
-def test_what_must_not_be_logged() -> None:
-    """The password, and the form in which it is sent; nothing shows them by itself."""
+def test_secrets_of_a_connection() -> None:
+    """They are the password, its encoded form and a proxy's URL; the representation shows none of them."""
     read = read_connection(connection(extra={"proxies": "http://u:p@127.0.0.1:1"}))
     assert set(read.secrets) == {"s3cr3t", "anVkZ2U6czNjcjN0", "http://u:p@127.0.0.1:1"}
     assert not any(secret in repr(read) for secret in read.secrets)

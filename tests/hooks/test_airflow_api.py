@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The hook that leads to an Airflow's REST API."""
+"""Tests of the hook for an Airflow's REST API."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def airflow(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeAirflow]:
 
 
 def test_the_button_test(airflow: FakeAirflow) -> None:
-    """It says who answers, or what is wrong."""
+    """Its message has the version and address, or the error."""
     assert AirflowApiHook().test_connection() == (
         True,
         f"Airflow 3.3.2 answers at {airflow.url} (REST API v2).",
@@ -34,8 +34,8 @@ def test_the_button_test(airflow: FakeAirflow) -> None:
     assert "log in" in words
 
 
-async def test_both_transports_ask_alike(airflow: FakeAirflow) -> None:
-    """The triggerer's too."""
+async def test_both_transports_return_the_same(airflow: FakeAirflow) -> None:
+    """Tasks and the triggerer get the same values."""
     hook = AirflowApiHook()
     async with AirflowApiHook() as other:
         assert await other.async_run(other.api.components()) == hook.run(hook.get_conn().components())
@@ -43,8 +43,8 @@ async def test_both_transports_ask_alike(airflow: FakeAirflow) -> None:
     assert hook.run(hook.api.components())
 
 
-async def test_a_connection_that_cannot_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The error has nothing of the connection's password on its way."""
+async def test_an_invalid_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error does not contain the connection's password."""
     monkeypatch.setenv(
         "AIRFLOW_CONN_AIRFLOW_API_DEFAULT", f'{{"conn_type": "http", "password": "{PASSWORD}"}}'
     )
@@ -56,23 +56,24 @@ async def test_a_connection_that_cannot_be_used(monkeypatch: pytest.MonkeyPatch)
             pass
 
 
-def test_a_hook_that_is_moved_takes_no_secret_along(airflow: FakeAirflow) -> None:
-    """It reads the connection anew where it arrives."""
+def test_a_pickled_hook_has_no_secret(airflow: FakeAirflow) -> None:
+    """The copy reads the connection again."""
     hook = AirflowApiHook()
     hook.run(hook.api.check())
-    moved = pickle.dumps(hook)
-    assert PASSWORD.encode() not in moved
-    assert b"session-1" not in moved
-    copy = pickle.loads(moved)
+    pickled = pickle.dumps(hook)
+    assert PASSWORD.encode() not in pickled
+    assert b"session-1" not in pickled
+    copy = pickle.loads(pickled)
     assert copy.run(copy.api.components())
     assert PASSWORD not in repr(vars(hook))
 
 
 def test_metadata_and_hook_agree() -> None:
-    """What Airflow is told is what the hook says of itself."""
-    told = get_provider_info()["connection-types"][-1]
-    assert told["connection-type"] == AirflowApiHook.conn_type
-    assert told["hook-name"] == AirflowApiHook.hook_name
-    assert told["hook-class-name"] == f"{AirflowApiHook.__module__}.{AirflowApiHook.__name__}"
+    """The provider's metadata has the same connection type as the hook."""
+    metadata = get_provider_info()["connection-types"][-1]
+    assert metadata["connection-type"] == AirflowApiHook.conn_type
+    assert metadata["hook-name"] == AirflowApiHook.hook_name
+    assert metadata["hook-class-name"] == f"{AirflowApiHook.__module__}.{AirflowApiHook.__name__}"
     behaviour = AirflowApiHook.get_ui_field_behaviour()
-    assert {name.replace("-", "_"): value for name, value in told["ui-field-behaviour"].items()} == behaviour
+    fields = metadata["ui-field-behaviour"]
+    assert {name.replace("-", "_"): value for name, value in fields.items()} == behaviour

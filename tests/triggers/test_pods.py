@@ -43,7 +43,7 @@ async def test_no_way_to_a_cluster(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     monkeypatch.setenv("AIRFLOW_CONN_SOME_CLUSTER", connection)
     ended = await outcome()
     assert ended.refusal == "NoClusterAccess"
-    assert "no way to a Kubernetes cluster" in str(ended.problem)
+    assert "no access to a Kubernetes cluster" in str(ended.problem)
 
 
 @pytest.mark.parametrize(
