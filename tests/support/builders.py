@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Deployments, deploys and whole histories for the tests of the domain, in as few words as possible."""
+"""Deployments, deploys and whole histories for the tests of the domain."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def deploy(name: str, days_ago: float = 1, **values: Any) -> Deploy:
 
 
 def rollback(name: str, to: Deploy, days_ago: float = 0.5, **values: Any) -> Deploy:
-    """A rollback that brought the whole content of `to` back."""
+    """A rollback that restored the whole content of `to`."""
     defaults: dict[str, Any] = {
         "image_tag": to.image_tag,
         "dag_bundle": to.dag_bundle,
@@ -82,7 +82,7 @@ def history(*oldest_first: Deploy) -> History:
 
 
 class Counted:
-    """Deploys that count how many of them were taken."""
+    """Deploys that count how many of them were read."""
 
     def __init__(self, deploys: Iterable[Deploy]) -> None:
         self.taken = 0
@@ -95,7 +95,7 @@ class Counted:
 
 
 def plan(*oldest_first: Deploy, target: str = "previous", **values: Any) -> RollbackPlan:
-    """A plan with every permission, on Astro Private Cloud unless told otherwise."""
+    """A plan with every permission, on Astro Private Cloud by default."""
     tells = values.get("capabilities", HOUSTON).reports_access
     defaults: dict[str, Any] = {
         "scope": None,
