@@ -10,7 +10,7 @@ from airflow_rollback_provider.sandbox.server import add_arguments, run
 
 
 def main() -> int:
-    """Read the command line and serve."""
+    """Parse the command line and serve."""
     parser = argparse.ArgumentParser(prog="python -m airflow_rollback_provider.sandbox", description=__doc__)
     add_arguments(parser)
     return run(parser.parse_args())

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a face has to say to a request, before it goes over the wire."""
+"""The response of an API to a request, before it is sent."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer: JSON, its HTTP status, the names of the errors in it (for the record), more headers."""
+    """A response: its JSON body, HTTP status, names of its errors (for the record) and further headers."""
 
     body: Any
     status: int = 200

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The sandbox as an ASGI application: two platforms' endpoints, the control face, a health check."""
+"""The sandbox as an ASGI application: the endpoints of two platforms, the control API, a health check."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
 
 class DateHeader:
-    """Middleware that dates each answer with the platform's clock, which a test can set wrong."""
+    """Middleware that sets each response's Date header from the platform's clock, which a test can change."""
 
     def __init__(self, app: ASGIApp, sandbox: Sandbox) -> None:
         self.app = app
         self.sandbox = sandbox
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on and add the header to its answer."""
+        """Pass the request on and add the header to its response."""
 
         async def dated(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -50,9 +50,9 @@ async def _healthy(request: Request) -> JSONResponse:
 
 
 def make_app(sandbox: Sandbox) -> Starlette:
-    """Return the application over a sandbox.
+    """Create the application of a sandbox.
 
-    Only requests to a loopback name are answered, so that no web page can reach it through its own DNS name.
+    It accepts only requests to a loopback name, so that no web page can reach it through its own DNS name.
     """
     app = Starlette(
         routes=[

@@ -27,7 +27,7 @@ _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 
 def routes() -> list[Route]:
-    """Return the routes of the operations, and one for whatever else is asked."""
+    """Return the routes of the operations, and one for all other paths."""
     known = [Route(item.path, _endpoint(item), methods=[item.method]) for item in OPERATIONS]
     return [*known, Route("/v1/organizations/{rest:path}", _endpoint(None), methods=_METHODS)]
 
@@ -35,13 +35,13 @@ def routes() -> list[Route]:
 def _endpoint(operation: Operation | None) -> Callable[[Request], Awaitable[ASGIApp]]:
     async def endpoint(request: Request) -> ASGIApp:
         sandbox: Sandbox = request.app.state.sandbox
-        asked = await _read(request)
+        context = await _read(request)
         session = HostedSession(sandbox.world, request.headers.get("authorization"))
         name = operation.name if operation else None
         entry = sandbox.record(name, (), session.token_name, _path(request))
         call = Call(
             (name,) if name else (),
-            lambda: _handle(operation, session, asked, entry),
+            lambda: _handle(operation, session, context, entry),
             lambda fault: _scripted(fault, entry),
         )
         return await deliver(sandbox, entry, call)
@@ -64,11 +64,11 @@ def _path(request: Request) -> str:
 
 
 def _handle(
-    operation: Operation | None, session: HostedSession, asked: RequestContext, entry: Entry
+    operation: Operation | None, session: HostedSession, context: RequestContext, entry: Entry
 ) -> Answer:
     if operation is None:
         return Answer(error_view("There is no such operation here", 404, entry.id), 404, ("NoSuchOperation",))
-    return handle(operation, session, asked, entry.id)
+    return handle(operation, session, context, entry.id)
 
 
 def _scripted(fault: Fault, entry: Entry) -> Answer:

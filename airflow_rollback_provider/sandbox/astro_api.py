@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Hosted Astro's Platform API over the world: one function for each operation of its OpenAPI document.
 
-An operation is called what the document calls it. Each reads its request, asks the world and answers in the
-document's words; every refusal has the one form of error that the API has.
+An operation has its name in the document. Each parses its request, calls the world and answers with the
+document's fields. Every refusal has the error schema of the API.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _WHOLE = "IMAGE_AND_DAGS"  # hosted Astro rolls back all that a deploy brought
 
 @dataclass(frozen=True)
 class Operation:
-    """One operation: the document's name for it, where it is, what it does."""
+    """One operation: its name in the document, its method and path, its function."""
 
     name: str
     method: str
@@ -44,20 +44,20 @@ class Operation:
     perform: Callable[[HostedSession, RequestContext], dict[str, Any]]
 
 
-def handle(operation: Operation, session: HostedSession, asked: RequestContext, request_id: str) -> Answer:
-    """Perform an operation for whoever asks, or say why not."""
+def handle(operation: Operation, session: HostedSession, context: RequestContext, request_id: str) -> Answer:
+    """Perform an operation, or return the refusal."""
     try:
         session.token()
-        if asked.path["organizationId"] != session.world.organization.id:
-            raise not_permitted()  # not 404: listing has none in the document
-        return Answer(operation.perform(session, asked))
+        if context.path["organizationId"] != session.world.organization.id:
+            raise not_permitted()  # not 404: the document has none for the list
+        return Answer(operation.perform(session, context))
     except Refused as refusal:
         return _refusal(refusal, request_id)
 
 
 def _refusal(refusal: Refused, request_id: str) -> Answer:
     field_errors = refusal.field_errors if isinstance(refusal, Unbindable) else []
-    message = refusal.message.replace("Deploy revision", "Deploy")  # which is Houston's word
+    message = refusal.message.replace("Deploy revision", "Deploy")  # Houston's word
     status = _STATUS.get(refusal.name, 400)
     return Answer(error_view(message, status, request_id, field_errors), status, (refusal.name,))
 
@@ -70,13 +70,13 @@ def error_view(
     return body | {"fieldErrors": field_errors} if field_errors else body
 
 
-def _list_deployments(session: HostedSession, asked: RequestContext) -> dict[str, Any]:
-    reader = Reader(asked)
+def _list_deployments(session: HostedSession, context: RequestContext) -> dict[str, Any]:
+    reader = Reader(context)
     offset, limit = reader.page()
-    wanted = {name: reader.list(name) for name in ("deploymentIds", "names", "workspaceIds")}
+    filters = {name: reader.list(name) for name in ("deploymentIds", "names", "workspaceIds")}
     sorts = reader.list("sorts", _SORTS)
     reader.done()
-    found = [item for item in session.visible() if _is_wanted(item, wanted)]
+    found = [item for item in session.visible() if _matches(item, filters)]
     views = [deployment_view(session.world, item) for item in found]
     for sort in reversed(sorts):
         field, _, direction = sort.partition(":")
@@ -88,40 +88,40 @@ def _list_deployments(session: HostedSession, asked: RequestContext) -> dict[str
 _SORTS = frozenset(f"{name}:{way}" for name in ("name", "createdAt", "updatedAt") for way in ("asc", "desc"))
 
 
-def _is_wanted(deployment: Deployment, wanted: dict[str, list[str]]) -> bool:
+def _matches(deployment: Deployment, filters: dict[str, list[str]]) -> bool:
     own = {
         "deploymentIds": deployment.id,
         "names": deployment.label,
         "workspaceIds": deployment.workspace.id,
     }
-    return all(not values or own[name] in values for name, values in wanted.items())
+    return all(not values or own[name] in values for name, values in filters.items())
 
 
-def _get_deployment(session: HostedSession, asked: RequestContext) -> dict[str, Any]:
-    return deployment_view(session.world, session.deployment(asked.path["deploymentId"], READ))
+def _get_deployment(session: HostedSession, context: RequestContext) -> dict[str, Any]:
+    return deployment_view(session.world, session.deployment(context.path["deploymentId"], READ))
 
 
-def _list_deploys(session: HostedSession, asked: RequestContext) -> dict[str, Any]:
-    reader = Reader(asked)
+def _list_deploys(session: HostedSession, context: RequestContext) -> dict[str, Any]:
+    reader = Reader(context)
     offset, limit = reader.page(MAX_LIMIT)
     reader.done()
-    deployment = session.deployment(asked.path["deploymentId"], HISTORY)
+    deployment = session.deployment(context.path["deploymentId"], HISTORY)
     rows = list(session.world.listed(deployment, compatibility=HOSTED))
     page = [deploy_view(session.world, row) for row in islice(rows, offset, offset + limit)]
     return {"deploys": page, "limit": limit, "offset": offset, "totalCount": len(rows)}
 
 
-def _get_deploy(session: HostedSession, asked: RequestContext) -> dict[str, Any]:
-    deployment = session.deployment(asked.path["deploymentId"], HISTORY)
-    return deploy_view(session.world, session.world.deploy(deployment, asked.path["deployId"], HOSTED))
+def _get_deploy(session: HostedSession, context: RequestContext) -> dict[str, Any]:
+    deployment = session.deployment(context.path["deploymentId"], HISTORY)
+    return deploy_view(session.world, session.world.deploy(deployment, context.path["deployId"], HOSTED))
 
 
-def _roll_back(session: HostedSession, asked: RequestContext) -> dict[str, Any]:
-    reader = Reader(asked)
+def _roll_back(session: HostedSession, context: RequestContext) -> dict[str, Any]:
+    reader = Reader(context)
     description = reader.description()
     reader.done()
-    deployment = session.deployment(asked.path["deploymentId"])
-    request = RollbackRequest(deployment.id, asked.path["deployId"], _WHOLE, description)
+    deployment = session.deployment(context.path["deploymentId"])
+    request = RollbackRequest(deployment.id, context.path["deployId"], _WHOLE, description)
     return deploy_view(session.world, session.world.roll_back(session.token(), request, HOSTED))
 
 

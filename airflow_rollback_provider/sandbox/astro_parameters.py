@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Read what a request to hosted Astro carries, and say for each field what is wrong with it."""
+"""Parse the parameters of a request to hosted Astro, and report the error of each field."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
 class Unbindable(Refused):
     """A request whose parameters or body cannot be used.
 
-    :param field_errors: one for each constraint that failed; none where the body as a whole cannot be read.
+    :param field_errors: one for each failed constraint; none if the body as a whole cannot be parsed.
     """
 
     def __init__(self, message: str, field_errors: list[dict[str, str]] | None = None) -> None:
@@ -32,7 +32,7 @@ class Unbindable(Refused):
 
 @dataclass(frozen=True)
 class RequestContext:
-    """A request as it came: values from the path, the query by name, the body."""
+    """A raw request: the values of the path, the query by name, the body."""
 
     path: Mapping[str, str]
     query: Mapping[str, list[str]]
@@ -42,9 +42,9 @@ class RequestContext:
 
 @dataclass
 class Reader:
-    """Reads the fields of one request and collects what is wrong with them; ``done`` tells all of it."""
+    """Parses the fields of one request and collects their errors; ``done`` raises them together."""
 
-    asked: RequestContext
+    context: RequestContext
     field_errors: list[dict[str, str]] = field(default_factory=list)
 
     def done(self) -> None:
@@ -57,8 +57,8 @@ class Reader:
             raise Unbindable(f"Invalid request: {names}", self.field_errors)
 
     def number(self, name: str, default: int, most: int | None = None) -> int:
-        """Return a number of the query, which is not negative."""
-        text = self.asked.query.get(name, [""])[0]
+        """Return a number of the query; it must not be negative."""
+        text = self.context.query.get(name, [""])[0]
         if not text:
             return default
         if not _INTEGER.fullmatch(text):
@@ -76,19 +76,19 @@ class Reader:
         return self.number("offset", 0), self.number("limit", _DEFAULT_LIMIT, most)
 
     def list(self, name: str, allowed: Collection[str] | None = None) -> list[str]:
-        """Return all values of a name that may be repeated."""
-        values = self.asked.query.get(name, [])
+        """Return all values of a repeatable parameter."""
+        values = self.context.query.get(name, [])
         for value in values:
             if allowed is not None and value not in allowed:
                 self._wrong(name, "oneof", f"must be one of {', '.join(sorted(allowed))}")
         return values
 
     def description(self) -> str | None:
-        """Return the description in the body, which may go without.
+        """Return the description in the body, None if there is none.
 
-        :raises Unbindable: if the body is no JSON object.
+        :raises Unbindable: if the body is not a JSON object.
         """
-        value = _json_object(self.asked).get("description")
+        value = _json_object(self.context).get("description")
         if value is None:
             return None
         if not isinstance(value, str):
@@ -101,11 +101,11 @@ class Reader:
         self.field_errors.append({"field": name, "code": code, "message": message})
 
 
-def _json_object(asked: RequestContext) -> dict[str, Any]:
-    if asked.content_type.split(";")[0].strip().lower() != "application/json":
+def _json_object(context: RequestContext) -> dict[str, Any]:
+    if context.content_type.split(";")[0].strip().lower() != "application/json":
         raise Unbindable("The request body must be application/json")
     try:
-        body = json.loads(asked.body)
+        body = json.loads(context.body)
     except ValueError:
         raise Unbindable("The request body is not valid JSON") from None
     if not isinstance(body, dict):

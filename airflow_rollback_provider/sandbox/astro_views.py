@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The world's values in hosted Astro's words. What a value is not known for is left out, never null."""
+"""The world's values as hosted Astro's JSON. A field without a value is left out, never null."""
 
 from __future__ import annotations
 
@@ -65,11 +65,11 @@ def _subject_view(author: Author) -> dict[str, str]:
 
 
 def deployment_view(world: World, deployment: Deployment) -> dict[str, Any]:
-    """Return a Deployment in the form of the schema ``Deployment``; sizes of its parts are made up."""
+    """Return a Deployment in the form of the schema ``Deployment``; the sizes of its parts are invented."""
     now, latest = world.clock.now(), deployment.latest
     running, in_progress = deployment.running(now), deployment.in_progress(now)
     owner = AUTHORS["ana.silva"]
-    wanted = running if in_progress is None else in_progress.content
+    desired = running if in_progress is None else in_progress.content
     return {
         "id": deployment.id,
         "name": deployment.label,
@@ -91,7 +91,7 @@ def deployment_view(world: World, deployment: Deployment) -> dict[str, Any]:
         "updatedAt": _seconds(latest.updated_at(now) if latest else deployment.created_at),
         "createdBy": _subject_view(owner),
         "updatedBy": _subject_view(latest.created_by if latest else owner),
-        **_known(dagTarballVersion=running.dag_bundle, desiredDagTarballVersion=wanted.dag_bundle),
+        **_known(dagTarballVersion=running.dag_bundle, desiredDagTarballVersion=desired.dag_bundle),
         **_addresses(world, deployment),
         **_sizes(),
     }
@@ -120,5 +120,5 @@ def _known(**values: Any) -> dict[str, Any]:
 
 
 def _seconds(moment: datetime) -> str:
-    """Write a time as the document says, in whole seconds; a fraction is cut off."""
+    """Format a time as the document says, in whole seconds; a fraction is cut off."""
     return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")

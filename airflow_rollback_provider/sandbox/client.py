@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Talk to a running sandbox: its control face for tests, and either platform's face for a quick question."""
+"""A client for a running sandbox: the control API for tests, and both platforms' APIs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from airflow_rollback_provider.sandbox.model import ORGANIZATION
 from airflow_rollback_provider.sandbox.tokens import TOKENS
 
 _SECONDS_TO_ANSWER = 60.0
-# The platforms whose API it speaks, by the type of an Airflow connection: what each needs in ``extra``.
+# The platforms whose API it serves, by connection type: the fields that each needs in ``extra``.
 PLATFORMS: dict[str, dict[str, Any]] = {
     "astro_private_cloud": {},
     "astro": {"organization_id": ORGANIZATION.id},
@@ -29,7 +29,7 @@ def connection(
 
     :param url: the sandbox's base URL.
     :param token: the name of one of the sandbox's tokens, see ``tokens.TOKENS``.
-    :param platform: the API to talk to, one of ``PLATFORMS``; both show the same Deployments.
+    :param platform: the API to call, one of ``PLATFORMS``; both show the same Deployments.
     :param extra: fields for the connection's ``extra``.
     :raises ValueError: if there is no such platform.
     """
@@ -48,7 +48,7 @@ class SandboxError(Exception):
 
 
 class SandboxControl:
-    """A running sandbox, as a test sees it.
+    """A running sandbox, for tests.
 
     :param url: its base URL, e.g. ``http://127.0.0.1:8080``.
     """
@@ -65,7 +65,7 @@ class SandboxControl:
         """Return an Airflow connection to the sandbox, see ``connection`` above."""
         return connection(self.url, token, platform, **extra)
 
-    # The name under which the project's plan knows it.
+    # An alias.
     connection_uri_or_json = connection
 
     def connection_json(
@@ -106,9 +106,9 @@ class SandboxControl:
         variables: dict[str, Any] | None = None,
         token: str = "editor",  # noqa: S107 -- a name
     ) -> dict[str, Any]:
-        """Ask Houston's face something and return the whole body, errors included.
+        """Call Houston's API and return the whole body, errors included.
 
-        :raises SandboxError: if the answer is no HTTP 2xx or none at all.
+        :raises SandboxError: without a response, or if it is not HTTP 2xx.
         """
         query_body = {"query": query, "variables": variables or {}}
         body: dict[str, Any] = self._call("POST", "/v1", query_body, {"authorization": TOKENS[token].value})
@@ -121,10 +121,10 @@ class SandboxControl:
         body: Any = None,
         token: str = "editor",  # noqa: S107 -- a name
     ) -> dict[str, Any]:
-        """Ask hosted Astro's face something and return the body.
+        """Call hosted Astro's API and return the body.
 
-        :param path: seen from the organization, e.g. ``/deployments?limit=5``.
-        :raises SandboxError: if the answer is no HTTP 2xx or none at all; its body is in the message.
+        :param path: the path below the organization, e.g. ``/deployments?limit=5``.
+        :raises SandboxError: without a response, or if it is not HTTP 2xx; the message contains its body.
         """
         headers = {"authorization": f"Bearer {TOKENS[token].value}"}
         whole = f"/v1/organizations/{ORGANIZATION.id}{path}"
@@ -146,7 +146,7 @@ class SandboxControl:
         return requests
 
     def clear_requests(self) -> None:
-        """Forget the requests received."""
+        """Clear the record of requests."""
         self.control("DELETE", "/requests")
 
     def fault(self, kind: str, operation: str | None = None, **fields: Any) -> None:
@@ -154,7 +154,7 @@ class SandboxControl:
         self.control("POST", "/faults", {"kind": kind, "operation": operation, **fields})
 
     def clear_faults(self) -> None:
-        """Take all faults back."""
+        """Remove all faults."""
         self.control("DELETE", "/faults")
 
     def clock(self, **move: Any) -> dict[str, Any]:
@@ -168,11 +168,11 @@ class SandboxControl:
         return settings
 
     def next_rollbacks(self, *scripts: dict[str, Any]) -> None:
-        """Script the rollbacks to come, e.g. ``{"outcome": "FAILED", "seconds": 1, "reason": "…"}``."""
+        """Script the next rollbacks, e.g. ``{"outcome": "FAILED", "seconds": 1, "reason": "…"}``."""
         self.settings(next_rollbacks=list(scripts))
 
     def add_deployment(self, key: str, **fields: Any) -> dict[str, Any]:
-        """Create a Deployment with a history of one's own: ``mechanism``, ``runtime``, ``deploys`` …"""
+        """Create a Deployment with its own history: ``mechanism``, ``runtime``, ``deploys`` …"""
         deployment: dict[str, Any] = self.control("POST", "/deployments", {"key": key, **fields})
         return deployment
 
@@ -188,18 +188,18 @@ class SandboxControl:
         return deployment
 
     def land_deploy(self, key_or_id: str, **draft: Any) -> dict[str, Any]:
-        """Let someone else's deploy land: ``tag``, ``runtime``, ``outcome``, ``seconds`` (0) …"""
+        """Let another user's deploy land: ``tag``, ``runtime``, ``outcome``, ``seconds`` (0) …"""
         row: dict[str, Any] = self.control("POST", f"/deployments/{_quoted(key_or_id)}/deploys", draft)
         return row
 
     def change_deploy(self, key_or_id: str, deploy_id: str, **fields: Any) -> dict[str, Any]:
-        """Change how a deploy ends: ``outcome``, ``reason``, ``seconds`` from now (``None``: never)."""
+        """Change the outcome of a deploy: ``outcome``, ``reason``, ``seconds`` from now (``None``: never)."""
         path = f"/deployments/{_quoted(key_or_id)}/deploys/{_quoted(deploy_id)}"
         row: dict[str, Any] = self.control("POST", path, fields)
         return row
 
     def remove_deploy(self, key_or_id: str, deploy_id: str) -> None:
-        """Let a row of a history vanish."""
+        """Remove a row of a history."""
         self.control("DELETE", f"/deployments/{_quoted(key_or_id)}/deploys/{_quoted(deploy_id)}")
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The sandbox's clock: real time, moved or stopped by whoever tests.
+"""The sandbox's clock: real time, which a test can move or stop.
 
 Everything that changes on the embedded platform is a function of this clock, so a test that needs a
 rollback to end advances the clock and does not wait.
@@ -20,16 +20,16 @@ def utc_now() -> datetime:
 
 
 def iso(moment: datetime) -> str:
-    """Write an aware time as the platform does: UTC, milliseconds, a final ``Z``."""
+    """Format an aware time as the platform does: UTC, milliseconds, a final ``Z``."""
     return moment.astimezone(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def from_iso(text: str) -> datetime:
-    """Read an ISO 8601 time; one without a zone is taken as UTC.
+    """Parse an ISO 8601 time; without a zone it is UTC.
 
     :raises ValueError: if the text is not such a time.
     """
-    # Python 3.10 does not read a final Z.
+    # Python 3.10 does not parse a final Z.
     moment = datetime.fromisoformat(text[:-1] + "+00:00" if text.endswith(("Z", "z")) else text)
     return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
 
@@ -37,7 +37,7 @@ def from_iso(text: str) -> datetime:
 class Clock:
     """A clock that runs with its source, plus an offset, until it is frozen.
 
-    :param source: what gives the real time; tests hand in their own.
+    :param source: returns the real time; tests pass their own.
     """
 
     def __init__(self, source: Callable[[], datetime] = utc_now) -> None:
@@ -65,11 +65,11 @@ class Clock:
         self.set(self.now() + timedelta(seconds=seconds))
 
     def freeze(self) -> None:
-        """Stop the clock where it stands."""
+        """Stop the clock."""
         self._frozen_at = self.now()
 
     def resume(self) -> None:
-        """Let a frozen clock run on from where it stood."""
+        """Let a frozen clock run again from its time."""
         moment = self.now()
         self._frozen_at = None
         self.set(moment)

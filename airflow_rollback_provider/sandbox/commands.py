@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the control face can do: one function for each route, over the sandbox and JSON values."""
+"""The commands of the control API: one function for each route, on the sandbox and JSON values."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def get_requests(sandbox: Sandbox, _: dict[str, str], __: Any) -> list[dict[str,
 
 
 def clear_requests(sandbox: Sandbox, _: dict[str, str], __: Any) -> dict[str, Any]:
-    """Forget the requests."""
+    """Clear the record of requests."""
     sandbox.requests.clear()
     return {}
 
@@ -62,7 +62,7 @@ def get_faults(sandbox: Sandbox, _: dict[str, str], __: Any) -> list[dict[str, A
 def add_faults(sandbox: Sandbox, _: dict[str, str], body: Any) -> list[dict[str, Any]]:
     """Set one fault, or several in a list."""
     for values in body if isinstance(body, list) else [body]:
-        if values.get("deployment") is not None:  # a mistake is told now, and not when the fault strikes
+        if values.get("deployment") is not None:  # report an error now, and not when the fault is injected
             _find(sandbox, values)
             draft_from(values.get("draft", {}))
         sandbox.faults.add(values)
@@ -70,7 +70,7 @@ def add_faults(sandbox: Sandbox, _: dict[str, str], body: Any) -> list[dict[str,
 
 
 def clear_faults(sandbox: Sandbox, _: dict[str, str], __: Any) -> dict[str, Any]:
-    """Take all faults back."""
+    """Remove all faults."""
     sandbox.faults.clear()
     return {}
 
@@ -119,7 +119,7 @@ def reset(sandbox: Sandbox, _: dict[str, str], body: Any) -> dict[str, Any]:
 
 
 def add_deployment(sandbox: Sandbox, _: dict[str, str], body: Any) -> dict[str, Any]:
-    """Create a Deployment with a history of one's own: ``key`` and optionally ``mechanism``, ``runtime``,
+    """Create a Deployment with its own history: ``key`` and optionally ``mechanism``, ``runtime``,
     ``label``, ``release``, ``workspace``, ``rollback_enabled`` and ``deploys`` (drafts, oldest first)."""
     values: dict[str, Any] = dict(body)
     key = str(values.pop("key"))
@@ -149,7 +149,7 @@ def change_deployment(sandbox: Sandbox, parameters: dict[str, str], body: Any) -
 
 
 def land_deploy(sandbox: Sandbox, parameters: dict[str, str], body: Any) -> dict[str, Any]:
-    """Let a deploy of someone else land: a draft (``age`` 0: now; ``seconds`` until it ends: 0)."""
+    """Let another user's deploy land: a draft (``age`` 0: now; ``seconds`` until it ends: 0)."""
     world, deployment = sandbox.world, _find(sandbox, parameters)
     now = world.clock.now()
     draft = draft_from({"seconds": 0, "id": world.new_id(deployment), **body})
@@ -161,7 +161,7 @@ def land_deploy(sandbox: Sandbox, parameters: dict[str, str], body: Any) -> dict
 
 
 def change_deploy(sandbox: Sandbox, parameters: dict[str, str], body: Any) -> dict[str, Any]:
-    """Change how a deploy ends: ``outcome``, ``reason``, ``applies``, ``seconds`` from now (null: never)."""
+    """Script a deploy's end: ``outcome``, ``reason``, ``applies``, ``seconds`` from now (null: never)."""
     row = _find_deploy(sandbox, parameters)
     check_script(body)
     row.outcome = str(body.get("outcome", row.outcome))
@@ -176,17 +176,17 @@ def change_deploy(sandbox: Sandbox, parameters: dict[str, str], body: Any) -> di
 
 
 def remove_deploy(sandbox: Sandbox, parameters: dict[str, str], _: Any) -> dict[str, Any]:
-    """Let a row vanish, as the nightly job does."""
+    """Remove a row, as the nightly job does."""
     _find_deploy(sandbox, parameters).purged = True
     return {}
 
 
 def _find(sandbox: Sandbox, parameters: dict[str, Any]) -> Deployment:
-    wanted = parameters["deployment"]
+    name = parameters["deployment"]
     for deployment in sandbox.world.deployments.values():
-        if wanted in (deployment.id, deployment.key):
+        if name in (deployment.id, deployment.key):
             return deployment
-    raise not_found("Deployment", wanted)
+    raise not_found("Deployment", name)
 
 
 def _find_deploy(sandbox: Sandbox, parameters: dict[str, str]) -> Deploy:

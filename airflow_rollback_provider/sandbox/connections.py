@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Open client connections, so that one can be cut without an answer.
+"""The open client connections, so that one can be cut without a response.
 
-ASGI has no way to do that: an application that ends without an answer makes the server send a 500. So the
-protocol class remembers the transport of each client address, and ``Cut`` aborts it.
+ASGI cannot do that: if an application ends without a response, the server sends a 500. So the protocol class
+stores the transport of each client address, and ``Cut`` aborts it.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 _OPEN: dict[tuple[str, int], asyncio.Transport] = {}
 
 
-class RememberingProtocol(H11Protocol):
-    """Uvicorn's HTTP protocol, which remembers the transport of each connection while it is open."""
+class TrackingProtocol(H11Protocol):
+    """Uvicorn's HTTP protocol; it stores the transport of each open connection."""
 
     _peer: tuple[str, int] | None = None
 
     def connection_made(self, transport: Any) -> None:
-        """Remember the connection."""
+        """Store the connection."""
         super().connection_made(transport)
         address = transport.get_extra_info("peername")
         if address:
@@ -33,20 +33,20 @@ class RememberingProtocol(H11Protocol):
             _OPEN[self._peer] = transport
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the connection."""
+        """Remove the connection."""
         if self._peer is not None:
             _OPEN.pop(self._peer, None)
         super().connection_lost(exc)
 
 
 class Cut:
-    """An ASGI answer that is none: the client's connection is closed without a byte."""
+    """An ASGI application that closes the client's connection without a response."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Cut the connection and wait until the server knows, so that it does not answer in our place."""
+        """Cut the connection and wait until the server notices it, so that it sends no response."""
         host, port = scope["client"]
         transport = _OPEN.get((host, port))
-        if transport is not None:  # the client may have gone first
+        if transport is not None:  # the client may have closed it first
             transport.abort()
         while (await receive())["type"] != "http.disconnect":
             pass

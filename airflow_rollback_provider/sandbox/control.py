@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``/__sandbox__/…``: what a test tells the sandbox. JSON in and out, loopback only, no token."""
+"""``/__sandbox__/…``: the control API for tests. JSON in and out, loopback only, no token."""
 
 from __future__ import annotations
 
@@ -36,17 +36,17 @@ def _endpoint(handler: Handler) -> Callable[[Request], Awaitable[JSONResponse]]:
 
 
 async def _body(request: Request) -> Any:
-    """Return the JSON body; other content types are refused, so that no web page can post here unasked."""
+    """Return the JSON body; other content types are refused, so that no web page can post here."""
     raw = await request.body()
     if not raw:
         return {}
     if request.headers.get("content-type", "").split(";")[0].strip() != "application/json":
-        raise invalid("The control face takes application/json only")
+        raise invalid("The control API accepts application/json only")
     return json.loads(raw)
 
 
 def routes() -> list[Route]:
-    """Return the routes of the control face."""
+    """Return the routes of the control API."""
     table: tuple[tuple[str, str, Handler], ...] = (
         ("GET", "/state", commands.get_state),
         ("GET", "/requests", commands.get_requests),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bring an answer to the client, or what a scripted fault makes of it: what all faces have in common."""
+"""Send a response to the client, or inject a scripted fault. All APIs use this."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ _CHUNKS_OF_A_SLOW_BODY = 10
 
 @dataclass(frozen=True)
 class Call:
-    """One request as a face has read it.
+    """One parsed request of an API.
 
-    ``names``: what a fault may call it. ``handle``: does what is asked. ``scripted``: the face's form of the
-    error that a fault scripts.
+    ``names``: the names by which a fault can match it. ``handle``: carries it out. ``scripted``: returns the
+    error of a fault in the form of this API.
     """
 
     names: tuple[str, ...]
@@ -42,15 +42,15 @@ class Call:
 
 async def deliver(sandbox: Sandbox, entry: Entry, call: Call) -> ASGIApp:
     """Handle a request unless a fault prevents it, and complete its entry in the record."""
-    fault = sandbox.faults.strike(call.names)
+    fault = sandbox.faults.next_for(call.names)
     if fault is None:
-        return _as_it_is(_handled(call, entry), entry)
+        return _unchanged(_handled(call, entry), entry)
     entry.fault = fault.kind
     await asyncio.sleep(fault.delay)
     _land(sandbox, fault, "land_before")
     answer = _handled(call, entry) if fault.handles_request else None
     _land(sandbox, fault, "land_after")
-    return _spoilt(call, answer, fault, entry)
+    return _injected(call, answer, fault, entry)
 
 
 def _handled(call: Call, entry: Entry) -> Answer:
@@ -64,18 +64,18 @@ def _land(sandbox: Sandbox, fault: Fault, kind: str) -> None:
         land_deploy(sandbox, {"deployment": str(fault.deployment)}, fault.draft)
 
 
-def _as_it_is(answer: Answer, entry: Entry) -> Response:
+def _unchanged(answer: Answer, entry: Entry) -> Response:
     entry.status = answer.status
     return Response(_json(answer), answer.status, dict(answer.headers), "application/json")
 
 
-def _spoilt(call: Call, answer: Answer | None, fault: Fault, entry: Entry) -> ASGIApp:
-    """Return what goes over the wire when a fault has struck."""
+def _injected(call: Call, answer: Answer | None, fault: Fault, entry: Entry) -> ASGIApp:
+    """Return the response of a request with an injected fault."""
     if fault.kind == "status":
         entry.status = fault.status
         return Response(f"HTTP {fault.status}", fault.status, fault.headers, "text/plain")
     if fault.kind == "api_error":
-        return _as_it_is(call.scripted(fault), entry)
+        return _unchanged(call.scripted(fault), entry)
     if answer is None or fault.kind == "drop_after":
         return Cut()
     if fault.kind == "slow_body":
@@ -84,7 +84,7 @@ def _spoilt(call: Call, answer: Answer | None, fault: Fault, entry: Entry) -> AS
     if fault.kind == "body":
         entry.status = answer.status
         return _unreadable(_json(answer), fault.body, answer.status)
-    return _as_it_is(answer, entry)
+    return _unchanged(answer, entry)
 
 
 def _json(answer: Answer) -> bytes:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the embedded platform says when it refuses: a name and a sentence, whichever face carries them."""
+"""The refusals of the embedded platform: a name and a message, the same for each API."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ EXPIRED_TEXT = "AUTH_TOKEN_REFRESH_FAILED"
 
 
 class Refused(Exception):
-    """The platform will not do what was asked.
+    """The platform refuses a request.
 
     :param name: the kind of refusal, stable, for machines.
-    :param message: the sentence a person reads.
+    :param message: the message for the user.
     """
 
     def __init__(self, name: str, message: str) -> None:
@@ -21,7 +21,7 @@ class Refused(Exception):
 
 
 def not_permitted() -> Refused:
-    """Return the refusal for a token without the right; the platform does not say which one is missing."""
+    """Return the refusal for a token without the right; the platform does not name the missing one."""
     return Refused("PermissionError", PERMISSION_TEXT)
 
 
@@ -46,12 +46,12 @@ def expired_bearer() -> Refused:
 
 
 def not_found(what: str, key: str) -> Refused:
-    """Return the refusal for an id that names nothing (assumed text)."""
+    """Return the refusal for an unknown id (assumed text)."""
     return Refused("ResourceNotFoundError", f"{what} with id {key} was not found")
 
 
 def no_release(name: str) -> Refused:
-    """Return the refusal for a release name that names nothing."""
+    """Return the refusal for an unknown release name."""
     return Refused("ResourceNotFoundError", f"No deployment exists with releaseName: {name}")
 
 

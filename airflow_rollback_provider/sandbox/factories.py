@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Make deploys and Deployments from short descriptions: for the seed data and for the control face."""
+"""Make deploys and Deployments from short descriptions: for the seed data and the control API."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ WORKSPACES = {
     for key, label in (("data-platform", "Data Platform"), ("analytics", "Analytics"))
 }
 
-# Runtimes that appear in the histories, with the Airflow that each carries.
+# The Runtimes of the histories, with their Airflow versions.
 RUNTIMES = {
     "4.2.8": "2.2.5",
     "5.0.0": "2.3.0",
@@ -66,10 +66,10 @@ _ENDING = ("outcome", "seconds", "reason", "applies")
 
 @dataclass(frozen=True)
 class Draft:
-    """A deploy in short: everything that is not said is taken from the row before it.
+    """A short description of a deploy: omitted fields are taken from the row before it.
 
     ``age`` is in seconds before the time at which the history is made. ``rollback_to`` is the number of the
-    row (from 0) whose content this one brings back. ``seconds`` is how long it takes (``None``: for ever).
+    row (from 0) whose content this one brings back. ``seconds`` is its duration (``None``: it never ends).
     """
 
     age: float
@@ -97,7 +97,7 @@ RowMaker = Callable[[str, Content, datetime], list[Deploy]]
 
 
 def airflow_of(runtime: str) -> str:
-    """Return the Airflow version that a Runtime carries.
+    """Return the Airflow version of a Runtime.
 
     :raises Refused: if the text is not a Runtime version.
     """
@@ -113,7 +113,7 @@ def airflow_of(runtime: str) -> str:
 
 
 def base_content(runtime: str, mechanism: str, repository: str) -> Content:
-    """Return what a Deployment runs before its first deploy: the bare Runtime."""
+    """Return the content of a Deployment before its first deploy: the plain Runtime."""
     check_mechanism(mechanism)
     return Content(f"{runtime}-base", repository, runtime, airflow_of(runtime), None, mechanism)
 
@@ -128,7 +128,7 @@ def check_mechanism(mechanism: str) -> None:
 
 
 def next_content(before: Content, draft: Draft, number: int) -> Content:
-    """Return what a deploy brings: new parts from the draft, by its type, the rest as before."""
+    """Return the content of a deploy: new parts from the draft, by its type, the rest unchanged."""
     runtime = draft.runtime or before.runtime
     mechanism = draft.mechanism or before.mechanism
     bundle, tag = before.dag_bundle, before.image_tag
@@ -147,7 +147,7 @@ def next_content(before: Content, draft: Draft, number: int) -> Content:
 
 
 def make_rows(key: str, base: Content, drafts: Sequence[Draft], now: datetime) -> list[Deploy]:
-    """Return the deploys of a history, oldest first; what a failed one brought does not carry over."""
+    """Return the deploys of a history, oldest first; the content of a failed one is dropped."""
     rows: list[Deploy] = []
     running = base
     for number, draft in enumerate(drafts):
@@ -161,7 +161,7 @@ def make_rows(key: str, base: Content, drafts: Sequence[Draft], now: datetime) -
 def make_row(
     key: str, number: int, running: Content, draft: Draft, now: datetime, rows: Sequence[Deploy]
 ) -> Deploy:
-    """Return one deploy of the Deployment ``key`` that was made while ``running`` ran."""
+    """Return one deploy of the Deployment ``key`` made while ``running`` was the running content."""
     target = None if draft.rollback_to is None else rows[draft.rollback_to]
     content = next_content(running, draft, number) if target is None else target.content
     created = now - timedelta(seconds=draft.age)
@@ -227,7 +227,7 @@ def make_deployment(
     workspace: str = "data-platform",
     rollback_enabled: bool = True,
 ) -> Deployment:
-    """Return a Deployment whose history is made when it is first asked for.
+    """Return a Deployment whose history is made on its first use.
 
     :param runtime: the Runtime that it had before its first deploy.
     :raises Refused: if a Runtime, mechanism or workspace is unknown.
@@ -249,7 +249,7 @@ def make_deployment(
 
 
 def draft_from(values: dict[str, Any]) -> Draft:
-    """Read a draft from JSON.
+    """Parse a draft from JSON.
 
     :raises Refused: if a field, or its outcome, Runtime or mechanism, is unknown.
     """

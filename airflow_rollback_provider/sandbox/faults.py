@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Scripted faults: what shall go wrong, at which requests, how often."""
+"""Scripted faults: the kind, the matching requests, the number of times."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ KINDS = (
     "land_before",
     "land_after",
 )
-_OLDER_NAMES = {"graphql_error": "api_error"}  # from when GraphQL was the one face
+_OLDER_NAMES = {"graphql_error": "api_error"}  # the former name
 BODIES = ("truncated", "html", "empty", "wrong_shape")
 
 
@@ -33,17 +33,17 @@ class Fault:
 
     ``kind``: ``latency`` (answer after ``delay``), ``status`` (HTTP ``status``, ``retry_after`` if given),
     ``drop_before`` (the connection is closed before the request is handled), ``drop_after`` (it is handled,
-    the answer is lost), ``body`` (handled, the answer spoilt: see ``BODIES``), ``slow_body`` (handled, the
-    answer's body takes ``seconds``), ``api_error`` (an error as the face that was asked writes it:
+    the answer is lost), ``body`` (handled, the body damaged: see ``BODIES``), ``slow_body`` (handled, the
+    answer's body takes ``seconds``), ``api_error`` (an error in the form of the requested API:
     ``message``; on Houston ``name``; on hosted Astro ``status`` and ``field_errors``), ``land_before`` and
-    ``land_after`` (handled and answered well, but somebody else's deploy ``draft`` lands on ``deployment``,
+    ``land_after`` (handled and answered well, but another user's deploy ``draft`` lands on ``deployment``,
     an id or key, just before or after).
 
     ``operation``: the GraphQL operation's name or a root field, or the ``operationId`` in the platform's
     OpenAPI document; ``None`` matches each request.
-    ``count``: how often (``None``: until the faults are cleared), after ``skip`` requests that match.
+    ``count``: the number of times (``None``: until the faults are cleared), after ``skip`` matching requests.
     ``delay``: seconds to wait first, with any kind. ``after_commit``: with ``status`` and ``api_error``,
-    handle the request all the same, as a gateway does that gave up too early.
+    the request is still handled, as behind a gateway with a short timeout.
     """
 
     kind: str
@@ -66,7 +66,7 @@ class Fault:
 
     @property
     def handles_request(self) -> bool:
-        """Whether the platform does what was asked in spite of the fault."""
+        """Whether the platform still handles the request."""
         if self.kind in ("status", "api_error"):
             return self.after_commit
         return self.kind != "drop_before"
@@ -76,8 +76,8 @@ class Fault:
         """The headers that go with an error."""
         return {} if self.retry_after is None else {"retry-after": str(self.retry_after)}
 
-    def takes(self, names: Iterable[str]) -> bool:
-        """Count a request that goes by these names; tell whether the fault strikes it."""
+    def matches(self, names: Iterable[str]) -> bool:
+        """Count a request with these names; return whether the fault applies to it."""
         if self.operation is not None and self.operation not in names:
             return False
         if self.count is not None and self.hits >= self.count:
@@ -90,7 +90,7 @@ class Fault:
 
 
 class FaultBook:
-    """The faults that are set, in the order in which they were."""
+    """The faults, in the order in which they were set."""
 
     def __init__(self) -> None:
         self._faults: list[Fault] = []
@@ -107,16 +107,16 @@ class FaultBook:
         return fault
 
     def clear(self) -> None:
-        """Take all faults back."""
+        """Remove all faults."""
         self._faults.clear()
 
-    def strike(self, names: Iterable[str]) -> Fault | None:
-        """Return the first fault that strikes a request with these names, and count it."""
-        wanted = tuple(names)
-        return next((fault for fault in self._faults if fault.takes(wanted)), None)
+    def next_for(self, names: Iterable[str]) -> Fault | None:
+        """Return the first fault that applies to a request with these names, and count it."""
+        requested = tuple(names)
+        return next((fault for fault in self._faults if fault.matches(requested)), None)
 
     def as_list(self) -> list[dict[str, Any]]:
-        """Return all faults as JSON values, ``hits`` with them."""
+        """Return all faults with their ``hits`` as JSON values."""
         return [asdict(fault) for fault in self._faults]
 
 

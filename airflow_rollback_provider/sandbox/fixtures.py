@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pytest fixtures: the embedded platform for the tests of one's own Dags.
+"""Pytest fixtures: the embedded platform for tests of your own Dags.
 
 In a ``conftest.py``: ``pytest_plugins = ["airflow_rollback_provider.sandbox.fixtures"]``.
 """
@@ -26,7 +26,7 @@ def rollback_sandbox_process() -> Iterator[SandboxProcess]:
 
 @pytest.fixture
 def rollback_sandbox(rollback_sandbox_process: SandboxProcess) -> SandboxProcess:
-    """Return the sandbox with a fresh world: nothing of the test before is left in it."""
+    """Return the sandbox with a fresh world: without data of earlier tests."""
     rollback_sandbox_process.reset("default")
     return rollback_sandbox_process
 

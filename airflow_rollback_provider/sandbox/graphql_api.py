@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Houston's GraphQL face over the world: parse, validate, execute, and errors as Houston writes them."""
+"""Houston's GraphQL API on the world: parse, validate, execute, and errors in Houston's form."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Operation:
-    """A parsed request: what a fault can match, before anything has run."""
+    """A parsed request, which a fault can match before it is executed."""
 
     query: str
     document: DocumentNode | None
     error: GraphQLError | None
-    asked: str | None
+    operation_name: str | None
     name: str | None
     fields: tuple[str, ...]
 
@@ -48,7 +48,7 @@ class Operation:
 
 @lru_cache(maxsize=256)
 def read_operation(query: str, operation_name: str | None = None) -> Operation:
-    """Parse a GraphQL request far enough to know what it asks for; never raises on bad syntax."""
+    """Parse a GraphQL request far enough to find its operation. Bad syntax raises nothing."""
     try:
         document = parse(query)
     except GraphQLError as error:
@@ -76,7 +76,7 @@ def execute(session: Session, operation: Operation, variables: dict[str, Any] | 
         operation.document,
         context_value=session,
         variable_values=variables,
-        operation_name=operation.asked,
+        operation_name=operation.operation_name,
         field_resolver=resolve,
     )
     return _answer(result.data, result.errors or ())
@@ -84,15 +84,15 @@ def execute(session: Session, operation: Operation, variables: dict[str, Any] | 
 
 @lru_cache(maxsize=256)
 def _validated(query: str, shape: Shape, introspection: bool) -> tuple[GraphQLError, ...]:
-    """Validate a query once: clients that poll send the same text again and again."""
+    """Validate a query once: clients that poll send the same text repeatedly."""
     rules = specified_rules if introspection else (*specified_rules, NoSchemaIntrospectionCustomRule)
     return tuple(validate(schema_for(shape), parse(query), rules))
 
 
 def _answer(data: dict[str, Any] | None, errors: Iterable[GraphQLError]) -> Answer:
-    told = [_error_view(error) for error in errors]
-    body: dict[str, Any] = {"errors": told, "data": data} if told else {"data": data}
-    return Answer(body, errors=tuple(item["name"] for item in told))
+    views = [_error_view(error) for error in errors]
+    body: dict[str, Any] = {"errors": views, "data": data} if views else {"data": data}
+    return Answer(body, errors=tuple(item["name"] for item in views))
 
 
 def _error_view(error: GraphQLError) -> dict[str, Any]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The GraphQL schema as one installation has it: fields depend on its version and on test settings."""
+"""The GraphQL schema of one installation: its fields depend on its version and on test settings."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _ASSUMED_EXTRAS = ("Self.permissions", "Deployment.deployRollbackEnabled")
 
 @dataclass(frozen=True)
 class Shape:
-    """What distinguishes the schema of one installation; names are ``Type.field``."""
+    """The variable parts of an installation's schema; names are ``Type.field``."""
 
     hidden: frozenset[str] = frozenset()
     renamed: tuple[tuple[str, str], ...] = ()

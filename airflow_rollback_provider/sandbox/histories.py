@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The histories of the seeded Deployments: believable months of deploys, the same in every run.
+"""The histories of the seeded Deployments: realistic months of deploys, the same in every run.
 
 Each long history ends alike, so that tests can count on it: a good deploy, a good deploy, a failed one, and
 the good deploy that runs now. ``previous`` is therefore the third row from the top.
@@ -82,7 +82,7 @@ def _with_oddities(drafts: list[Draft], mechanism: str) -> list[Draft]:
 
 
 def _ending(key: str, mechanism: str, runtime: str, target: str | None = None) -> list[Draft]:
-    """Return the four latest deploys: good, good, failed, and the good one that runs now."""
+    """Return the four latest deploys: two succeeded ones, a failed one, and the running one."""
     kind = "IMAGE_ONLY" if mechanism in ("git_sync", "volume") else "IMAGE_AND_DAG"
     before = target or runtime
 
@@ -115,13 +115,13 @@ def moved() -> list[Draft]:
 
 
 def in_3_0() -> list[Draft]:
-    """Return a history inside the Runtimes that take no part in rollbacks, after one in Airflow 2."""
+    """Return a history inside the Runtimes that cannot be rolled back, after one in Airflow 2."""
     older = _months("runtime-3-0", "image", ("12.7.1", "13.0.0"))
     return older + _ending("runtime-3-0", "image", "3.0-4", "3.0-1")
 
 
 def after_rollback() -> list[Draft]:
-    """Return D1, D2, D3 and a rollback to D2: what runs is D2's content, and ``previous`` is D1."""
+    """Return D1, D2, D3 and a rollback to D2: D2's content runs, and ``previous`` is D1."""
     plain = [
         Draft(age=(9 - number) * _DAY, tag=f"release-{number}", author="ana.silva") for number in (1, 2, 3)
     ]

@@ -25,7 +25,7 @@ _NO_GRAPHQL = {"errors": [{"message": "POST body is no GraphQL request", "name":
 
 
 async def endpoint(request: Request) -> ASGIApp:
-    """Answer one GraphQL request."""
+    """Handle one GraphQL request."""
     sandbox: Sandbox = request.app.state.sandbox
     body = await _read(request)
     if body is None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The world's values in Houston's words: what the GraphQL face answers."""
+"""The world's values as fields of Houston's GraphQL API."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def _git_view(git: Git | None) -> dict[str, str | None]:
 
 
 def author_view(author: Author) -> dict[str, str]:
-    """Return who did something as GraphQL fields."""
+    """Return an author as GraphQL fields."""
     return {
         "id": author.id,
         "username": author.username,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the embedded platform consists of: workspaces, Deployments and the deploys of their history."""
+"""The parts of the embedded platform: workspaces, Deployments and the deploys of their history."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _NOT_IN_IDS = re.compile(r"[^a-z0-9]")
 def make_id(*parts: object) -> str:
     """Return a 25-character id of the platform's kind, the same for the same parts in every run.
 
-    A short first part stays readable in it, so that a person can tell ids apart in a log.
+    A short first part stays readable in it, so that a user can distinguish ids in a log.
     """
     digest = hashlib.sha256("/".join(map(str, parts)).encode()).hexdigest()
     return f"c{_readable(str(parts[0]))}{digest}"[:25]
@@ -38,7 +38,7 @@ def _readable(text: str) -> str:
 
 @dataclass(frozen=True)
 class Organization:
-    """Who owns everything on the platform; hosted Astro's addresses name it, Houston's do not."""
+    """The organization of the platform. Hosted Astro's addresses contain it, Houston's do not."""
 
     id: str
     name: str
@@ -49,7 +49,7 @@ ORGANIZATION = Organization(make_id("organization"), "Sandbox")
 
 @dataclass(frozen=True)
 class Author:
-    """Who deployed: a person (``user``) or a ``service_account``."""
+    """The author of a deploy: a ``user`` or a ``service_account``."""
 
     id: str
     username: str
@@ -59,9 +59,9 @@ class Author:
 
 @dataclass(frozen=True)
 class Content:
-    """What a Deployment runs: an image with its Runtime, a Dag bundle, and how Dags get there.
+    """The content of a Deployment: an image with its Runtime, a Dag bundle, and the Dag deploy mechanism.
 
-    ``runtime`` is what the image truly contains; a history row may not show it.
+    ``runtime`` is the real Runtime of the image; a history row may not show it.
     """
 
     image_tag: str
@@ -74,7 +74,7 @@ class Content:
 
 @dataclass(frozen=True)
 class Git:
-    """Where the code of a deploy came from."""
+    """The source of a deploy's code."""
 
     commit: str
     repository: str
@@ -87,7 +87,7 @@ class Deploy:
 
     Its status is a function of the clock: ``INITIALIZED`` until ``finishes_at``, then ``outcome``.
     ``finishes_at`` is ``None`` for work that never ends. ``applies`` is false for a deploy that says
-    ``DEPLOYED`` although the Deployment went on running what it ran. ``purged`` rows are gone for clients.
+    ``DEPLOYED`` although the running content did not change. Clients do not get ``purged`` rows.
     """
 
     id: str
@@ -145,7 +145,7 @@ class History:
         return len(self.rows)
 
     def add(self, deploy: Deploy) -> None:
-        """Put a deploy where its time says."""
+        """Insert a deploy by its time."""
         rows = self.rows
         if rows and deploy.created_at < rows[-1].created_at:
             insort(rows, deploy, key=lambda row: row.created_at)
@@ -202,13 +202,13 @@ class Deployment:
 
     @property
     def latest(self) -> Deploy | None:
-        """The latest deploy that is still there, however it ended."""
+        """The latest deploy that is not purged, with any outcome."""
         return next((row for row in self.history.latest_first() if not row.purged), None)
 
     def running(self, now: datetime) -> Content:
-        """Return what runs at that time: the content of the latest deploy that succeeded, or the base image.
+        """Return the running content at that time: of the latest deploy that succeeded, or the base image.
 
-        A newer deploy wins over an older one that ends later: the older one was overtaken.
+        A newer deploy wins over an older one that ends later: the older one is superseded.
         """
         done = (row for row in self.history.latest_first() if row.applies and row.status(now) == DEPLOYED)
         latest = next(done, None)
@@ -217,7 +217,7 @@ class Deployment:
     def in_progress(self, now: datetime) -> Deploy | None:
         """Return the latest deploy that has not ended at that time.
 
-        Only the latest hundred rows are looked at: older ones have ended long ago.
+        Only the latest hundred rows are checked: older ones have ended long ago.
         """
         latest = islice(self.history.latest_first(), 100)
         return next((row for row in latest if row.status(now) == INITIALIZED), None)

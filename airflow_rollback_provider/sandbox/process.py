@@ -36,13 +36,13 @@ class SandboxProcess(SandboxControl):
 
     @property
     def pid(self) -> int | None:
-        """The process's id while it is there."""
+        """The process's id while it runs."""
         return None if self._process is None else self._process.pid
 
     def start(self) -> SandboxProcess:
         """Start the process and wait until it answers.
 
-        :raises SandboxError: if it ends or is not ready within 90 seconds; what it said is in the message.
+        :raises SandboxError: if it ends or is not ready within 90 seconds; the message contains its output.
         """
         with tempfile.TemporaryDirectory(prefix="rollback-sandbox-") as folder:
             port_file, log = Path(folder, "port"), Path(folder, "log")
@@ -90,7 +90,7 @@ class SandboxProcess(SandboxControl):
         raise SandboxError(f"the sandbox was not ready within {_SECONDS_TO_START:g} s")
 
     def stop(self) -> int | None:
-        """End the process, by force if it does not go; return its exit code. Harmless when it is gone."""
+        """End the process, by force if necessary, and return its exit code. It may have ended already."""
         process, self._process = self._process, None
         if process is None:
             return None
@@ -113,7 +113,7 @@ class SandboxProcess(SandboxControl):
 
 
 def _environment() -> dict[str, str]:
-    """Return the environment for the process: it must find this package wherever that was imported from."""
+    """Return the environment for the process, with the import path of this package."""
     root = str(Path(__file__).resolve().parents[2])
     paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
     return os.environ | {"PYTHONPATH": os.pathsep.join(paths)}

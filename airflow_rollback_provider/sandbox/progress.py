@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The log lines that a deploy or rollback writes while it goes on: a function of the deploy and the clock."""
+"""The log lines of a deploy or rollback in progress: a function of the deploy and the clock."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from airflow_rollback_provider.sandbox.versions import crosses_down, is_downgrad
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# A rollback that never ends still tells what it does; its steps are spread over this time.
+# A rollback that never ends still logs its steps. They are spread over this time.
 _ENDLESS = timedelta(seconds=30)
 
 
 @dataclass(frozen=True)
 class LogLine:
-    """One line, with the component that wrote it."""
+    """One line, with its component."""
 
     id: str
     timestamp: datetime
@@ -28,7 +28,7 @@ class LogLine:
 
 
 def lines(deployment: Deployment, deploy: Deploy, now: datetime) -> Iterator[LogLine]:
-    """Yield what a deploy has logged until now, oldest first."""
+    """Yield the lines of a deploy until now, oldest first."""
     ended = deploy.finishes_at
     spread = (ended - deploy.created_at) if ended is not None else _ENDLESS
     steps = _steps(deployment, deploy)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One resolver for each root field of Houston's schema: who may, what the world says, in Houston's words."""
+"""One resolver for each root field of Houston's schema: it checks the rights and returns the world's data."""
 
 from __future__ import annotations
 
@@ -67,8 +67,8 @@ def _workspace_deployments(
     if not token.may(READ, workspace.key):
         raise not_permitted()
     found = [item for item in session.visible() if item.workspace == workspace]
-    wanted = [item for item in found if release_name in (None, item.release_name)]
-    return [views.deployment_view(session.world, item) for item in wanted]
+    matching = [item for item in found if release_name in (None, item.release_name)]
+    return [views.deployment_view(session.world, item) for item in matching]
 
 
 def _paginated_deployments(

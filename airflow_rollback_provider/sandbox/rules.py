@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""When the platforms themselves refuse a rollback, written from the contract alone.
+"""The rules by which the platforms refuse a rollback, written from the contract alone.
 
-The client has a rulebook of its own; the two share nothing, so that each can catch the other's mistakes.
+The client has its own compatibility rules. They share no code, so that each can reveal the other's mistakes.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _NEEDS = {"IMAGE": (IMAGES,), "DAGS": (DAGS,), "IMAGE_AND_DAGS": (IMAGES, DAGS)}
 
 @dataclass(frozen=True)
 class RollbackAttempt:
-    """Everything that decides whether a rollback may start."""
+    """The data that decide whether a rollback may start."""
 
     settings: Settings
     token: Token
@@ -41,15 +41,15 @@ class RollbackAttempt:
 
     @property
     def running(self) -> Content:
-        """What the Deployment runs now."""
+        """The running content of the Deployment."""
         return self.deployment.running(self.now)
 
 
 @dataclass(frozen=True)
 class RollbackRules:
-    """The rules of one platform, in the order in which it looks at them.
+    """The rules of one platform, in the order of its checks.
 
-    ``keeps_latest``: whether a Deployment's latest deploy stays, however old it is.
+    ``keeps_latest``: whether a Deployment's latest deploy stays, at any age.
     """
 
     before_the_target: tuple[Callable[[RollbackAttempt], None], ...]
@@ -73,7 +73,7 @@ def check(attempt: RollbackAttempt, compatibility: RollbackRules) -> Deploy:
 
 
 def result(running: Content, target: Content, scope: str) -> Content:
-    """Return what a Deployment runs after a rollback of that scope (settings of Dag deploys go with both)."""
+    """Return the content after a rollback of that scope (settings of Dag deploys go with both)."""
     if scope == "DAGS":
         return replace(running, dag_bundle=target.dag_bundle)
     if scope == "IMAGE":

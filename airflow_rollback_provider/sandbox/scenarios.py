@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What exists on the embedded platform when it starts."""
+"""The initial content of the embedded platform."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def make_world(scenario: str = "default", clock: Clock | None = None) -> World:
 
     :param scenario: ``default`` (all Deployments), ``minimal`` (one of each Airflow), ``fleet`` (20 alike),
         ``empty``.
-    :param clock: where the time comes from; real time by default.
+    :param clock: the clock; real time by default.
     :raises ValueError: if there is no such scenario.
     """
     if scenario not in SCENARIOS:

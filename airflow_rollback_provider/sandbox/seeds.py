@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The Deployments of the default scenario.
 
-Times are relative to the start of the sandbox; ids depend on the Deployment's key and the row's number only.
+Times are relative to the start of the sandbox; ids depend only on the Deployment's key and the row's number.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Run the sandbox as a process of its own, on loopback."""
+"""Run the sandbox as its own process, on loopback."""
 
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import socket
@@ -15,16 +16,19 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 from airflow_rollback_provider.sandbox.app import make_app
-from airflow_rollback_provider.sandbox.connections import RememberingProtocol
+from airflow_rollback_provider.sandbox.client import connection
+from airflow_rollback_provider.sandbox.connections import TrackingProtocol
 from airflow_rollback_provider.sandbox.scenarios import SCENARIOS
 from airflow_rollback_provider.sandbox.state import Sandbox
-from airflow_rollback_provider.sandbox.welcome import ready_line, welcome
+from airflow_rollback_provider.sandbox.tokens import TOKENS
 
 if TYPE_CHECKING:
     import argparse
 
+    from airflow_rollback_provider.sandbox.world import World
+
 LOOPBACK = ("127.0.0.1", "localhost")
-_SECONDS_BETWEEN_LOOKS_AT_THE_PARENT = 0.5
+_SECONDS_BETWEEN_CHECKS_OF_THE_PARENT = 0.5
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", default="127.0.0.1", help="a loopback name (default: %(default)s)")
     parser.add_argument("--port", type=int, default=0, help="a port; 0, the default, takes a free one")
     parser.add_argument(
-        "--scenario", default="default", choices=sorted(SCENARIOS), help="what exists at the start"
+        "--scenario", default="default", choices=sorted(SCENARIOS), help="the initial content"
     )
     parser.add_argument("--port-file", type=Path, help="a file to write the port to when the server listens")
     parser.add_argument("--parent-pid", type=int, help="stop when this process is gone")
@@ -40,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Serve until told to stop; return the exit code (2: cannot listen there)."""
+    """Serve until a signal; return the exit code (2: cannot listen there)."""
     try:
         serve(
             host=args.host,
@@ -67,14 +71,14 @@ def serve(
 ) -> None:
     """Serve the sandbox until SIGTERM or SIGINT.
 
-    :param host: ``127.0.0.1`` or ``localhost``; the sandbox is never offered to a network.
+    :param host: ``127.0.0.1`` or ``localhost``; the sandbox never listens on a network.
     :param port: a port, 0 for a free one.
-    :param scenario: what exists at the start, see ``scenarios.make_world``.
+    :param scenario: the initial content, see ``scenarios.make_world``.
     :param port_file: where to write the port once the server listens.
     :param parent_pid: stop when this process no longer exists.
-    :param for_machines: print the JSON ready line alone, not the welcome for people.
+    :param for_machines: print only the JSON ready line, not the welcome text.
     :raises ValueError: if the host is not loopback or the scenario unknown.
-    :raises OSError: if the port cannot be had.
+    :raises OSError: if the port cannot be bound.
     """
     if host not in LOOPBACK:
         raise ValueError(f"the sandbox listens on loopback only ({' or '.join(LOOPBACK)})")
@@ -88,7 +92,7 @@ def serve(
 
 
 def _listener(port: int) -> socket.socket:
-    """Return a bound socket; TCP is named in it, so that asyncio turns Nagle off (40 ms an answer)."""
+    """Return a bound socket; it names TCP, so that asyncio turns Nagle's algorithm off (40 ms a response)."""
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -107,7 +111,7 @@ def _die_quietly() -> None:
 
 
 class _Announcement:
-    """Tells whoever waits that the server answers."""
+    """Announces that the server is ready."""
 
     def __init__(self, url: str, sandbox: Sandbox, port_file: Path | None, for_machines: bool) -> None:
         self.url = url
@@ -120,13 +124,13 @@ class _Announcement:
             partial = self.port_file.with_name(f"{self.port_file.name}.partial")
             partial.write_text(f"{self.url.rpartition(':')[2]}\n", encoding="ascii")
             partial.replace(self.port_file)
-        text = ready_line(self.url) if self.for_machines else welcome(self.url, self.sandbox.world)
+        text = _ready_line(self.url) if self.for_machines else _welcome(self.url, self.sandbox.world)
         sys.stdout.write(f"{text}\n")
         sys.stdout.flush()
 
 
 class _Server(uvicorn.Server):
-    """Uvicorn, which says when it is ready."""
+    """Uvicorn with an announcement when it is ready."""
 
     announce: _Announcement
 
@@ -142,7 +146,7 @@ async def _serve(
     server = _Server(
         uvicorn.Config(
             make_app(sandbox),
-            http=RememberingProtocol,
+            http=TrackingProtocol,
             loop="asyncio",
             lifespan="off",
             ws="none",
@@ -163,13 +167,13 @@ async def _serve(
 
 async def _stop_without(parent_pid: int, server: uvicorn.Server) -> None:
     is_child = os.getppid() == parent_pid
-    while _is_alive(parent_pid, is_child):  # noqa: ASYNC110 -- nothing tells a process that another one ended
-        await asyncio.sleep(_SECONDS_BETWEEN_LOOKS_AT_THE_PARENT)
+    while _is_alive(parent_pid, is_child):  # noqa: ASYNC110 -- no event reports the end of another process
+        await asyncio.sleep(_SECONDS_BETWEEN_CHECKS_OF_THE_PARENT)
     server.should_exit = True
 
 
 def _is_alive(pid: int, is_parent: bool) -> bool:
-    """Tell whether a process lives; a dead parent is seen even while nobody has reaped it."""
+    """Return whether a process is alive. This detects a dead parent even before it is reaped."""
     if is_parent:
         return os.getppid() == pid
     try:
@@ -179,3 +183,30 @@ def _is_alive(pid: int, is_parent: bool) -> bool:
     except PermissionError:
         return True
     return True
+
+
+def _ready_line(url: str) -> str:
+    """Return the JSON line for scripts that wait for the server."""
+    return json.dumps({"url": url, "pid": os.getpid()})
+
+
+def _welcome(url: str, world: World) -> str:
+    """Return the text for a user: address, connections, tokens and Deployments."""
+    hosted = connection(url, platform="astro")
+    return "\n".join([
+        _ready_line(url),
+        "",
+        f"The embedded platform answers at {url} (GraphQL: POST {url}/v1). Stop it with Ctrl-C.",
+        "",
+        "An Airflow connection to it as Astro Private Cloud:",
+        f"  export AIRFLOW_CONN_SANDBOX='{json.dumps(connection(url))}'",
+        "",
+        "The same Deployments as hosted Astro:",
+        f"  export AIRFLOW_CONN_SANDBOX_ASTRO='{json.dumps(hosted)}'",
+        "",
+        "Tokens:",
+        *(f"  {token.value:<32} {token.author.full_name}" for token in TOKENS.values()),
+        "",
+        "Deployments:",
+        *(f"  {item.id}  {item.release_name:<22} {item.label}" for item in world.deployments.values()),
+    ])

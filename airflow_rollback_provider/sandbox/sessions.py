@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who asks, and what that one may see: one session for each request, one kind for each face."""
+"""The token of a request, and its rights: one session for each request, one class for each API."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from airflow_rollback_provider.sandbox.model import Deployment
     from airflow_rollback_provider.sandbox.world import World
 
-# How a Deployment of hosted Astro can get its Dags; the world's others are no part of that platform.
+# The Dag deploy mechanisms of hosted Astro. The world's other Deployments are not part of that platform.
 _HOSTED_MECHANISMS = ("image", "dag_deploy")
 
 
@@ -33,7 +33,7 @@ class Session:
     authorization: str | None
 
     def token(self) -> Token:
-        """Return who asks.
+        """Return the token of the request.
 
         :raises Refused: if the token is missing, unknown or expired.
         """
@@ -46,7 +46,7 @@ class Session:
 
     @property
     def token_name(self) -> str:
-        """What the record says of the token: the name of a known one, never a value."""
+        """The token in the record: the name of a known one, never a value."""
         if not self.authorization:
             return "none"
         token = self.world.token(self._value())
@@ -55,7 +55,7 @@ class Session:
     def allowed(self, deployment: Deployment, permission: str) -> Deployment:
         """Return the Deployment if the token has the permission on it.
 
-        :raises Refused: if it has not.
+        :raises Refused: if it does not.
         """
         if not self.token().may(permission, deployment.workspace.key):
             raise not_permitted()
@@ -64,7 +64,7 @@ class Session:
     def deployment(self, deployment_id: object, permission: str = READ) -> Deployment:
         """Return the Deployment with that id if the token has the permission on it.
 
-        :raises Refused: if there is none or it has not.
+        :raises Refused: if there is none or the token does not have it.
         """
         self.token()
         return self.allowed(self.world.deployment(str(deployment_id)), permission)
@@ -88,12 +88,12 @@ class Session:
 
 
 class HostedSession(Session):
-    """One request to hosted Astro, whose header says ``Bearer`` before the token."""
+    """One request to hosted Astro, with ``Bearer`` before the token in the header."""
 
     def deployment(self, deployment_id: object, permission: str = READ) -> Deployment:
         """Return the Deployment, which must be of a kind that hosted Astro has.
 
-        :raises Refused: if there is none, or the token has not the permission.
+        :raises Refused: if there is none, or the token does not have the permission.
         """
         self.token()
         found = self.world.deployment(str(deployment_id))

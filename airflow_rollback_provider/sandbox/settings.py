@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a test can script on the embedded platform besides faults."""
+"""The settings of the embedded platform that a test can change."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from airflow_rollback_provider.sandbox.model import DEPLOYED, FAILED
 
 @dataclass
 class Settings:
-    """The platform's behaviour, with the defaults that a fresh sandbox has.
+    """The platform's behaviour, with the defaults of a fresh sandbox.
 
-    ``version``: what ``appConfig.version`` says; fields and flags follow it.
-    ``rollback_seconds`` / ``cross_major_seconds``: how long a rollback takes, within an Airflow major and
+    ``version``: the value of ``appConfig.version``; fields and flags depend on it.
+    ``rollback_seconds`` / ``cross_major_seconds``: the duration of a rollback, within an Airflow major and
     from Airflow 3 to 2.
-    ``next_rollbacks``: scripts for the rollbacks to come, one taken by each: ``deployment`` (an id or key;
+    ``next_rollbacks``: scripts for the next rollbacks, one for each: ``deployment`` (an id or key;
     without it any Deployment takes the script), ``outcome`` (``DEPLOYED`` or
     ``FAILED``), ``seconds`` (``null``: it never ends), ``reason``, ``applies`` (false: the row says DEPLOYED
     though the Deployment runs on as it was).
     ``retention_days`` and ``nightly_job``: rows older than that are gone, or, with the job off, still
     listed but no longer a target.
-    ``refuse_concurrent``: refuse a rollback while a deploy is in progress (else it is overtaken).
+    ``refuse_concurrent``: refuse a rollback while a deploy is in progress (else it is superseded).
     ``installation_enabled``: the installation's rollback flag.
     ``error_status``: the HTTP status of GraphQL errors. ``max_take``: the most rows of a history page.
     ``hidden_fields``: schema fields this installation lacks, as ``Type.field``; ``hide_assumed`` hides
-    ``Self.permissions`` and ``Deployment.deployRollbackEnabled``. ``renamed_fields``: fields this
-    installation calls otherwise, ``{"Type.field": "name"}``. ``expired_tokens``: token names that count as
-    expired. ``introspection``: whether the schema may be read.
+    ``Self.permissions`` and ``Deployment.deployRollbackEnabled``. ``renamed_fields``: fields with
+    another name in this installation, ``{"Type.field": "name"}``. ``expired_tokens``: names of tokens that
+    count as expired. ``introspection``: whether the schema may be read.
     """
 
     version: str = "2.0.0"
@@ -75,7 +75,7 @@ _SCRIPT = ("deployment", "outcome", "seconds", "reason", "applies")
 
 
 def check_script(script: Any) -> None:
-    """Check how a deploy shall go.
+    """Check the script of a deploy.
 
     :raises Refused: if a field or the outcome is unknown.
     """

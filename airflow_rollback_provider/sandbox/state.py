@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One running sandbox: the world, the faults and the record of what was asked."""
+"""One running sandbox: the world, the faults and the record of requests."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _REQUESTS_KEPT = 20_000
 
 @dataclass
 class Request:
-    """What is kept of a request: never a token, only the name of the known one it carried."""
+    """The record of a request: never a token, only the name of a known one."""
 
     at: str
     operation: str | None
@@ -35,9 +35,9 @@ class Request:
 
 
 class Sandbox:
-    """Everything behind the server; ``reset`` makes it new.
+    """The state of the server; ``reset`` replaces it.
 
-    :param scenario: the scenario to start with and to come back to.
+    :param scenario: the initial scenario, also after a reset.
     """
 
     def __init__(self, scenario: str = "default") -> None:
@@ -58,7 +58,7 @@ class Sandbox:
         self._numbers = count(1)
 
     def record(self, operation: str | None, root_fields: tuple[str, ...], token: str, path: str) -> Request:
-        """Keep a request and return its entry, to be completed when it is answered.
+        """Record a request and return its entry, to be completed with the response.
 
         :param token: the name of the token, never its value.
         :param path: path and query of the URL.

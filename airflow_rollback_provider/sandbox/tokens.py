@@ -5,16 +5,16 @@
 value                permissions           for testing
 ==================== ===================== ===========================================================
 sandbox-token-editor everything            the usual case (DEPLOYMENT_EDITOR in both workspaces)
-...-viewer           read, history, logs   a person who may look but not roll back
+...-viewer           read, history, logs   a user who may read but not roll back
 ...-images-only      + images.push         rolls back the image alone
 ...-dags-only        + dags.push           rolls back Dags alone
 ...-no-history       push without history  sees the Deployment, not its deploys
 ...-expired          everything            answers ``AUTH_TOKEN_REFRESH_FAILED``
-...-other-workspace  everything            a member of the second workspace alone
+...-other-workspace  everything            a member of only the second workspace
 ...-service-account  the ``system.`` forms a service account with a system-wide role
 ==================== ===================== ===========================================================
 
-The values are unmistakable so that a test can search every log and file for them.
+The values are unique, so that a test can search every log and file for them.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _BOTH = ("data-platform", "analytics")
 
 @dataclass(frozen=True)
 class Token:
-    """A token: who carries it and what that one may do in which workspaces."""
+    """A token: its owner and the permissions in each workspace."""
 
     name: str
     author: Author
@@ -48,11 +48,11 @@ class Token:
         return f"sandbox-token-{self.name}"
 
     def may(self, permission: str, workspace: str) -> bool:
-        """Tell whether the token has a permission on the Deployments of a workspace."""
+        """Return whether the token has a permission on the Deployments of a workspace."""
         return permission in self.in_workspace(workspace) or f"system.{permission}" in self.permissions
 
     def in_workspace(self, workspace: str) -> tuple[str, ...]:
-        """Return the permissions on Deployments of a workspace; system-wide ones hold in each."""
+        """Return the permissions on Deployments of a workspace; system-wide ones apply in each."""
         if workspace in self.workspaces:
             return self.permissions
         return tuple(item for item in self.permissions if item.startswith("system."))

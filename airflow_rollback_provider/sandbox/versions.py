@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The platform's own reading of Runtime versions.
+"""The platform's own parser of Runtime versions.
 
-Written from the contract and on purpose not shared with the client: a common mistake would hide itself.
+It is written from the contract and not shared with the client: tests would miss a shared mistake.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ _AIRFLOW_3_STYLE = re.compile(r"(\d{1,4})\.(\d{1,4})-([1-9]\d{0,3})", re.ASCII)
 
 @dataclass(frozen=True)
 class Runtime:
-    """A Runtime: the Airflow major that it carries, and three numbers that order it among its own style."""
+    """A Runtime: its Airflow major, and three numbers that order it within its style."""
 
     airflow_major: int
     numbers: tuple[int, int, int]
 
 
 def read_runtime(text: str) -> Runtime | None:
-    """Read ``12.1.0`` (semver: Airflow 2) or ``3.1-2`` (Airflow 3 and later); ``None`` for anything else."""
+    """Parse ``12.1.0`` (semver: Airflow 2) or ``3.1-2`` (Airflow 3 and later); ``None`` for anything else."""
     if match := _AIRFLOW_2_STYLE.fullmatch(text):
         return Runtime(2, _numbers(match))
     if (match := _AIRFLOW_3_STYLE.fullmatch(text)) and int(match[1]) >= 3:
@@ -35,13 +35,13 @@ def _numbers(match: re.Match[str]) -> tuple[int, int, int]:
 
 
 def crosses_down(source: str, target: str) -> bool:
-    """Tell whether a move from one Runtime to another goes to an older Airflow major."""
+    """Return whether a move between two Runtimes goes to an older Airflow major."""
     before, after = read_runtime(source), read_runtime(target)
     return before is not None and after is not None and after.airflow_major < before.airflow_major
 
 
 def is_downgrade(source: str, target: str) -> bool:
-    """Tell whether a move from one Runtime to another goes to an older one."""
+    """Return whether a move between two Runtimes goes to an older one."""
     before, after = read_runtime(source), read_runtime(target)
     if before is None or after is None:
         return False

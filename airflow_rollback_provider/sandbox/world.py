@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The embedded platform: one state machine under an injected clock, without HTTP, GraphQL or threads.
 
-Faces (Houston's GraphQL, hosted Astro's REST) ask it and write down its answers in their own words. What
-differs between the two platforms themselves is a ``rules.RollbackRules``.
+The APIs (Houston's GraphQL, hosted Astro's REST) call it and translate its results. The rules that
+differ between the two platforms are a ``rules.RollbackRules``.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class RuntimeRelease:
 
 @dataclass(frozen=True)
 class RollbackRequest:
-    """What a client asks for."""
+    """The rollback request of a client."""
 
     deployment_id: str
     deploy_id: str
@@ -59,10 +59,10 @@ class RollbackRequest:
 
 
 class World:
-    """All workspaces, Deployments and histories, and what may be done to them.
+    """All workspaces, Deployments and histories, and the operations on them.
 
-    :param clock: where the time comes from.
-    :param deployments: what exists at the start.
+    :param clock: the clock.
+    :param deployments: the initial Deployments.
     :param releases: the Runtimes that the installation offers.
     """
 
@@ -86,7 +86,7 @@ class World:
         return BY_VALUE.get(value or "")
 
     def is_expired(self, token: Token) -> bool:
-        """Tell whether a token counts as expired."""
+        """Return whether a token counts as expired."""
         return token.name in self.settings.expired_tokens
 
     def deployment(self, deployment_id: str) -> Deployment:
@@ -113,7 +113,7 @@ class World:
     ) -> Iterator[Deploy]:
         """Yield the deploys that a client can see, newest first, beginning behind ``after``.
 
-        The place of ``after`` is remembered even when that row itself is gone.
+        The position of ``after`` is known even if that row itself is gone.
 
         :raises Refused: if no deploy ever had that id.
         """
@@ -148,7 +148,7 @@ class World:
         return None if row is None or self._gone(deployment, compatibility)(row) else row
 
     def _gone(self, deployment: Deployment, compatibility: RollbackRules) -> Callable[[Deploy], bool]:
-        """Return what tells whether clients no longer see a row of that Deployment now."""
+        """Return a function that checks whether a row of that Deployment is gone for clients."""
         settings = self.settings
         oldest = self.clock.now() - timedelta(days=settings.retention_days)
         kept = deployment.latest if compatibility.keeps_latest else None
@@ -236,7 +236,7 @@ class World:
         return make_id("new", deployment.key, next(self._numbers))
 
     def status(self, deployment: Deployment) -> str:
-        """Return a Deployment's condition in one word."""
+        """Return a Deployment's health in one word."""
         now = self.clock.now()
         if deployment.in_progress(now):
             return "DEPLOYING"
@@ -256,11 +256,11 @@ class World:
         rows = deployment.history.latest_first()
         recent = takewhile(lambda row: now - row.created_at <= _LOGS_KEPT, rows)
         found = [line for row in islice(recent, 50) for line in progress.lines(deployment, row, now)]
-        wanted = [
+        lines = [
             line
             for line in found
             if (component in (None, "", line.component))
             and (since is None or line.timestamp > since)
             and (search or "").lower() in line.message.lower()
         ]
-        return sorted(wanted, key=lambda line: line.timestamp)[:_MOST_LOG_LINES]
+        return sorted(lines, key=lambda line: line.timestamp)[:_MOST_LOG_LINES]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A world under a clock that stands still, and ways to ask it."""
+"""A world with a frozen clock, and functions that call its APIs."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ DrainResult = Callable[..., requests.Response]
 
 @pytest.fixture
 def clock() -> Clock:
-    """A clock that moves only when a test moves it."""
+    """A clock that only a test moves."""
     return Clock(lambda: NOW)
 
 
@@ -41,7 +41,7 @@ def world(clock: Clock) -> World:
 
 @pytest.fixture
 def ask(world: World) -> Ask:
-    """Ask the GraphQL face of that world; gives the body of the answer."""
+    """Call the GraphQL API of that world; returns the body of the response."""
 
     def ask(query: str, token: str | None = "editor", **variables: Any) -> dict[str, Any]:
         value = TOKENS[token].value if token in TOKENS else token
@@ -70,10 +70,9 @@ def add(world: World, clock: Clock) -> Callable[..., Deployment]:
 
 @pytest.fixture
 def rest(rollback_sandbox: SandboxProcess) -> DrainResult:
-    """Ask hosted Astro's face over HTTP.
+    """Call hosted Astro's API over HTTP.
 
-    Where the platform's document is at hand, each answer must be as it says, and each request that is
-    granted too.
+    If the platform's document is available, each response must match it, and each accepted request too.
     """
 
     def ask(
@@ -101,7 +100,7 @@ def rest(rollback_sandbox: SandboxProcess) -> DrainResult:
 
 
 def deployment_path(key: str, rest: str = "") -> str:
-    """Return the path of a seeded Deployment, seen from the organization."""
+    """Return the path of a seeded Deployment, below the organization."""
     return f"/deployments/{deployment_id(key)}{rest}"
 
 

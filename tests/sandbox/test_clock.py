@@ -30,7 +30,7 @@ def test_a_clock_runs_with_its_source_plus_an_offset() -> None:
 
 
 def test_a_frozen_clock_stands_until_it_is_moved_or_resumed() -> None:
-    """A frozen clock moves by hand only, and resumes from where it stood."""
+    """A frozen clock moves by hand only, and resumes from its time."""
     source = Source()
     clock = Clock(source)
     clock.freeze()

@@ -21,7 +21,7 @@ def test_the_state_is_the_whole_world(rollback_sandbox: SandboxProcess) -> None:
 
 
 def test_deploys_can_land_and_change_and_vanish(rollback_sandbox: SandboxProcess) -> None:
-    """Someone else's deploy lands, is decided later, and goes."""
+    """Another user's deploy lands, gets its outcome later, and is removed."""
     row = rollback_sandbox.land_deploy("image-af3", tag="evil", runtime="3.3-2", seconds=None)
     assert (row["status"], row["imageTag"]) == ("INITIALIZED", "evil")
     assert rollback_sandbox.deployment("image-af3")["status"] == "DEPLOYING"
@@ -32,7 +32,7 @@ def test_deploys_can_land_and_change_and_vanish(rollback_sandbox: SandboxProcess
 
 
 def test_a_landed_deploy_runs_at_once(rollback_sandbox: SandboxProcess) -> None:
-    """By default a landed deploy has succeeded and is what runs; an older one does not overtake."""
+    """By default a landed deploy has succeeded and runs; an older one does not supersede it."""
     rollback_sandbox.land_deploy("image-af3", tag="latest", runtime="3.1-12")
     rollback_sandbox.land_deploy("image-af3", tag="older", age=3600)
     deployment = rollback_sandbox.deployment("image-af3")
@@ -40,8 +40,8 @@ def test_a_landed_deploy_runs_at_once(rollback_sandbox: SandboxProcess) -> None:
     assert (deployment["deployInfo"]["current"], deployment["runtimeVersion"]) == ("latest", "3.1-12")
 
 
-def test_a_deployment_of_ones_own_can_be_made(rollback_sandbox: SandboxProcess) -> None:
-    """A test writes exactly the history that it is about."""
+def test_a_deployment_can_be_added(rollback_sandbox: SandboxProcess) -> None:
+    """A test defines exactly the history that it needs."""
     deploys = [{"age": 300, "tag": "d1"}, {"age": 200, "tag": "d2"}, {"age": 100, "rollback_to": 0}]
     made = rollback_sandbox.add_deployment("mine", mechanism="dag_deploy", runtime="13.2.0", deploys=deploys)
     assert [row["imageTag"] for row in made["deploys"]] == ["d1", "d2", "d1"]
@@ -80,8 +80,8 @@ def test_a_reset_leaves_nothing(rollback_sandbox: SandboxProcess) -> None:
     assert list(after["deployments"]) == list(before["deployments"])
 
 
-def test_requests_and_faults_can_be_forgotten(rollback_sandbox: SandboxProcess) -> None:
-    """A test looks at its own part alone."""
+def test_requests_and_faults_can_be_cleared(rollback_sandbox: SandboxProcess) -> None:
+    """A test reads only its own part."""
     rollback_sandbox.fault("latency")
     rollback_sandbox.graphql("{ self { id } }", token="viewer")
     assert [item["fault"] for item in rollback_sandbox.requests()] == ["latency"]
@@ -123,15 +123,15 @@ def test_requests_and_faults_can_be_forgotten(rollback_sandbox: SandboxProcess) 
         ("/deployments/image-af3/deploys", {"outcome": "LOST"}, "DEPLOYED or FAILED"),
     ],
 )
-def test_a_control_call_that_means_nothing_is_refused(
+def test_an_invalid_control_call_is_refused(
     rollback_sandbox: SandboxProcess, path: str, body: dict[str, object], problem: str
 ) -> None:
-    """A typing error in a test is told at once."""
+    """A typing error in a test is reported at once."""
     with pytest.raises(SandboxError, match=problem):
         rollback_sandbox.control("POST", path, body)
 
 
-def test_the_control_face_takes_json_only(rollback_sandbox: SandboxProcess) -> None:
+def test_the_control_api_accepts_json_only(rollback_sandbox: SandboxProcess) -> None:
     """A form on a web page cannot post to it."""
     answer = requests.post(f"{rollback_sandbox.url}/__sandbox__/reset", data="{}", timeout=5)
     assert (answer.status_code, "application/json" in answer.json()["error"]) == (400, True)

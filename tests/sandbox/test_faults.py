@@ -8,18 +8,18 @@ from airflow_rollback_provider.sandbox.faults import FaultBook
 
 
 def hits(book: FaultBook, *requests: str) -> list[str | None]:
-    struck = [book.strike((request,)) for request in requests]
-    return [fault.kind if fault else None for fault in struck]
+    injected = [book.next_for((request,)) for request in requests]
+    return [fault.kind if fault else None for fault in injected]
 
 
-def test_a_fault_strikes_its_operation_as_often_as_it_says() -> None:
+def test_a_fault_is_injected_into_its_operation_count_times() -> None:
     """Skipped requests and other operations do not count."""
     book = FaultBook()
     book.add({"kind": "status", "operation": "logs", "count": 2, "skip": 1})
     assert hits(book, "logs", "self", "logs", "logs", "logs") == [None, None, "status", "status", None]
 
 
-def test_a_fault_without_an_operation_or_count_strikes_everything_until_cleared() -> None:
+def test_a_fault_without_an_operation_or_count_is_injected_until_cleared() -> None:
     """This is an outage."""
     book = FaultBook()
     book.add({"kind": "drop_before", "count": None})
@@ -29,8 +29,8 @@ def test_a_fault_without_an_operation_or_count_strikes_everything_until_cleared(
     assert hits(book, "self") == [None]
 
 
-def test_faults_strike_in_the_order_in_which_they_were_set() -> None:
-    """Only the first that matches strikes; the next has its turn when that one is used up."""
+def test_faults_are_injected_in_the_order_in_which_they_were_set() -> None:
+    """Only the first matching fault is injected; the next one follows when it is used up."""
     book = FaultBook()
     book.add({"kind": "status"})
     book.add({"kind": "latency"})
@@ -48,7 +48,7 @@ def test_faults_strike_in_the_order_in_which_they_were_set() -> None:
         ({"kind": "status", "often": 3}, "Unknown field 'often'"),
     ],
 )
-def test_a_fault_that_means_nothing_is_refused(values: dict[str, object], problem: str) -> None:
-    """A typing error in a test must not look like a fault that never struck."""
+def test_an_invalid_fault_is_refused(values: dict[str, object], problem: str) -> None:
+    """A typing error in a test must not look like a fault that never injected."""
     with pytest.raises(Refused, match=problem):
         FaultBook().add(values)

@@ -38,7 +38,7 @@ def messages(body: dict[str, Any]) -> list[str]:
 
 
 def test_the_schema_file_is_a_schema() -> None:
-    """The file parses, is valid, and says of each unpublished shape that it is assumed."""
+    """The file parses, is valid, and marks each unpublished shape as assumed."""
     text = SCHEMA_FILE.read_text()
     assert validate_schema(build_schema(text)) == []
     assert text.count("ASSUMED") >= 9
@@ -105,10 +105,10 @@ def test_a_rollback_is_answered_with_its_row(ask: Ask, world: World) -> None:
         ("other-workspace", False, False, False),
     ],
 )
-def test_a_token_sees_what_its_permissions_say(
+def test_a_token_reads_what_its_permissions_allow(
     ask: Ask, token: str, sees: bool, history: bool, logs: bool
 ) -> None:
-    """What a token may not see is answered with the platform's sentence and no data."""
+    """Without the permission the response has the platform's message and no data."""
     for query, allowed in ((DEPLOYMENT, sees), (HISTORY, history), (LOGS, logs)):
         body = ask(query, token, id=BILLING)
         assert messages(body) == ([] if allowed else [PERMISSION_TEXT])
@@ -127,7 +127,7 @@ def test_a_token_sees_what_its_permissions_say(
 def test_a_bad_token_is_refused_everywhere_but_for_the_configuration(
     ask: Ask, token: str, expected: str
 ) -> None:
-    """Only appConfig is open; each other field says what is wrong with the token."""
+    """Only appConfig is open; each other field returns the error of the token."""
     for query in (DEPLOYMENT, HISTORY, LOGS, "{ self { id } }", "{ runtimeReleases { version } }"):
         variables = {"id": BILLING} if "$id" in query else {}
         body = ask(query, token, **variables)
@@ -136,15 +136,15 @@ def test_a_bad_token_is_refused_everywhere_but_for_the_configuration(
     assert "errors" not in ask("{ appConfig { version } }", token)
 
 
-def test_tokens_that_expire_are_told_so(ask: Ask, world: World) -> None:
+def test_an_expired_token_has_its_own_error(ask: Ask, world: World) -> None:
     """A test can let any token expire."""
     world.settings.update({"expired_tokens": ["editor"]})
     assert messages(ask("{ self { id } }")) == [EXPIRED_TEXT]
 
 
 @pytest.mark.parametrize("token", sorted(set(TOKENS) - {"expired"}))
-def test_a_token_tells_who_it_is(ask: Ask, token: str) -> None:
-    """Service accounts do not expire; permissions in a workspace that is not one's own are none."""
+def test_a_token_has_an_identity(ask: Ask, token: str) -> None:
+    """Service accounts do not expire; a token has no permissions in another workspace."""
     data = ask(
         "query($id: Uuid!) { self { kind tokenExpiresAt permissions(deploymentUuid: $id) } }",
         token,
@@ -157,8 +157,8 @@ def test_a_token_tells_who_it_is(ask: Ask, token: str) -> None:
     )
 
 
-def test_only_deployments_that_one_may_read_are_listed(ask: Ask) -> None:
-    """Lists leave out what the token may not read; a foreign workspace is refused."""
+def test_only_readable_deployments_are_listed(ask: Ask) -> None:
+    """Lists leave out the Deployments that the token may not read; a foreign workspace is refused."""
     listing = "{ paginatedDeployments(take: 101) { id workspace { id } } }"
     everything = ask(listing)["data"]["paginatedDeployments"]
     assert [item["id"] for item in ask(listing, "other-workspace")["data"]["paginatedDeployments"]] == [
@@ -208,7 +208,7 @@ def test_deployments_are_paged(ask: Ask) -> None:
         ("query($id: Uuid!) { logs(deploymentUuid: $id) { id } }", {}, "$id"),
     ],
 )
-def test_bad_questions_get_a_clear_error(
+def test_bad_requests_get_a_clear_error(
     ask: Ask, query: str, variables: dict[str, Any], expected: str
 ) -> None:
     """Each error has a message and a name, and comes with no data of its field."""
@@ -291,5 +291,5 @@ def test_the_schema_can_be_read_by_introspection(ask: Ask, world: World) -> None
 def test_an_operation_goes_by_its_name_and_root_fields(
     query: str, name: str | None, names: tuple[str, ...]
 ) -> None:
-    """What a fault can match is known before anything has run."""
+    """A fault can match the request before it is executed."""
     assert read_operation(query, name).names == names

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Each fault as two HTTP clients see it on either face, and what is left on the platform."""
+"""Each fault with two HTTP clients on either API, and its result on the platform."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ BODY = {"query": ROLLBACK, "variables": {"id": ORDERS, "row": TARGET, "why": "wh
 
 @dataclass(frozen=True)
 class Post:
-    """A rollback over one face, sent by one HTTP client."""
+    """A rollback request to one API, sent by one HTTP client."""
 
     send: Callable[..., Any]
     path: str
@@ -41,7 +41,7 @@ class Post:
         return self.send(f"{url}{self.path}", json=self.body, headers=self.headers, timeout=timeout)
 
     def row(self, answer: Any) -> str:
-        """Return the id of the row that an answer tells of."""
+        """Return the id of the row in a response."""
         found = answer.json()
         for part in self.result:
             found = found[part]
@@ -86,7 +86,7 @@ def rollbacks(sandbox: SandboxProcess) -> int:
 
 
 def rollbacks_in_the_end(sandbox: SandboxProcess) -> int:
-    """Wait for one that nobody waits for any more."""
+    """Wait until the abandoned request is handled."""
     deadline = time.monotonic() + 120
     while rollbacks(sandbox) == 0 and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -119,7 +119,7 @@ def test_a_dropped_connection_is_one(
 @each
 @pytest.mark.parametrize("status", [500, 502, 503, 429])
 @pytest.mark.parametrize("after_commit", [False, True])
-def test_an_http_error_comes_with_or_without_the_deed(
+def test_an_http_error_comes_before_or_after_the_request_is_handled(
     rollback_sandbox: SandboxProcess, post: Post, status: int, after_commit: bool
 ) -> None:
     """A gateway's error may hide that the request went through."""
@@ -133,7 +133,7 @@ def test_an_http_error_comes_with_or_without_the_deed(
 
 @each
 @pytest.mark.parametrize("body", ["truncated", "html", "empty"])
-def test_a_spoilt_body_is_no_json(rollback_sandbox: SandboxProcess, post: Post, body: str) -> None:
+def test_a_damaged_body_is_no_json(rollback_sandbox: SandboxProcess, post: Post, body: str) -> None:
     """The answer cannot be read, and the request went through."""
     rollback_sandbox.fault("body", post.operation, body=body)
     answer = post(rollback_sandbox.url)
@@ -145,7 +145,7 @@ def test_a_spoilt_body_is_no_json(rollback_sandbox: SandboxProcess, post: Post, 
 
 @each
 def test_a_body_can_have_another_shape(rollback_sandbox: SandboxProcess, post: Post) -> None:
-    """It is JSON, but not the answer to the question."""
+    """It is JSON, but not of the expected shape."""
     rollback_sandbox.fault("body", body="wrong_shape")
     assert post(rollback_sandbox.url).json() == {"data": ["unexpected", 1]}
 
@@ -170,7 +170,7 @@ def test_a_slow_body_arrives_whole(rollback_sandbox: SandboxProcess, post: Post)
 
 @each
 def test_a_slow_body_can_run_into_the_clients_timeout(rollback_sandbox: SandboxProcess, post: Post) -> None:
-    """Each chunk is later than the client's patience for one."""
+    """Each chunk is later than the client's timeout."""
     rollback_sandbox.fault("slow_body", seconds=5)
     with pytest.raises((*TIMEOUTS, requests.ConnectionError)):
         post(rollback_sandbox.url, timeout=0.2)
@@ -182,7 +182,7 @@ def test_a_slow_body_can_run_into_the_clients_timeout(rollback_sandbox: SandboxP
 def test_an_error_of_houstons_form_can_be_scripted(
     rollback_sandbox: SandboxProcess, post: Post, kind: str
 ) -> None:
-    """It comes with HTTP 200, as Houston's own do; the fault's older name does the same."""
+    """It has HTTP 200, as Houston's own errors; the fault's older name works too."""
     rollback_sandbox.fault(kind, message="Nope", name="NopeError", status=503, retry_after="9")
     answer = post(rollback_sandbox.url)
     assert (answer.status_code, answer.json()["errors"]) == (200, [{"message": "Nope", "name": "NopeError"}])
@@ -218,8 +218,8 @@ def test_an_error_of_astros_form_can_be_scripted(
     assert rollbacks(rollback_sandbox) == int(after_commit)
 
 
-def test_a_fault_strikes_the_operation_that_it_names(rollback_sandbox: SandboxProcess) -> None:
-    """A name of one face says nothing to the other; without a name both are struck."""
+def test_a_fault_is_injected_into_the_operation_that_it_names(rollback_sandbox: SandboxProcess) -> None:
+    """A name of one API does not match the other; without a name the fault is injected into both."""
     rollback_sandbox.fault("status", "DeployRollback", status=503)
     assert POSTS["houston-requests"](rollback_sandbox.url).status_code == 200
     assert POSTS["astro-requests"](rollback_sandbox.url).status_code == 503
@@ -243,7 +243,7 @@ def test_errors_can_come_with_another_status(rollback_sandbox: SandboxProcess, p
 
 @one_each
 @pytest.mark.parametrize(("kind", "position"), [("land_before", 1), ("land_after", 0)])
-def test_somebody_elses_deploy_can_land_at_the_worst_moment(
+def test_another_deploy_can_land_around_the_request(
     rollback_sandbox: SandboxProcess, name: str, kind: str, position: int
 ) -> None:
     """A deploy lands just before or just after the request is handled, which goes through."""
@@ -256,7 +256,7 @@ def test_somebody_elses_deploy_can_land_at_the_worst_moment(
 
 
 def test_a_connection_that_the_client_closed_first_can_be_dropped(rollback_sandbox: SandboxProcess) -> None:
-    """The server survives a fault for a client that has gone."""
+    """The server survives a fault for a client that has disconnected."""
     rollback_sandbox.fault("drop_after", delay=1.5)
     with pytest.raises(TIMEOUTS):
         by_requests(rollback_sandbox.url, timeout=0.5)
@@ -285,14 +285,14 @@ def test_the_date_header_follows_the_clock(rollback_sandbox: SandboxProcess, nam
         b'{"query": "{self{id}}", "operationName": [1]}',
     ],
 )
-def test_what_is_no_graphql_request_is_a_bad_request(rollback_sandbox: SandboxProcess, body: bytes) -> None:
+def test_an_invalid_graphql_request_is_a_bad_request(rollback_sandbox: SandboxProcess, body: bytes) -> None:
     """HTTP 400 with an error of the usual form."""
     answer = requests.post(f"{rollback_sandbox.url}/v1", data=body, headers=HEADERS, timeout=5)
     assert (answer.status_code, answer.json()["errors"][0]["name"]) == (400, "BadRequestError")
 
 
 def test_requests_are_recorded_without_tokens(rollback_sandbox: SandboxProcess) -> None:
-    """The record names known tokens and holds no value of any."""
+    """The record has the names of known tokens and no value."""
     for authorization in ("sandbox-token-viewer", "Bearer secret-1", "secret-2", None):
         headers = {} if authorization is None else {"authorization": authorization}
         body = {"query": "query Who { self { id } }"}

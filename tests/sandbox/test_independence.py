@@ -26,7 +26,7 @@ def run(program: str) -> str:
 
 
 def test_the_sandbox_stands_alone() -> None:
-    """It loads no other part of the package, no Airflow and no HTTP client: it shares nothing."""
+    """It imports no other part of the package, no Airflow and no HTTP client."""
     assert run(PROGRAM) == ""
 
 

@@ -42,14 +42,14 @@ def test_a_history_is_in_the_order_of_time_however_rows_come(minutes: list[int])
 
 
 def test_a_history_is_made_on_first_use() -> None:
-    """Long histories cost nothing until somebody looks."""
+    """Long histories cost nothing until they are read."""
     made = []
     history = History(lambda: made.append(1) or [deploy(1, 0)])
     assert made == []
     assert (len(history), len(history), made) == (1, 1, [1])
 
 
-def test_a_cursor_that_never_was_is_an_error() -> None:
-    """An unknown id is not the beginning."""
+def test_an_unknown_cursor_is_an_error() -> None:
+    """It does not start from the beginning."""
     with pytest.raises(KeyError):
         list(History(list).latest_first("unknown"))

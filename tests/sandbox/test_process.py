@@ -52,7 +52,7 @@ def test_a_process_starts_answers_and_stops() -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_the_command_prints_a_line_for_machines_and_a_page_for_people(number: int, tmp_path: Path) -> None:
+def test_the_command_prints_a_json_line_and_a_welcome_text(number: int, tmp_path: Path) -> None:
     """The first line is JSON; then come connection, tokens and Deployments; a signal ends it with 0."""
     options = ["--scenario", "minimal", "--port-file", str(tmp_path / "port")]
     with subprocess.Popen([*COMMAND, *options], stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
@@ -75,7 +75,7 @@ def test_the_command_prints_a_line_for_machines_and_a_page_for_people(number: in
 
 
 def test_it_ends_with_its_parent() -> None:
-    """A parent that is killed takes the sandbox with it: no orphan."""
+    """If the parent is killed, the sandbox ends: no orphan."""
     program = (
         "import time; from airflow_rollback_provider.sandbox.process import SandboxProcess\n"
         "print(SandboxProcess('empty').start().url, flush=True); time.sleep(60)"
@@ -91,7 +91,7 @@ def test_it_ends_with_its_parent() -> None:
 
 
 def test_it_ends_with_a_process_that_is_not_its_parent() -> None:
-    """Any process id can be watched."""
+    """It accepts any process id."""
     watched = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     options = ["--json", "--scenario", "empty", "--parent-pid", str(watched.pid)]
     with subprocess.Popen([*COMMAND, *options], stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
@@ -111,7 +111,7 @@ def test_it_listens_on_loopback_only(host: str, capsys: pytest.CaptureFixture[st
     assert "loopback only" in capsys.readouterr().err
 
 
-def test_a_port_that_is_taken_is_told() -> None:
+def test_a_port_in_use_is_reported() -> None:
     """The reason is in the error, and no process is left."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         sandbox = SandboxProcess("empty", port=taken.getsockname()[1])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Hosted Astro's face against the platform's own OpenAPI document; and that the comparison can fail."""
+"""Hosted Astro's API compared with the platform's own OpenAPI document, and tests of that comparison."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ _BODIES = st.one_of(
     row=st.integers(0, 4),
     body=_BODIES,
 )
-def test_whatever_exists_and_whoever_asks_the_answer_is_as_documented(
+def test_each_response_is_as_documented(
     drafts: list[Draft],
     name: str,
     token: str | None,
@@ -107,7 +107,7 @@ def test_whatever_exists_and_whoever_asks_the_answer_is_as_documented(
     row: int,
     body: bytes,
 ) -> None:
-    """Any history, any token, good and bad parameters: the document knows the answer."""
+    """This holds for any history, any token, good and bad parameters."""
     deployment = make_deployment(
         "mine", from_drafts(lambda: drafts), NOW, label="M", release="m", runtime="3.1-12", mechanism="image"
     )
@@ -159,8 +159,8 @@ def test_a_request_as_documented_passes(method: str, url: str, headers: Any, bod
         ("POST", ROLLBACK, TOKEN | JSON, json.dumps({"description": "x" * 501}), "is too long"),
     ],
 )
-def test_any_other_request_is_found_out(method: str, url: str, headers: Any, body: Any, problem: str) -> None:
-    """What the document does not name is a mistake too."""
+def test_any_other_request_is_an_error(method: str, url: str, headers: Any, body: Any, problem: str) -> None:
+    """Names that are not in the document are errors too."""
     with pytest.raises(AssertionError, match=problem):
         check_request(method, url, headers, body)
 
@@ -197,29 +197,29 @@ def test_an_answer_as_documented_passes(status: int, body: Any) -> None:
         (404, JSON, {"error": "m"}, "required"),
     ],
 )
-def test_any_other_answer_is_found_out(
+def test_any_other_response_is_an_error(
     status: int, headers: dict[str, str], body: dict[str, Any], problem: str
 ) -> None:
-    """Wrong values, missing ones, nulls, and fields of our own invention."""
+    """Wrong values, missing ones, nulls, and unknown fields."""
     with pytest.raises(AssertionError, match=problem):
         check_answer("GET", f"{BASE}/deploys/i", status, headers, json.dumps(body))
 
 
 @pytest.mark.parametrize("body", ["", "<html>", "null"])
-def test_an_answer_without_json_is_found_out(body: str) -> None:
-    """As a gateway or a broken connection leaves it."""
+def test_a_response_without_json_is_an_error(body: str) -> None:
+    """A gateway or a broken connection can cause it."""
     with pytest.raises(AssertionError, match="not as the platform's document has it"):
         check_answer("GET", f"{BASE}/deploys/i", 200, JSON, body)
 
 
-def test_a_status_that_the_document_does_not_have_is_told_apart() -> None:
-    """The caller may know of a gateway in between; it is no accident then."""
+def test_an_undocumented_status_has_its_own_error() -> None:
+    """The caller can expect it, because of a gateway in between."""
     with pytest.raises(Undocumented, match="429"):
         check_answer("GET", f"{BASE}/deploys/i", 429, JSON, "{}")
 
 
-def test_what_is_allowed_beyond_the_document_is_not_in_it() -> None:
-    """When the document learns a type, the exception can go."""
+def test_each_exception_is_missing_in_the_document() -> None:
+    """When the document has the type, the exception can be deleted."""
     schemas = document()["components"]["schemas"]
     assert not set(BEYOND) & set(schemas["Deploy"]["properties"]["type"]["enum"])
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What hosted Astro's face shows, and to whom."""
+"""Reading through hosted Astro's API, and the access to it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def names(rest: DrainResult, query: str, token: str = "editor") -> list[str]:
     return [item["name"] for item in listed(rest, f"/deployments?{query}", token)]
 
 
-def test_both_faces_show_the_same_deploys(rest: DrainResult, rollback_sandbox: SandboxProcess) -> None:
+def test_both_apis_show_the_same_deploys(rest: DrainResult, rollback_sandbox: SandboxProcess) -> None:
     """The same rows in the same order, with the same content."""
     ours = rollback_sandbox.deployment("dag-deploy-af3")["deploys"]
     theirs = listed(rest, f"{DEPLOYS}?limit=1000")
@@ -47,8 +47,8 @@ def test_both_faces_show_the_same_deploys(rest: DrainResult, rollback_sandbox: S
         assert [row[houston] for row in ours] == [row.get(astro) for row in theirs]
 
 
-def test_a_deploy_is_told_in_the_documents_words(rest: DrainResult) -> None:
-    """Who, when, from where; what is not known is left out."""
+def test_a_deploy_has_the_documents_fields(rest: DrainResult) -> None:
+    """Author, time, source; unknown values are left out."""
     row = listed(rest)[0]
     assert row["deploymentId"] == deployment_id("dag-deploy-af3")
     assert row["isDagDeployEnabled"] is True
@@ -61,7 +61,7 @@ def test_a_deploy_is_told_in_the_documents_words(rest: DrainResult) -> None:
 
 
 def test_odd_rows_pass_through(rest: DrainResult) -> None:
-    """A type that the document does not list, and a row that does not tell its Runtime."""
+    """A type that the document does not list, and a row without its Runtime."""
     rows = listed(rest, f"{DEPLOYS}?limit=1000")
     assert {row["type"] for row in rows} == {"IMAGE_AND_DAG", "DAG_ONLY", "CONFIG_SYNC"}
     silent = [row for row in rows if "astroRuntimeVersion" not in row]
@@ -84,7 +84,7 @@ def test_odd_rows_pass_through(rest: DrainResult) -> None:
 def test_a_page_is_a_slice_of_the_history(
     rest: DrainResult, rollback_sandbox: SandboxProcess, query: str, expected: slice
 ) -> None:
-    """Newest first; offset and limit are told back with the number of all rows."""
+    """Newest first; the response repeats offset and limit, with the number of all rows."""
     path = deployment_path("ten-thousand", f"/deploys{query}")
     whole = [row["id"] for row in rollback_sandbox.deployment("ten-thousand", rows=10_000)["deploys"]]
     page = rest("GET", path).json()
@@ -97,7 +97,7 @@ def test_a_page_is_a_slice_of_the_history(
 def test_rows_past_the_retention_are_gone_but_the_latest(
     rest: DrainResult, rollback_sandbox: SandboxProcess
 ) -> None:
-    """A Deployment that nobody deployed to for months keeps its latest deploy, and that one alone."""
+    """A Deployment without deploys for months keeps only its latest deploy."""
     row = make_id("dormant", "deploy", 1)
     assert [item["id"] for item in listed(rest, deployment_path("dormant", "/deploys"))] == [row]
     assert rest("GET", deployment_path("dormant", f"/deploys/{row}")).status_code == 200
@@ -108,10 +108,8 @@ def test_rows_past_the_retention_are_gone_but_the_latest(
     assert rest("GET", older).status_code == 200
 
 
-def test_a_deployment_is_told_in_the_documents_words(
-    rest: DrainResult, rollback_sandbox: SandboxProcess
-) -> None:
-    """Its ids and versions are those of the other face."""
+def test_a_deployment_has_the_documents_fields(rest: DrainResult, rollback_sandbox: SandboxProcess) -> None:
+    """Its ids and versions are those of the other API."""
     ours = rollback_sandbox.deployment("dag-deploy-af3")
     theirs = rest("GET", ORDERS).json()
     assert (theirs["id"], theirs["name"], theirs["namespace"]) == (ours["id"], "Orders", ours["releaseName"])
@@ -125,7 +123,7 @@ def test_a_deployment_is_told_in_the_documents_words(
 def test_a_deploy_in_progress_shows_in_the_deployment(
     rest: DrainResult, rollback_sandbox: SandboxProcess
 ) -> None:
-    """It is DEPLOYING towards the bundle that it waits for, and runs what it ran."""
+    """It is DEPLOYING towards the bundle that it waits for, and its running content is unchanged."""
     before = rest("GET", ORDERS).json()
     rollback_sandbox.land_deploy("dag-deploy-af3", type="DAG_ONLY", bundle="to-come", seconds=60)
     after = rest("GET", ORDERS).json()
@@ -145,7 +143,7 @@ def test_an_image_based_deployment_and_one_without_deploys(rest: DrainResult) ->
 
 
 def test_deployments_are_those_of_hosted_astro(rest: DrainResult, rollback_sandbox: SandboxProcess) -> None:
-    """Those with git-sync or NFS are no part of it: not listed, not found."""
+    """Those with git-sync or NFS are neither listed nor found."""
     found = {item["id"] for item in listed(rest, "/deployments?limit=1000")}
     everything = rollback_sandbox.state()["deployments"]
     elsewhere = {key for key, item in everything.items() if item["id"] not in found}
@@ -178,7 +176,7 @@ def test_deployments_can_be_filtered_sorted_and_paged(
 
 
 def test_a_token_lists_the_deployments_of_its_workspaces(rest: DrainResult) -> None:
-    """The member of one workspace sees that one's Deployments; a system-wide role sees all."""
+    """A member of one workspace gets its Deployments; a system-wide role gets all."""
     assert names(rest, "", "other-workspace") == ["Marketing"]
     assert len(names(rest, "limit=100", "service-account")) == len(names(rest, "limit=100"))
 
@@ -210,19 +208,19 @@ def test_a_parameter_out_of_range_is_refused_field_by_field(
     [None, "", TOKENS["editor"].value, "Bearer", "Bearer no-such-token", f"Basic {TOKENS['editor'].value}"],
 )
 def test_only_a_bearer_token_is_accepted(rest: DrainResult, authorization: str | None) -> None:
-    """HTTP 401 for the raw token that Houston takes, and whatever else was not issued."""
+    """HTTP 401 for the raw token that Houston accepts, and for unknown tokens."""
     headers = {} if authorization is None else {"authorization": authorization}
     answer = rest("GET", DEPLOYS, token=None, **headers)
     assert (answer.status_code, answer.json()["statusCode"]) == (401, 401)
 
 
 def test_the_scheme_is_read_in_any_case(rest: DrainResult) -> None:
-    """HTTP says so."""
+    """HTTP requires this."""
     assert rest("GET", ORDERS, token=None, authorization="bearer sandbox-token-editor").status_code == 200
 
 
-def test_an_expired_token_is_told_so(rest: DrainResult, rollback_sandbox: SandboxProcess) -> None:
-    """HTTP 401, in other words than for an unknown one."""
+def test_an_expired_token_has_its_own_error(rest: DrainResult, rollback_sandbox: SandboxProcess) -> None:
+    """HTTP 401, with another message than for an unknown one."""
     answer = rest("GET", ORDERS, token="expired")
     assert (answer.status_code, "expired" in answer.json()["message"]) == (401, True)
     rollback_sandbox.settings(expired_tokens=["viewer"])
@@ -248,8 +246,8 @@ def test_an_expired_token_is_told_so(rest: DrainResult, rollback_sandbox: Sandbo
         (f"{DEPLOYS}/{make_id('image-af3', 'deploy', 3)}", "editor", 404),
     ],
 )
-def test_who_may_see_what(rest: DrainResult, path: str, token: str, status: int) -> None:
-    """Permissions hold on this face too; what does not exist, or is another Deployment's, is not found."""
+def test_permissions(rest: DrainResult, path: str, token: str, status: int) -> None:
+    """They apply to this API too; a missing deploy, or another Deployment's, is not found."""
     assert rest("GET", path, token=token).status_code == status
 
 
@@ -262,7 +260,7 @@ def test_another_organization_is_forbidden(rest: DrainResult, path: str) -> None
 @pytest.mark.parametrize(
     ("method", "path"), [("GET", "/clusters"), ("DELETE", DEPLOYS), ("POST", DEPLOYS), ("GET", f"{DEPLOYS}/")]
 )
-def test_what_the_sandbox_does_not_offer_is_an_error_of_the_usual_form(
+def test_an_unsupported_operation_is_an_error_of_the_usual_form(
     rollback_sandbox: SandboxProcess, method: str, path: str
 ) -> None:
     """Other operations of the platform, and those that write."""
@@ -272,7 +270,7 @@ def test_what_the_sandbox_does_not_offer_is_an_error_of_the_usual_form(
     assert rollback_sandbox.requests()[-1]["operation"] is None
 
 
-def test_what_is_not_known_is_passed_over(rollback_sandbox: SandboxProcess) -> None:
+def test_unknown_names_are_ignored(rollback_sandbox: SandboxProcess) -> None:
     """A query parameter or a field that the document does not have, and an empty value."""
     url = f"{rollback_sandbox.url}/v1/organizations/{ORGANIZATION.id}{DEPLOYS}"
     headers = {"authorization": f"Bearer {TOKENS['editor'].value}"}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A rollback through hosted Astro's face: what starts one, what does not, how it goes on."""
+"""A rollback through hosted Astro's API: its start, its refusals and its progress."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def rows(sandbox: SandboxProcess, key: str = KEY) -> list[dict[str, Any]]:
 def test_a_rollback_is_a_new_deploy_that_takes_its_time(
     rest: DrainResult, rollback_sandbox: SandboxProcess
 ) -> None:
-    """INITIALIZED at first, DEPLOYED when the clock says so; both faces show the same row."""
+    """INITIALIZED at first, DEPLOYED when the clock says so; both APIs show the same row."""
     rollback_sandbox.clock(freeze=True)
     made = rest("POST", rollback_path(), {"description": "Orders fail"}).json()
     assert (made["status"], made["rollbackFromId"], made["imageTag"]) == ("INITIALIZED", TARGET, "release-42")
@@ -50,7 +50,7 @@ def test_a_rollback_is_a_new_deploy_that_takes_its_time(
 
 
 def test_a_rollback_can_fail_or_never_end(rest: DrainResult, rollback_sandbox: SandboxProcess) -> None:
-    """As scripted; this face does not tell why."""
+    """As scripted; this API does not return the reason."""
     rollback_sandbox.next_rollbacks(
         {"outcome": "FAILED", "seconds": 0, "reason": "no nodes"}, {"seconds": None}
     )
@@ -63,10 +63,10 @@ def test_a_rollback_can_fail_or_never_end(rest: DrainResult, rollback_sandbox: S
 
 
 @pytest.mark.parametrize("description", [None, "", "x", "ü" * 500, "with a mark [rollback abc/1]\nand more"])
-def test_a_description_survives_as_it_is(
+def test_a_description_is_kept_unchanged(
     rest: DrainResult, rollback_sandbox: SandboxProcess, description: str | None
 ) -> None:
-    """Up to 500 characters, and it may go without."""
+    """Up to 500 characters, and it is optional."""
     body = {} if description is None else {"description": description}
     made = rest("POST", rollback_path(), body).json()
     assert made.get("description") == description
@@ -93,7 +93,7 @@ def test_a_body_that_cannot_be_used_is_refused(
     content_type: str,
     fields: dict[str, str] | None,
 ) -> None:
-    """HTTP 400, with the field where one is to blame; nothing happens."""
+    """HTTP 400, with the invalid field, if there is one; nothing happens."""
     before = rows(rollback_sandbox)
     answer = rest("POST", rollback_path(), body, **{"content-type": content_type})
     assert answer.status_code == 400
@@ -118,7 +118,7 @@ def test_a_body_that_cannot_be_used_is_refused(
 def test_who_may_roll_back(
     rest: DrainResult, rollback_sandbox: SandboxProcess, token: str, status: int
 ) -> None:
-    """There are no scopes here: it takes the right to push images and the right to push Dags."""
+    """There are no scopes here: a rollback needs the rights to push images and Dags."""
     before = len(rows(rollback_sandbox))
     assert rest("POST", rollback_path(), {}, token=token).status_code == status
     assert len(rows(rollback_sandbox)) - before == int(status == 200)
@@ -141,10 +141,10 @@ def test_who_may_roll_back(
         ),
     ],
 )
-def test_what_the_platform_refuses(
+def test_refusals(
     rest: DrainResult, rollback_sandbox: SandboxProcess, path: str, status: int, words: str
 ) -> None:
-    """The one form of error, and no new row."""
+    """They have the usual form of error, and there is no new row."""
     before = {key: len(item["deploys"]) for key, item in rollback_sandbox.state()["deployments"].items()}
     answer = rest("POST", path, {"description": "why"})
     assert (answer.status_code, answer.json()["statusCode"]) == (status, status)
@@ -194,7 +194,7 @@ def test_with_a_young_deploy_the_exception_ends(rest: DrainResult, rollback_sand
 
 
 def test_there_are_no_flags_and_no_toggles(rest: DrainResult, rollback_sandbox: SandboxProcess) -> None:
-    """What Houston can turn off is always on here, and what runs already may be deployed again."""
+    """Rollbacks are always on here, and the running deploy may be the target."""
     rollback_sandbox.settings(installation_enabled=False)
     row = make_id("rollback-disabled", "deploy", 45)
     assert rest("POST", rollback_path("rollback-disabled", row), {}).status_code == 200
@@ -202,7 +202,7 @@ def test_there_are_no_flags_and_no_toggles(rest: DrainResult, rollback_sandbox: 
     assert rest("POST", rollback_path("image-af3", current), {}).status_code == 200
 
 
-def test_a_second_rollback_overtakes_unless_the_platform_is_told_to_refuse(
+def test_a_second_rollback_supersedes_the_first_unless_the_setting_refuses_it(
     rest: DrainResult, rollback_sandbox: SandboxProcess
 ) -> None:
     """The same setting as for Houston."""
@@ -220,7 +220,7 @@ def test_another_organization_is_forbidden(rest: DrainResult, rollback_sandbox: 
     assert rows(rollback_sandbox) == before
 
 
-def test_the_quick_question_helper_asks_this_face(rollback_sandbox: SandboxProcess) -> None:
-    """For a test that wants to look, or to do something as somebody."""
+def test_the_rest_helper_calls_this_api(rollback_sandbox: SandboxProcess) -> None:
+    """A test can read, or act with any token."""
     made = rollback_sandbox.rest("POST", rollback_path(), {"description": "by hand"}, token="service-account")
     assert made["createdBySubject"]["apiTokenName"] == "Rollback bot"

@@ -84,7 +84,7 @@ def test_the_table_of_paths(source: str, target: str, allowed: bool) -> None:
 def test_scope_mechanism_and_permission_must_fit(
     world: World, add: Add, mechanism: str, scope: str, token: str, refusal: str | None
 ) -> None:
-    """Which scope a Deployment and a token allow; a refusal changes nothing."""
+    """A Deployment and a token allow certain scopes; a refusal changes nothing."""
     deployment = add(Draft(2 * DAY), Draft(DAY), mechanism=mechanism)
     target = deployment.history.rows[0]
     request = RollbackRequest(deployment.id, target.id, scope, "why")
@@ -121,7 +121,7 @@ OLD_AND_NEW = (Draft(2 * DAY), Draft(DAY))
 def test_target_and_description_must_fit(
     world: World, add: Add, drafts: tuple[Draft, ...], description: str, refusal: str | None
 ) -> None:
-    """What the target (the oldest row) and the description must be; a refusal changes nothing."""
+    """The target (the oldest row) and the description have rules; a refusal changes nothing."""
     deployment = add(*drafts)
     request = RollbackRequest(deployment.id, deployment.history.rows[0].id, "IMAGE_AND_DAGS", description)
     if refusal is None:
@@ -146,7 +146,7 @@ def test_the_installation_and_the_deployment_must_allow_rollbacks(world: World, 
 
 
 def test_a_foreign_deploy_is_no_target(world: World, add: Add) -> None:
-    """A deploy of another Deployment is not found, even for one who may see both."""
+    """A deploy of another Deployment is not found, even for a token that may read both."""
     deployment = add(*OLD_AND_NEW)
     foreign = next(iter(world.deployments.values())).history.rows[-1]
     with pytest.raises(Refused, match="not found"):
@@ -154,15 +154,15 @@ def test_a_foreign_deploy_is_no_target(world: World, add: Add) -> None:
 
 
 def test_dags_alone_are_not_bound_by_the_runtime_table(world: World, add: Add) -> None:
-    """A rollback of Dags leaves the Runtime alone, so the table of Runtimes does not speak."""
+    """A rollback of Dags leaves the Runtime alone, so the table of Runtimes does not apply."""
     deployment = add(Draft(2 * DAY, runtime="3.1-1", bundle="old"), Draft(DAY, runtime="3.1-12"))
     target = deployment.history.rows[0]
     row = world.roll_back(TOKENS["dags-only"], RollbackRequest(deployment.id, target.id, "DAGS", "why"))
     assert (row.content.dag_bundle, row.content.runtime) == ("old", "3.1-12")
 
 
-def test_the_platform_judges_by_what_is_truly_in_the_image(world: World, add: Add) -> None:
-    """A row that does not show its Runtime is judged all the same: the platform knows."""
+def test_the_platform_checks_the_real_runtime_of_the_image(world: World, add: Add) -> None:
+    """The check also works for a row that does not show its Runtime."""
     deployment = add(Draft(2 * DAY, runtime="3.0-4", shows_runtime=False), Draft(DAY, runtime="3.1-12"))
     target = deployment.history.rows[0]
     with pytest.raises(Refused, match=r"3\.0-4 takes no part"):

@@ -24,7 +24,7 @@ def find(world: World, key: str) -> Deployment:
 
 @pytest.mark.parametrize("key", KEYS)
 def test_each_mechanism_exists_on_both_airflows_with_months_of_history(world: World, key: str) -> None:
-    """Months of deploys by people and machines, with failures, oddities and a rollback among them."""
+    """Months of deploys by users and service accounts, with failures, unusual rows and a rollback."""
     deployment = find(world, key)
     now = world.clock.now()
     rows = list(world.listed(deployment))
@@ -47,7 +47,7 @@ def test_each_mechanism_exists_on_both_airflows_with_months_of_history(world: Wo
 
 @pytest.mark.parametrize("key", [key for key in KEYS if "volume" not in key])
 def test_the_previous_good_deploy_can_be_rolled_back_to(world: World, key: str) -> None:
-    """The third row from the top is what a rollback to the previous deploy reaches."""
+    """The third row from the top is the target `previous`."""
     deployment = find(world, key)
     target = list(world.listed(deployment))[2]
     row = world.roll_back(TOKENS["editor"], RollbackRequest(deployment.id, target.id, "IMAGE", "why"))
@@ -65,7 +65,7 @@ def test_the_previous_good_deploy_can_be_rolled_back_to(world: World, key: str) 
         ("ten-thousand", 10_000, "3.1-12"),
     ],
 )
-def test_the_special_deployments_are_what_they_say(world: World, key: str, rows: int, running: str) -> None:
+def test_the_special_deployments(world: World, key: str, rows: int, running: str) -> None:
     """The corner cases of a history."""
     deployment = find(world, key)
     assert len(list(world.listed(deployment))) == rows
@@ -95,7 +95,7 @@ def test_after_a_rollback_the_content_of_its_target_runs(world: World) -> None:
     ("scenario", "count"), [("default", 19), ("minimal", 2), ("fleet", 20), ("empty", 0)]
 )
 def test_each_scenario_is_the_same_in_each_run(clock: Clock, scenario: str, count: int) -> None:
-    """Ids of Deployments and deploys do not change from run to run, and none is given twice."""
+    """Ids of Deployments and deploys do not change from run to run, and each is unique."""
     first, second = make_world(scenario, clock), make_world(scenario, clock)
     assert list(first.deployments) == list(second.deployments)
     assert len(first.deployments) == count
@@ -105,7 +105,7 @@ def test_each_scenario_is_the_same_in_each_run(clock: Clock, scenario: str, coun
 
 
 def test_an_unknown_scenario_is_an_error() -> None:
-    """The error names the ones there are."""
+    """The error names the known ones."""
     with pytest.raises(ValueError, match=", ".join(SCENARIOS)):
         make_world("nonsense")
 

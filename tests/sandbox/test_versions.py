@@ -26,7 +26,7 @@ from airflow_rollback_provider.sandbox.versions import Runtime, crosses_down, is
     ],
 )
 def test_a_runtime_is_read_in_both_styles_and_nothing_else(text: str, expected: Runtime | None) -> None:
-    """The platform tells both styles apart and takes nothing that only looks like a version."""
+    """The parser distinguishes both styles and refuses similar texts."""
     assert read_runtime(text) == expected
 
 
@@ -41,6 +41,6 @@ def test_a_runtime_is_read_in_both_styles_and_nothing_else(text: str, expected: 
         ("custom", "12.0.0", False, False),
     ],
 )
-def test_a_downgrade_is_known_as_one(source: str, target: str, down: bool, across: bool) -> None:
-    """Airflow 3 is newer than each Runtime of Airflow 2, whatever the numbers say."""
+def test_downgrades(source: str, target: str, down: bool, across: bool) -> None:
+    """Airflow 3 is newer than each Runtime of Airflow 2, independent of the numbers."""
     assert (is_downgrade(source, target), crosses_down(source, target)) == (down, across)

@@ -58,10 +58,10 @@ def test_a_rollback_is_a_new_row_that_ends_after_its_time(
         ("IMAGE_AND_DAGS", "one", "3.1-8", "b1", "IMAGE_AND_DAG"),
     ],
 )
-def test_only_what_the_scope_names_goes_back(
+def test_only_the_parts_of_the_scope_go_back(
     world: World, clock: Clock, mine: Deployment, scope: str, tag: str, runtime: str, bundle: str, kind: str
 ) -> None:
-    """Image, Dag bundle or both go back to the target's; the row's type says which."""
+    """Image, Dag bundle or both go back to the target's; the row's type shows it."""
     row = roll_back(world, mine, mine.history.rows[0], scope)
     clock.advance(3)
     running = mine.running(clock.now())
@@ -89,7 +89,7 @@ def test_airflow_3_to_2_takes_longer(world: World, clock: Clock, add: Add) -> No
 
 
 def test_a_rollback_can_be_made_to_fail(world: World, clock: Clock, mine: Deployment) -> None:
-    """A failed rollback leaves what ran, and says why only when it has ended."""
+    """A failed rollback changes nothing, and has a reason only at its end."""
     world.settings.update({"next_rollbacks": [{"outcome": "FAILED", "seconds": 1, "reason": "no nodes"}]})
     row = roll_back(world, mine, mine.history.rows[0])
     clock.advance(1)
@@ -98,7 +98,9 @@ def test_a_rollback_can_be_made_to_fail(world: World, clock: Clock, mine: Deploy
     assert world.settings.next_rollbacks == []
 
 
-def test_a_rollback_can_be_made_to_hang_or_to_lie(world: World, clock: Clock, mine: Deployment) -> None:
+def test_a_rollback_can_be_made_to_hang_or_to_change_nothing(
+    world: World, clock: Clock, mine: Deployment
+) -> None:
     """One that never ends stays INITIALIZED; one that does not apply says DEPLOYED and changes nothing."""
     scripts = [
         {"deployment": "other"},
@@ -114,8 +116,8 @@ def test_a_rollback_can_be_made_to_hang_or_to_lie(world: World, clock: Clock, mi
     assert world.settings.next_rollbacks == [{"deployment": "other"}]
 
 
-def test_a_second_rollback_overtakes_the_first(world: World, clock: Clock, add: Add) -> None:
-    """By default nothing stops a second one, and the newer row decides what runs, whichever ends first."""
+def test_a_second_rollback_supersedes_the_first(world: World, clock: Clock, add: Add) -> None:
+    """By default nothing stops a second one, and the newer row runs in the end."""
     deployment = add(*(Draft((4 - number) * DAY, tag=f"t{number}") for number in range(3)))
     world.settings.update({"next_rollbacks": [{"seconds": 60}, {"seconds": 1}]})
     roll_back(world, deployment, deployment.history.rows[0])
@@ -138,7 +140,7 @@ def test_a_concurrent_rollback_can_be_refused(world: World, clock: Clock, mine: 
 
 
 def test_rows_older_than_the_retention_are_gone(world: World, clock: Clock, mine: Deployment) -> None:
-    """What ages past 90 days is no longer listed; what runs goes on running."""
+    """Rows older than 90 days are not listed; the running content stays."""
     clock.advance(88.5 * DAY)
     assert [row.content.image_tag for row in world.listed(mine)] == ["two"]
     clock.advance(DAY)
@@ -148,7 +150,7 @@ def test_rows_older_than_the_retention_are_gone(world: World, clock: Clock, mine
     assert len(list(world.listed(mine))) == 2
 
 
-def test_a_cursor_holds_while_rows_land_and_vanish(world: World, clock: Clock, add: Add) -> None:
+def test_a_cursor_stays_valid_while_rows_are_added_and_removed(world: World, clock: Clock, add: Add) -> None:
     """Pages neither repeat nor skip a row when others come on top or the row of the cursor itself goes."""
     deployment = add(*(Draft((20 - number) * DAY, tag=f"t{number}") for number in range(10)))
     first = world.page(deployment, 4, None, None)
@@ -163,7 +165,7 @@ def test_a_cursor_holds_while_rows_land_and_vanish(world: World, clock: Clock, a
 
 @pytest.mark.parametrize(("take", "expected"), [(None, 101), (500, 101), (101, 101), (7, 7), (0, 0), (-3, 0)])
 def test_a_page_has_at_most_101_rows(world: World, take: int | None, expected: int) -> None:
-    """Asking for more gets 101; nothing asked is the most."""
+    """Asking for more gets 101; no limit gives the maximum."""
     deployment = next(item for item in world.deployments.values() if item.key == "ten-thousand")
     assert len(world.page(deployment, take, None, None)) == expected
 
@@ -179,7 +181,7 @@ def test_pages_can_be_numbered(world: World) -> None:
 
 @given(data=st.data())
 def test_pages_of_any_size_make_the_whole_history(data: st.DataObject) -> None:
-    """Whatever the sizes and whichever rows vanish in between, no other row is lost or repeated."""
+    """With any sizes, and with rows removed in between, no other row is lost or repeated."""
     clock = Clock(lambda: NOON)
     clock.freeze()
     drafts = [Draft((60 - number) * DAY) for number in range(data.draw(st.integers(0, 30)))]
@@ -199,14 +201,14 @@ def test_pages_of_any_size_make_the_whole_history(data: st.DataObject) -> None:
     assert len(set(ids)) == len(ids)
 
 
-def test_a_cursor_that_never_was_is_refused(world: World, mine: Deployment) -> None:
+def test_an_unknown_cursor_is_refused(world: World, mine: Deployment) -> None:
     """A cursor from elsewhere is an error, not an empty page."""
     with pytest.raises(Refused, match="not found"):
         world.page(mine, 5, "cnothing", None)
 
 
-def test_log_lines_come_as_the_rollback_goes_on(world: World, clock: Clock, mine: Deployment) -> None:
-    """Lines appear with the clock, oldest first, and can be searched and taken from a time on."""
+def test_log_lines_appear_during_the_rollback(world: World, clock: Clock, mine: Deployment) -> None:
+    """Lines appear with the clock, oldest first, and can be searched and filtered by time."""
     roll_back(world, mine, mine.history.rows[0])
     early = world.log_lines(mine, since=clock.now() - timedelta(seconds=1))
     clock.advance(3)
