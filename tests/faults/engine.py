@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Makes one fault strike one request of a rollback and tells what came of it."""
+"""Injects one fault into one request of a rollback and returns the result."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from airflow_rollback_provider.compat import AirflowFailException
-from airflow_rollback_provider.domain import poller as pace
+from airflow_rollback_provider.domain import poller
 from airflow_rollback_provider.domain.errors import RollbackError
 from airflow_rollback_provider.hooks import client
 from airflow_rollback_provider.http.connection_fields import Fields
@@ -25,16 +25,16 @@ from tests.support.task_run import TaskInstance, run
 
 _NUMBERS = count(1)
 _NO_ANSWER = 0.4
-"""Read time-out of the cases in which no answer comes in time, in seconds."""
+"""Read timeout of the cases without a response in time, in seconds."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """One request that a rollback makes.
+    """One request of a rollback.
 
-    :param operation: what it is called where it arrives.
-    :param skip: how many requests of this operation come before it when the task polls.
-    :param deferred: the same when the task is deferred, None where the triggerer does not make it.
+    :param operation: its name on the platform.
+    :param skip: the number of earlier requests of this operation if the task polls.
+    :param deferred: the same if the task is deferred, None if the triggerer does not send it.
     :param by_name: the Deployment is named by its release name (hosted Astro: namespace).
     :param far: the target is named by an id that is not on the latest page.
     """
@@ -47,7 +47,7 @@ class Step:
 
     @property
     def reads_first(self) -> bool:
-        """Whether it is made before the rollback is sent, and changes nothing."""
+        """Whether it is sent before the rollback, and changes nothing."""
         return not self.rolls_back and self.deferred is None
 
     @property
@@ -56,8 +56,8 @@ class Step:
         return self.operation in ("RollBack", "DeployRollback")
 
     @property
-    def follows(self) -> bool:
-        """Whether it looks how far the rollback is; without an answer to it, the task waits."""
+    def polls(self) -> bool:
+        """Whether it polls the rollback. Without a response, the task waits."""
         return self.deferred is not None and self.operation != "Logs"
 
 
@@ -66,21 +66,21 @@ PRIVATE_CLOUD = {
     "read the Deployment": Step("SurveyContext"),
     "read the history": Step("SurveyHistory"),
     "read a target beyond the latest page": Step("Deploy", far=True),
-    "last look before the request": Step("Deploys"),
+    "last read before the request": Step("Deploys"),
     "the rollback itself": Step("RollBack"),
-    "look how far it is": Step("Deploys", skip=1, deferred=2),
+    "poll the rollback": Step("Deploys", skip=1, deferred=2),
     "check what the Deployment runs": Step("Deployment", deferred=0),
     "read the platform's log": Step("Logs", deferred=0),
 }
-# The history is read by one operation throughout, and no log is offered.
+# One operation reads the history throughout, and there is no log.
 HOSTED = {
     "find the Deployment by its release name": Step("ListDeployments", by_name=True),
     "read the Deployment": Step("GetDeployment"),
     "read the history": Step("ListDeploys"),
     "read a target beyond the latest page": Step("GetDeploy", far=True),
-    "last look before the request": Step("ListDeploys", skip=1),
+    "last read before the request": Step("ListDeploys", skip=1),
     "the rollback itself": Step("DeployRollback"),
-    "look how far it is": Step("ListDeploys", skip=2, deferred=3),
+    "poll the rollback": Step("ListDeploys", skip=2, deferred=3),
     "check what the Deployment runs": Step("GetDeployment", skip=1, deferred=1),
 }
 STEPS = {"astro_private_cloud": PRIVATE_CLOUD, "astro": HOSTED}
@@ -128,25 +128,25 @@ ONLY_THE_ROLLBACK = {
     "refused",
     "refused after the commit",
 }
-"""Faults that are the same as another one where a request changes nothing."""
+"""Faults that are the same as another one if a request changes nothing."""
 
 
 ENDS_BY_ITSELF = {"slow, in time", "HTTP 401", "HTTP 403", "permission gone", "token expired"}
-"""Faults that strike at each look and end the following long before its deadline, or do not hinder it."""
+"""Faults that, injected into each poll, end the tracking long before its deadline, or do not affect it."""
 
 
 NOT_SENT_AGAIN = {"HTTP 401", "HTTP 403", "permission gone", "token expired", "internal error"} | {
     name for name, fault in FAULTS.items() if fault["kind"] == "body"
 }
-"""Faults of a read that end the task when they strike for the first time: always is no more than once."""
+"""Faults of a read that end the task the first time they are injected: always is the same as once."""
 
 
 def cases(platform: str) -> Iterator[tuple[str, str, str, str, bool]]:
-    """Yield each combination that makes sense: platform, request, fault, ``once`` or ``always``, deferred or
+    """Yield each useful combination: platform, request, fault, ``once`` or ``always``, deferred or
     not.
 
-    Deferred tasks make the requests up to the first look as those that poll do: only what the triggerer asks
-    is struck again, where it is struck always.
+    Until the first poll, deferred tasks send the same requests as those that poll. So the fault is injected
+    again only into the requests of the triggerer, with ``always``.
     """
     for step, where in STEPS[platform].items():
         for fault, values in FAULTS.items():
@@ -162,12 +162,12 @@ def cases(platform: str) -> Iterator[tuple[str, str, str, str, bool]]:
 
 
 @dataclass(frozen=True)
-class Seen:
-    """What came of a case.
+class Result:
+    """The result of a case.
 
-    :param end: ``done`` or the error's name; ``, retry`` behind one that leaves the task's retries in force.
-    :param rollbacks: rollbacks in the history by then.
-    :param again: the same for another try of the task, made when the fault is gone; a dash after ``done``.
+    :param end: ``done`` or the error's name; ``, retry`` polls if the task's retries apply.
+    :param rollbacks: rollbacks in the history after the try.
+    :param again: the same for another try of the task, without the fault; a dash after ``done``.
     :param at_last: rollbacks in the history by then.
     """
 
@@ -181,8 +181,8 @@ class Seen:
 
 
 @contextmanager
-def impatience() -> Iterator[None]:
-    """Shorten every pause; what happens in which order stays the same."""
+def short_pauses() -> Iterator[None]:
+    """Shorten every pause. The order of the events stays the same."""
     policy = Fields.policy
 
     def short(fields: Fields) -> Any:
@@ -191,17 +191,17 @@ def impatience() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Fields, "policy", short)
         patch.setattr(client, "_FIRST_PAUSE", 0.01)
-        patch.setattr(pace, "FIRST_DELAY", 0.02)
+        patch.setattr(poller, "FIRST_DELAY", 0.02)
         yield
 
 
 class Case:
     """One Deployment with a task that rolls it back.
 
-    :param sandbox: what speaks as the platform.
+    :param sandbox: the platform.
     :param platform: one of :data:`STEPS`.
-    :param step: the request that is struck.
-    :param fault: what strikes it.
+    :param step: the request of the fault.
+    :param fault: the fault.
     :param deferrable: whether the task waits in the triggerer.
     """
 
@@ -218,12 +218,12 @@ class Case:
         )
         self.deploys = [row["id"] for row in self.deployment["deploys"]]
         self.late = FAULTS[fault]["kind"] == "slow_body" or FAULTS[fault].get("delay", 0) > _NO_ANSWER
-        self.patience, self.struck = 20.0, 0
+        self.timeout, self.injected = 20.0, 0
         if deferrable:
-            # Time stands still until the task is deferred: its first look finds the rollback going on.
+            # The clock is frozen until the task is deferred: its first poll finds the rollback in progress.
             sandbox.clock(freeze=True)
-            goes_on = FAULTS[fault]["kind"].startswith("land")  # at the triggerer's first look too
-            sandbox.settings(rollback_seconds=1.5 if goes_on else 0.05)
+            in_progress = FAULTS[fault]["kind"].startswith("land")  # at the triggerer's first poll too
+            sandbox.settings(rollback_seconds=1.5 if in_progress else 0.05)
         else:
             sandbox.settings(rollback_seconds=0)
 
@@ -233,13 +233,13 @@ class Case:
         timeout = _NO_ANSWER if self.late else 20
         return self.sandbox.connection_json("editor", self.platform, read_timeout=timeout, **extra)
 
-    def strike(self, times: str) -> None:
+    def inject(self, times: str) -> None:
         """Script the fault."""
         fault = dict(FAULTS[self.fault])
         if fault["kind"].startswith("land"):
             fault |= {"deployment": self.ti.run_id, "draft": {"tag": "hotfix"}}
-        if times == "always" and self.step.follows and self.fault not in ENDS_BY_ITSELF:
-            self.patience = 0.5
+        if times == "always" and self.step.polls and self.fault not in ENDS_BY_ITSELF:
+            self.timeout = 0.5
         skip = self.step.deferred if self.deferrable else self.step.skip
         assert skip is not None
         self.sandbox.fault(
@@ -259,8 +259,8 @@ class Case:
             target=self.deploys[-2] if self.step.far else "previous",
             deferrable=self.deferrable,
             poll_interval=0.05,
-            timeout=self.patience,
-            # Longer than the platform takes to carry out a request that nobody waits for any more.
+            timeout=self.timeout,
+            # Longer than the platform needs to carry out a request after the client's timeout.
             submission_grace_period=5 * _NO_ANSWER if self.late else 0.1,
         )
         operator._store = lambda _context: self.store  # type: ignore[method-assign]
@@ -274,7 +274,7 @@ class Case:
         return operator
 
     def attempt(self) -> tuple[str, BaseException | None]:
-        """Make one try; return how it ended."""
+        """Run one try; return its end."""
         try:
             result = run(self.task(), self.ti)
         except RollbackError as error:
@@ -288,20 +288,20 @@ class Case:
         rows = self.sandbox.deployment(self.ti.run_id)["deploys"]
         return sum(row["rollbackFromId"] is not None for row in rows)
 
-    def observe(self, evidence: Evidence) -> Seen:
-        """Make a try, then another one without the fault.
+    def observe(self, evidence: Evidence) -> Result:
+        """Run a try, then another one without the fault.
 
-        :param evidence: takes what they leave behind.
+        :param evidence: collects their errors and stored values.
         """
         end, error = self.attempt()
         if error is not None:
             evidence.add_error(error)
-        self.struck = self.sandbox.state()["faults"][0]["hits"]
+        self.injected = self.sandbox.state()["faults"][0]["hits"]
         rollbacks = self.rollbacks()
         self.sandbox.clear_faults()
-        self.patience = 20.0
+        self.timeout = 20.0
         again = self.attempt()[0] if end != "done" else "-"
         evidence.add("xcom", self.ti.xcom)
         evidence.add("store", self.store.written)
         evidence.add("platform", self.sandbox.state())
-        return Seen(end, rollbacks, again, self.rollbacks())
+        return Result(end, rollbacks, again, self.rollbacks())

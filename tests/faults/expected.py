@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What has to come of each fault, by the request that it strikes. Written by hand, one line a fault."""
+"""The expected result of each fault, by its request. Written by hand, one line a fault."""
 
 from __future__ import annotations
 
-from tests.faults.engine import FAULTS, PRIVATE_CLOUD, Seen
+from tests.faults.engine import FAULTS, PRIVATE_CLOUD, Result
 
 DONE = "done"
 UNREACHABLE, FAILED, LIMITED, MALFORMED = (
@@ -20,13 +20,13 @@ BEFORE = [
     "read the Deployment",
     "read the history",
     "read a target beyond the latest page",
-    "last look before the request",
+    "last read before the request",
 ]
 REQUEST = "the rollback itself"
-FOLLOWING = ["look how far it is", "check what the Deployment runs"]
+TRACKING = ["poll the rollback", "check what the Deployment runs"]
 LOG = "read the platform's log"
 
-# A fault of a request that reads, before the rollback is sent: struck once, struck always.
+# A fault of a read before the rollback is sent: injected once, injected always.
 READING = {
     "slow, in time": (DONE, DONE),
     "no answer in time": (DONE, UNREACHABLE),
@@ -70,8 +70,8 @@ SENDING = {
     "token expired": (EXPIRED, 0),
 }
 
-# A fault of a look at a rollback that was submitted: struck always. Struck once, it does not matter.
-FOLLOWED = {
+# A fault of a poll of a submitted rollback: injected always. Injected once, it has no effect.
+TRACKED = {
     "slow, in time": DONE,
     "no answer in time": TIMED_OUT,
     "body too slow": TIMED_OUT,
@@ -96,44 +96,44 @@ LANDING = {
     "read the Deployment": (DONE, DONE),
     "read the history": (DONE, STALE),
     "read a target beyond the latest page": (STALE, STALE),
-    "last look before the request": (STALE, DONE),  # nobody can look and ask in one request
+    "last read before the request": (STALE, DONE),  # no request reads and submits at once
     "the rollback itself": (DONE, SUPERSEDED),
-    "look how far it is": (SUPERSEDED, DONE),
+    "poll the rollback": (SUPERSEDED, DONE),
     "check what the Deployment runs": (DONE, DONE),
     "read the platform's log": (DONE, DONE),
 }
-# The same for a deferred task, whose rollback still goes on when the triggerer looks for the first time.
+# The same for a deferred task, whose rollback is still in progress at the triggerer's first poll.
 LANDING_DEFERRED = {
-    "look how far it is": (SUPERSEDED, SUPERSEDED),
+    "poll the rollback": (SUPERSEDED, SUPERSEDED),
     "check what the Deployment runs": (DONE, DONE),
     "read the platform's log": (SUPERSEDED, SUPERSEDED),
 }
-# Hosted Astro names the image that runs, so a deploy that lands before that is read is seen.
-SEEN_ON_ASTRO = (("look how far it is", "after"), ("check what the Deployment runs", "before"))
+# Hosted Astro reports the running image, so a deploy that lands before that read is detected.
+DETECTED_ON_ASTRO = (("poll the rollback", "after"), ("check what the Deployment runs", "before"))
 
 
-def expected(platform: str, step: str, fault: str, times: str, deferred: bool) -> Seen:
-    """Return what has to come of a case."""
+def expected(platform: str, step: str, fault: str, times: str, deferred: bool) -> Result:
+    """Return the expected result of a case."""
     if platform == "astro" and fault == "internal error":
         fault = "HTTP 500"  # the status that its internal errors have
     if FAULTS[fault]["kind"].startswith("land"):
         landing = LANDING_DEFERRED if deferred else LANDING
         end = landing[step][fault.endswith("after")]
-        if platform == "astro" and (step, fault.rpartition(" ")[2]) in SEEN_ON_ASTRO:
+        if platform == "astro" and (step, fault.rpartition(" ")[2]) in DETECTED_ON_ASTRO:
             end = SUPERSEDED
         rollbacks = 0 if end == STALE else 1
-        return Seen(end, rollbacks, "-" if end == DONE else end, rollbacks)
+        return Result(end, rollbacks, "-" if end == DONE else end, rollbacks)
     if step == REQUEST:
         return _then_done(*SENDING[fault])
     if step in BEFORE:
         end = READING[fault][times == "always"]
         return _then_done(end, int(end == DONE))
-    return _then_done(FOLLOWED[fault] if step in FOLLOWING and times == "always" else DONE, 1)
+    return _then_done(TRACKED[fault] if step in TRACKING and times == "always" else DONE, 1)
 
 
-def _then_done(end: str, rollbacks: int) -> Seen:
-    """Another try, when the fault is gone, ends well with the one rollback."""
-    return Seen(end, rollbacks, "-" if end == DONE else DONE, 1)
+def _then_done(end: str, rollbacks: int) -> Result:
+    """Another try without the fault succeeds with the one rollback."""
+    return Result(end, rollbacks, "-" if end == DONE else DONE, 1)
 
 
 def document() -> str:
@@ -142,11 +142,11 @@ def document() -> str:
     return "\n".join([
         "### Requests that read, before the rollback is sent",
         "",
-        f"The same for each of them: {names}. A fault that ends the task when it strikes once cannot strike",
+        f"The same for each of them: {names}. A fault that ends the task the first time cannot be injected",
         "again: those are run once. On hosted Astro an internal error is an HTTP 500.",
         "",
         *_table(
-            ("Fault", "Struck once", "Struck always", "Rollbacks", "Next try"),
+            ("Fault", "Injected once", "Injected always", "Rollbacks", "Next try"),
             [
                 (fault, once, always, _numbers(once, always), _next(always))
                 for fault, (once, always) in READING.items()
@@ -155,29 +155,29 @@ def document() -> str:
         "",
         "### The rollback itself",
         "",
-        "It is sent once, so it is struck once.",
+        "It is sent once, so the fault is injected once.",
         "",
         *_table(
             ("Fault", "The task ends with", "Rollbacks by then", "Next try", "Rollbacks at last"),
             [(fault, end, str(number), _next(end), "1") for fault, (end, number) in SENDING.items()],
         ),
         "",
-        "### Requests that follow the rollback",
+        "### Requests that track the rollback",
         "",
-        f"The same for: {' · '.join(FOLLOWING)}. There is one rollback all the time. Struck once is run",
-        "with a task that polls, struck always with one that polls and one that is deferred.",
+        f"The same for: {' · '.join(TRACKING)}. There is one rollback in each case. *Injected once* is run",
+        "with a task that polls, *injected always* with one that polls and one that is deferred.",
         "",
         *_table(
-            ("Fault", "Struck once", "Struck always", "Next try"),
-            [(fault, DONE, end, _next(end)) for fault, end in FOLLOWED.items()],
+            ("Fault", "Injected once", "Injected always", "Next try"),
+            [(fault, DONE, end, _next(end)) for fault, end in TRACKED.items()],
         ),
         "",
-        f"To {LOG}: whatever strikes it, the task ends well; its log mentions the first failure.",
+        f"To {LOG}: with each fault the task succeeds; its log mentions the first failure.",
         "",
         "### Another deploy lands",
         "",
-        "The next try ends like the first. On hosted Astro, which names the image that runs, what lands just",
-        f"after *{SEEN_ON_ASTRO[0][0]}* or just before *{SEEN_ON_ASTRO[1][0]}* ends in",
+        "The next try ends like the first. On hosted Astro, which reports the running image, a deploy that",
+        f"lands just after *{DETECTED_ON_ASTRO[0][0]}* or just before *{DETECTED_ON_ASTRO[1][0]}* ends in",
         f"{SUPERSEDED}.",
         "",
         *_table(

@@ -37,7 +37,7 @@ from airflow_rollback_provider.rollback import submit as attempt
 from airflow_rollback_provider.rollback import tracking as following
 from airflow_rollback_provider.sandbox.process import SandboxProcess
 from airflow_rollback_provider.sandbox.rules import forbidden_path
-from tests.faults.engine import impatience
+from tests.faults.engine import short_pauses
 from tests.support.store import DictStore
 from tests.support.task_run import TaskInstance, run
 
@@ -364,7 +364,7 @@ def test_one_wish_is_at_most_one_rollback(
     connection = rollback_sandbox_process.connection_json("editor")
     monkeypatch.setenv("AIRFLOW_CONN_ASTRO_PRIVATE_CLOUD_DEFAULT", connection)
     SEEN.clear()
-    with impatience():
+    with short_pauses():
         run_state_machine_as_test(
             lambda: Deployments(rollback_sandbox_process),
             settings=settings(
@@ -387,7 +387,7 @@ def deployments(
     """The same, led by hand."""
     connection = rollback_sandbox_process.connection_json("editor")
     monkeypatch.setenv("AIRFLOW_CONN_ASTRO_PRIVATE_CLOUD_DEFAULT", connection)
-    with impatience():
+    with short_pauses():
         deployments = Deployments(rollback_sandbox_process)
         yield deployments
         deployments.teardown()

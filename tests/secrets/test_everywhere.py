@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The search through the whole suite would find what leaks."""
+"""The search through the whole suite finds leaks."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ LEAKS: dict[str, Callable[[], object]] = {
 
 @pytest.mark.parametrize("leak", LEAKS)
 def test_a_leak_is_found(leak: str) -> None:
-    """Wherever the token goes besides the header of a request."""
+    """A token anywhere but in the header of a request is a leak."""
     evidence = Evidence()
     with watching(evidence):
         LEAKS[leak]()
@@ -37,15 +37,15 @@ def test_a_leak_is_found(leak: str) -> None:
 
 
 def test_a_header_is_no_leak() -> None:
-    """It is where the token belongs."""
+    """The token belongs there."""
     evidence = Evidence()
     with watching(evidence):
         Request("check", "GET", "https://example.com", headers={"authorization": TOKEN})
     evidence.require_clean()
 
 
-def test_what_is_printed_is_searched() -> None:
-    """What pytest captured of a test is looked through."""
+def test_captured_output_is_searched() -> None:
+    """The output that pytest captured is searched."""
     report: Any = SimpleNamespace(sections=[("Captured stdout call", f"export TOKEN={TOKEN}")])
     assert printed(report)
     report.sections = [("Captured stdout call", "export TOKEN=***")]
@@ -63,8 +63,8 @@ def test_files_are_searched(tmp_path: Any) -> None:
         require_no_token_in(airflow)
 
 
-def test_most_of_the_suite_is_watched(request: pytest.FixtureRequest) -> None:
-    """Who uses tokens is not left out by accident."""
+def test_most_of_the_suite_is_searched(request: pytest.FixtureRequest) -> None:
+    """No test with tokens is left out by accident."""
     watched = {item.path.parent.name for item in request.session.items if is_watched(item)}
     ran = {item.path.parent.name for item in request.session.items}
     assert {"hooks", "operators", "platforms", "cli", "triggers", "links", "crash"} & ran <= watched

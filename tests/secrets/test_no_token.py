@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A token goes into the header of a request and nowhere else.
+"""A token is in the header of a request and nowhere else.
 
-``tests/faults/test_matrix.py`` searches what each of its cases leaves behind in the same way.
+``tests/faults/test_matrix.py`` searches the results of each of its cases in the same way.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from airflow_rollback_provider.operators.rollback import RollbackOperator
 from airflow_rollback_provider.platforms.private_cloud.graphql import post
 from airflow_rollback_provider.sandbox.process import SandboxProcess
 from airflow_rollback_provider.sandbox.tokens import TOKENS
-from tests.faults.engine import impatience
+from tests.faults.engine import short_pauses
 from tests.support.leaks import Evidence, disguises, listening
 from tests.support.store import DictStore
 from tests.support.task_run import TaskInstance, first_event, restored, run
@@ -34,16 +34,16 @@ EDITOR = TOKENS["editor"].value
 
 @pytest.fixture
 def evidence() -> Iterator[Evidence]:
-    """What the test leaves behind; searched when it ends."""
+    """The results of the test; they are searched at its end."""
     evidence = Evidence()
-    with listening(evidence), impatience():
+    with listening(evidence), short_pauses():
         yield evidence
     evidence.require_clean()
 
 
 @pytest.fixture
 def sandbox(rollback_sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch) -> SandboxProcess:
-    """The platform, with a rollback that goes on after the first look."""
+    """The platform, with a rollback that is in progress after the first poll."""
     monkeypatch.setenv(CONNECTION, rollback_sandbox.connection_json("editor"))
     rollback_sandbox.settings(rollback_seconds=0.3)
     return rollback_sandbox
@@ -65,7 +65,7 @@ def task(sandbox: SandboxProcess, store: DictStore, **kwargs: Any) -> RollbackOp
 
 
 def render(operator: RollbackOperator, context: Any, evidence: Evidence) -> None:
-    """Render the templates as Airflow does, and keep what it keeps for the page *Rendered template*."""
+    """Render the templates as Airflow does, and store them as for its page *Rendered template*."""
     operator.render_template_fields(context)
     for name in operator.template_fields:
         evidence.add("rendered", {name: getattr(operator, name)})
@@ -75,7 +75,7 @@ def render(operator: RollbackOperator, context: Any, evidence: Evidence) -> None
 def test_a_rollback(
     sandbox: SandboxProcess, evidence: Evidence, capfd: pytest.CaptureFixture[str], deferrable: bool
 ) -> None:
-    """From the templates to the XCom: each thing that the task makes, and each line that it logs."""
+    """From the templates to the XCom: each object of the task, and each line that it logs."""
     store, ti = DictStore(), TaskInstance()
     operator = task(sandbox, store, deferrable=deferrable)
     params = {"deployment": sandbox.deployment("image-af3")["id"], "reason": "too slow"}
@@ -114,7 +114,7 @@ def test_a_rollback(
 def test_every_token_by_itself(
     sandbox: SandboxProcess, evidence: Evidence, monkeypatch: pytest.MonkeyPatch, token: str
 ) -> None:
-    """Those that are refused too, with what Airflow's button *Test* says."""
+    """Also refused tokens, with the result of Airflow's button *Test*."""
     monkeypatch.setenv(CONNECTION, sandbox.connection_json(token))
     evidence.add("test", DeployHistoryHook().test_connection())
     operator = task(sandbox, DictStore(), description="why")
@@ -127,8 +127,8 @@ def test_every_token_by_itself(
     assert evidence.holds("test", "(")
 
 
-def test_objects_of_a_hook_that_was_used(sandbox: SandboxProcess, evidence: Evidence) -> None:
-    """Neither their representation nor their pickles, before use and after."""
+def test_objects_of_a_used_hook(sandbox: SandboxProcess, evidence: Evidence) -> None:
+    """Neither their representations nor their pickles contain it, before and after use."""
     hook = DeployHistoryHook()
     for _ in range(2):
         things = {
@@ -149,7 +149,7 @@ def test_objects_of_a_hook_that_was_used(sandbox: SandboxProcess, evidence: Evid
 
 
 def test_a_request(evidence: Evidence) -> None:
-    """The one object that holds the token in clear text does not show it."""
+    """The one object with the token in clear text does not show it."""
     request = post("https://houston.example.com/v1", "deploy", "query { x }", {}, Secret(EDITOR))
     assert request.headers["authorization"] == EDITOR
     evidence.add("request", request)
@@ -175,7 +175,7 @@ def test_a_request(evidence: Evidence) -> None:
 def test_a_connection_that_does_not_work(
     sandbox: SandboxProcess, evidence: Evidence, monkeypatch: pytest.MonkeyPatch, change: dict[str, Any]
 ) -> None:
-    """What the complaint quotes is never the token, not even one that was put in the wrong field."""
+    """The error never quotes the token, not even from the wrong field."""
     connection = {**sandbox.connection("editor"), **change}
     monkeypatch.setenv(CONNECTION, json.dumps(connection))
     hook = DeployHistoryHook()
@@ -198,7 +198,7 @@ def test_the_command_line(
     token: str,
     command: str,
 ) -> None:
-    """With all that ``--debug`` adds."""
+    """Also with the output of ``--debug``."""
     monkeypatch.setenv("_AIRFLOW_PROCESS_CONTEXT", "server")
     monkeypatch.setenv(CONNECTION, sandbox.connection_json(token))
     more = ["--description", "too slow", "--yes"] if command == "roll-back" else []
@@ -238,7 +238,7 @@ def _leaking_traceback() -> None:
 
 @pytest.mark.parametrize("leak", [_leaking_log, _leaking_quiet_log, _leaking_traceback])
 def test_the_search_finds_a_token_in_the_log(leak: Any) -> None:
-    """A library that logs its headers would be caught."""
+    """It finds a library that logs its headers."""
     evidence = Evidence()
     with listening(evidence):
         leak()
@@ -247,7 +247,7 @@ def test_the_search_finds_a_token_in_the_log(leak: Any) -> None:
 
 @pytest.mark.skipif(not AIRFLOW_3, reason="Airflow 2 logs through the standard library alone")
 def test_the_search_finds_a_token_in_a_tasks_log(sandbox: SandboxProcess) -> None:
-    """What the operator logs goes by another way on Airflow 3."""
+    """The operator's log takes another path on Airflow 3."""
     evidence = Evidence()
     with listening(evidence):
         task(sandbox, DictStore()).log.info("token %s", EDITOR)
@@ -282,7 +282,7 @@ def test_the_search_finds_a_token_in_an_error() -> None:
 def test_the_search_finds_a_hook_that_pickles_its_token(
     sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A hook that kept what it must not keep would be caught."""
+    """It finds a hook that stores its token."""
     monkeypatch.setattr(Secret, "__reduce__", lambda self: (Secret, (self._value,)))
     monkeypatch.setattr(Secret, "__repr__", lambda self: self._value)
     hook, evidence = DeployHistoryHook(), Evidence()
