@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Figures behind every claim about performance: ``make bench`` prints them."""
+"""The figures for every claim about performance: ``make bench`` prints them."""

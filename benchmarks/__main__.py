@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Print all figures, or those whose names are given."""
+"""Print all figures, or the named ones."""
 
 from __future__ import annotations
 

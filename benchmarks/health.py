@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """How often the evaluation is wrong: deploys that changed nothing, and deploys that broke Dags, simulated.
 
-Each Dag has a chance of its own to fail without anybody's fault: most next to none, some a lot. Deploys that
-change nothing leave it as it is; deploys that break a share of the Dags let those fail every run. The
-evaluation is the real one with its default numbers. A naive rule stands next to it: twice the failure rate.
+Each Dag has its own random chance to fail: near zero for most, high for some. Deploys that change nothing do
+not affect it; after deploys that break a share of the Dags, those fail in every run. The evaluation is the
+real one with its default numbers. It is compared with a naive rule: the failure rate has doubled.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ class Deployment:
     """A Deployment to simulate.
 
     :param dags: how many Dags it has.
-    :param failures: mean chance of a run to fail without anybody's fault.
-    :param runs_per_hour: how often Dags run; each has one of these, taken at random.
+    :param failures: mean random chance of a run to fail.
+    :param runs_per_hour: the possible rates; each Dag has a random one.
     :param window: length of a window after the deploy, in hours.
     :param broken: share of the Dags that the deploy breaks.
-    :param outage: share of the Dags that something outside hits in the first window alone.
-    :param takes: how long a run takes to succeed, in minutes; it fails within one.
+    :param outage: share of the Dags with an external outage in the first window only.
+    :param takes: minutes until a run succeeds; it fails within one.
     """
 
     dags: int = 40
@@ -54,24 +54,24 @@ class Deployment:
 
 @dataclass
 class Tried:
-    """What came out of many deploys."""
+    """The results of many deploys."""
 
     trials: int = 0
     verdicts: Counter[str] = field(default_factory=Counter)
     naive: int = 0
 
     def share(self, verdict: str) -> float:
-        """Return how many of a hundred deploys got this verdict."""
+        """Return the percentage of deploys with this verdict."""
         return 100 * self.verdicts[verdict] / self.trials
 
     @property
     def naive_share(self) -> float:
-        """Return on how many of a hundred deploys the naive rule fired."""
+        """Return the percentage of deploys to which the naive rule applied."""
         return 100 * self.naive / self.trials
 
 
 def simulate(deployment: Deployment, trials: int, seed: int = SEED) -> Tried:
-    """Judge so many deploys of a Deployment."""
+    """Evaluate a number of deploys of a Deployment."""
     rng, tried = random.Random(seed), Tried()
     rule = HealthRule(window=timedelta(hours=deployment.window))
     case = HealthCase(_LANDED, _LANDED, rule)
@@ -116,7 +116,7 @@ def _run(dag_id: str, start: datetime, end: datetime, failed: bool, seen_at: dat
 
 
 def _doubled(before: Tally, first: list[DagRun]) -> bool:
-    """Tell whether the naive rule fires: in the first window the failure rate is more than doubled."""
+    """Return whether the naive rule applies: in the first window the failure rate has more than doubled."""
     was = before.total(before.dags)
     return sum(run.failed for run in first) / len(first) > _NAIVE_FACTOR * was.failed / was.runs
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a long history costs: pages until the previous deploy is found, memory while all of it is walked."""
+"""The cost of a long history: pages until the previous deploy is found, memory while all of it is read."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _STEPS = (1_000, 5_000, 10_000)
 
 
 def run() -> Iterator[str]:
-    """Plan on a history of 10,000 deploys, then walk it."""
+    """Plan on a history of 10,000 deploys, then read all of it."""
     with sandbox_and_hook() as (sandbox, hook):
         deployment = sandbox.deployment("ten-thousand", rows=1)["id"]
         hook.plan(deployment)

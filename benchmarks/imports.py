@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a Dag file pays for importing the operator, next to two operators that many Dag files import.
+"""The import time of the operator, compared with two common operators.
 
-Each import runs in a fresh interpreter that has loaded what parsing any Dag loads (``airflow`` and its
-``DAG``). The operators take turns, so that a busy moment of the machine hits all of them.
+Each import runs in a fresh interpreter that has already loaded the imports of any Dag file (``airflow``
+and its ``DAG``). The operators take turns, so that a busy moment of the machine affects all of them.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How fast the page answers on a real Airflow when each answer of the platform takes 100 ms.
+"""The response times of the page on a real Airflow if each response of the platform takes 100 ms.
 
-Airflow (``airflow standalone``), the platform and the browser share this machine. Every first look is a cold
-one: a Deployment is asked again only after what was shared has grown too old.
+Airflow (``airflow standalone``), the platform and the browser share this machine. Each first
+load is a cold one: a Deployment is read again only after its cache entry has expired.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ ROWS = 50
 
 
 def run() -> Iterator[str]:
-    """Measure the first look, the next pages of a long history, ten tabs, the browser, and the bundle."""
+    """Measure the first load, the next pages of a long history, ten tabs, the browser, and the bundle."""
     yield from _bundle()
     with _airflow() as (airflow, sandbox, deployments):
         client = _Client(airflow)
@@ -66,7 +66,7 @@ def _airflow() -> Iterator[tuple[BrowsedAirflow, SandboxProcess, list[str]]]:
 
 
 class _Client:
-    """Asks as the page does, over a connection that is kept open."""
+    """Sends requests as the page does, over a persistent connection."""
 
     def __init__(self, airflow: BrowsedAirflow) -> None:
         self._port = airflow.port

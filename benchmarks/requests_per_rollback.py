@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How many requests one rollback takes, counted by the platform."""
+"""The number of requests of one rollback, counted by the platform."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def run() -> Iterator[str]:
-    """Count the requests of a plan, of a submission and of one look."""
+    """Count the requests of a plan, of a submission and of one poll."""
     with sandbox_and_hook() as (sandbox, hook):
         deployment = sandbox.deployment("dag-deploy-af3", rows=1)
         sandbox.clear_requests()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A sandbox and a hook that talks to it, for the benchmarks that count requests."""
+"""A sandbox and a hook for it, for the benchmarks that count requests."""
 
 from __future__ import annotations
 

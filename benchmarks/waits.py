@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A thousand deferred rollbacks in one process: what each costs and whether they hold each other up.
+"""A thousand deferred rollbacks in one process: the cost of each, and whether they delay each other.
 
 The triggers run in one event loop as in a triggerer. A metronome in the same loop measures the longest stall;
-the platform counts the requests; each rollback ends at a time that the sandbox knows, so that the delay until
-its trigger fires can be told.
+the platform counts the requests; each rollback ends at a time that the sandbox sets, so that the delay
+until its trigger fires can be measured.
 
-A full run of the garbage collector walks through all that Airflow has loaded, which stalls the loop of any
-triggerer, whatever its triggers do. So Airflow's objects are set aside first (``gc.freeze``); what the
-triggers themselves leave to the collector still counts.
+A full run of the garbage collector scans all objects of Airflow, which stalls the loop of any triggerer, with
+any triggers. So Airflow's objects are excluded first (``gc.freeze``); the objects of the triggers still
+count.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _EPOCH = datetime(2026, 1, 1, tzinfo=timezone.utc)
 
 
 def run() -> Iterator[str]:
-    """Follow rollbacks of some Deployments with a thousand triggers until all have ended."""
+    """Track rollbacks of some Deployments with a thousand triggers until all have ended."""
     with sandbox_and_hook() as (sandbox, _hook):
         watches = list(_watches(sandbox))
         ends_at = time.time() + LASTS
@@ -67,7 +67,7 @@ def run() -> Iterator[str]:
 
 
 def _watches(sandbox: SandboxProcess) -> Iterator[dict[str, Any]]:
-    """Let a deploy start on each Deployment and watch it as if it were a rollback."""
+    """Start a deploy on each Deployment and track it like a rollback."""
     started = [_start(sandbox, f"wait-{number}") for number in range(DEPLOYMENTS)]
     now = time.time()
     for number in range(WAITS):
@@ -86,7 +86,7 @@ def _start(sandbox: SandboxProcess, key: str) -> tuple[str, str]:
 
 
 def _set_aside() -> float:
-    """Take what is loaded out of the collector's sight; return how long a full collection took before."""
+    """Exclude the loaded objects from the collector; return how long a full collection took before."""
     asyncio.run(_connect_once())
     gc.collect()
     start = time.perf_counter()
@@ -97,14 +97,14 @@ def _set_aside() -> float:
 
 
 async def _connect_once() -> None:
-    """Load what triggers load when they first look."""
+    """Load the imports of a trigger's first poll."""
     async with DeployHistoryHook(CONNECTION):
         pass
 
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Let log lines be made and go nowhere: thousands of them would hide the figures."""
+    """Create log lines but discard them: thousands of them would hide the figures."""
     stdout = os.dup(1)
     with open(os.devnull, "w") as nowhere:
         os.dup2(nowhere.fileno(), 1)

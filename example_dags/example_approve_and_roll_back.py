@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Plan a rollback, have a person approve the plan, and carry out exactly that.
+"""Plan a rollback, let a user approve the plan, and carry out exactly that plan.
 
-Needs Airflow 3.1 or later, where a task can wait for a person. On Airflow 2 this file defines no Dag: trigger
+Needs Airflow 3.1 or later, where a task can wait for a user. On Airflow 2 this file defines no Dag: trigger
 ``example_manual_rollback`` with *Plan only* first, and then without.
 """
 
@@ -17,7 +17,7 @@ except ImportError:  # Airflow 2
 
 from airflow_rollback_provider.operators.rollback import RollbackOperator
 
-# A busy Airflow loses a try now and then, and the network an answer.
+# A busy Airflow sometimes loses a try, and the network a response.
 AGAIN = {"retries": 2, "retry_delay": timedelta(minutes=1)}
 
 if ApprovalOperator is not None:
@@ -52,7 +52,7 @@ if ApprovalOperator is not None:
         roll_back = RollbackOperator(
             task_id="roll_back",
             deployment_id="{{ params.deployment_id }}",
-            # The deploy that was approved, and only as long as the one runs that it was planned from.
+            # The approved deploy, and only while the deploy of the plan still runs.
             target="{{ ti.xcom_pull('plan')['target']['id'] }}",
             expected_current_deploy_id="{{ ti.xcom_pull('plan')['current']['id'] }}",
             description="{{ params.description }}",

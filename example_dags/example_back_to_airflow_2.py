@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Take a Deployment back from Airflow 3 to Airflow 2, with an acknowledgement of what is lost.
+"""Take a Deployment back from Airflow 3 to Airflow 2, with an acknowledgement of the loss.
 
-Data of features that Airflow 2 lacks is erased for good, running tasks fail, and Dags of Airflow 3 do
+Data of features that Airflow 2 lacks is erased permanently, running tasks fail, and Dags of Airflow 3 do
 not run. So the form asks for a sentence, and without it nothing is changed.
 """
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Roll many Deployments back: a few at once, stopping when it goes wrong, with one summary in the end."""
+"""Roll many Deployments back: a few at once, with a stop after failures and one summary at the end."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from airflow_rollback_provider.operators.rollback import RollbackOperator
 
 
 def tell(context):
-    """Write to the log; a notifier of Slack or e-mail goes to the same place."""
+    """Notify users, here in the log. Put a notifier for Slack or e-mail in this place."""
     print(context["rollback"]["summary"])  # noqa: T201
 
 
@@ -40,7 +40,7 @@ with DAG(
 
     @task
     def deployments(params=None):
-        """Return the Deployments that the form names, each once."""
+        """Return the Deployments of the form, each once."""
         return list(dict.fromkeys(params["deployments"]))
 
     roll_back = RollbackOperator.partial(

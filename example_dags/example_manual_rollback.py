@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Roll a Deployment back by hand: trigger this Dag and fill in the form, or use the page *Deploy History*.
 
-Run it from another Deployment than the one that is rolled back: a rollback replaces the Airflow that it is
-made for.
+Run it from another Deployment than the one that is rolled back: a rollback replaces the Airflow of its
+Deployment.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ with DAG(
         astro_conn_id="{{ params.astro_conn_id }}",
         deferrable=True,
         poll_interval=10,
-        # A retry finds the rollback that was submitted and goes on waiting for it.
+        # A retry finds the submitted rollback and continues to wait for it.
         retries=2,
         retry_delay=timedelta(seconds=10),
     )

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bring a Deployment to rest, roll it back, and let it run again.
+"""Drain a Deployment, roll it back, and resume its Dags.
 
-For a rollback to an older Runtime: tasks that run would fail, and what Airflow 3.2 and later keep of deferred
-tasks can stop an older scheduler. Needs a connection to the Deployment's own Airflow besides that to the
+For a rollback to an older Runtime: running tasks would fail, and the data of deferred tasks of Airflow 3.2
+and later can stop an older scheduler. Needs a connection to the Deployment's own Airflow besides that to the
 platform. Run it from another Deployment than the one that is rolled back.
 """
 
@@ -20,7 +20,7 @@ from airflow_rollback_provider.operators.drain import DrainDeploymentOperator, R
 from airflow_rollback_provider.operators.rollback import RollbackOperator
 
 ITS_AIRFLOW = "airflow_api_default"
-# A busy Airflow loses a try now and then, and the network an answer.
+# A busy Airflow sometimes loses a try, and the network a response.
 AGAIN = {"retries": 2, "retry_delay": timedelta(minutes=1)}
 
 with DAG(
@@ -57,6 +57,6 @@ with DAG(
         deferrable=True,
         **AGAIN,
     )
-    # A teardown: it runs whatever became of the others, and lets exactly those Dags run that were paused.
+    # A teardown: it runs after success and failure, and resumes exactly the paused Dags.
     restore = ResumeDeploymentOperator(task_id="restore", airflow_conn_id=ITS_AIRFLOW, retries=3)
     prepare >> roll_back >> restore

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Roll a Deployment back, make sure that its pods run the target, and judge the Deployment once more.
+"""Roll a Deployment back, make sure that its pods run the target, and check its health again.
 
-The pods are looked at through the connection ``kubernetes_default``. Where there is none and Airflow does not
-run in the cluster, that step is skipped, and the judge alone has the last word.
+The pods are read through the connection ``kubernetes_default``. If there is none and Airflow does not run in
+the cluster, that step is skipped, and only the health check decides.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from airflow_rollback_provider.operators.rollback import RollbackOperator
 from airflow_rollback_provider.operators.verify import VerifyPodsOperator
 
 RULE = HealthRule()
-# A busy Airflow loses a try now and then, and the network an answer.
+# A busy Airflow sometimes loses a try, and the network a response.
 AGAIN = {"retries": 2, "retry_delay": timedelta(minutes=1)}
 STEADY = 30.0
 
@@ -62,7 +62,7 @@ with DAG(
         rule=RULE,
         require_healthy=True,
         deferrable=True,
-        # Also where there is no way to the cluster, and the pods were not looked at.
+        # Also if the cluster is not reachable and the check of the pods was skipped.
         trigger_rule="none_failed",
         **AGAIN,
     )

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Watch a Deployment: judge each deploy that lands, and undo it when it broke something.
+"""Watch a Deployment: check the health after each deploy that lands, and undo a deploy that broke something.
 
-On Airflow 3 an asset tells of the deploys and starts a run; on Airflow 2 a run waits for the next one in a
-sensor. Either way the judge looks at what runs by then, and nothing is rolled back that it did not judge.
+On Airflow 3 the events of an asset start a run; on Airflow 2 a run waits for the next deploy in a sensor. In
+both cases the health check evaluates the running deploy, and only that deploy is rolled back.
 
-Name the Deployment below, make the connections, and unpause the Dag. Run it from another Deployment than the
-one that it watches.
+Name the Deployment below, add the connections, and unpause the Dag. Run it from another Deployment than the
+watched one.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from airflow_rollback_provider.triggers.deploys import DeployLandedTrigger
 DEPLOYMENT = os.environ.get("EXAMPLE_DEPLOYMENT", "clx0billing0000000000000")
 LOOK_EVERY = 60.0
 RULE = HealthRule()
-# A busy Airflow loses a try now and then, and the network an answer.
+# A busy Airflow sometimes loses a try, and the network a response.
 AGAIN = {"retries": 2, "retry_delay": timedelta(minutes=1)}
 RAILS = GuardRails(
     cool_down=timedelta(hours=2),
@@ -42,7 +42,7 @@ RAILS = GuardRails(
 
 
 def tell(context):
-    """Write to the log; a notifier of Slack or e-mail goes to the same place."""
+    """Notify users, here in the log. Put a notifier for Slack or e-mail in this place."""
     # The Dag processor runs failure callbacks of tasks that were lost, with a context of its own.
     rollback = context.get("rollback") or {"summary": "The task was lost: look at the deploy history."}
     print(rollback["summary"])  # noqa: T201
@@ -83,7 +83,7 @@ with DAG(
         deployment_id=DEPLOYMENT,
         expected_current_deploy_id="{{ ti.xcom_pull('decide')['deploy_id'] }}",
         description="{{ ti.xcom_pull('judge')['summary'] | truncate(400) }}",
-        guards=RAILS,  # an approval, a queue or an outage may have taken its time
+        guards=RAILS,  # an approval, a queue or an outage may have caused a delay
         on_submitted_callback=tell,
         on_success_callback=tell,
         on_failure_callback=tell,
@@ -96,7 +96,7 @@ with DAG(
         wait = DeploySensor(
             task_id="wait_for_deploy",
             deployment_id=DEPLOYMENT,
-            # Goes on where the run before this one left off.
+            # Continues after the last deploy of the previous run.
             after="{{ ti.xcom_pull('wait_for_deploy', key='cursor', include_prior_dates=True) }}",
             poke_interval=LOOK_EVERY,
             timeout=timedelta(days=7),

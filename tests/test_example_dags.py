@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every example Dag has in common, since people copy them."""
+"""The common rules of all example Dags, because users copy them."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ def our_tasks(file: Path) -> list[Any]:
 
 
 def operator_of(task: Any) -> type:
-    """The class of a task, or of what a mapped one is made of."""
+    """The class of a task or of a mapped task."""
     return type(task) if isinstance(task, BaseOperator) else task.operator_class
 
 
 @pytest.mark.matrix
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
-def test_whatever_asks_a_network_is_tried_again(file: Path) -> None:
-    """An answer may be lost, and a busy Airflow loses tries of deferred tasks: one try is not enough."""
+def test_tasks_with_requests_have_retries(file: Path) -> None:
+    """A response can be lost, and a busy Airflow loses tries of deferred tasks: one try is not enough."""
     ours = our_tasks(file)
     assert ours or (file.stem == "example_approve_and_roll_back" and airflow_major() < 3)
     asking = [task for task in ours if operator_of(task) is not FleetSummaryOperator]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is installed is what is declared, and what is declared is true."""
+"""The installed package matches its declarations."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from packaging.version import Version
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "airflow_rollback_provider"
 NAME = "airflow-rollback-provider"
-# Comes with Airflow, and is used without being declared.
+# Used without a declaration, because Airflow requires it.
 BORROWED = ("asgiref", "cryptography", "httpx", "packaging", "psutil", "sqlalchemy", "tenacity")
 
 
 def requirements(distribution: str) -> dict[str, Requirement]:
-    """What a distribution always requires: nothing that hangs on an extra."""
+    """The requirements of a distribution without its extras."""
     found = (Requirement(text) for text in metadata.requires(distribution) or ())
     return {requirement.name: requirement for requirement in found if "extra" not in str(requirement.marker)}
 
@@ -41,7 +41,7 @@ def installed() -> metadata.Distribution:
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
-    """The wheel that the build backend makes from this checkout."""
+    """The wheel that the build backend builds from this checkout."""
     flit = pytest.importorskip("flit_core.buildapi", reason="the locks have it: `make test`")
     folder = tmp_path_factory.mktemp("wheel")
     with pytest.MonkeyPatch.context() as patch:
@@ -50,7 +50,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
 
 
 def test_the_version_has_one_source(installed: metadata.Distribution) -> None:
-    """The metadata carries the version that the package tells."""
+    """The metadata has the version of the package."""
     from airflow_rollback_provider import __version__
 
     assert installed.version == __version__
@@ -58,7 +58,7 @@ def test_the_version_has_one_source(installed: metadata.Distribution) -> None:
 
 @pytest.mark.parametrize("group", ["airflow.plugins", "apache_airflow_provider", "console_scripts"])
 def test_entry_points_resolve(installed: metadata.Distribution, group: str) -> None:
-    """Whatever is announced can be loaded and called."""
+    """Each entry point can be loaded and called."""
     announced = installed.entry_points.select(group=group)
     assert announced
     assert all(callable(entry_point.load()) for entry_point in announced)
@@ -66,7 +66,7 @@ def test_entry_points_resolve(installed: metadata.Distribution, group: str) -> N
 
 @pytest.mark.matrix
 def test_airflow_discovers_the_provider(installed: metadata.Distribution) -> None:
-    """Airflow's own list of providers has this one in its version."""
+    """Airflow's own list of providers has this one with its version."""
     from airflow.providers_manager import ProvidersManager
 
     assert ProvidersManager().providers[NAME].version == installed.version
@@ -74,7 +74,7 @@ def test_airflow_discovers_the_provider(installed: metadata.Distribution) -> Non
 
 @pytest.mark.matrix
 def test_provider_info_fits_airflows_schema() -> None:
-    """What Airflow is told about the provider is what this Airflow understands."""
+    """The provider info is valid for this Airflow's schema."""
     import jsonschema
 
     from airflow_rollback_provider.get_provider_info import get_provider_info
@@ -85,20 +85,20 @@ def test_provider_info_fits_airflows_schema() -> None:
 
 @pytest.mark.parametrize("pattern", ["*.graphql", "*.html", "*.js", "py.typed", "*.py"])
 def test_the_wheel_contains_every_file(wheel: zipfile.ZipFile, pattern: str) -> None:
-    """Files that are no modules are shipped as well."""
+    """Files that are not modules are included as well."""
     here = {str(file.relative_to(ROOT)) for file in PACKAGE.rglob(pattern)}
     assert here
     assert here <= set(wheel.namelist())
 
 
 def test_the_wheel_contains_the_licence(wheel: zipfile.ZipFile) -> None:
-    """The licence goes where the package goes."""
+    """The wheel includes the licence."""
     assert any(name.endswith("licenses/LICENSE") for name in wheel.namelist())
 
 
 @pytest.mark.matrix
 def test_borrowed_packages_come_with_airflow() -> None:
-    """What is used and not declared is required by this very Airflow without any extra."""
+    """Undeclared imports are requirements of this Airflow without any extra."""
     airflow = requirements("apache-airflow")
     if "apache-airflow-core" in airflow:
         airflow |= requirements("apache-airflow-core")
@@ -106,7 +106,7 @@ def test_borrowed_packages_come_with_airflow() -> None:
 
 
 def test_dependencies_are_the_declared_ones(installed: metadata.Distribution) -> None:
-    """Nobody gets a dependency by accident."""
+    """There is no accidental dependency."""
     expected = {"apache-airflow", "apache-airflow-providers-cncf-kubernetes", "graphql-core", "requests"}
     assert set(requirements(NAME)) == expected
     assert installed.metadata["Requires-Python"].replace(" ", "") in {">=3.10,<3.14", "<3.14,>=3.10"}
@@ -127,13 +127,13 @@ def test_dependencies_are_the_declared_ones(installed: metadata.Distribution) ->
     ],
 )
 def test_the_range_of_airflow(installed: metadata.Distribution, version: str, fits: bool) -> None:
-    """Airflow 3.0 is left out, pre-releases of the first untested line as well."""
+    """It excludes Airflow 3.0 and pre-releases of the first untested line."""
     specifiers: SpecifierSet = requirements(NAME)["apache-airflow"].specifier
     assert specifiers.contains(Version(version), prereleases=True) is fits
 
 
 def test_importing_the_package_is_light() -> None:
-    """The top of the package loads none of Airflow, an HTTP client or GraphQL."""
+    """The package itself imports neither Airflow nor an HTTP client nor GraphQL."""
     heavy = ("airflow", "requests", "httpx", "graphql", "starlette")
     code = f"import airflow_rollback_provider, sys; print([name for name in {heavy} if name in sys.modules])"
     output = subprocess.run(
@@ -144,7 +144,7 @@ def test_importing_the_package_is_light() -> None:
 
 @pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md"])
 def test_documents_name_targets_that_exist(document: str) -> None:
-    """Every `make …` that a reader is told to type is there."""
+    """Every `make …` in a document exists."""
     file = ROOT / document
     told = set(re.findall(r"(?m)(?:^|`|\$ )make ([a-z][a-z-]*)", file.read_text(encoding="utf-8")))
     targets = set(re.findall(r"(?m)^([a-z][a-z-]*):", (ROOT / "Makefile").read_text(encoding="utf-8")))
@@ -153,7 +153,7 @@ def test_documents_name_targets_that_exist(document: str) -> None:
 
 
 def test_the_sandbox_is_an_extra(installed: metadata.Distribution) -> None:
-    """What only the embedded platform needs is asked for by name."""
+    """The extra has the requirements that only the embedded platform needs."""
     texts = [text for text in metadata.requires(NAME) or () if "sandbox" in text]
     names = {Requirement(text).name for text in texts}
     assert names == {"starlette", "uvicorn"}
