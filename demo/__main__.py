@@ -6,7 +6,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from demo.story import tell
+from demo.story import run
 
 parser = argparse.ArgumentParser(prog="python -m demo", description=__doc__)
 parser.add_argument(
@@ -25,4 +25,4 @@ parser.add_argument(
     "--keep", action="store_true", help="keep Airflow's home and its logs, and print where they are"
 )
 args = parser.parse_args()
-sys.exit(tell(args.deployment, args.target, verbose=args.verbose, keep=args.keep))
+sys.exit(run(args.deployment, args.target, verbose=args.verbose, keep=args.keep))

@@ -31,14 +31,14 @@ if TYPE_CHECKING:
 
     import psutil
 
-_SECONDS_BETWEEN_LOOKS = 0.2
+_SECONDS_BETWEEN_POLLS = 0.2
 _SECONDS_FOR_A_COMMAND = 120.0
 _SECONDS_TO_STOP = 10.0
 _FINISHED = ("success", "failed")
 
 
 class AirflowFailed(Exception):
-    """The throw-away Airflow did not do what it was asked for; the message says what it said."""
+    """The throw-away Airflow failed; the message contains its output."""
 
 
 class ThrowAwayAirflow:
@@ -47,11 +47,11 @@ class ThrowAwayAirflow:
     :param dags: Dag files; they are copied.
     :param environment: more environment variables for all its processes, e.g. ``AIRFLOW_CONN_…``.
         ``AIRFLOW__DATABASE__SQL_ALCHEMY_CONN`` puts it on another database than SQLite.
-    :param keep: leave the directory there after the end, to look into it.
-    :param copies: how many schedulers and how many triggerers there are; with more than one they are named
+    :param keep: keep the directory after the end, for inspection.
+    :param copies: the number of schedulers and of triggerers; with more than one they are named
         ``scheduler.1``, ``scheduler.2`` …
-    :param patience: how long its database may be away while it is read from outside, in seconds. With it,
-        components that end by themselves, as they do without their database, are started again.
+    :param outage_timeout: how long its database may be unavailable for reads from outside, in seconds. With
+        it, components that end by themselves, as they do without their database, are started again.
     """
 
     def __init__(
@@ -61,19 +61,19 @@ class ThrowAwayAirflow:
         *,
         keep: bool = False,
         copies: int = 1,
-        patience: float = 0.0,
+        outage_timeout: float = 0.0,
     ) -> None:
         self.home = Path(tempfile.mkdtemp(prefix="airflow-rollback-")).resolve()
         self._api = RestApi(free_port())
         self.environment = throw_away_environment(self.home, self._api.port, environment or {})
-        self.metadata = Metadata(self.environment["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"], patience)
+        self.metadata = Metadata(self.environment["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"], outage_timeout)
         self._dags = tuple(dags)
         self._keep = keep
         self._copies = copies
-        self._starts_again = patience > 0
+        self._restarts = outage_timeout > 0
         self._components: dict[str, processes.Component] = {}
         self._left: list[processes.Component] = []
-        self._one_at_a_time = threading.RLock()
+        self._lock = threading.RLock()
 
     def __enter__(self) -> ThrowAwayAirflow:
         """Start it."""
@@ -83,16 +83,16 @@ class ThrowAwayAirflow:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stop it, whatever happened."""
+        """Stop it."""
         self.stop()
 
     # -- life ------------------------------------------------------------------------------------------
 
     def start(self, seconds: float = 180.0) -> None:
-        """Make the database, start every component and wait until all of them work.
+        """Create the database, start every component and wait until all of them work.
 
-        :param seconds: how long that may take.
-        :raises AirflowFailed: if a component ends or is not there in time. Everything is stopped then.
+        :param seconds: the timeout.
+        :raises AirflowFailed: if a component ends or is not ready in time. All components are stopped then.
         """
         try:
             self.prepare()
@@ -104,7 +104,7 @@ class ThrowAwayAirflow:
             raise
 
     def prepare(self) -> None:
-        """Make the home directory and the database, without starting anything."""
+        """Create the home directory and the database, without starting anything."""
         (self.home / "dags").mkdir()
         for dag in self._dags:
             shutil.copy(dag, self.home / "dags")
@@ -112,8 +112,8 @@ class ThrowAwayAirflow:
         self.metadata.allow_readers_beside_writers()
 
     def stop(self) -> None:
-        """End all processes and remove the directory. Harmless when there is nothing to stop."""
-        with self._one_at_a_time:
+        """End all processes and remove the directory. It may have been stopped already."""
+        with self._lock:
             components, self._components = [*self._components.values(), *self._left], {}
         try:
             processes.stop_all(components, _SECONDS_TO_STOP)
@@ -125,34 +125,34 @@ class ThrowAwayAirflow:
 
     @property
     def component_names(self) -> tuple[str, ...]:
-        """The components that this Airflow consists of."""
+        """The components of this Airflow."""
         return tuple(self._component_arguments())
 
     def start_component(self, name: str) -> None:
         """Start a component, without waiting until it works; a killed one may be started again."""
         command = self._airflow(name.partition(".")[0], *self._component_arguments()[name])
         log = self.home / f"{name}.log"
-        with self._one_at_a_time:
+        with self._lock:
             self._components[name] = processes.Component(name, command, self.environment, log)
 
     def kill_component(self, name: str) -> None:
-        """End a component and everything that it started at once, as if the machine had lost it."""
-        with self._one_at_a_time:
+        """Kill a component and all its child processes at once, as in a machine failure."""
+        with self._lock:
             component = self._components.pop(name)
         component.kill()
 
     def start_again(self) -> list[str]:
-        """Start the components again that ended by themselves, as whoever runs services does; name them."""
-        with self._one_at_a_time:
+        """Restart the components that ended by themselves, as a service manager does; return their names."""
+        with self._lock:
             ended = [name for name, component in self._components.items() if not component.runs()]
             for name in ended:
-                self._left.append(self._components[name])  # what it started may still run
+                self._left.append(self._components[name])  # its child processes may still run
                 self.start_component(name)
         return ended
 
     def task_processes(self) -> list[psutil.Process]:
         """Return the processes that run a task's code now."""
-        with self._one_at_a_time:
+        with self._lock:
             components = [*self._components.values(), *self._left]
         members = (process for component in components for process in component.members())
         return [process for process in members if task_log.runs_a_task(process)]
@@ -182,7 +182,7 @@ class ThrowAwayAirflow:
         run_id = run_id or f"throw_away_{uuid.uuid4().hex[:8]}"
         if airflow_major() < 3:
             self.command("dags", "trigger", "--run-id", run_id, "--conf", json.dumps(conf or {}), dag_id)
-        else:  # the same in a tenth of the time
+        else:  # the same, ten times as fast
             body = {"dag_run_id": run_id, "logical_date": None, "conf": dict(conf or {})}
             self.api("POST", f"/api/v2/dags/{dag_id}/dagRuns", body)
         return run_id
@@ -222,11 +222,11 @@ class ThrowAwayAirflow:
         return found()[0]
 
     def task_log(self, dag_id: str, run_id: str, task_id: str) -> list[task_log.LogLine]:
-        """Return what a task wrote in all its tries so far, the triggerer's part included, in time order."""
+        """Return the log of all tries of a task, with the triggerer's part, in time order."""
         return task_log.read(self.home / "logs", dag_id, run_id, task_id)
 
     def story(self, dag_id: str, run_id: str) -> str:
-        """Return what became of each task of a run, and everything that it wrote."""
+        """Return the state and the log of each task of a run."""
         return "\n".join(
             f"{task.task_id}: {task.state}, try {task.try_number}\n"
             + "\n".join(f"  {line.message}" for line in self.task_log(dag_id, run_id, task.task_id))
@@ -234,16 +234,16 @@ class ThrowAwayAirflow:
         )
 
     def xcom(self, dag_id: str, run_id: str, task_id: str, key: str = "return_value") -> Any:
-        """Return a value that a task left, ``None`` when there is none."""
+        """Return an XCom value of a task, ``None`` if there is none."""
         return self.metadata.xcom(dag_id, run_id, task_id, key)
 
     def api(self, method: str, path: str, body: Any = None) -> Any:
-        """Ask Airflow's REST API (Airflow 3 only), as an administrator.
+        """Call Airflow's REST API (Airflow 3 only), as an administrator.
 
         :raises AirflowFailed: if it refuses or does not answer.
         """
         try:
-            return self._api.ask(method, path, body)
+            return self._api.send(method, path, body)
         except RestApiError as error:
             raise AirflowFailed(str(error)) from None
 
@@ -271,10 +271,10 @@ class ThrowAwayAirflow:
             self._check_components()
             if time.monotonic() > deadline:
                 raise AirflowFailed(f"Waited {seconds:g} s for {what}, in vain.\n{self._last_words()}")
-            time.sleep(_SECONDS_BETWEEN_LOOKS)
+            time.sleep(_SECONDS_BETWEEN_POLLS)
 
     def _check_components(self) -> None:
-        if self._starts_again:
+        if self._restarts:
             self.start_again()
             return
         try:

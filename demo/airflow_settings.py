@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The environment that makes an Airflow a throw-away: a home of its own, SQLite, few processes."""
+"""The environment of a throw-away Airflow: its own home, SQLite, few processes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _AIRFLOW_2 = {
-    # Airflow 2 asks for its SequentialExecutor with SQLite, which starts a new interpreter for each task and
+    # Airflow 2 requires its SequentialExecutor with SQLite, which starts a new interpreter for each task and
     # halts the scheduler meanwhile. As in Airflow 3, write-ahead logging (see Metadata) makes it unnecessary.
     "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
     "_AIRFLOW__SKIP_DATABASE_EXECUTOR_COMPATIBILITY_CHECK": "1",
@@ -61,10 +61,10 @@ def _common(home: Path) -> dict[str, str]:
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db",
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home / "logs"),
         "AIRFLOW__LOGGING__COLORED_CONSOLE_LOG": "False",
-        # Airflow 2 writes no logger's name otherwise, and whose line it is tells what matters.
+        # By default Airflow 2 writes no logger names, which select the lines to print.
         "AIRFLOW__LOGGING__LOG_FORMAT": "[%(asctime)s] {%(name)s} %(levelname)s - %(message)s",
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
-        # Airflow 2 starts its tasks with whatever `airflow` it finds.
+        # Airflow 2 starts its tasks with the first `airflow` on the path.
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
         "NO_PROXY": "127.0.0.1,localhost",
         "no_proxy": "127.0.0.1,localhost",

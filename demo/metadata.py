@@ -27,7 +27,7 @@ _SECONDS_BETWEEN_TRIES = 0.2
 
 @dataclass(frozen=True)
 class TaskState:
-    """One task instance: its state (``None`` before it is scheduled) and which try it is at."""
+    """One task instance: its state (``None`` before it is scheduled) and the number of its try."""
 
     task_id: str
     state: str | None
@@ -39,33 +39,33 @@ class Metadata:
     """The database of a throw-away Airflow.
 
     :param url: the database, as Airflow's ``sql_alchemy_conn`` names it.
-    :param patience: how long to go on asking while the database does not answer, in seconds.
+    :param outage_timeout: how long to go on asking while the database does not answer, in seconds.
     """
 
-    def __init__(self, url: str, patience: float = 0.0) -> None:
+    def __init__(self, url: str, outage_timeout: float = 0.0) -> None:
         address = make_url(url)
         self._is_sqlite = address.get_backend_name() == "sqlite"
         options = {"timeout": _SECONDS_FOR_A_LOCK} if self._is_sqlite else {}
         self._engine = create_engine(address, poolclass=NullPool, connect_args=options)
         self._tag = "?" if self._is_sqlite else "%s"
-        self._patience = patience
+        self._outage_timeout = outage_timeout
 
     def allow_readers_beside_writers(self) -> None:
-        """Switch SQLite to write-ahead logging, as Airflow 3 does by itself; the file remembers."""
+        """Switch SQLite to write-ahead logging, as Airflow 3 does by itself. The file stores the setting."""
         if self._is_sqlite:
             with self.connected() as connection:
                 connection.exec_driver_sql("PRAGMA journal_mode=WAL")
 
     def running_jobs(self) -> set[str]:
-        """Return the types of the jobs that say they run, e.g. ``SchedulerJob``."""
+        """Return the types of the running jobs, e.g. ``SchedulerJob``."""
         return {row[0] for row in self._rows("SELECT job_type FROM job WHERE state = 'running'")}
 
     def has_dag(self, dag_id: str) -> bool:
-        """Tell whether the Dag was parsed and stored."""
+        """Return whether the Dag was parsed and stored."""
         return bool(self._rows("SELECT 1 FROM serialized_dag WHERE dag_id = ?", dag_id))
 
     def import_errors(self) -> str:
-        """Return what Airflow could not import, or an empty string."""
+        """Return Airflow's import errors, or an empty string."""
         rows = self._rows("SELECT filename, stacktrace FROM import_error")
         return "\n".join(f"{filename}:\n{trace}" for filename, trace in rows)
 
@@ -83,25 +83,25 @@ class Metadata:
         return [TaskState(*row) for row in self._rows(query, dag_id, run_id)]
 
     def xcom(self, dag_id: str, run_id: str, task_id: str, key: str = "return_value") -> Any:
-        """Return a value that a task left, ``None`` when there is none."""
+        """Return an XCom value of a task, ``None`` if there is none."""
         query = "SELECT value FROM xcom WHERE dag_id = ? AND run_id = ? AND task_id = ? AND key = ?"
         rows = self._rows(query, dag_id, run_id, task_id, key)
         return _decoded(rows[0][0]) if rows else None
 
     @contextmanager
     def connected(self) -> Iterator[Connection]:
-        """Give a connection of its own, whose work is committed at the end."""
+        """Open a connection, and commit at the end."""
         with self._engine.connect() as connection, connection.begin():
             yield connection
 
     def _rows(self, query: str, *values: str) -> list[tuple[Any, ...]]:
-        deadline = time.monotonic() + self._patience
+        deadline = time.monotonic() + self._outage_timeout
         while True:
             try:
                 with self.connected() as connection:
                     result = connection.exec_driver_sql(query.replace("?", self._tag), values)
                     return [tuple(row) for row in result]
-            except (OperationalError, InterfaceError):  # what SQLAlchemy makes of a database that is away
+            except (OperationalError, InterfaceError):  # SQLAlchemy's errors for an unavailable database
                 if time.monotonic() >= deadline:
                     raise
             time.sleep(_SECONDS_BETWEEN_TRIES)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Processes that are started, watched and ended together with everything that they start themselves."""
+"""Processes that are started, checked and ended together with all their child processes."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-_SECONDS_BETWEEN_LOOKS = 0.05
+_SECONDS_BETWEEN_POLLS = 0.05
 _LINES_OF_AN_ERROR = 30
 
 
 class ProcessError(Exception):
-    """A process ended that should not have, or failed."""
+    """A process ended unexpectedly, or failed."""
 
 
 class Component:
@@ -60,11 +60,11 @@ class Component:
         return [process for process in psutil.process_iter() if _session_of(process) == self.pid]
 
     def runs(self) -> bool:
-        """Tell whether the process itself, not only what it started, is there."""
+        """Return whether the process itself, not only a child process, is alive."""
         return self._process.poll() is None
 
     def check(self) -> None:
-        """Do nothing while it runs.
+        """Check that it runs.
 
         :raises ProcessError: if it ended; the message has the end of its output.
         """
@@ -73,29 +73,29 @@ class Component:
             raise ProcessError(f"{self.name} ended with code {code}. Its last words:\n{last_lines(self.log)}")
 
     def terminate(self) -> None:
-        """Ask it to end, without waiting for that."""
+        """Send it a signal to end, without waiting."""
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM)
 
     def wait(self, seconds: float) -> None:
-        """Wait until it has ended, at most for so long."""
+        """Wait until it has ended, with a timeout."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(seconds)
 
     def kill(self) -> None:
-        """End it and all that it started, at once; nothing gets to clean up after itself."""
-        # Once more for what was being started while the first round went on.
+        """Kill it and all its child processes at once, without any cleanup."""
+        # A second round for processes that were started during the first one.
         while members := self.members():
             for process in members:
                 with contextlib.suppress(psutil.NoSuchProcess):
                     process.kill()
             self._process.poll()
-            time.sleep(_SECONDS_BETWEEN_LOOKS)
+            time.sleep(_SECONDS_BETWEEN_POLLS)
         self._process.wait()
 
 
 def stop_all(components: Sequence[Component], seconds: float) -> None:
-    """Ask all to end, and kill what is still there after ``seconds``."""
+    """Send all a signal to end, and kill those that are alive after ``seconds``."""
     deadline = time.monotonic() + seconds
     for component in components:
         component.terminate()
@@ -125,7 +125,7 @@ def run_to_end(command: Sequence[str], environment: Mapping[str, str], log: Path
 
 
 def last_lines(file: Path, count: int = _LINES_OF_AN_ERROR) -> str:
-    """Return the last ``count`` lines of a file, or say that there is nothing."""
+    """Return the last ``count`` lines of a file, or a note that there are none."""
     lines = file.read_text(encoding="utf-8", errors="replace").splitlines() if file.exists() else []
     return "\n".join(lines[-count:]) or "(nothing)"
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Asks the REST API of a throw-away Airflow 3, where everybody is an administrator."""
+"""A client for the REST API of a throw-away Airflow 3, where every user is an administrator."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import urllib.error
 import urllib.request
 from typing import Any
 
-_LOGIN = "/auth/token"  # gives a token to everybody, as airflow_settings ask for
+_LOGIN = "/auth/token"  # returns a token to every user, as airflow_settings configure it
 _SECONDS_FOR_AN_ANSWER = 10.0
 
 
@@ -20,14 +20,14 @@ class RestApiError(Exception):
 class RestApi:
     """An API server on loopback.
 
-    :param port: where it listens.
+    :param port: its port.
     """
 
     def __init__(self, port: int) -> None:
         self.port = port
 
-    def ask(self, method: str, path: str, body: Any = None) -> Any:
-        """Send a request and return the answer's JSON.
+    def send(self, method: str, path: str, body: Any = None) -> Any:
+        """Send a request and return the JSON of the response.
 
         :raises RestApiError: if it refuses or does not answer.
         """
@@ -47,13 +47,13 @@ class RestApi:
             raise RestApiError(f"{method} {path}: {error}") from error
 
     def answers(self) -> bool:
-        """Tell whether the server is there."""
+        """Return whether the server answers."""
         try:
-            self.ask("GET", "/api/v2/version")
+            self.send("GET", "/api/v2/version")
         except RestApiError:
             return False
         return True
 
     @functools.cached_property
     def _token(self) -> str:
-        return str(self.ask("GET", _LOGIN)["access_token"])
+        return str(self.send("GET", _LOGIN)["access_token"])

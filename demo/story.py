@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 from airflow_rollback_provider.sandbox.client import SandboxError
 from airflow_rollback_provider.sandbox.process import SandboxProcess
 from demo.airflow_home import AirflowFailed, ThrowAwayAirflow
-from demo.endings import Stopped, signals_as_exceptions
-from demo.following import TaskFollower
+from demo.follower import TaskFollower
+from demo.signals import Stopped, signals_as_exceptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,18 +34,18 @@ _ROWS_SHOWN = 5
 _MOST_COLUMNS = 160
 
 
-def tell(deployment_key: str, target: str, *, verbose: bool, keep: bool) -> int:
+def run(deployment_key: str, target: str, *, verbose: bool, keep: bool) -> int:
     """Run the demo from the start to the last cleaned-up file.
 
     :param deployment_key: a Deployment of the embedded platform.
-    :param target: which deploy to go back to.
+    :param target: the deploy to go back to.
     :param verbose: show everything in the task's log.
-    :param keep: leave Airflow's home there.
+    :param keep: keep Airflow's home.
     :return: an exit code.
     """
     try:
         with signals_as_exceptions():
-            return _tell(deployment_key, target, verbose=verbose, keep=keep)
+            return _run(deployment_key, target, verbose=verbose, keep=keep)
     except Stopped as stopped:
         print(f"\nStopped by {stopped}; everything was ended and removed.", file=sys.stderr)
         return stopped.exit_code
@@ -54,15 +54,15 @@ def tell(deployment_key: str, target: str, *, verbose: bool, keep: bool) -> int:
         return 1
 
 
-def _tell(deployment_key: str, target: str, *, verbose: bool, keep: bool) -> int:
+def _run(deployment_key: str, target: str, *, verbose: bool, keep: bool) -> int:
     dag_file = example_dag()
     print(f"Airflow {version('apache-airflow')} on Python {platform.python_version()}, about a minute.\n")
     with contextlib.ExitStack() as stack:
         sandbox = stack.enter_context(_step("Starting the embedded platform", SandboxProcess()))
-        # Long enough to be seen waiting, and for a busy scheduler to take note that the task is deferred.
+        # Long enough to show the wait, and for a busy scheduler to record that the task is deferred.
         sandbox.settings(rollback_seconds=_ROLLBACK_SECONDS, cross_major_seconds=2 * _ROLLBACK_SECONDS)
         name, workspace = _land_bad_release(sandbox, deployment_key)
-        # A Deployment may be named by its release name where its workspace is known.
+        # A release name identifies a Deployment if its workspace is known.
         connection = sandbox.connection_json(workspace_id=workspace)
         airflow = ThrowAwayAirflow([dag_file], {CONNECTION: connection}, keep=keep)
         stack.enter_context(_step("Starting Airflow in a temporary directory", airflow))
@@ -78,7 +78,7 @@ def _tell(deployment_key: str, target: str, *, verbose: bool, keep: bool) -> int
 
 @contextlib.contextmanager
 def _step(what: str, thing: Any) -> Iterator[Any]:
-    """Enter a context manager and say how long that took."""
+    """Enter a context manager and print how long that took."""
     print(f"{what} ... ", end="", flush=True)
     began = time.monotonic()
     with thing as entered:
@@ -105,19 +105,19 @@ def _land_bad_release(sandbox: SandboxProcess, deployment_key: str) -> tuple[str
 
 
 def _roll_back(airflow: ThrowAwayAirflow, deployment: str, target: str, *, verbose: bool) -> bool:
-    """Run the example Dag, print what its task does and what it returned, and tell whether it succeeded."""
+    """Run the example Dag, print its progress and its result, and return whether it succeeded."""
     params = {"deployment_id": deployment, "target": target, "description": REASON}
     print(f"\nTriggering the Dag {DAG_ID} with {json.dumps(params)}\n", flush=True)
     run_id = airflow.trigger_dag(DAG_ID, params)
     follower = TaskFollower(airflow, DAG_ID, run_id, TASK_ID, verbose=verbose)
-    state = airflow.wait_for_run(DAG_ID, run_id, _SECONDS_FOR_THE_RUN, follower.look)
+    state = airflow.wait_for_run(DAG_ID, run_id, _SECONDS_FOR_THE_RUN, follower.print_news)
     result = airflow.xcom(DAG_ID, run_id, TASK_ID)
-    print(f"\nThe Dag run ended: {state}. What the task returned:\n{json.dumps(result, indent=2)}")
+    print(f"\nThe Dag run ended: {state}. The task returned:\n{json.dumps(result, indent=2)}")
     return state == "success"
 
 
 def _show_history(airflow: ThrowAwayAirflow, deployment: str) -> None:
-    """Run the package's own command, as a person would."""
+    """Run the package's own command, as a user would."""
     arguments = ["history", deployment, "--limit", str(_ROWS_SHOWN)]
     print(f"$ airflow-rollback {' '.join(arguments)}", flush=True)
     columns = min(shutil.get_terminal_size((_MOST_COLUMNS, 0)).columns, _MOST_COLUMNS)
@@ -131,5 +131,5 @@ def _show_history(airflow: ThrowAwayAirflow, deployment: str) -> None:
 
 def _show_requests(sandbox: SandboxProcess) -> None:
     counts = Counter(str(request["operation"]) for request in sandbox.requests())
-    told = ", ".join(f"{operation} {count}" for operation, count in counts.items())
-    print(f"\nRequests that the platform received, for the histories above too: {told}.")
+    text = ", ".join(f"{operation} {count}" for operation, count in counts.items())
+    print(f"\nRequests that the platform received, for the histories above too: {text}.")

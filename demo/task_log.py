@@ -13,9 +13,9 @@ import psutil
 if TYPE_CHECKING:
     from pathlib import Path
 
-# The format that airflow_settings asks for.
+# The format that airflow_settings configures.
 _TEXT_LINE = re.compile(r"\[(?P<time>[^]]+)\] \{(?P<logger>[^}]+)\} (?P<level>[A-Z]+) - (?P<message>.*)")
-# Titles that Airflow 2 and 3 give the process in which a task's code runs.
+# The titles of the process that runs a task's code, in Airflow 2 and 3.
 _TASK_TITLE = re.compile(r"airflow (task runner: |worker -- [0-9a-f]{8}-)")
 
 
@@ -30,14 +30,14 @@ class LogLine:
 
 
 def read(folder: Path, dag_id: str, run_id: str, task_id: str) -> list[LogLine]:
-    """Return the entries of all tries of a task, in time order; an unfinished line waits."""
+    """Return the entries of all tries of a task, in time order; an unfinished line is left out."""
     place = folder / f"dag_id={dag_id}" / f"run_id={run_id}" / f"task_id={task_id}"
     entries = [entry for file in sorted(place.glob("attempt=*.log*")) for entry in _entries(file)]
     return sorted(entries, key=lambda entry: entry.time)
 
 
 def runs_a_task(process: psutil.Process) -> bool:
-    """Tell by its title whether a task's code runs in the process."""
+    """Return whether a process runs a task's code, by its title."""
     try:
         return bool(_TASK_TITLE.match(" ".join(process.cmdline())))
     except psutil.Error:
@@ -72,9 +72,9 @@ def _from_json(line: str) -> LogLine | None:
 
 
 def _causes(entry: dict[str, Any]) -> list[str]:
-    """Return what the exceptions of an entry say, without their tracebacks."""
+    """Return the exceptions of an entry without their tracebacks."""
     errors = entry.get("error_detail") or ()
-    # A cause that was raised again has the same words.
+    # A cause that was raised again has the same text.
     return list(dict.fromkeys(f"{error.get('exc_type')}: {error.get('exc_value')}" for error in errors))
 
 

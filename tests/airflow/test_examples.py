@@ -62,12 +62,12 @@ class Stage:
 
     :param airflow: the Airflow that runs them.
     :param sandbox: the platform.
-    :param judged: the Airflow of the Deployments that are judged.
+    :param observed: the Airflow of the Deployments that are observed.
     """
 
     airflow: ThrowAwayAirflow
     sandbox: SandboxProcess
-    judged: FakeAirflow
+    observed: FakeAirflow
 
     def rollbacks(self, key: str) -> list[dict[str, Any]]:
         """The rollbacks in a Deployment's history, newest first."""
@@ -94,14 +94,14 @@ class Stage:
 
 
 @pytest.fixture(scope="module")
-def judged() -> Iterator[FakeAirflow]:
+def observed() -> Iterator[FakeAirflow]:
     """The REST API of an Airflow whose Dags have run well so far."""
     with serving(FakeAirflow(version="3.3.2")) as airflow:
         yield airflow
 
 
 @pytest.fixture(scope="module")
-def stage(judged: FakeAirflow, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+def stage(observed: FakeAirflow, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """An Airflow with all examples, their times shortened, and a Deployment to watch."""
     folder = tmp_path_factory.mktemp("examples")
     dags = [shortened(file, folder) for file in [*sorted(EXAMPLES.glob("*.py")), CALLBACKS]]
@@ -111,14 +111,14 @@ def stage(judged: FakeAirflow, tmp_path_factory: pytest.TempPathFactory) -> Iter
         watched = sandbox.add_deployment(WATCHED, deploys=history)
         environment = {
             "AIRFLOW_CONN_ASTRO_PRIVATE_CLOUD_DEFAULT": sandbox.connection_json(),
-            "AIRFLOW_CONN_AIRFLOW_API_DEFAULT": judged.connection(),
+            "AIRFLOW_CONN_AIRFLOW_API_DEFAULT": observed.connection(),
             "AIRFLOW_CONN_KUBERNETES_DEFAULT": Kube(str(folder / "kubeconfig.yaml")).connection(),
             "EXAMPLE_DEPLOYMENT": watched["id"],
         }
         airflow = ThrowAwayAirflow(dags, environment)
         airflow.start(SECONDS_TO_START)
         try:
-            yield Stage(airflow, sandbox, judged)
+            yield Stage(airflow, sandbox, observed)
         finally:
             airflow.stop()
 
@@ -149,14 +149,14 @@ def test_watch_and_roll_back(stage: Stage) -> None:
         begun = "SELECT 1 FROM task_instance WHERE dag_id = ? AND state = 'deferred'"
         until(lambda: stage.asked(begun, dag_id), "the sensor to wait")
     else:
-        until(lambda: remembered(stage), "the watcher")
-    add_history(stage.judged, datetime.now(timezone.utc), hours_after=0)
+        until(lambda: read_cursor(stage), "the watcher")
+    add_history(stage.observed, datetime.now(timezone.utc), hours_after=0)
     bad = stage.sandbox.land_deploy(WATCHED, tag="bad")
-    stage.judged.add_import_error(f"{DAGS[0]}.py")
+    stage.observed.add_import_error(f"{DAGS[0]}.py")
 
-    until(lambda: stage.rollbacks(WATCHED), "the rollback", lambda: last_words(stage, dag_id))
+    until(lambda: stage.rollbacks(WATCHED), "the rollback", lambda: failure_report(stage, dag_id))
     ended = "SELECT run_id FROM dag_run WHERE dag_id = ? AND state IN ('success', 'failed')"
-    until(lambda: stage.asked(ended, dag_id), "the run to end", lambda: last_words(stage, dag_id))
+    until(lambda: stage.asked(ended, dag_id), "the run to end", lambda: failure_report(stage, dag_id))
     ((run_id,),) = stage.asked(ended, dag_id)
     assert set(stage.states(dag_id, run_id).values()) == {"success"}
     evaluation = stage.airflow.xcom(dag_id, run_id, "judge")
@@ -167,14 +167,14 @@ def test_watch_and_roll_back(stage: Stage) -> None:
     assert "Rolled back the image" in stage.log(dag_id, run_id, "roll_back")
 
 
-def told(stage: Stage) -> list[str]:
-    """The deploys of which Airflow keeps an asset event, in that order."""
+def event_deploys(stage: Stage) -> list[str]:
+    """The deploys with an asset event, in that order."""
     rows = stage.asked("SELECT extra FROM asset_event ORDER BY id")
     return [deploy["id"] for (extra,) in rows for deploy in json.loads(extra)["payload"]["deploys"]]
 
 
-def remembered(stage: Stage) -> str:
-    """How far the watcher has read. A Variable is decrypted by Airflow's own command line."""
+def read_cursor(stage: Stage) -> str:
+    """The watcher's cursor. Airflow's own command line decrypts the Variable."""
     if version("apache-airflow") >= "3.3":
         rows = stage.asked("SELECT value FROM asset_state_store WHERE key LIKE 'rollback_watch_%'")
         return str(rows[0][0]) if rows else ""
@@ -184,27 +184,27 @@ def remembered(stage: Stage) -> str:
 
 @pytest.mark.skipif(airflow_major() < 3, reason="no asset watchers on Airflow 2")
 def test_a_watcher_whose_triggerer_is_killed(stage: Stage) -> None:
-    """What was told is not told again, and what landed while there was no triggerer is told by the next."""
+    """No deploy has two events, and deploys without a triggerer get their event from the next one."""
     dag_id = "example_watch_and_roll_back"
     until(lambda: stage.airflow.metadata.has_dag(dag_id), "the Dag to be parsed")
     stage.airflow.command("dags", "unpause", dag_id)
-    until(lambda: remembered(stage), "the watcher")
-    before = told(stage)
+    until(lambda: read_cursor(stage), "the watcher")
+    before = event_deploys(stage)
     landed = [stage.sandbox.land_deploy(WATCHED, tag="told-before")["id"]]
-    until(lambda: landed[0] in told(stage), "the first deploy to be told")
-    until(lambda: landed[0] in remembered(stage), "the first deploy to be remembered")
+    until(lambda: landed[0] in event_deploys(stage), "the first deploy to have an event")
+    until(lambda: landed[0] in read_cursor(stage), "the first deploy to be in the cursor")
     stage.airflow.kill_component("triggerer")
     landed.append(stage.sandbox.land_deploy(WATCHED, tag="landed-meanwhile")["id"])
     stage.airflow.start_component("triggerer")
-    until(lambda: landed[1] in told(stage), "what landed meanwhile to be told")
+    until(lambda: landed[1] in event_deploys(stage), "what landed meanwhile to have an event")
     landed.append(stage.sandbox.land_deploy(WATCHED, tag="landed-after")["id"])
-    until(lambda: landed[2] in told(stage), "the last deploy to be told")
+    until(lambda: landed[2] in event_deploys(stage), "the last deploy to have an event")
     stage.airflow.command("dags", "pause", dag_id)
-    assert told(stage) == before + landed
+    assert event_deploys(stage) == before + landed
 
 
-def last_words(stage: Stage, dag_id: str) -> str:
-    """What the tasks of a Dag's runs have said and left."""
+def failure_report(stage: Stage, dag_id: str) -> str:
+    """The logs and results of a Dag's tasks."""
     runs = stage.asked("SELECT run_id FROM dag_run WHERE dag_id = ?", dag_id)
     return "\n".join(f"{run_id}\n{stage.airflow.story(dag_id, run_id)}" for (run_id,) in runs)
 
@@ -212,7 +212,7 @@ def last_words(stage: Stage, dag_id: str) -> str:
 @pytest.mark.skipif(airflow_major() < 3, reason="no human in the loop on Airflow 2")
 @pytest.mark.parametrize(("answer", "count"), [("Approve", 1), ("Reject", 0)])
 def test_approve_and_roll_back(stage: Stage, answer: str, count: int) -> None:
-    """What a person approves is carried out, to the deploy that was planned; what is rejected is not."""
+    """An approved plan is carried out, a rejected one is not."""
     dag_id, key = "example_approve_and_roll_back", f"approval-{answer.lower()}"
     history = [{"age": age * DAY, "tag": tag} for age, tag in ((3, "one"), (2, "two"))]
     deployment = stage.sandbox.add_deployment(key, deploys=history)
@@ -222,7 +222,7 @@ def test_approve_and_roll_back(stage: Stage, answer: str, count: int) -> None:
     path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/approve/-1/hitlDetails"
     shown = stage.airflow.api("GET", path)
     assert deployment["id"] in shown["body"]
-    # Airflow fails a task that goes on before its scheduler has noted that it waits. No person is so quick.
+    # Airflow fails a task that goes on before its scheduler has noted that it waits. No user is so quick.
     until(lambda: is_noted(stage, run_id, "approve"), "the scheduler to note that the task waits")
     stage.airflow.api("PATCH", path, {"chosen_options": [answer], "params_input": {}})
     ended = stage.airflow.wait_for_run(dag_id, run_id, SECONDS)
@@ -246,7 +246,7 @@ def states_of_fleet(stage: Stage, run_id: str) -> list[str | None]:
 
 
 def test_a_fleet(stage: Stage) -> None:
-    """One goes on while two fail beside it, one after the other; then nothing more is begun; one summary."""
+    """After two failures no further rollback starts; there is one summary."""
     dag_id = "example_fleet_rollback"
     keys = ["fleet-a", "fleet-bad-1", "fleet-bad-2", "fleet-b", "fleet-c"]
     history = [{"age": age * DAY, "tag": tag} for age, tag in ((3, "one"), (2, "two"))]
@@ -273,7 +273,7 @@ def test_a_fleet(stage: Stage) -> None:
 
 
 def test_a_fleet_that_goes_well(stage: Stage) -> None:
-    """All are rolled back, no more than two at a time, each with a mark of its own."""
+    """All are rolled back, no more than two at a time, each with its own tag."""
     dag_id = "example_fleet_rollback"
     keys = [f"fleet-good-{number}" for number in range(5)]
     history = [{"age": age * DAY, "tag": tag} for age, tag in ((3, "one"), (2, "two"))]
@@ -322,7 +322,7 @@ def test_callbacks_of_airflow(stage: Stage) -> None:
 
 @pytest.mark.parametrize(("words", "count"), [("", 0), ("I accept the loss", 1)])
 def test_back_to_airflow_2(stage: Stage, words: str, count: int) -> None:
-    """Only who accepts the loss in so many words gets it."""
+    """It requires the exact acknowledgement."""
     key = f"back-{count}"
     history = [
         {"age": 3 * DAY, "tag": "two", "runtime": "13.2.0", "bundle": "b2"},
@@ -338,20 +338,20 @@ def test_back_to_airflow_2(stage: Stage, words: str, count: int) -> None:
 
 
 def verified(stage: Stage, key: str) -> dict[str, Any]:
-    """A Deployment whose target ran for a day, and an Airflow that will judge it healthy from now on."""
+    """A Deployment whose target ran for a day, and an Airflow with a healthy history."""
     history = [{"age": age * DAY, "tag": tag} for age, tag in ((3, "one"), (0.04, "two"))]
     now = datetime.now(timezone.utc)
-    stage.judged.runs.clear()
-    stage.judged.dags.clear()
-    stage.judged.import_errors.clear()
-    add_history(stage.judged, now - timedelta(hours=1), hours_after=0)
+    stage.observed.runs.clear()
+    stage.observed.dags.clear()
+    stage.observed.import_errors.clear()
+    add_history(stage.observed, now - timedelta(hours=1), hours_after=0)
     for dag_id in DAGS:
-        stage.judged.add_runs(dag_id, [now + timedelta(seconds=second) for second in range(600)])
+        stage.observed.add_runs(dag_id, [now + timedelta(seconds=second) for second in range(600)])
     return stage.sandbox.add_deployment(key, release=key, deploys=history)
 
 
 def test_verify_without_a_cluster(stage: Stage) -> None:
-    """The pods are not looked at, which is said, and the judge has the last word."""
+    """The check of the pods is skipped, with a message, and only the health check decides."""
     dag_id = "example_roll_back_and_verify"
     deployment = verified(stage, "unverified")
     run_id, state = stage.run(dag_id, deployment_id=deployment["id"])
@@ -374,7 +374,7 @@ def kube(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kub
 
 
 def test_verify_on_a_cluster(stage: Stage, kube: Kube) -> None:
-    """Pods that run the target's image are found, and the judge is asked once more."""
+    """Pods that run the target's image are found, and the health check runs again."""
     dag_id = "example_roll_back_and_verify"
     key = f"verified-{uuid.uuid4().hex[:6]}"
     deployment = verified(stage, key)

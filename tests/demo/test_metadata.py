@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is read from Airflow's database."""
+"""Reads from Airflow's database."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ def test_an_xcom_of_either_line(file: Path, stored: str | bytes) -> None:
 
 
 def test_no_xcom(file: Path) -> None:
-    """A value that is not there is None."""
+    """A missing value is None."""
     assert Metadata(f"sqlite:///{file}").xcom("d", "r", "t") is None
 
 
 def test_readers_beside_writers(file: Path) -> None:
-    """The database can be read while somebody holds a lock to write."""
+    """The database can be read while another connection holds a write lock."""
     Metadata(f"sqlite:///{file}").allow_readers_beside_writers()
     writer = sqlite3.connect(file, isolation_level=None)
     writer.execute("BEGIN EXCLUSIVE")

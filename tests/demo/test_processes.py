@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Nothing that was started is left behind."""
+"""No started process survives."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ time.sleep(600)
 
 
 def component(tmp_path: Path, code: str) -> Component:
-    """A component that runs some Python."""
+    """A component that runs Python code."""
     return Component("it", [sys.executable, "-c", code], os.environ, tmp_path / "log")
 
 
 def wait_for_output(tmp_path: Path, lines: int) -> None:
-    """Wait until the component has written so many lines."""
+    """Wait until the component has written a number of lines."""
     while len((tmp_path / "log").read_text().splitlines()) < lines:
         time.sleep(0.01)
 
 
 def test_a_stubborn_component_and_its_child_are_killed(tmp_path: Path) -> None:
-    """A process in another group, of a parent that ignores SIGTERM, is gone after the stop."""
+    """A process in another group, of a parent that ignores SIGTERM, is dead after the stop."""
     started = component(tmp_path, STUBBORN)
     wait_for_output(tmp_path, 2)
     pids = [process.pid for process in started.members()]
@@ -56,7 +56,7 @@ def test_an_orphan_is_found(tmp_path: Path) -> None:
 
 
 def test_a_component_that_ends_is_noticed(tmp_path: Path) -> None:
-    """The error says its code and its last words."""
+    """The error has its exit code and the end of its output."""
     started = component(tmp_path, "print('no licence'); raise SystemExit(3)")
     started.wait(10)
     with pytest.raises(ProcessError, match=r"it ended with code 3(.|\n)*no licence"):
@@ -71,7 +71,7 @@ def test_a_running_component_passes_the_check(tmp_path: Path) -> None:
 
 
 def test_a_command_returns_what_it_printed(tmp_path: Path) -> None:
-    """Only its own output is returned, though the log has that of others."""
+    """Only its own output is returned, though the log also has the output of others."""
     log = tmp_path / "log"
     log.write_text("before\n")
     assert run_to_end([sys.executable, "-c", "print('mine')"], os.environ, log, 30) == "mine\n"
@@ -86,11 +86,11 @@ def test_a_command_returns_what_it_printed(tmp_path: Path) -> None:
     ],
 )
 def test_a_command_that_fails(tmp_path: Path, code: str, seconds: float, why: str) -> None:
-    """The error says how it failed."""
+    """The error has the reason."""
     with pytest.raises(ProcessError, match=why):
         run_to_end([sys.executable, "-c", code], os.environ, tmp_path / "log", seconds)
 
 
 def test_the_last_lines_of_no_file(tmp_path: Path) -> None:
-    """A log that is not there is no error."""
+    """A missing log is no error."""
     assert last_lines(tmp_path / "nothing") == "(nothing)"

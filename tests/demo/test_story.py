@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The demo ends in one way, and runs what the repository ships."""
+"""The demo always cleans up, and runs an example of the repository."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from demo.airflow_settings import throw_away_environment
-from demo.endings import Stopped, signals_as_exceptions
+from demo.signals import Stopped, signals_as_exceptions
 from demo.story import DAG_ID, example_dag
 
 
@@ -28,7 +28,7 @@ def _signal_twice(signum: signal.Signals) -> None:
 
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_becomes_an_exception_once(signum: signal.Signals) -> None:
-    """The second signal does not interrupt the cleaning up, and the handlers are put back."""
+    """The second signal does not interrupt the cleanup, and the handlers are restored."""
     before = signal.getsignal(signum)
     with pytest.raises(Stopped, match=signum.name) as stopped, signals_as_exceptions():
         _signal_twice(signum)
@@ -37,7 +37,7 @@ def test_a_signal_becomes_an_exception_once(signum: signal.Signals) -> None:
 
 
 def test_the_environment_is_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing of the user's Airflow gets in, and what the caller says wins."""
+    """It has nothing of the user's Airflow, and the caller's values win."""
     monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", "CeleryExecutor")
     monkeypatch.setenv("AIRFLOW_CONN_PRODUCTION", "http://production")
     environment = throw_away_environment(tmp_path, 1, {"AIRFLOW__CORE__PARALLELISM": "2"})

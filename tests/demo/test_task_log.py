@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The logs of both Airflow lines read the same."""
+"""The logs of both Airflow lines are parsed into the same entries."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from demo import task_log
-from demo.following import is_telling, without_traceback
+from demo.follower import is_relevant, without_traceback
 from demo.task_log import LogLine
 
 TEXT = """\
@@ -35,7 +35,7 @@ JSON = [
 
 
 def write(folder: Path, name: str, text: str) -> None:
-    """Put a log file where Airflow puts those of the task d.r.t."""
+    """Write a log file to Airflow's path for the task d.r.t."""
     place = folder / "dag_id=d" / "run_id=r" / "task_id=t"
     place.mkdir(parents=True, exist_ok=True)
     (place / name).write_text(text)
@@ -47,7 +47,7 @@ def read(folder: Path) -> list[LogLine]:
 
 
 def test_text_of_airflow_2(tmp_path: Path) -> None:
-    """Continuation lines belong to their entry; an unfinished line is not there yet."""
+    """Continuation lines belong to their entry; an unfinished line is left out."""
     write(tmp_path, "attempt=1.log", TEXT)
     first, second = read(tmp_path)
     assert (first.level, first.logger, first.message) == (
@@ -66,7 +66,7 @@ def test_json_of_airflow_3(tmp_path: Path) -> None:
     assert second.message == "Task failed\nValueError: bad"
 
 
-def test_the_triggerers_part_comes_in_its_place(tmp_path: Path) -> None:
+def test_the_triggerers_part_is_in_time_order(tmp_path: Path) -> None:
     """The files of all tries and of the triggerer are one log in time order."""
     for name, second in (("attempt=1.log", 1), ("attempt=1.log.trigger.7.log", 2), ("attempt=2.log", 3)):
         entry = {"timestamp": f"2026-11-23T03:00:0{second}Z", "level": "info", "event": name}
@@ -84,7 +84,7 @@ def test_no_log_yet(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("logger", "level", "told"),
+    ("logger", "level", "shown"),
     [
         (
             "airflow.task.operators.airflow_rollback_provider.operators.rollback.RollbackOperator",
@@ -95,13 +95,13 @@ def test_no_log_yet(tmp_path: Path) -> None:
         ("task", "ERROR", True),
     ],
 )
-def test_which_lines_the_demo_shows(logger: str, level: str, told: bool) -> None:
-    """Ours, and whatever went wrong."""
-    assert is_telling(LogLine("", level, logger, "")) is told
+def test_which_lines_the_demo_shows(logger: str, level: str, shown: bool) -> None:
+    """Those of this package, and errors."""
+    assert is_relevant(LogLine("", level, logger, "")) is shown
 
 
 def test_a_traceback_is_left_out() -> None:
-    """What was said before it and the exception itself remain."""
+    """The message before it and the exception itself remain."""
     message = (
         "Task failed\nTraceback (most recent call last):\n  File x.py, line 1, in f\n    g()\nValueError: bad"
     )

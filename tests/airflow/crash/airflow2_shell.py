@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs beside an Airflow 2 and does what a person does in its web interface, one JSON line for each order.
+"""Runs next to an Airflow 2 and carries out the actions of its web interface, one JSON line for each.
 
 Airflow 2's command line can do some of it, five seconds at a time; its web server would have to be started.
 """
@@ -36,7 +36,7 @@ def mark_failed(dag_id: str, run_id: str) -> None:
 
 
 def main() -> None:
-    """Carry out orders until the input ends."""
+    """Carry out actions until the input ends."""
     orders = {"trigger": trigger, "clear": clear, "mark_failed": mark_failed}
     for line in sys.stdin:
         order = json.loads(line)

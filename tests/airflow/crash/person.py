@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a person does in Airflow's web interface, on both lines: start a run, clear a task, mark it failed."""
+"""The actions of a user in Airflow's web interface, on both lines: start, clear and fail a task."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SECONDS_FOR_AN_EFFECT = 5.0
 
 
 class Person(Protocol):
-    """Somebody at Airflow's web interface."""
+    """A user of Airflow's web interface."""
 
     def trigger(self, dag_id: str, run_id: str, conf: dict[str, Any]) -> None:
         """Start a run."""
@@ -37,7 +37,7 @@ class Person(Protocol):
 
 
 def person_at(airflow: ThrowAwayAirflow) -> Person:
-    """Return somebody who can use this Airflow."""
+    """Return a user of this Airflow."""
     return ShellPerson(airflow) if airflow_major() < 3 else ApiPerson(airflow)
 
 
@@ -67,10 +67,10 @@ class ApiPerson:
         """Leave; there is nothing to end."""
 
     def _ask(self, method: str, dag_id: str, path: str, body: dict[str, Any], run_id: str) -> None:
-        """Ask until it is done.
+        """Repeat a request until it succeeds.
 
-        With SQLite the API server stands still for seconds now and then: its loop waits for a lock to write
-        down who asks, and whoever holds the lock waits for the loop. Then it says that it failed, or nothing.
+        With SQLite the API server sometimes blocks for seconds: its loop waits for a write lock to record
+        the user, and the holder of the lock waits for the loop. Then it returns an error, or nothing.
         """
         before = self._stands(dag_id, run_id)
         with self._one_at_a_time:
@@ -94,7 +94,7 @@ class ApiPerson:
 
 
 class ShellPerson:
-    """Has a process beside Airflow 2 that calls what its web interface calls."""
+    """Has a process next to Airflow 2 that calls the functions of its web interface."""
 
     def __init__(self, airflow: ThrowAwayAirflow) -> None:
         self._log = airflow.home / "person.log"

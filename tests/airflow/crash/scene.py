@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One run of a crash Dag against a Deployment of its own: what is done to it, and what is seen of it."""
+"""One run of a crash Dag with its own Deployment: the actions on it, and its result."""
 
 from __future__ import annotations
 
@@ -41,16 +41,16 @@ _WHAT_TRIES_SAY = {
 
 
 @dataclass(frozen=True)
-class Seen:
+class RunResult:
     """How a run ended.
 
     :param state: the run's state.
     :param tries: how often the task was tried.
-    :param targets: ids of the deploys to which the rollbacks that carry the run's intent go back.
-    :param others: rollbacks in the history besides, whatever they carry.
-    :param then: what the last try did, in the words of the table.
-    :param remembered: whether Airflow still keeps what was chosen.
-    :param log: everything that the task wrote.
+    :param targets: ids of the targets of the rollbacks with the run's idempotency key.
+    :param others: other rollbacks in the history.
+    :param then: the action of the last try, as in the table.
+    :param is_pending: whether Airflow still stores the pending submission.
+    :param log: the task's log.
     """
 
     state: str
@@ -58,7 +58,7 @@ class Seen:
     targets: tuple[str, ...]
     others: int
     then: str
-    remembered: bool
+    is_pending: bool
     log: str
 
 
@@ -77,7 +77,7 @@ def open_lanes(count: int) -> Iterator[list[Lane]]:
     try:
         yield [Lane(sandbox.start(), f"crash_{number}") for number, sandbox in enumerate(sandboxes)]
     finally:
-        with ThreadPoolExecutor(count) as pool:  # each waits some seconds for requests that nobody answers
+        with ThreadPoolExecutor(count) as pool:  # each waits some seconds for requests without a response
             list(pool.map(SandboxProcess.stop, sandboxes))
 
 
@@ -141,15 +141,15 @@ class Scene:
         )
 
     def wait_for_log(self, words: str) -> None:
-        """Wait until the task has said something."""
+        """Wait until the task has logged a text."""
         self._until(lambda: words in self._log(), f"the words {words!r}")
 
     def wait_for_fault(self, times: int = 1) -> None:
-        """Wait until faults have struck so often."""
-        self._until(lambda: self.has_met_fault(times), f"fault {times} to strike")
+        """Wait until faults were injected so often."""
+        self._until(lambda: self.has_met_fault(times), f"fault {times} to be injected")
 
     def has_met_fault(self, times: int = 1) -> bool:
-        """Tell whether faults have struck so often."""
+        """Return whether faults were injected so often."""
         return sum(entry["fault"] is not None for entry in self.sandbox.requests()) >= times
 
     def wait_for_rollbacks(self, count: int) -> None:
@@ -157,7 +157,7 @@ class Scene:
         self._until(lambda: len(self.rollbacks()) >= count, f"rollback {count}")
 
     def wait_for_looks(self) -> None:
-        """Wait until the task has looked a few times at the rollback that it submitted."""
+        """Wait until the task has polled its rollback a few times."""
         self._until(lambda: self._looks() >= 3, "the task to poll")
 
     def kill_task(self) -> None:
@@ -207,28 +207,28 @@ class Scene:
         self._until(reached.exists, f"the task to stop {where} its code")
 
     def end_rollback(self) -> None:
-        """Let the rollback end well now."""
+        """Let the rollback succeed now."""
         (rollback,) = self.rollbacks()
         self.sandbox.change_deploy(self.name, rollback["id"], outcome="DEPLOYED", seconds=0)
 
-    # -- what is seen ----------------------------------------------------------------------------------
+    # -- results ----------------------------------------------------------------------------------------
 
     def rollbacks(self) -> list[dict[str, Any]]:
-        """Return the entries of the history that carry the run's intent."""
+        """Return the entries of the history with the run's idempotency key."""
         return [row for row in self._deploys() if key_in(row["description"] or "") == self._idempotency_key]
 
-    def seen(self) -> Seen:
-        """Wait until the run has ended and return how."""
+    def result(self) -> RunResult:
+        """Wait until the run has ended and return its result."""
         state = self.airflow.wait_for_run(self.dag_id, self.run_id, SECONDS)
         (task,) = self.airflow.metadata.tasks(self.dag_id, self.run_id)
         log, rows = self._log(), self.rollbacks()
-        return Seen(
+        return RunResult(
             state=state,
             tries=task.try_number,
             targets=tuple(row["rollbackFromId"] for row in rows),
             others=sum(row["rollbackFromId"] is not None for row in self._deploys()) - len(rows),
             then=self._then(log, task.try_number),
-            remembered=self._remembers(),
+            is_pending=self._has_pending(),
             log=log,
         )
 
@@ -253,7 +253,7 @@ class Scene:
             return OF_ITS_OWN
         return PLANNED if tries > 1 else SAME_TRY
 
-    def _remembers(self) -> bool:
+    def _has_pending(self) -> bool:
         """Tell whether anything of a submission is left, in Airflow's own store or in Variables."""
         tables = ["variable"] if version("apache-airflow") < "3.3" else ["variable", "task_state_store"]
         key = f"rollback_%_{without_target(self._idempotency_key)}"

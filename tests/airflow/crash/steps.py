@@ -38,7 +38,7 @@ class Step:
     :param play: brings a run there, kills what is the task's own, and lets it go on.
     :param then: what the next try does.
     :param deferrable: whether the task waits in the triggerer.
-    :param targets: where the rollbacks of the run's intent in the history go back to: places in the history
+    :param targets: the targets of the rollbacks with the run's idempotency key: places in the history
         as it was at the start, newest first.
     :param others: how many rollbacks the history has besides.
     :param state: how the run ends.
@@ -123,7 +123,7 @@ def _killed_at_the_end(scene: Scene) -> None:
 def _cleared_after_success(scene: Scene) -> None:
     scene.start()
     scene.wait_for_state("success")
-    scene.seen()
+    scene.result()
     scene.person.clear(scene.dag_id, scene.run_id)
     scene.wait_for_try(2)
 
@@ -166,7 +166,7 @@ def _stale(scene: Scene) -> None:
 
 def _run_again(scene: Scene) -> None:
     scene.start()
-    scene.seen()
+    scene.result()
     scene.start_again()
 
 

@@ -21,7 +21,7 @@ def airflow_line() -> str:
 
 
 def cell(step: Step) -> str:
-    """Return what the table says of a step at which a run held what it must."""
+    """Return the table's text for a step that passed."""
     rollbacks, tries = len(step.targets), step.tries
     return f"{_counted(rollbacks, 'rollback', 's')}, {_counted(tries, 'tr', 'ies', 'y')}, {step.state}"
 
@@ -32,7 +32,7 @@ def column(document: str, line: str) -> Column:
 
 
 def expected() -> Column:
-    """Return the column of a line on which every step held."""
+    """Return the column of a line on which every step passed."""
     return {_shared(step.killed, step.when, step.then): cell(step) for step in ALL_STEPS}
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tasks of a real Airflow are killed at every step of a rollback, which happens once all the same."""
+"""Tasks of a real Airflow are killed at every step of a rollback, which still happens once."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from demo.airflow_home import ThrowAwayAirflow
 from demo.airflow_settings import airflow_major
 from tests.airflow.crash import table
 from tests.airflow.crash.person import Person, person_at
-from tests.airflow.crash.scene import FOUND, Lane, Scene, Seen, connections_to, open_lanes
+from tests.airflow.crash.scene import FOUND, Lane, RunResult, Scene, connections_to, open_lanes
 from tests.airflow.crash.steps import ALL_STEPS, LOSSES, STEPS, Step
 from tests.airflow.crash.waiting import until
 from tests.support.leaks import require_no_token_in
@@ -36,7 +36,7 @@ SETTINGS = {
     "AIRFLOW__SCHEDULER__SCHEDULER_ZOMBIE_TASK_THRESHOLD": "30",
     "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "10",
 }
-Played = dict[str, Callable[[], tuple[Scene, Seen]]]
+Played = dict[str, Callable[[], tuple[Scene, RunResult]]]
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,7 @@ def lanes() -> Iterator[list[Lane]]:
 def airflow(lanes: list[Lane]) -> Iterator[ThrowAwayAirflow]:
     """An Airflow that knows the crash Dags and all platforms."""
     throw_away = ThrowAwayAirflow([DAG_FILE], {**SETTINGS, **connections_to(lanes)})
-    if airflow_major() < 3:  # each process writes to SQLite, whose patience of five seconds is too short
+    if airflow_major() < 3:  # each process writes to SQLite, whose timeout of five seconds is too short
         throw_away.environment["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] += "?timeout=60"
     throw_away.start(SECONDS_TO_START)
     try:
@@ -62,7 +62,7 @@ def airflow(lanes: list[Lane]) -> Iterator[ThrowAwayAirflow]:
 
 @pytest.fixture(scope="module")
 def person(airflow: ThrowAwayAirflow) -> Iterator[Person]:
-    """Somebody at the web interface."""
+    """A user of the web interface."""
     somebody = person_at(airflow)
     yield somebody
     somebody.leave()
@@ -78,12 +78,12 @@ def played(airflow: ThrowAwayAirflow, person: Person, lanes: list[Lane]) -> Play
     def scene_of(step: Step, lane: Lane) -> Scene:
         return Scene(airflow, person, lane, step.name, deferrable=step.deferrable)
 
-    def alone(step: Step) -> tuple[Scene, Seen]:
+    def alone(step: Step) -> tuple[Scene, RunResult]:
         lane = free.get()
         try:
             scene = scene_of(step, lane)
             step.play(scene)
-            return scene, scene.seen()
+            return scene, scene.result()
         finally:
             free.put(lane)
 
@@ -99,7 +99,7 @@ def played(airflow: ThrowAwayAirflow, person: Person, lanes: list[Lane]) -> Play
 
 def lose(
     airflow: ThrowAwayAirflow, components: tuple[str, ...], scenes: dict[Step, Scene]
-) -> dict[Step, tuple[Scene, Seen]]:
+) -> dict[Step, tuple[Scene, RunResult]]:
     """Bring runs to their steps, kill components, let the rollbacks end, and start the components again."""
     with ThreadPoolExecutor(LANES) as pool:
         list(pool.map(lambda step: step.play(scenes[step]), scenes))
@@ -109,36 +109,36 @@ def lose(
         scene.end_rollback()
     for name in components:
         airflow.start_component(name)
-    return {step: (scene, scene.seen()) for step, scene in scenes.items()}
+    return {step: (scene, scene.result()) for step, scene in scenes.items()}
 
 
-def one_of(together: Future[dict[Step, tuple[Scene, Seen]]], step: Step) -> tuple[Scene, Seen]:
+def one_of(together: Future[dict[Step, tuple[Scene, RunResult]]], step: Step) -> tuple[Scene, RunResult]:
     """Return how one of several steps ended, or raise what kept them from it."""
     return together.result()[step]
 
 
-def check(step: Step, scene: Scene, seen: Seen) -> None:
+def check(step: Step, scene: Scene, result: RunResult) -> None:
     """Compare how a run ended with what must hold."""
     before = scene.deployment["deploys"]
-    told = f"{seen.state} after {seen.tries}:\n{seen.log}"
-    assert seen.targets == tuple(before[place]["id"] for place in step.targets), told
-    assert seen.others == step.others, told
-    assert seen.state == step.state, told
+    message = f"{result.state} after {result.tries}:\n{result.log}"
+    assert result.targets == tuple(before[place]["id"] for place in step.targets), message
+    assert result.others == step.others, message
+    assert result.state == step.state, message
     # Airflow loses a try now and then, by a late report of the one before. The next one finds the rollback.
-    lost = seen.tries - step.tries
-    assert lost >= 0, told
-    assert seen.then in ({step.then, FOUND} if lost else {step.then}), told
-    assert seen.remembered == (not step.targets), "What the history tells need not be kept in a Variable."
+    lost = result.tries - step.tries
+    assert lost >= 0, message
+    assert result.then in ({step.then, FOUND} if lost else {step.then}), message
+    assert result.is_pending == (not step.targets), "A rollback in the history needs no Variable."
 
 
 @pytest.mark.parametrize("step", ALL_STEPS, ids=lambda step: step.name)
 def test_a_rollback_happens_once(step: Step, played: Played) -> None:
-    """Whatever was killed, the history has one rollback, to the deploy that the first try chose."""
+    """After each kill the history has one rollback, to the target of the first try."""
     check(step, *played[step.name]())
 
 
-def test_the_table_tells_what_happens(played: Played) -> None:
-    """The documentation's table is what held here; with WRITE_DOCS=1 it is written."""
+def test_the_table_matches_the_results(played: Played) -> None:
+    """The documentation's table has these results; with WRITE_DOCS=1 it is written."""
     line = table.airflow_line()
     if line not in table.LINES:
         pytest.skip(f"The table has no column for Airflow {line}.")

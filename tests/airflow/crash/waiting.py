@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Waiting for something to become true."""
+"""Waits for a condition."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _BETWEEN_LOOKS = 0.1
 def until(
     done: Callable[[], object], what: str, more: Callable[[], str] = str, seconds: float = SECONDS
 ) -> None:
-    """Wait until something is so.
+    """Wait until a condition is true.
 
-    :param done: tells whether it is.
-    :param what: what is waited for.
+    :param done: returns whether it is.
+    :param what: the name of the condition, for the error.
     :param more: what else to say when that is in vain.
     :param seconds: how long to wait.
     """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An asset for each Deployment that WATCHED names: a watcher tells it of the deploys that land there."""
+"""An asset for each Deployment in WATCHED, with a watcher for its deploys."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One judged Airflow for all tests of this folder: starting it takes longer than they do."""
+"""One observed Airflow for all tests of this folder: starting it takes longer than they do."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from collections.abc import Iterator
 import pytest
 
 from airflow_rollback_provider.sandbox.process import SandboxProcess
-from tests.airflow.health.judged import JudgedAirflow
+from tests.airflow.health.observed import ObservedAirflow
 
 _SECONDS_TO_START = 300.0
 
 
 @pytest.fixture(scope="package")
-def judged(rollback_sandbox_process: SandboxProcess) -> Iterator[JudgedAirflow]:
+def observed(rollback_sandbox_process: SandboxProcess) -> Iterator[ObservedAirflow]:
     """An Airflow whose Dags run every few seconds."""
-    airflow = JudgedAirflow(rollback_sandbox_process.connection_json())
+    airflow = ObservedAirflow(rollback_sandbox_process.connection_json())
     airflow.start(_SECONDS_TO_START)
     try:
         yield airflow
@@ -25,6 +25,6 @@ def judged(rollback_sandbox_process: SandboxProcess) -> Iterator[JudgedAirflow]:
 
 
 @pytest.fixture(autouse=True)
-def connection(judged: JudgedAirflow, monkeypatch: pytest.MonkeyPatch) -> None:
+def connection(observed: ObservedAirflow, monkeypatch: pytest.MonkeyPatch) -> None:
     """The default connection of the operators leads to it."""
-    monkeypatch.setenv("AIRFLOW_CONN_AIRFLOW_API_DEFAULT", judged.connection())
+    monkeypatch.setenv("AIRFLOW_CONN_AIRFLOW_API_DEFAULT", observed.connection())

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A real Airflow is judged: healthy as it is, regressed after a deploy that breaks Dags."""
+"""A real Airflow is observed: healthy as it is, regressed after a deploy that breaks Dags."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from airflow_rollback_provider.health.rule import HealthRule
 from airflow_rollback_provider.hooks.airflow_api import AirflowApiHook
 from airflow_rollback_provider.operators.deploy_health import DeployHealthOperator
 from demo.airflow_settings import airflow_major
-from tests.airflow.health.judged import JudgedAirflow, wait_for_runs
+from tests.airflow.health.observed import ObservedAirflow, wait_for_runs
 from tests.support.task_run import run
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -24,7 +24,7 @@ ALL = BROKEN + WORKING
 
 
 @dataclass(frozen=True)
-class Judged:
+class HealthResult:
     """What a deploy led to.
 
     :param since: when it had landed.
@@ -35,7 +35,7 @@ class Judged:
     result: dict[str, Any]
 
 
-def judge(since: datetime, half: float, **kwargs: Any) -> dict[str, Any]:
+def evaluate(since: datetime, half: float, **kwargs: Any) -> dict[str, Any]:
     """Judge what has happened since a time, in two windows that are over."""
     rule = HealthRule(
         before=timedelta(hours=1),
@@ -48,46 +48,48 @@ def judge(since: datetime, half: float, **kwargs: Any) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def before(judged: JudgedAirflow) -> datetime:
+def before(observed: ObservedAirflow) -> datetime:
     """Let the Dags work for a while; return when that was enough to compare with."""
     start = datetime.now(timezone.utc) - timedelta(hours=1)
-    judged.until(
-        lambda: all(judged.runs(dag, "success", start) >= 3 for dag in ALL), "runs before the deploy"
+    observed.until(
+        lambda: all(observed.runs(dag, "success", start) >= 3 for dag in ALL), "runs before the deploy"
     )
     return datetime.now(timezone.utc)
 
 
 @pytest.fixture(scope="module")
-def harmless(judged: JudgedAirflow, before: datetime) -> Judged:
+def harmless(observed: ObservedAirflow, before: datetime) -> HealthResult:
     """A deploy that changes nothing."""
 
     def enough(begin: datetime, end: datetime) -> bool:
-        return sum(judged.runs(dag, "success", begin, end) for dag in ALL) >= 10
+        return sum(observed.runs(dag, "success", begin, end) for dag in ALL) >= 10
 
-    half = wait_for_runs(judged, before, enough)
+    half = wait_for_runs(observed, before, enough)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AIRFLOW_CONN_AIRFLOW_API_DEFAULT", judged.connection())
-        return Judged(before, judge(before, half))
+        patch.setenv("AIRFLOW_CONN_AIRFLOW_API_DEFAULT", observed.connection())
+        return HealthResult(before, evaluate(before, half))
 
 
 @pytest.fixture(scope="module")
-def harmful(judged: JudgedAirflow, harmless: Judged) -> Judged:
+def harmful(observed: ObservedAirflow, harmless: HealthResult) -> HealthResult:
     """A deploy that breaks two Dags of six."""
-    began = judged.deploy("broken.py")
-    judged.until(lambda: all(judged.runs(dag, "failed", began) for dag in BROKEN), "the deploy to land")
+    began = observed.deploy("broken.py")
+    observed.until(lambda: all(observed.runs(dag, "failed", began) for dag in BROKEN), "the deploy to land")
     since = datetime.now(timezone.utc)
 
     def enough(begin: datetime, end: datetime) -> bool:
-        failed = all(judged.runs(dag, "failed", begin, end) >= 3 for dag in BROKEN)
-        return failed and all(judged.runs(dag, "success", begin, end) >= 2 for dag in WORKING)
+        failed = all(observed.runs(dag, "failed", begin, end) >= 3 for dag in BROKEN)
+        return failed and all(observed.runs(dag, "success", begin, end) >= 2 for dag in WORKING)
 
-    half = wait_for_runs(judged, since, enough)
+    half = wait_for_runs(observed, since, enough)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AIRFLOW_CONN_AIRFLOW_API_DEFAULT", judged.connection())
-        return Judged(since, judge(since, half, baseline_until=began, critical_dags=["dag_1", "dag_5"]))
+        patch.setenv("AIRFLOW_CONN_AIRFLOW_API_DEFAULT", observed.connection())
+        return HealthResult(
+            since, evaluate(since, half, baseline_until=began, critical_dags=["dag_1", "dag_5"])
+        )
 
 
-def test_a_deploy_that_changes_nothing(harmless: Judged) -> None:
+def test_a_deploy_that_changes_nothing(harmless: HealthResult) -> None:
     """It is healthy, and the evidence has the runs of both windows and the components."""
     assert harmless.result["verdict"] == "healthy", harmless.result
     assert [window["after"]["failed"] for window in harmless.result["windows"]] == [0, 0]
@@ -95,7 +97,7 @@ def test_a_deploy_that_changes_nothing(harmless: Judged) -> None:
     assert harmless.result["import_errors"] == []
 
 
-def test_a_deploy_that_breaks_dags(harmful: Judged) -> None:
+def test_a_deploy_that_breaks_dags(harmful: HealthResult) -> None:
     """It is a regression twice over: by the runs, and by the one of the critical Dags that is broken."""
     assert harmful.result["verdict"] == "regressed", harmful.result
     assert [reason["code"] for reason in harmful.result["reasons"]] == ["RUNS-FAIL", "CRITICAL-DAG-FAILS"]
@@ -103,19 +105,19 @@ def test_a_deploy_that_breaks_dags(harmful: Judged) -> None:
     assert {dag["dag_id"] for dag in harmful.result["dags"]} == {*BROKEN, "dag_5"}
 
 
-def test_a_manual_run_does_not_count(judged: JudgedAirflow, harmful: Judged) -> None:
+def test_a_manual_run_does_not_count(observed: ObservedAirflow, harmful: HealthResult) -> None:
     """What a person starts says nothing of the deploy, and the evidence says that it was left out."""
     began = datetime.now(timezone.utc)
-    judged.command("dags", "trigger", "dag_3")
+    observed.command("dags", "trigger", "dag_3")
     query = "SELECT 1 FROM dag_run WHERE run_type = 'manual' AND state = 'success'"
-    judged.until(lambda: judged.metadata._rows(query), "the manual run to end")
-    assert judge(began, 3600, wait_for_completion=False)["left_out"]["manual"] == 1
+    observed.until(lambda: observed.metadata._rows(query), "the manual run to end")
+    assert evaluate(began, 3600, wait_for_completion=False)["left_out"]["manual"] == 1
 
 
 @pytest.mark.parametrize("version", [None, "v1" if airflow_major() < 3 else "v2"])
-def test_what_failed(judged: JudgedAirflow, harmful: Judged, version: str | None) -> None:
+def test_what_failed(observed: ObservedAirflow, harmful: HealthResult, version: str | None) -> None:
     """The tasks that failed are known with their operators; those after them are told apart."""
-    hook = AirflowApiHook(connection=_connection(judged, api_version=version))
+    hook = AirflowApiHook(connection=_connection(observed, api_version=version))
     now = datetime.now(timezone.utc)
     runs = [x for x in hook.run(hook.api.runs(harmful.since, now)) if x.failed][:60]
     tasks = hook.run(hook.api.failed_tasks(runs))
@@ -124,12 +126,12 @@ def test_what_failed(judged: JudgedAirflow, harmful: Judged, version: str | None
     assert len({(x.dag_id, x.run_id) for x in tasks}) == len(runs)
 
 
-def test_an_import_error(judged: JudgedAirflow, harmful: Judged) -> None:
+def test_an_import_error(observed: ObservedAirflow, harmful: HealthResult) -> None:
     """A file that can no longer be read is a regression at once; deferred, the triggerer says the same."""
-    began = judged.deploy("unreadable.py")
-    judged.until(judged.metadata.import_errors, "the import error to show")
+    began = observed.deploy("unreadable.py")
+    observed.until(observed.metadata.import_errors, "the import error to show")
     for deferrable in (False, True):
-        result = judge(
+        result = evaluate(
             datetime.now(timezone.utc),
             3600,
             baseline_until=began,
@@ -141,36 +143,36 @@ def test_an_import_error(judged: JudgedAirflow, harmful: Judged) -> None:
         assert result["import_errors"][0]["file"].endswith("working.py")
 
 
-def test_the_connection_test(judged: JudgedAirflow) -> None:
+def test_the_connection_test(observed: ObservedAirflow) -> None:
     """The form's button says which Airflow answers, and what is wrong with a password."""
-    works, words = AirflowApiHook(connection=_connection(judged)).test_connection()
+    works, words = AirflowApiHook(connection=_connection(observed)).test_connection()
     assert works
     assert f"REST API {'v1' if airflow_major() < 3 else 'v2'}" in words
-    works, words = AirflowApiHook(connection=_connection(judged, "wrong")).test_connection()
+    works, words = AirflowApiHook(connection=_connection(observed, "wrong")).test_connection()
     assert not works
     assert "HTTP 403" in words if airflow_major() < 3 else "HTTP 401" in words
 
 
-async def test_a_token(judged: JudgedAirflow) -> None:
+async def test_a_token(observed: ObservedAirflow) -> None:
     """A token as password works as well, over the triggerer's transport."""
     if airflow_major() < 3:
         pytest.skip("Airflow 2 hands out no tokens by itself")
-    hook = AirflowApiHook(connection=_connection(judged))
+    hook = AirflowApiHook(connection=_connection(observed))
     await asyncio.to_thread(hook.run, hook.api.check())
     token = hook.api._api._session
     assert token is not None
-    bearer = _connection(judged, token.reveal())
+    bearer = _connection(observed, token.reveal())
     bearer.login = None
     async with AirflowApiHook(connection=bearer) as other:
         assert (await other.async_run(other.api.version())).api == "v2"
         assert await other.async_run(other.api.components())
 
 
-def _connection(judged: JudgedAirflow, password: str | None = None, **extra: Any) -> Any:
+def _connection(observed: ObservedAirflow, password: str | None = None, **extra: Any) -> Any:
     import json
     from types import SimpleNamespace
 
-    values = json.loads(judged.connection(**{name: value for name, value in extra.items() if value}))
+    values = json.loads(observed.connection(**{name: value for name, value in extra.items() if value}))
     return SimpleNamespace(
         conn_id="judged",
         conn_type="http",

@@ -18,7 +18,7 @@ from airflow_rollback_provider.operators.drain import DrainDeploymentOperator, R
 from airflow_rollback_provider.operators.rollback import RollbackOperator
 from airflow_rollback_provider.sandbox.process import SandboxProcess
 from demo.airflow_settings import airflow_major
-from tests.airflow.health.judged import JudgedAirflow
+from tests.airflow.health.observed import ObservedAirflow
 from tests.support.paused import DictPaused, remembering
 from tests.support.task_run import run
 
@@ -28,95 +28,95 @@ SCHEDULED = {f"dag_{number}" for number in range(6)}
 
 @pytest.fixture
 def paused(monkeypatch: pytest.MonkeyPatch) -> DictPaused:
-    """What this process remembers; the Dags of the judged Airflow use its Variables."""
+    """What this process remembers; the Dags of the observed Airflow use its Variables."""
     return remembering(monkeypatch)
 
 
 @pytest.fixture
 def hook() -> AirflowApiHook:
-    """A way to the judged Airflow."""
+    """A way to the observed Airflow."""
     return AirflowApiHook()
 
 
 @pytest.fixture
-def working(judged: JudgedAirflow, hook: AirflowApiHook) -> None:
+def working(observed: ObservedAirflow, hook: AirflowApiHook) -> None:
     """All Dags can be read and run, whatever the tests before this one left."""
-    judged.deploy("working.py")
-    judged.until(lambda: not judged.metadata.import_errors(), "the Dags to be read")
-    judged.until(lambda: judged.metadata.has_dag("remedy_killed"), "the remedies to be read")
-    judged.until(
+    observed.deploy("working.py")
+    observed.until(lambda: not observed.metadata.import_errors(), "the Dags to be read")
+    observed.until(lambda: observed.metadata.has_dag("remedy_killed"), "the remedies to be read")
+    observed.until(
         lambda: {x.dag_id for x in hook.run(hook.api.dags()) if not x.stale} >= SCHEDULED, "the Dags"
     )
 
 
 @pytest.fixture
-def busy(judged: JudgedAirflow, hook: AirflowApiHook, working: None) -> Iterator[str]:
+def busy(observed: ObservedAirflow, hook: AirflowApiHook, working: None) -> Iterator[str]:
     """A run of the busy Dag: one task runs, one waits in the triggerer."""
-    gates = judged.home / "gates"
+    gates = observed.home / "gates"
     gates.mkdir(exist_ok=True)
     for gate in gates.iterdir():
         gate.unlink()
-    before = _runs(judged)
+    before = _runs(observed)
     if before:  # a scheduled Dag that runs once a year is started by hand the second time
-        judged.command("dags", "trigger", "busy")
+        observed.command("dags", "trigger", "busy")
     hook.run(hook.api.set_paused("busy", False))
-    judged.until(lambda: _runs(judged) > before, "the busy run to begin")
-    run_id = _runs(judged)[-1]
-    judged.wait_for_task("busy", run_id, "wait", {"deferred"}, 180)
-    judged.wait_for_task("busy", run_id, "run", {"running"}, 180)
+    observed.until(lambda: _runs(observed) > before, "the busy run to begin")
+    run_id = _runs(observed)[-1]
+    observed.wait_for_task("busy", run_id, "wait", {"deferred"}, 180)
+    observed.wait_for_task("busy", run_id, "run", {"running"}, 180)
     yield run_id
     for gate in ("run", "wait"):
         (gates / gate).touch()
     hook.run(hook.api.set_paused("busy", False))
-    judged.wait_for_run("busy", run_id, 180)
+    observed.wait_for_run("busy", run_id, 180)
     hook.run(hook.api.set_paused("busy", True))
 
 
-def _runs(judged: JudgedAirflow) -> list[str]:
-    rows = judged.metadata._rows("SELECT run_id FROM dag_run WHERE dag_id = 'busy' ORDER BY id")
+def _runs(observed: ObservedAirflow) -> list[str]:
+    rows = observed.metadata._rows("SELECT run_id FROM dag_run WHERE dag_id = 'busy' ORDER BY id")
     return [row[0] for row in rows]
 
 
-def paused_dags(judged: JudgedAirflow) -> set[str]:
+def paused_dags(observed: ObservedAirflow) -> set[str]:
     """The Dags that are paused now."""
-    return {row[0] for row in judged.metadata._rows("SELECT dag_id FROM dag WHERE is_paused")}
+    return {row[0] for row in observed.metadata._rows("SELECT dag_id FROM dag WHERE is_paused")}
 
 
-def test_coming_to_rest(judged: JudgedAirflow, busy: str, paused: DictPaused) -> None:
+def test_coming_to_rest(observed: ObservedAirflow, busy: str, paused: DictPaused) -> None:
     """Dags are paused at once but for the one with a deferred task, which runs on until that has ended."""
     task = DrainDeploymentOperator(task_id="prepare", timeout=300, poll_interval=0.5, deferrable=True)
     at_rest = Event()
     # Airflow 2 runs operators in the main thread alone, so whoever looks on has another.
     with ThreadPoolExecutor(1) as pool:
-        looking_on = pool.submit(_open_the_gates, judged, busy, at_rest)
+        looking_on = pool.submit(_open_the_gates, observed, busy, at_rest)
         result = run(task)
         at_rest.set()
         looking_on.result()
     assert result["at_rest"], result
     assert (result["running"], result["waiting"], result["paused_count"]) == (0, 0, 7)
-    assert paused_dags(judged) == {*SCHEDULED, "busy"}
-    assert judged.metadata.tasks("busy", busy)[0].state == "success"
+    assert paused_dags(observed) == {*SCHEDULED, "busy"}
+    assert observed.metadata.tasks("busy", busy)[0].state == "success"
     assert set(run(ResumeDeploymentOperator(task_id="restore"))["restored"]) == {*SCHEDULED, "busy"}
-    assert paused_dags(judged) == set()
+    assert paused_dags(observed) == set()
 
 
-def _open_the_gates(judged: JudgedAirflow, run_id: str, at_rest: Event) -> None:
+def _open_the_gates(observed: ObservedAirflow, run_id: str, at_rest: Event) -> None:
     """Let the busy run end step by step, and see which Dags are paused meanwhile."""
-    gates = judged.home / "gates"
+    gates = observed.home / "gates"
     try:
-        judged.until(lambda: paused_dags(judged) >= SCHEDULED, "the Dags to be paused")
-        assert paused_dags(judged) == SCHEDULED
+        observed.until(lambda: paused_dags(observed) >= SCHEDULED, "the Dags to be paused")
+        assert paused_dags(observed) == SCHEDULED
         (gates / "run").touch()
-        judged.wait_for_task("busy", run_id, "run", {"success"}, 180)
+        observed.wait_for_task("busy", run_id, "run", {"success"}, 180)
         assert not at_rest.is_set()
-        assert "busy" not in paused_dags(judged)
+        assert "busy" not in paused_dags(observed)
     finally:
         (gates / "run").touch()
         (gates / "wait").touch()
 
 
 def test_the_plan_says_it(
-    judged: JudgedAirflow, busy: str, rollback_sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+    observed: ObservedAirflow, busy: str, rollback_sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What runs and what waits is read from the real Airflow, and which files Airflow 2 cannot read."""
     monkeypatch.setenv("AIRFLOW_CONN_ASTRO_PRIVATE_CLOUD_DEFAULT", rollback_sandbox.connection_json())
@@ -148,82 +148,82 @@ def test_the_plan_says_it(
     assert "DAG-FILES-NOT-READ" not in said
 
 
-def test_a_rollback_that_fails(judged: JudgedAirflow, working: None) -> None:
+def test_a_rollback_that_fails(observed: ObservedAirflow, working: None) -> None:
     """The Dags run again, and the run of the Dag fails all the same."""
-    run_id = judged.trigger("remedy_fails")
-    assert judged.wait_for_run("remedy_fails", run_id, 240) == "failed"
-    states = {task.task_id: task.state for task in judged.metadata.tasks("remedy_fails", run_id)}
+    run_id = observed.trigger("remedy_fails")
+    assert observed.wait_for_run("remedy_fails", run_id, 240) == "failed"
+    states = {task.task_id: task.state for task in observed.metadata.tasks("remedy_fails", run_id)}
     assert states == {"prepare": "success", "roll_back": "failed", "restore": "success"}
-    assert set(judged.xcom("remedy_fails", run_id, "prepare")["paused"]) == SCHEDULED
-    assert set(judged.xcom("remedy_fails", run_id, "restore")["restored"]) == SCHEDULED
-    assert paused_dags(judged) <= {"busy"}
-    assert _variables(judged) == []
+    assert set(observed.xcom("remedy_fails", run_id, "prepare")["paused"]) == SCHEDULED
+    assert set(observed.xcom("remedy_fails", run_id, "restore")["restored"]) == SCHEDULED
+    assert paused_dags(observed) <= {"busy"}
+    assert _variables(observed) == []
 
 
-def test_a_run_that_ended_without_restoring(judged: JudgedAirflow, working: None) -> None:
+def test_a_run_that_ended_without_restoring(observed: ObservedAirflow, working: None) -> None:
     """The next preparation goes on with what it paused, and its restore lets that run again."""
-    first = judged.trigger("remedy_forgets")
-    assert judged.wait_for_run("remedy_forgets", first, 240) == "success"
-    assert paused_dags(judged) >= SCHEDULED
-    second = judged.trigger("remedy_fails")
-    judged.wait_for_run("remedy_fails", second, 240)
-    assert set(judged.xcom("remedy_fails", second, "prepare")["paused"]) >= SCHEDULED
-    assert paused_dags(judged) <= {"busy"}
-    assert _variables(judged) == []
+    first = observed.trigger("remedy_forgets")
+    assert observed.wait_for_run("remedy_forgets", first, 240) == "success"
+    assert paused_dags(observed) >= SCHEDULED
+    second = observed.trigger("remedy_fails")
+    observed.wait_for_run("remedy_fails", second, 240)
+    assert set(observed.xcom("remedy_fails", second, "prepare")["paused"]) >= SCHEDULED
+    assert paused_dags(observed) <= {"busy"}
+    assert _variables(observed) == []
 
 
-def test_the_example(judged: JudgedAirflow, rollback_sandbox: SandboxProcess, working: None) -> None:
+def test_the_example(observed: ObservedAirflow, rollback_sandbox: SandboxProcess, working: None) -> None:
     """The Dag brings the Deployment to rest, rolls it back with what it saw in the plan, and restores it."""
     before = rollback_sandbox.deployment("image-af3")["deploys"]
     deployment = rollback_sandbox.deployment("image-af3", rows=0)["id"]
-    run_id = judged.trigger("example_quiet_downgrade", deployment_id=deployment, description="Wrong totals")
+    run_id = observed.trigger("example_quiet_downgrade", deployment_id=deployment, description="Wrong totals")
     paused: set[str] = set()
-    state = judged.wait_for_run(
-        "example_quiet_downgrade", run_id, 240, lambda: paused.update(paused_dags(judged))
+    state = observed.wait_for_run(
+        "example_quiet_downgrade", run_id, 240, lambda: paused.update(paused_dags(observed))
     )
-    assert state == "success", judged.story("example_quiet_downgrade", run_id)
+    assert state == "success", observed.story("example_quiet_downgrade", run_id)
     assert paused >= SCHEDULED
-    assert not paused_dags(judged) & SCHEDULED
+    assert not paused_dags(observed) & SCHEDULED
     assert len(rollback_sandbox.deployment("image-af3")["deploys"]) == len(before) + 1
-    assert judged.xcom("example_quiet_downgrade", run_id, "roll_back")["status"] == "done"
+    assert observed.xcom("example_quiet_downgrade", run_id, "roll_back")["status"] == "done"
 
 
-def test_a_preparation_that_is_killed(judged: JudgedAirflow, busy: str) -> None:
+def test_a_preparation_that_is_killed(observed: ObservedAirflow, busy: str) -> None:
     """What it paused is in a Variable, from which its run restores it; another run is refused meanwhile."""
-    run_id = judged.trigger("remedy_killed")
-    judged.until(lambda: paused_dags(judged) >= SCHEDULED, "the Dags to be paused")
-    (kept,) = _variables(judged)
+    run_id = observed.trigger("remedy_killed")
+    observed.until(lambda: paused_dags(observed) >= SCHEDULED, "the Dags to be paused")
+    (kept,) = _variables(observed)
     written = PausedDags.from_dict(json.loads(kept))
     assert (written.run, set(written.dags)) == (("remedy_killed", run_id), {*SCHEDULED, "busy"})
-    other = judged.trigger("remedy_fails")
-    assert judged.wait_for_run("remedy_fails", other, 240) == "failed"
-    states = {task.task_id: task.state for task in judged.metadata.tasks("remedy_fails", other)}
+    other = observed.trigger("remedy_fails")
+    assert observed.wait_for_run("remedy_fails", other, 240) == "failed"
+    states = {task.task_id: task.state for task in observed.metadata.tasks("remedy_fails", other)}
     assert states == {"prepare": "failed", "roll_back": "upstream_failed", "restore": "success"}
-    assert judged.xcom("remedy_fails", other, "restore")["count"] == 0
-    assert paused_dags(judged) >= SCHEDULED
-    victims = _processes_of(judged, run_id)
+    assert observed.xcom("remedy_fails", other, "restore")["count"] == 0
+    assert paused_dags(observed) >= SCHEDULED
+    victims = _processes_of(observed, run_id)
     assert victims
     for process in victims:
         process.kill()
-    assert judged.wait_for_run("remedy_killed", run_id, 300) == "failed"
-    states = {task.task_id: task.state for task in judged.metadata.tasks("remedy_killed", run_id)}
+    assert observed.wait_for_run("remedy_killed", run_id, 300) == "failed"
+    states = {task.task_id: task.state for task in observed.metadata.tasks("remedy_killed", run_id)}
     assert states == {"prepare": "failed", "roll_back": "upstream_failed", "restore": "success"}
-    assert paused_dags(judged) == set()
-    assert _variables(judged) == []
+    assert paused_dags(observed) == set()
+    assert _variables(observed) == []
 
 
-def _variables(judged: JudgedAirflow) -> list[str]:
+def _variables(observed: ObservedAirflow) -> list[str]:
     """What is remembered; Airflow's own command line decrypts it."""
     name = paused_key("airflow_api_default")
-    if not judged.metadata._rows("SELECT 1 FROM variable WHERE key = ?", name):
+    if not observed.metadata._rows("SELECT 1 FROM variable WHERE key = ?", name):
         return []
-    return judged.command("variables", "get", name).strip().splitlines()[-1:]
+    return observed.command("variables", "get", name).strip().splitlines()[-1:]
 
 
-def _processes_of(judged: JudgedAirflow, run_id: str) -> list[psutil.Process]:
+def _processes_of(observed: ObservedAirflow, run_id: str) -> list[psutil.Process]:
     """Airflow 2 names the run in the title of a task's process, Airflow 3 the task instance."""
     name = run_id
     if airflow_major() >= 3:
         query = "SELECT id FROM task_instance WHERE run_id = ? AND state = 'running'"
-        name = str(uuid.UUID(judged.metadata._rows(query, run_id)[0][0]))
-    return [x for x in judged.task_processes() if name in " ".join(x.cmdline())]
+        name = str(uuid.UUID(observed.metadata._rows(query, run_id)[0][0]))
+    return [x for x in observed.task_processes() if name in " ".join(x.cmdline())]

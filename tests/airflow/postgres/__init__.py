@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A whole Airflow that is judged; it ends with this folder."""
+"""A whole Airflow with PostgreSQL; it ends with this folder."""

@@ -29,7 +29,7 @@ import psutil
 
 from demo import task_log
 from demo.airflow_home import AirflowFailed
-from demo.endings import Stopped, signals_as_exceptions
+from demo.signals import Stopped, signals_as_exceptions
 from tests.airflow.crash.person import TASK
 from tests.airflow.crash.scene import HISTORY, Lane
 from tests.airflow.crash.table import DOCUMENT
@@ -65,7 +65,7 @@ FAULTS: dict[str, dict[str, Any] | None] = {
 
 @dataclass
 class Tally:
-    """What was seen."""
+    """The counts of a run."""
 
     kinds: Counter[str] = field(default_factory=Counter)
     kills: Counter[str] = field(default_factory=Counter)
@@ -121,7 +121,7 @@ class Chaos:
             self._run(lane, f"chaos-{number}-{count}", chance)
 
     def _run(self, lane: Lane, name: str, chance: random.Random) -> None:
-        """Run a Dag to its end with one kind of fault, and judge it."""
+        """Run a Dag to its end with one kind of fault, and check it."""
         mapped, deferred = chance.random() < 0.4, chance.random() < 0.5
         dag_id = f"chaos_{'mapped' if mapped else 'single'}_{'deferred' if deferred else 'polling'}"
         keys = [f"{name}-{index}" for index in range(MAPPED if mapped else 1)]
@@ -255,20 +255,20 @@ def _place(rows: list[dict[str, Any]], tag: str) -> int:
 # -- the report ----------------------------------------------------------------------------------------
 
 
-def report(chaos: Chaos, told: list[int], seconds: float) -> tuple[str, bool]:
+def report(chaos: Chaos, counts: list[int], seconds: float) -> tuple[str, bool]:
     """Return the table, and whether everything held that must."""
     tally, rows = chaos.tally, chaos.stage.airflow.metadata._rows
-    lost, twice = told.count(0), sum(times > 1 for times in told)
+    lost, twice = counts.count(0), sum(times > 1 for times in counts)
     most = max(tally.rollbacks, default=0)
     must = {
         "Most rollbacks of one task": (most, most == 1),
         "Rollbacks to a wrong deploy": (len(tally.wrong_targets), not tally.wrong_targets),
         "Successes without a rollback": (len(tally.false_successes), not tally.false_successes),
         "Runs that did not end": (len(tally.never_ended), not tally.never_ended),
-        "Deploys that no watcher told of": (lost, not lost and bool(told)),
+        "Deploys that no watcher told of": (lost, not lost and bool(counts)),
     }
     kept = "SELECT COUNT(*) FROM variable WHERE substr(key, 1, 9) = 'rollback_'"
-    seen = {
+    result = {
         "Runs of a Dag": _listed(tally.kinds),
         "Tasks by their end": _listed(tally.ends),
         "Tries": tally.tries,
@@ -278,7 +278,7 @@ def report(chaos: Chaos, told: list[int], seconds: float) -> tuple[str, bool]:
         "Why tasks failed": _listed(tally.reasons) or "none did",
         "Killed or away": _listed(tally.kills),
         "Faults of the platform that struck": _listed(tally.faults),
-        "Deploys that landed and were watched": len(told),
+        "Deploys that landed and were watched": len(counts),
         "Deploys that were told more than once": twice,
         "Variables `rollback_…` left": rows(kept)[0][0],
         "Rows of `task_state_store` left": rows("SELECT COUNT(*) FROM task_state_store")[0][0],
@@ -292,7 +292,7 @@ def report(chaos: Chaos, told: list[int], seconds: float) -> tuple[str, bool]:
         "| What | Seen | Held |",
         "| --- | --- | --- |",
         *(f"| {what} | {number} | {'yes' if held else '**no**'} |" for what, (number, held) in must.items()),
-        *(f"| {what} | {number} | |" for what, number in seen.items()),
+        *(f"| {what} | {number} | |" for what, number in result.items()),
         "",
     ]
     return "\n".join(lines), all(held for _, held in must.values())
@@ -311,8 +311,8 @@ def main() -> int:
         stage.watched.wait_until_watched()
         chaos = Chaos(stage, seed)
         chaos.go_on(seconds)
-        told = stage.watched.times_told(stage.watched.landed, seconds=120.0)
-        text, held = report(chaos, told, seconds)
+        counts = stage.watched.count_events(stage.watched.landed, seconds=120.0)
+        text, held = report(chaos, counts, seconds)
     sys.stdout.write(f"\n{text}\n")
     for name in (*chaos.tally.wrong_targets, *chaos.tally.false_successes, *chaos.tally.never_ended):
         sys.stdout.write(f"did not hold: {name}\n")

@@ -21,7 +21,7 @@ from tests.airflow.postgres.cluster import Cluster
 DAGS = Path(__file__).parents[1] / "dags"
 SECONDS_TO_START = 300.0
 # Longer than any outage here and the start of a server after it.
-PATIENCE = 60.0
+OUTAGE_TIMEOUT = 60.0
 # How long somebody may take to act on what was not to be read.
 SECONDS_TO_ACT = 3.0
 # Where the package may keep state.
@@ -99,29 +99,29 @@ def open_stage(
     """
     with contextlib.ExitStack() as stack:
         *for_rollbacks, for_deploys = stack.enter_context(open_lanes(lanes + 1))
-        seen = Watched(for_deploys.sandbox, watched if airflow_major() >= 3 else 0)
+        result = Watched(for_deploys.sandbox, watched if airflow_major() >= 3 else 0)
         cluster = stack.enter_context(Cluster())
         variables = {
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": cluster.url,
-            "WATCHED": " ".join(seen.deployments),
+            "WATCHED": " ".join(result.deployments),
             "WATCHED_CONNECTION": for_deploys.connection,
         }
         connections = connections_to([*for_rollbacks, for_deploys])
-        watchers = ["watchers.py"] if seen.deployments else []
+        watchers = ["watchers.py"] if result.deployments else []
         airflow = ThrowAwayAirflow(
             [DAGS / name for name in (*dags, *watchers)],
             {**SETTINGS, **variables, **connections, **environment},
             copies=2,
-            patience=PATIENCE,
+            outage_timeout=OUTAGE_TIMEOUT,
         )
-        seen.airflow = airflow
+        result.airflow = airflow
         stack.callback(airflow.stop)
         airflow.start(SECONDS_TO_START)
         stack.enter_context(_looked_after(airflow))
         until(lambda: {*dags, *watchers} <= _parsed(airflow), "the Dags to be parsed")
         person = person_at(airflow)
         stack.callback(person.leave)
-        yield Stage(airflow, cluster, person, for_rollbacks, seen)
+        yield Stage(airflow, cluster, person, for_rollbacks, result)
 
 
 @contextlib.contextmanager
@@ -149,7 +149,7 @@ def _parsed(airflow: ThrowAwayAirflow) -> set[str]:
 
 @dataclass
 class Watched:
-    """Deployments that are watched: what landed there, and what Airflow's assets were told.
+    """The watched Deployments: their deploys, and Airflow's asset events.
 
     :param sandbox: the platform.
     :param count: how many there are.
@@ -184,23 +184,23 @@ class Watched:
 
         def all_heard() -> bool:
             for deployment in list(unheard):
-                if self.times_told([self.land(deployment)], seconds=3.0)[0]:
+                if self.count_events([self.land(deployment)], seconds=3.0)[0]:
                     unheard.remove(deployment)
             return not unheard
 
         until(all_heard, "the watchers to begin")
         self.landed.clear()
 
-    def times_told(self, deploys: list[str], seconds: float = 0.0) -> list[int]:
-        """Return how often an asset was told of each deploy, waiting so long for those that it was not."""
-        told: list[int] = []
+    def count_events(self, deploys: list[str], seconds: float = 0.0) -> list[int]:
+        """Return the number of asset events of each deploy. Wait for those without one."""
+        counts: list[int] = []
 
-        def all_told() -> bool:
+        def all_reported() -> bool:
             rows = self.airflow.metadata._rows("SELECT extra FROM asset_event")
             extras = [str(extra) for (extra,) in rows]
-            told[:] = [sum(deploy in extra for extra in extras) for deploy in deploys]
-            return all(told)
+            counts[:] = [sum(deploy in extra for extra in extras) for deploy in deploys]
+            return all(counts)
 
         with contextlib.suppress(AssertionError):
-            until(all_told, "the assets to be told", seconds=seconds)
-        return told
+            until(all_reported, "the assets to be counts", seconds=seconds)
+        return counts

@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from demo.airflow_settings import airflow_major
-from tests.airflow.crash.scene import Scene, Seen
+from tests.airflow.crash.scene import RunResult, Scene
 from tests.airflow.crash.waiting import until
 from tests.airflow.postgres.cluster import programs
 from tests.airflow.postgres.stage import Stage, open_stage
@@ -140,7 +140,7 @@ CASES = (
     Case("old-try-looks", _old_try_looks, NOTHING),
     Case("old-try-keeps", _old_try_keeps, NOTHING),
 )
-Played = dict[str, Callable[[], tuple[Scene, Seen]]]
+Played = dict[str, Callable[[], tuple[Scene, RunResult]]]
 
 
 @pytest.fixture(scope="module")
@@ -162,9 +162,9 @@ def played(stage: Stage) -> Iterator[Played]:
     def cases(trouble: str) -> list[Case]:
         return [case for case in CASES if case.trouble == trouble]
 
-    def finish(case: Case, begun: Future[None]) -> tuple[Scene, Seen]:
+    def finish(case: Case, begun: Future[None]) -> tuple[Scene, RunResult]:
         begun.result()
-        return scenes[case], scenes[case].seen()
+        return scenes[case], scenes[case].result()
 
     with ThreadPoolExecutor(2 * len(CASES)) as pool, contextlib.ExitStack() as all_gates:
         for stack in gates.values():
@@ -209,18 +209,18 @@ def _away_behind_their_backs(stage: Stage, scenes: dict[Scene, contextlib.ExitSt
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_a_rollback_happens_once(case: Case, played: Played) -> None:
     """The history has one rollback, to the deploy that was chosen first, or none where another one landed."""
-    scene, seen = played[case.name]()
+    scene, result = played[case.name]()
     before = scene.deployment["deploys"]
-    told = f"{seen.state} after {seen.tries}:\n{seen.log}"
-    assert seen.targets == tuple(before[place]["id"] for place in case.targets), told
-    assert seen.others == 0, told
-    assert seen.state == case.state, told
-    assert case.says in seen.log, told
+    message = f"{result.state} after {result.tries}:\n{result.log}"
+    assert result.targets == tuple(before[place]["id"] for place in case.targets), message
+    assert result.others == 0, message
+    assert result.state == case.state, message
+    assert case.says in result.log, message
 
 
 @pytest.mark.skipif(airflow_major() < 3, reason="Airflow 2 has no watchers")
 def test_no_deploy_is_lost(stage: Stage, played: Played) -> None:
-    """What lands while triggerers restart and cannot read how far they had come is told afterwards."""
+    """Deploys that land while triggerers restart and cannot read their cursor get their event later."""
     for result in played.values():
         with contextlib.suppress(AssertionError):  # that is for the tests above; here nothing else goes on
             result()
@@ -229,5 +229,5 @@ def test_no_deploy_is_lost(stage: Stage, played: Played) -> None:
     with stage.unreadable(times=WATCHED), stage.without_triggerers():
         watched.land_everywhere()
     watched.land_everywhere()
-    told = watched.times_told(watched.landed, seconds=60.0)
-    assert all(told), f"{told.count(0)} of {len(told)} deploys were not told of: {told}"
+    counts = watched.count_events(watched.landed, seconds=60.0)
+    assert all(counts), f"{counts.count(0)} of {len(counts)} deploys have no event: {counts}"

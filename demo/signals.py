@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Ends the demo in one way, whoever asks for it, so that it always cleans up."""
+"""Turns signals into one exception, so that the demo always cleans up."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Stopped(BaseException):
-    """A signal asked the demo to end.
+    """A signal to end the demo.
 
-    :param signum: which one.
+    :param signum: the signal.
     """
 
     def __init__(self, signum: int) -> None:
@@ -27,7 +27,7 @@ class Stopped(BaseException):
 
 @contextlib.contextmanager
 def signals_as_exceptions() -> Iterator[None]:
-    """Raise ``Stopped`` at the first signal, and ignore the next: cleaning up is not interrupted."""
+    """Raise ``Stopped`` at the first signal, and ignore later ones: nothing interrupts the cleanup."""
     before = {signum: signal.signal(signum, _stop) for signum in _SIGNALS}
     try:
         yield

@@ -38,7 +38,7 @@ _AIRFLOW_2 = {
 }
 
 
-class JudgedAirflow(ThrowAwayAirflow):
+class ObservedAirflow(ThrowAwayAirflow):
     """A throw-away Airflow whose REST API wants a login, as that of a Deployment does.
 
     :param platform: connection to a platform, for the example Dag.
@@ -51,7 +51,7 @@ class JudgedAirflow(ThrowAwayAirflow):
         super().__init__(dags, {**_SETTINGS, "AIRFLOW_CONN_ASTRO_PRIVATE_CLOUD_DEFAULT": platform})
         self._port = free_port() if airflow_major() < 3 else self._api.port
         self.environment.update(_AIRFLOW_2 if airflow_major() < 3 else self._logins())
-        if airflow_major() < 3:  # each process writes to SQLite, whose patience of five seconds is too short
+        if airflow_major() < 3:  # each process writes to SQLite, whose timeout of five seconds is too short
             self.environment["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] += "?timeout=60"
         self.environment["AIRFLOW_CONN_FS_DEFAULT"] = json.dumps({"conn_type": "fs", "extra": {"path": "/"}})
         # Its own Dags look after itself, which they should not do in earnest.
@@ -134,7 +134,7 @@ class JudgedAirflow(ThrowAwayAirflow):
 
 
 def wait_for_runs(
-    airflow: JudgedAirflow, since: datetime, wanted: Callable[[datetime, datetime], bool]
+    airflow: ObservedAirflow, since: datetime, wanted: Callable[[datetime, datetime], bool]
 ) -> float:
     """Wait until something holds of both halves of the time since then; return the seconds of a half.
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Prints what a task does while it does it: its states and what it writes to its log."""
+"""Prints the progress of a task: its states and the lines of its log."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ if TYPE_CHECKING:
     from demo.task_log import LogLine
 
 _MEANINGS = {
-    "scheduled": "the scheduler chose it",
+    "scheduled": "selected by the scheduler",
     "queued": "handed to the executor",
-    "running": "a task process works",
-    "deferred": "no process works for it: it waits in the triggerer",
+    "running": "a task process runs",
+    "deferred": "no process runs: the task waits in the triggerer",
 }
 _OURS = "airflow_rollback_provider"
 
 
 class TaskFollower:
-    """Prints, at each ``look``, what is new about one task.
+    """Prints the news about one task at each call of ``print_news``.
 
-    :param airflow: where it runs.
+    :param airflow: the Airflow that runs it.
     :param dag_id: its Dag.
     :param run_id: its Dag run.
     :param task_id: its id.
-    :param verbose: print everything that is in its log, not only what this package and the task itself wrote.
+    :param verbose: print all lines of its log, not only those of this package and errors.
     """
 
     def __init__(
@@ -37,8 +37,8 @@ class TaskFollower:
         self._state: str | None = None
         self._printed: set[LogLine] = set()
 
-    def look(self) -> None:
-        """Print what came since the last look."""
+    def print_news(self) -> None:
+        """Print what is new since the last call."""
         dag_id, run_id, task_id = self._task
         for task in self._airflow.metadata.tasks(dag_id, run_id):
             if task.task_id == task_id and task.state != self._state:
@@ -55,7 +55,7 @@ class TaskFollower:
             print(f"  [{state}] {meaning}" if meaning else f"  [{state}]", flush=True)
 
     def _print_line(self, line: LogLine) -> None:
-        if not self._verbose and not is_telling(line):
+        if not self._verbose and not is_relevant(line):
             return
         mark = "  ! " if line.level in ("WARNING", "ERROR", "CRITICAL") else "  | "
         message = line.message if self._verbose else without_traceback(line.message)
@@ -63,12 +63,12 @@ class TaskFollower:
             print(mark + part, flush=True)
 
 
-def is_telling(line: LogLine) -> bool:
-    """Tell whether a line comes from this package, or says that something is wrong."""
+def is_relevant(line: LogLine) -> bool:
+    """Return whether a line comes from this package or is an error."""
     return _OURS in line.logger or line.level in ("ERROR", "CRITICAL")
 
 
 def without_traceback(message: str) -> str:
-    """Leave out everything between what was said and the exception that ended it."""
-    said, found, traceback = message.partition("Traceback (most recent call last):")
-    return said + traceback.rstrip().rsplit("\n", 1)[-1] if found else message
+    """Remove the traceback between a message and its exception."""
+    text, found, traceback = message.partition("Traceback (most recent call last):")
+    return text + traceback.rstrip().rsplit("\n", 1)[-1] if found else message
