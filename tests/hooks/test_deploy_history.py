@@ -53,7 +53,7 @@ def test_a_plan_takes_two_requests(connect_hook: Connect, rollback_sandbox: Sand
 
 
 def test_a_whole_rollback_takes_four_requests(connect_hook: Connect, rollback_sandbox: Sandbox) -> None:
-    """Two for the plan, one last look, and the rollback itself."""
+    """Two for the plan, one last check, and the rollback itself."""
     hook, deployment_id = connect_hook(), identify(rollback_sandbox)
     before = len(rollback_sandbox.requests())
     hook.submit(hook.plan(deployment_id), "too slow", KEY)
@@ -63,7 +63,7 @@ def test_a_whole_rollback_takes_four_requests(connect_hook: Connect, rollback_sa
 def test_previous_in_ten_thousand_deploys_takes_one_page(
     connect_hook: Connect, rollback_sandbox: Sandbox
 ) -> None:
-    """What is near is not looked for far away."""
+    """A target among the latest deploys needs no further page."""
     hook, deployment_id = connect_hook(), identify(rollback_sandbox, "ten-thousand")
     before = len(rollback_sandbox.requests())
     assert hook.plan(deployment_id).target.image_tag == "build-09998"
@@ -99,13 +99,13 @@ def test_the_iterator_fetches_pages_as_they_are_needed(
 def test_target_and_scope_may_be_texts_or_values(
     connect_hook: Connect, rollback_sandbox: Sandbox, scope: object
 ) -> None:
-    """Templates give texts, code gives values; what the platform does not offer, the plan says."""
+    """Templates give texts, code gives values; the plan says what the platform does not offer."""
     hook, deployment_id = connect_hook(), identify(rollback_sandbox, "dag-deploy-af3")
     plan = hook.plan(deployment_id, DeploySelector("tag", "release-42"), scope)  # type: ignore[arg-type]
     assert plan.scope == scope
     assert plan.target.image_tag == "release-42"
-    told = "SCOPE-NOT-OFFERED" in {check.code for check in plan.failed_checks}
-    assert told is not hook.capabilities.scopes
+    refused = "SCOPE-NOT-OFFERED" in {check.code for check in plan.failed_checks}
+    assert refused is not hook.capabilities.scopes
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_target_and_scope_may_be_texts_or_values(
         ("only-failures", "previous", DeployNotFound),
     ],
 )
-def test_what_cannot_be_meant_is_told(
+def test_a_target_that_does_not_exist(
     connect_hook: Connect, rollback_sandbox: Sandbox, key: str, target: str, error: type[Exception]
 ) -> None:
     """A target that makes no sense or names nothing is a clear error."""
@@ -128,15 +128,15 @@ def test_what_cannot_be_meant_is_told(
         connect_hook().plan(identify(rollback_sandbox, key), target)
 
 
-def test_a_deploy_of_another_deployment_is_told(connect_hook: Connect, rollback_sandbox: Sandbox) -> None:
+def test_a_deploy_of_another_deployment(connect_hook: Connect, rollback_sandbox: Sandbox) -> None:
     """A foreign id cannot become a plan."""
     foreign = rollback_sandbox.deployment("image-af2")["deploys"][2]["id"]
     with pytest.raises(DeployNotFound):
         connect_hook().plan(identify(rollback_sandbox), foreign)
 
 
-def test_an_unknown_scope_is_told(connect_hook: Connect, rollback_sandbox: Sandbox) -> None:
-    """Before anything is asked."""
+def test_an_unknown_scope(connect_hook: Connect, rollback_sandbox: Sandbox) -> None:
+    """Before any request is sent."""
     before = len(rollback_sandbox.requests())
     with pytest.raises(BadInput, match="is not a scope"):
         connect_hook().plan("c1", "previous", "everything")
@@ -168,7 +168,7 @@ def test_a_restricted_runtime_is_told_in_the_plan(connect_hook: Connect, rollbac
 def test_a_clock_that_is_off_is_told_in_the_plan(
     connect_hook: Connect, rollback_sandbox: Sandbox, offset: float, side: str
 ) -> None:
-    """Ten minutes are worth a warning; the plan goes by the platform's clock."""
+    """Ten minutes are worth a warning; the plan uses the platform's clock."""
     rollback_sandbox.settings(date_offset=offset)
     plan = connect_hook().plan(identify(rollback_sandbox))
     (warning,) = [warning for warning in plan.warnings if warning.code == "CLOCK-OFF"]
@@ -234,22 +234,22 @@ def test_a_release_name_that_was_read_leads_to_the_page(
 
 
 async def test_a_look_is_the_same_in_an_event_loop(connect_hook: Connect, rollback_sandbox: Sandbox) -> None:
-    """The triggerer sees what a task sees, over one client for all who look."""
+    """A triggerer gets the same results as a task, over one HTTP client for all hooks."""
     rollback_sandbox.settings(rollback_seconds=60)
     hook, deployment_id = connect_hook(), identify(rollback_sandbox)
     plan = hook.plan(deployment_id)
     rollback = hook.submit(plan, "too slow", KEY)
     tracking = Tracking(deployment_id, rollback.id, plan.target, plan.scope, 0.0, 0.0, 1.0, "there", {})
 
-    async def look() -> object:
+    async def poll() -> object:
         async with connect_hook() as watching:
             await asyncio.sleep(0)
             return await watching.async_run(observe(watching.platform, tracking)), POOL._loops[
                 asyncio.get_running_loop()
             ]
 
-    looks = await asyncio.gather(*(look() for _ in range(20)))
-    assert {outcome for outcome, _ in looks} == {None}  # type: ignore[misc]
+    polls = await asyncio.gather(*(poll() for _ in range(20)))
+    assert {outcome for outcome, _ in polls} == {None}  # type: ignore[misc]
     rollback_sandbox.clock(advance=61)
     outcome = await hook.async_run(observe(hook.platform, tracking))
     assert outcome == hook.run(observe(hook.platform, tracking))
@@ -331,7 +331,7 @@ def test_a_hook_can_be_pickled_and_takes_no_token_along(
 class TestTestButton:
     """What the button Test of the connection form says."""
 
-    def told(self, hook: DeployHistoryHook) -> str:
+    def message(self, hook: DeployHistoryHook) -> str:
         """Return the words of a test that failed."""
         works, words = hook.test_connection()
         assert not works
@@ -339,7 +339,7 @@ class TestTestButton:
         return words
 
     def test_it_says_what_works(self, connect_hook: Connect) -> None:
-        """A connection that works names the platform and what it tells about the token."""
+        """The message for a working connection names the platform and what it reports about the token."""
         works, words = connect_hook().test_connection()
         expected = {
             "astro_private_cloud": "Astro Private Cloud 2.0.0 accepts the token as edda@example.com. ",
@@ -361,7 +361,7 @@ class TestTestButton:
         )
         hook = DeployHistoryHook("apc", connection=connection)
         hook.transport.sleep = lambda _seconds: None
-        words = self.told(hook)
+        words = self.message(hook)
         assert "127.0.0.1:9" in words
         assert "Connection refused" in words
 
@@ -376,22 +376,22 @@ class TestTestButton:
     def test_it_says_what_is_wrong_with_the_token(
         self, connect_hook: Connect, token: str, words: str
     ) -> None:
-        """Expired, or lacking a permission that is named where it can be asked."""
+        """Expired, or lacking a permission, which is named where the platform reports permissions."""
         need(token == "expired" or connect_hook().capabilities.reports_access, "permissions")
-        assert words in self.told(connect_hook(token))
+        assert words in self.message(connect_hook(token))
 
     def test_it_says_that_rollbacks_are_off(self, connect_hook: Connect, rollback_sandbox: Sandbox) -> None:
         """With the name of the flag."""
         need(connect_hook().capabilities.reports_switches, "switches")
         rollback_sandbox.settings(installation_enabled=False)
-        assert "global.deploymentLifecycle.deployRollback.enabled" in self.told(connect_hook())
+        assert "global.deploymentLifecycle.deployRollback.enabled" in self.message(connect_hook())
 
     def test_it_says_which_field_is_wrong(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A field that cannot be used is told in words too."""
+        """The message names a field that cannot be used."""
         monkeypatch.setenv(
             "AIRFLOW_CONN_APC", json.dumps({"conn_type": "astro_private_cloud", "host": "example.com"})
         )
-        assert "password is empty" in self.told(DeployHistoryHook("apc"))
+        assert "password is empty" in self.message(DeployHistoryHook("apc"))
         with pytest.raises(InvalidConnection):
             DeployHistoryHook("apc").plan("c1")
 

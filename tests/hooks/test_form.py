@@ -34,22 +34,25 @@ TYPES = list(
     )
 )
 of_each_type = pytest.mark.parametrize(
-    ("kind", "told", "hook"), TYPES, ids=[kind.name for kind, _, _ in TYPES]
+    ("kind", "metadata", "hook"), TYPES, ids=[kind.name for kind, _, _ in TYPES]
 )
 Hook = type[DeployHistoryHook]
 HAS_FLASK = importlib.util.find_spec("flask_appbuilder") is not None
 
 
 def test_the_metadata_fits_airflows_schema() -> None:
-    """What is told to Airflow is what Airflow's own schema asks for."""
+    """The metadata fits Airflow's own schema."""
     jsonschema = pytest.importorskip("jsonschema", reason="comes with Airflow")
     schema = json.loads(files("airflow").joinpath("provider_info.schema.json").read_text(encoding="utf-8"))
     jsonschema.validate(INFO, schema)
 
 
 def test_everything_that_the_metadata_names_exists() -> None:
-    """Classes and modules can be imported by the names that Airflow is told."""
-    for path in (*(told["hook-class-name"] for told in INFO["connection-types"]), *INFO["extra-links"]):
+    """Classes and modules can be imported by the names in the metadata."""
+    for path in (
+        *(metadata["hook-class-name"] for metadata in INFO["connection-types"]),
+        *INFO["extra-links"],
+    ):
         module, _, name = path.rpartition(".")
         assert getattr(importlib.import_module(module), name)
     for kind in ("hooks", "operators", "sensors", "triggers"):
@@ -59,22 +62,22 @@ def test_everything_that_the_metadata_names_exists() -> None:
 
 
 @of_each_type
-def test_metadata_and_hook_agree(kind: ConnectionType, told: dict[str, Any], hook: Hook) -> None:
+def test_metadata_and_hook_agree(kind: ConnectionType, metadata: dict[str, Any], hook: Hook) -> None:
     """The hook's own attributes and the metadata say the same."""
-    assert told["connection-type"] == hook.conn_type == kind.name
-    assert told["hook-name"] == hook.hook_name == kind.label
-    assert told["hook-class-name"] == f"{hook.__module__}.{hook.__name__}"
+    assert metadata["connection-type"] == hook.conn_type == kind.name
+    assert metadata["hook-name"] == hook.hook_name == kind.label
+    assert metadata["hook-class-name"] == f"{hook.__module__}.{hook.__name__}"
     assert hook().astro_conn_id == hook.default_conn_name == kind.default_conn_id
-    behaviour = {name.replace("-", "_"): value for name, value in told["ui-field-behaviour"].items()}
+    behaviour = {name.replace("-", "_"): value for name, value in metadata["ui-field-behaviour"].items()}
     assert behaviour == hook.get_ui_field_behaviour()
     assert INFO["versions"] == [airflow_rollback_provider.__version__]
 
 
 @of_each_type
 def test_airflow_2_finds_the_form_in_the_class_itself(
-    kind: ConnectionType, told: dict[str, Any], hook: Hook
+    kind: ConnectionType, metadata: dict[str, Any], hook: Hook
 ) -> None:
-    """It does not look for the form in a class that the hook inherits from."""
+    """It does not read the form from a class that the hook inherits from."""
     assert {"get_connection_form_widgets", "get_ui_field_behaviour"} <= set(vars(hook))
 
 
@@ -82,19 +85,19 @@ def test_airflow_2_finds_the_form_in_the_class_itself(
 @pytest.mark.filterwarnings("ignore")  # Flask-AppBuilder's own import
 @of_each_type
 def test_the_widgets_of_airflow_2_are_the_fields_of_the_metadata(
-    kind: ConnectionType, told: dict[str, Any], hook: Hook
+    kind: ConnectionType, metadata: dict[str, Any], hook: Hook
 ) -> None:
     """One list of fields makes both forms."""
     widgets = hook.get_connection_form_widgets()
-    assert list(widgets) == list(told["conn-fields"])
-    for name, field in told["conn-fields"].items():
+    assert list(widgets) == list(metadata["conn-fields"])
+    for name, field in metadata["conn-fields"].items():
         assert widgets[name].kwargs["description"] == field["description"]
         assert widgets[name].kwargs["default"] == field["schema"].get("default")
 
 
 @of_each_type
 def test_the_form_as_it_opens_is_a_connection_that_works(
-    kind: ConnectionType, told: dict[str, Any], hook: Hook
+    kind: ConnectionType, metadata: dict[str, Any], hook: Hook
 ) -> None:
     """The defaults of the form are values that the hook accepts; what must be filled in is said."""
     extra = {field.name: field.default for field in kind.fields if field.default is not None}
@@ -108,7 +111,7 @@ def test_the_form_as_it_opens_is_a_connection_that_works(
 
 
 @of_each_type
-def test_each_field_of_the_form_is_read(kind: ConnectionType, told: dict[str, Any], hook: Hook) -> None:
+def test_each_field_of_the_form_is_read(kind: ConnectionType, metadata: dict[str, Any], hook: Hook) -> None:
     """A value that makes no sense is complained of under the field's own name."""
     for field in kind.fields:
         extra = {"organization_id": "o1", field.name: ["nonsense"]}
@@ -118,7 +121,7 @@ def test_each_field_of_the_form_is_read(kind: ConnectionType, told: dict[str, An
 
 @of_each_type
 def test_the_token_is_a_password_and_extra_is_not_shown_twice(
-    kind: ConnectionType, told: dict[str, Any], hook: Hook
+    kind: ConnectionType, metadata: dict[str, Any], hook: Hook
 ) -> None:
     """The token goes into the one field that Airflow encrypts and masks."""
     behaviour = form.ui_field_behaviour(kind)
@@ -128,7 +131,9 @@ def test_the_token_is_a_password_and_extra_is_not_shown_twice(
 
 
 @of_each_type
-def test_the_documentation_names_each_field(kind: ConnectionType, told: dict[str, Any], hook: Hook) -> None:
+def test_the_documentation_names_each_field(
+    kind: ConnectionType, metadata: dict[str, Any], hook: Hook
+) -> None:
     """On the page about the type, by the key in ``extra``, and the default id of a connection."""
     page = "connection.md" if kind is PRIVATE_CLOUD else "connection-astro.md"
     text = (Path(__file__).parents[2] / "docs" / page).read_text(encoding="utf-8")
@@ -148,10 +153,10 @@ def test_each_platform_asks_for_what_it_needs_alone() -> None:
 def test_airflow_discovers_the_connection_types(tmp_path: Path) -> None:
     """With the package's metadata on the path, Airflow itself knows the hooks, their forms and the link."""
     package = Path(airflow_rollback_provider.__file__).parent
-    told = _discover(tmp_path, package)
-    assert told["link"]
+    metadata = _discover(tmp_path, package)
+    assert metadata["link"]
     for kind, _, hook in TYPES:
-        seen = told[kind.name]
+        seen = metadata[kind.name]
         assert seen["hook"] == [
             f"{hook.__module__}.{hook.__name__}",
             kind.label,
@@ -183,10 +188,10 @@ def _discover(folder: Path, package: Path) -> dict[str, Any]:
         timeout=100,
         check=False,
     )
-    lines = [line for line in done.stdout.splitlines() if line.startswith("TOLD ")]
+    lines = [line for line in done.stdout.splitlines() if line.startswith("METADATA ")]
     assert lines, done.stderr
-    told: dict[str, Any] = json.loads(lines[-1].removeprefix("TOLD "))
-    return told
+    metadata: dict[str, Any] = json.loads(lines[-1].removeprefix("METADATA "))
+    return metadata
 
 
 _SCRIPT = """
@@ -204,15 +209,15 @@ except ImportError:
         for name, prefix in prefixes.items()
     }
 manager = ProvidersManager()
-told = {"link": any("DeployHistoryLink" in name for name in manager.extra_links_class_names)}
+metadata = {"link": any("DeployHistoryLink" in name for name in manager.extra_links_class_names)}
 for name in types:
     hook = manager.hooks[name]
-    told[name] = {
+    metadata[name] = {
         "hook": [
             hook.hook_class_name, hook.hook_name, hook.connection_id_attribute_name, hook.connection_type
         ],
         "fields": forms[name],
         "behaviour": name in manager.field_behaviours,
     }
-print("TOLD " + json.dumps(told))
+print("METADATA " + json.dumps(metadata))
 """

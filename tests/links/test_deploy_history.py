@@ -26,8 +26,8 @@ def read_from(ti: TaskInstance, monkeypatch: pytest.MonkeyPatch) -> str:
     return DeployHistoryLink().get_link(None, ti_key=ti)
 
 
-def test_leads_to_what_the_task_stored(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the task stores is what a person is led to."""
+def test_leads_to_the_stored_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The link shows the address that the task stored."""
     ti = TaskInstance()
     DeployHistoryLink.store({"ti": ti}, URL)
     assert read_from(ti, monkeypatch) == URL
@@ -54,7 +54,7 @@ def test_leads_nowhere_without_an_address(url: str | None, monkeypatch: pytest.M
 
 
 def test_airflow_3_finds_it_by_the_same_name() -> None:
-    """Airflow 3 looks links up by this name and writes it itself only when a task ends in an orderly way."""
+    """Airflow 3 reads links by this name, and writes it itself only when the task's process ends normally."""
     ti = TaskInstance()
     DeployHistoryLink.store({"ti": ti}, URL)
     assert list(ti.xcom) == [DeployHistoryLink().xcom_key] == ["_link_DeployHistoryLink"]

@@ -31,7 +31,7 @@ def task(deployment: dict[str, Any], **kwargs: Any) -> RollbackDecisionOperator:
 
 
 def test_it_goes_on(deployment: dict[str, Any]) -> None:
-    """With the deploy that runs, for whoever rolls back."""
+    """The result has the deploy that runs, for the rollback."""
     running = deployment["deploys"][0]["id"]
     result = run(task(deployment, verdict={"verdict": "regressed", "deploy_id": running}))
     assert result["allowed"]
@@ -51,15 +51,15 @@ def test_it_skips_what_follows(deployment: dict[str, Any], verdict: Any) -> None
 
 
 def test_another_deploy_has_landed(deployment: dict[str, Any], rollback_sandbox: SandboxProcess) -> None:
-    """What was judged is not what runs."""
-    judged = deployment["deploys"][0]["id"]
+    """The deploy that was evaluated no longer runs."""
+    evaluated = deployment["deploys"][0]["id"]
     rollback_sandbox.land_deploy(KEY, tag="repair")
     with pytest.raises(AirflowSkipException, match="OTHER-DEPLOY-RUNS"):
-        run(task(deployment, verdict={"verdict": "regressed", "deploy_id": judged}))
+        run(task(deployment, verdict={"verdict": "regressed", "deploy_id": evaluated}))
 
 
 def test_it_may_fail_instead(deployment: dict[str, Any], rollback_sandbox: SandboxProcess) -> None:
-    """For a Dag in which somebody must look."""
+    """For a Dag in which a user must act."""
     rollback_sandbox.land_deploy(KEY, rollback_to=0)
     with pytest.raises(errors.GuardsRefused, match="RUNS-A-ROLLBACK") as failure:
         run(task(deployment, fail_if_refused=True))
@@ -75,7 +75,7 @@ def test_rails_can_be_taken_away(deployment: dict[str, Any], rollback_sandbox: S
 
 @pytest.mark.parametrize("verdict", ["", "None", None, {}, {"verdict": None}], ids=str)
 def test_no_verdict_is_bad_input(deployment: dict[str, Any], verdict: Any) -> None:
-    """A judge that left nothing does not speak for a rollback."""
+    """A health check without a result does not allow a rollback."""
     with pytest.raises(errors.BadInput, match="verdict") as failure:
         run(task(deployment, verdict=verdict))
     assert isinstance(failure.value, AirflowFailException)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The sum of a fleet as a task; ``tests/airflow/test_examples.py`` maps real ones."""
+"""The summary of a fleet as a task; ``tests/airflow/test_examples.py`` maps real rollbacks."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ LEFT: dict[tuple[int, str], Any] = {
 
 @dataclass
 class Reader(TaskInstance):
-    """A task instance that reads what others left."""
+    """A task instance that reads the XComs of others."""
 
     left: dict[tuple[int, str], Any] = field(default_factory=lambda: LEFT)
 
     def xcom_pull(self, task_ids: str, key: str, map_indexes: int) -> Any:
-        """Return what the rollback with that map index left."""
+        """Return the XCom of the rollback with that map index."""
         assert task_ids == "roll_back"
         return self.left.get((map_indexes, key))
 
@@ -67,8 +67,8 @@ def test_some_failed(states: dict[int, str]) -> None:
     assert [one["result"] for one in found] == [left, left]
 
 
-def test_what_was_not_waited_for_and_what_was_planned(states: dict[int, str]) -> None:
-    """Neither is called rolled back, and neither is a failure."""
+def test_rollbacks_that_were_only_submitted_or_planned(states: dict[int, str]) -> None:
+    """They count neither as rolled back nor as failed."""
     states.update({0: "success", 3: "success", 4: "success"})
     result = run(FleetSummaryOperator(task_id="sum_up"), Reader())
     assert (result["done"], result["submitted"], result["planned"]) == (1, 1, 1)
@@ -78,8 +78,8 @@ def test_what_was_not_waited_for_and_what_was_planned(states: dict[int, str]) ->
     )
 
 
-def test_it_may_end_well_all_the_same(states: dict[int, str]) -> None:
-    """For a Dag that does something with the sum."""
+def test_it_may_succeed_all_the_same(states: dict[int, str]) -> None:
+    """For a Dag that uses the summary."""
     states.update({0: "success", 1: "failed"})
     assert run(FleetSummaryOperator(task_id="sum_up", fail_on_failures=False), Reader())["failed"] == 1
 
@@ -91,6 +91,6 @@ def test_nothing_to_roll_back(states: dict[int, str]) -> None:
 
 
 def test_it_waits_for_all() -> None:
-    """Whatever becomes of them; another rule can be chosen."""
+    """It runs however they end; another rule can be chosen."""
     assert FleetSummaryOperator(task_id="sum_up").trigger_rule == "all_done"
     assert FleetSummaryOperator(task_id="sum_up", trigger_rule="always").trigger_rule == "always"

@@ -66,7 +66,7 @@ def test_a_scope_is_refused_by_the_plan(operator: Any, rollback_sandbox: Sandbox
 
 
 def test_a_second_try_finds_the_first_ones_rollback(operator: Any, rollback_sandbox: SandboxProcess) -> None:
-    """The mark in the description is read back through the same API."""
+    """The tag in the description is read back through the same API."""
     deployment, ti = rollback_sandbox.deployment("image-af3"), TaskInstance()
     first, second = run(operator(deployment["id"]), ti), run(operator(deployment["id"]), ti)
     assert second["rollback_id"] == first["rollback_id"]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the Deployment's own Airflow tells is in the plan."""
+"""A plan warns of what the Deployment's own Airflow reports."""
 
 from __future__ import annotations
 
@@ -55,10 +55,10 @@ def test_a_plan_from_airflow_3_to_2(airflow: FakeAirflow, operator: Any, downgra
     assert sum("/dagSources/" in line for line in airflow.requests) == 2  # once for each file
 
 
-def test_who_may_not_read_dag_files(
+def test_dag_files_that_may_not_be_read(
     airflow: FakeAirflow, operator: Any, downgrade: str, monkeypatch: Any
 ) -> None:
-    """The plan says how many were not looked at."""
+    """The plan says how many were not read."""
     page = airflow._page
 
     def forbid(method: str, path: str, *rest: Any) -> Any:
@@ -97,9 +97,9 @@ def test_a_connection_that_cannot_be_used(operator: Any, downgrade: str, monkeyp
 
 
 @pytest.mark.parametrize("conn_id", [None, "", "None"])
-def test_nobody_looks_without_a_connection(
+def test_nothing_is_read_without_a_connection(
     airflow: FakeAirflow, operator: Any, downgrade: str, conn_id: str | None
 ) -> None:
-    """Not even where a template made text of None."""
+    """Not even where a template turned None into text."""
     assert "TASKS-RUN-NOW" not in warnings(run(operator(downgrade, plan_only=True, airflow_conn_id=conn_id)))
     assert airflow.requests == []

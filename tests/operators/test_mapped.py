@@ -19,11 +19,11 @@ except ImportError:  # Airflow 2
     from airflow import DAG
 
 
-def tell(context: Any) -> None:
-    """Tell people."""
+def notify(context: Any) -> None:
+    """Notify users."""
 
 
-def stored(teller: Any) -> str:
+def stored(callback: Any) -> str:
     """Parse a Dag with a mapped rollback and return what Airflow stores of it."""
     from airflow.serialization import serialized_objects
 
@@ -35,16 +35,16 @@ def stored(teller: Any) -> str:
             description="why",
             guards=GuardRails(freezes=("fri 18:00 - mon 06:00",)),
             stop_after_failures=2,
-            on_planned_callback=teller(),
+            on_planned_callback=callback(),
         ).expand(deployment_id=["a", "b"])
     return json.dumps(form.to_dict(dag), sort_keys=True)
 
 
 @pytest.mark.matrix
 @pytest.mark.parametrize(
-    "teller", [lambda: tell, lambda: [tell], lambda: Chat("hi"), lambda: [Chat("hi")]], ids=range(4)
+    "callback", [lambda: notify, lambda: [notify], lambda: Chat("hi"), lambda: [Chat("hi")]], ids=range(4)
 )
-def test_equal_at_every_parse(teller: Any) -> None:
+def test_equal_at_every_parse(callback: Any) -> None:
     """Rails and notifiers hold no address of an object: it would make a new version of the Dag each time."""
-    assert stored(teller) == stored(teller)
-    assert "0x" not in stored(teller)
+    assert stored(callback) == stored(callback)
+    assert "0x" not in stored(callback)

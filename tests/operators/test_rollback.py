@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The operator against the sandbox: one wish, one rollback, and a named failure for everything else."""
+"""The operator against the sandbox: one key, one rollback, and a named failure for everything else."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_rolls_back_to_the_previous_deploy(
 
 
 def test_takes_a_release_name(operator: Any, rollback_sandbox: SandboxProcess, key: str) -> None:
-    """A Deployment may be named by its release name where the connection tells the workspace."""
+    """A Deployment may be named by its release name where the connection has the workspace."""
     deployment = rollback_sandbox.deployment(key)
     workspace = deployment.get("workspaceId") or deployment["workspace"]["id"]
     assert workspace
@@ -85,10 +85,10 @@ def test_takes_a_release_name(operator: Any, rollback_sandbox: SandboxProcess, k
     assert result["deployment_id"] == deployment["id"]
 
 
-def test_dry_run_changes_nothing(
+def test_plan_only_changes_nothing(
     operator: Any, rollback_sandbox: SandboxProcess, key: str, deployment_id: str
 ) -> None:
-    """A dry run returns the plan that would be carried out and leaves the platform as it is."""
+    """``plan_only`` returns the plan that would be carried out and leaves the platform as it is."""
     before = ids(rollback_sandbox, key)
     result = run(operator(deployment_id, plan_only="True"))
     assert RollbackPlan.from_dict(result).target.id == before[1]
@@ -96,10 +96,10 @@ def test_dry_run_changes_nothing(
     assert not any("rollbackDeployment" in request["fields"] for request in rollback_sandbox.requests())
 
 
-def test_dry_run_of_a_refused_rollback_returns_the_reasons(
+def test_plan_only_of_a_refused_rollback_returns_the_reasons(
     operator: Any, rollback_sandbox: SandboxProcess
 ) -> None:
-    """A dry run of what must not be done says why instead of failing."""
+    """The plan of a rollback that is not allowed has the reasons, and the task does not fail."""
     deployment = rollback_sandbox.deployment("runtime-3-0")
     result = run(operator(deployment["id"], plan_only=True))
     assert result["allowed"] is False
@@ -107,10 +107,10 @@ def test_dry_run_of_a_refused_rollback_returns_the_reasons(
 
 
 @pytest.mark.parametrize("acknowledged", [False, "False", "", None])
-def test_airflow_3_to_2_needs_consent(
+def test_airflow_3_to_2_needs_the_acknowledgement(
     operator: Any, rollback_sandbox: SandboxProcess, acknowledged: Any
 ) -> None:
-    """Without consent nothing is submitted, and the message says what would be lost."""
+    """Without it nothing is submitted, and the message says what would be lost."""
     deployment = rollback_sandbox.deployment("moved-to-af3")
     target = next(
         row["id"] for row in deployment["deploys"] if (row["runtimeVersion"] or "").startswith("13.")
@@ -124,8 +124,8 @@ def test_airflow_3_to_2_needs_consent(
     assert ids(rollback_sandbox, "moved-to-af3") == before
 
 
-def test_airflow_3_to_2_with_consent(operator: Any, rollback_sandbox: SandboxProcess) -> None:
-    """With consent, which a template may have turned into text, it goes through."""
+def test_airflow_3_to_2_with_the_acknowledgement(operator: Any, rollback_sandbox: SandboxProcess) -> None:
+    """With it, also as a text that a template made, the rollback is submitted."""
     deployment = rollback_sandbox.deployment("moved-to-af3")
     target = next(
         row["id"] for row in deployment["deploys"] if (row["runtimeVersion"] or "").startswith("13.")
@@ -135,7 +135,7 @@ def test_airflow_3_to_2_with_consent(operator: Any, rollback_sandbox: SandboxPro
     assert rollback_sandbox.deployment("moved-to-af3")["runtimeVersion"].startswith("13.")
 
 
-def test_a_later_try_adopts_the_rollback(
+def test_a_later_try_resumes_the_rollback(
     operator: Any, rollback_sandbox: SandboxProcess, key: str, deployment_id: str
 ) -> None:
     """A retry or a cleared task finds its rollback; it neither submits another nor goes further back."""
@@ -147,7 +147,7 @@ def test_a_later_try_adopts_the_rollback(
     assert len(ids(rollback_sandbox, key)) == len(before) + 1
 
 
-def test_another_run_of_the_dag_is_another_wish(
+def test_another_run_of_the_dag_has_another_key(
     operator: Any, rollback_sandbox: SandboxProcess, key: str, deployment_id: str
 ) -> None:
     """A new run rolls back again, to the deploy before the content that runs now and never to the bad one."""
@@ -160,7 +160,7 @@ def test_another_run_of_the_dag_is_another_wish(
 def test_an_answer_lost_after_the_commit(
     operator: Any, rollback_sandbox: SandboxProcess, key: str, deployment_id: str
 ) -> None:
-    """When the platform commits and the answer is lost, the rollback is found and followed, not repeated."""
+    """When the platform commits and the answer is lost, the rollback is found and tracked, not repeated."""
     before = ids(rollback_sandbox, key)
     rollback_sandbox.fault("drop_after", "rollbackDeployment", count=1)
     result = run(operator(deployment_id))
@@ -171,7 +171,7 @@ def test_an_answer_lost_after_the_commit(
 def test_a_failed_rollback_fails_the_task(
     operator: Any, rollback_sandbox: SandboxProcess, deployment_id: str
 ) -> None:
-    """What the platform reports as failed is never a success, and its reason reaches the person."""
+    """A rollback that the platform reports as failed is never a success, and its reason is in the error."""
     rollback_sandbox.next_rollbacks({"outcome": "FAILED", "seconds": 0, "reason": "helm: timed out"})
     with pytest.raises(errors.RollbackFailed, match="helm: timed out") as failure:
         run(operator(deployment_id))
@@ -181,15 +181,13 @@ def test_a_failed_rollback_fails_the_task(
 def test_an_outage_while_waiting_is_waited_out(
     operator: Any, rollback_sandbox: SandboxProcess, deployment_id: str
 ) -> None:
-    """Failed looks at the platform do not fail a rollback that goes on."""
+    """Failed polls do not fail a rollback that goes on."""
     rollback_sandbox.settings(rollback_seconds=1)
     rollback_sandbox.fault("status", "paginatedDeployRevisions", status=503, count=2, skip=2)
     assert run(operator(deployment_id))["status"] == "done"
 
 
-def test_the_deadline_is_said_plainly(
-    operator: Any, rollback_sandbox: SandboxProcess, deployment_id: str
-) -> None:
+def test_the_deadline(operator: Any, rollback_sandbox: SandboxProcess, deployment_id: str) -> None:
     """After the deadline the failure says that the rollback may still go on, and a retry may follow it."""
     rollback_sandbox.settings(rollback_seconds=3600)
     with pytest.raises(errors.RollbackTimedOut, match="cannot be recalled") as failure:
@@ -225,7 +223,7 @@ REFUSED = [
     REFUSED,
     ids=[f"{row[0]}-{row[2].__name__}-{number}" for number, row in enumerate(REFUSED)],
 )
-def test_what_is_refused_fails_at_once(
+def test_a_refusal_fails_at_once(
     connect: Any,
     rollback_sandbox: SandboxProcess,
     key: str,
@@ -280,7 +278,7 @@ def test_a_deploy_of_another_deployment(
         ("dags-only", errors.PlanRefused, "deployment.images.push"),
     ],
 )
-def test_what_the_token_may_not_do_fails_at_once(
+def test_a_missing_permission_fails_at_once(
     connect: Any,
     rollback_sandbox: SandboxProcess,
     key: str,
@@ -321,10 +319,10 @@ def test_a_platform_that_is_down_may_be_retried(
     assert "_link_DeployHistoryLink" in ti.xcom
 
 
-def test_what_has_ended_is_not_deferred(
+def test_a_rollback_that_has_ended_is_not_deferred(
     connect: Any, rollback_sandbox: SandboxProcess, deployment_id: str
 ) -> None:
-    """A rollback that is over at the first look ends the task without the triggerer."""
+    """A rollback that has ended at the first poll ends the task without the triggerer."""
     task = RollbackOperator(
         task_id="roll_back", deployment_id=deployment_id, description="why", deferrable=True
     )
@@ -334,7 +332,7 @@ def test_what_has_ended_is_not_deferred(
 async def test_no_token_in_the_serialised_trigger(
     connect: Any, rollback_sandbox: SandboxProcess, deployment_id: str
 ) -> None:
-    """What the database keeps of a deferral is JSON, holds no token, and is enough to finish."""
+    """The stored deferral is JSON, has no token, and is enough to finish."""
     rollback_sandbox.settings(rollback_seconds=1)
     task = RollbackOperator(
         task_id="roll_back",
@@ -355,7 +353,7 @@ async def test_no_token_in_the_serialised_trigger(
 def test_at_most_four_requests_and_the_polls(
     connect: Any, rollback_sandbox: SandboxProcess, deployment_id: str
 ) -> None:
-    """A rollback by id takes two requests for the plan, one last look and the submission."""
+    """A rollback by id takes two requests for the plan, one last check and the submission."""
     rollback_sandbox.clear_requests()
     run(
         RollbackOperator(
@@ -380,15 +378,15 @@ def test_killed_while_waiting(
     assert "may still be going on" in said
 
 
-@pytest.mark.parametrize(("age", "looked"), [(0.0, False), (60.0, True)], ids=["fresh", "old"])
-def test_an_old_success_is_looked_at_once_more(
+@pytest.mark.parametrize(("age", "polled"), [(0.0, False), (60.0, True)], ids=["fresh", "old"])
+def test_an_old_success_is_polled_once_more(
     operator: Any,
     rollback_sandbox: SandboxProcess,
     deployment_id: str,
     key: str,
     deferrable: bool,
     age: float,
-    looked: bool,
+    polled: bool,
 ) -> None:
     """An event that waited for a worker may be out of date: another deploy has landed since."""
     if not deferrable:
@@ -400,7 +398,7 @@ def test_an_old_success_is_looked_at_once_more(
     event = asyncio.run(first_event(restored(deferred.value.trigger)))
     rollback_sandbox.land_deploy(key, tag="newer")
     event["at"] -= age
-    if looked:
+    if polled:
         with pytest.raises(RollbackSuperseded):
             task.resume(context, event)
     else:
@@ -414,7 +412,7 @@ def test_killed_after_a_deferral(
     caplog: pytest.LogCaptureFixture,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """The task that takes over from the triggerer knows what was submitted."""
+    """The task that resumes after the triggerer names the rollback."""
     if not deferrable:
         pytest.skip("there is no deferral")
     task, context = operator(deployment_id), {"ti": TaskInstance()}

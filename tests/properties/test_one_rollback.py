@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whatever people deploy, platforms lose and workers die of: one wish is at most one rollback, a good one.
+"""One idempotency key ends in at most one rollback, and a good one, under random deploys, faults and kills.
 
-A task runs against the embedded platform, which has rules of its own; who was rolled back from is worked out
-here from the platform's rows, without the package.
+A task runs against the embedded platform, which has rules of its own. These tests derive the deploys that
+were rolled back from the platform's rows, without the package.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ def left_behind(rows: list[dict[str, Any]]) -> set[str]:
 
 
 class Deployments(RuleBasedStateMachine):
-    """One Deployment with people, Dags, faults and time.
+    """One Deployment with users, Dags, faults and time.
 
     :param sandbox: the platform.
     """
@@ -141,7 +141,7 @@ class Deployments(RuleBasedStateMachine):
         self.patch.setattr(attempt, "time", self.clock)
         self.patch.setattr(following, "time", self.clock)
         self.store = DictStore()
-        self.wishes: list[dict[str, Any]] = []
+        self.runs: list[dict[str, Any]] = []
         self.ends: Counter[str] = Counter()
         self.number = len(ages)
 
@@ -209,7 +209,7 @@ class Deployments(RuleBasedStateMachine):
 
     # What the task does
 
-    @precondition(lambda self: len(self.wishes) < 6)
+    @precondition(lambda self: len(self.runs) < 6)
     @rule(
         wanted=st.sampled_from([
             "previous",
@@ -226,17 +226,17 @@ class Deployments(RuleBasedStateMachine):
         fault=st.sampled_from([*["none"] * 10, *sorted(FAULTS)]),
         kill=st.sampled_from(["", "", "", "", "before", "after"]),
     )
-    def wish(self, wanted: str, scope: str | None, fault: str, kill: str) -> None:
+    def dag_run(self, wanted: str, scope: str | None, fault: str, kill: str) -> None:
         """A new run of the Dag."""
         rows = self.rows
         target = wanted
         if wanted.startswith("id:"):
             target = rows[min(int(wanted[3:]), len(rows) - 1)]["id"]
-        self._try(self.new_wish(target, scope), fault, kill)
+        self._try(self.new_run(target, scope), fault, kill)
 
-    def new_wish(self, target: str, scope: str | None) -> dict[str, Any]:
-        """Return a wish that no task has had before."""
-        name = f"run-{len(self.wishes)}"
+    def new_run(self, target: str, scope: str | None) -> dict[str, Any]:
+        """Return a Dag run with a key of its own."""
+        name = f"run-{len(self.runs)}"
         task = RollbackOperator(
             task_id="roll_back",
             deployment_id=self.deployment_id,
@@ -245,11 +245,11 @@ class Deployments(RuleBasedStateMachine):
             scope=scope,
         )
         request = task.request({"ti": TaskInstance(run_id=name)})  # type: ignore[typeddict-item]
-        mark = request.idempotency_key(DeployHistoryHook().read(self.deployment_id))
-        self.wishes.append({"target": target, "scope": scope, "run": name, "mark": mark, "ids": set()})
-        return self.wishes[-1]
+        key = request.idempotency_key(DeployHistoryHook().read(self.deployment_id))
+        self.runs.append({"target": target, "scope": scope, "run": name, "key": key, "ids": set()})
+        return self.runs[-1]
 
-    @precondition(lambda self: self.wishes)
+    @precondition(lambda self: self.runs)
     @rule(
         data=st.data(),
         fault=st.sampled_from([*["none"] * 10, *sorted(FAULTS)]),
@@ -257,9 +257,9 @@ class Deployments(RuleBasedStateMachine):
     )
     def retry(self, data: st.DataObject, fault: str, kill: str) -> None:
         """A retry of a task, or one that was cleared."""
-        self._try(data.draw(st.sampled_from(self.wishes)), fault, kill)
+        self._try(data.draw(st.sampled_from(self.runs)), fault, kill)
 
-    def _try(self, wish: dict[str, Any], fault: str, kill: str) -> None:
+    def _try(self, dag_run: dict[str, Any], fault: str, kill: str) -> None:
         for values in FAULTS[fault]:
             self.sandbox.fault(**values)
         self.sandbox.clear_requests()
@@ -268,8 +268,8 @@ class Deployments(RuleBasedStateMachine):
             task_id="roll_back",
             deployment_id=self.deployment_id,
             description="errors since the deploy",
-            target=wish["target"],
-            scope=wish["scope"],
+            target=dag_run["target"],
+            scope=dag_run["scope"],
             acknowledge_airflow_3_to_2=True,
             submission_grace_period=0.1,
             timeout=90,
@@ -277,31 +277,31 @@ class Deployments(RuleBasedStateMachine):
         operator._store = lambda _context: self.store  # type: ignore[method-assign]
         try:
             with killed(kill):
-                result = run(operator, TaskInstance(run_id=wish["run"]))
+                result = run(operator, TaskInstance(run_id=dag_run["run"]))
         except Killed:
             end = "Killed"
         except RollbackError as error:
             end = type(error).__name__
-            self._changed_nothing(wish, before, error)
+            self._changed_nothing(dag_run, before, error)
         else:
             end = result["status"]
             self._runs_the_target(result)
         finally:
             self.sandbox.clear_faults()
         self.ends[end] += 1
-        self._judge(wish, before, fault)
+        self._check(dag_run, before, fault)
 
-    def _marked(self, wish: dict[str, Any]) -> list[dict[str, Any]]:
-        mark = f"[idempotency-key:{wish['mark']}]"
-        return [row for row in self.rows if (row["description"] or "").endswith(mark)]
+    def _tagged(self, dag_run: dict[str, Any]) -> list[dict[str, Any]]:
+        tag = f"[idempotency-key:{dag_run['key']}]"
+        return [row for row in self.rows if (row["description"] or "").endswith(tag)]
 
-    def _changed_nothing(self, wish: dict[str, Any], before: list[Any], error: RollbackError) -> None:
+    def _changed_nothing(self, dag_run: dict[str, Any], before: list[Any], error: RollbackError) -> None:
         """An error that does not speak of a rollback that was submitted means that none was."""
         if not isinstance(error, RollbackNotDone):
             known = {row["id"] for row in before}
-            assert all(row["id"] in known for row in self._marked(wish)), error
+            assert all(row["id"] in known for row in self._tagged(dag_run)), error
         if not isinstance(error, OutcomeUnknown):
-            assert not isinstance(error, RollbackNotDone) or self._marked(wish), error
+            assert not isinstance(error, RollbackNotDone) or self._tagged(dag_run), error
 
     def _runs_the_target(self, result: dict[str, Any]) -> None:
         rows, deployment = self.rows, self.sandbox.deployment(KEY)
@@ -318,19 +318,19 @@ class Deployments(RuleBasedStateMachine):
         if result["scope"] != "image":
             assert running["dagBundleVersion"] == target["dagBundleVersion"]
 
-    def _judge(self, wish: dict[str, Any], before: list[dict[str, Any]], fault: str) -> None:
+    def _check(self, dag_run: dict[str, Any], before: list[dict[str, Any]], fault: str) -> None:
         """Judge the rollback that this try has made, if it has made one."""
-        marked = self._marked(wish)
-        new = [row for row in marked if row["id"] not in {old["id"] for old in before}]
-        wish["ids"] |= {row["id"] for row in marked}
+        tagged = self._tagged(dag_run)
+        new = [row for row in tagged if row["id"] not in {old["id"] for old in before}]
+        dag_run["ids"] |= {row["id"] for row in tagged}
         sent = [request for request in self.sandbox.requests() if request["operation"] == "RollBack"]
         assert len(sent) <= 1
         # The platform's rules are its own: what they refuse should not even have been asked for.
         assert not any(request["errors"] for request in sent), sent
         for rollback in new:
-            self._judge_rollback(rollback, wish, before)
+            self._check_rollback(rollback, dag_run, before)
 
-    def _judge_rollback(self, rollback: dict[str, Any], wish: dict[str, Any], before: list[Any]) -> None:
+    def _check_rollback(self, rollback: dict[str, Any], dag_run: dict[str, Any], before: list[Any]) -> None:
         """Judge a rollback that a try has just made."""
         rows = self.rows
         (target,) = [row for row in before if row["id"] == rollback["rollbackFromId"]]
@@ -338,25 +338,25 @@ class Deployments(RuleBasedStateMachine):
         source = next(row for row in below if row["status"] == "DEPLOYED")
         assert below[0]["id"] == before[0]["id"], "a deploy that landed meanwhile was rolled back from"
         choices = [value for key, value in self.store.written if key.startswith("rollback_choice_")]
-        first = next(choice for choice in choices if choice["idempotency_key"] == wish["mark"])
+        first = next(choice for choice in choices if choice["idempotency_key"] == dag_run["key"])
         assert target["id"] == first["target_id"], "not what the first try chose"
         assert target["status"] == "DEPLOYED"
         if rollback["scope"] != "DAGS":
             assert forbidden_path(source["runtimeVersion"], target["runtimeVersion"]) is None
-        if target["id"] != wish["target"]:
+        if target["id"] != dag_run["target"]:
             assert target["id"] not in left_behind(before)
 
     @invariant()
-    def one_wish_one_rollback(self) -> None:
+    def one_run_one_rollback(self) -> None:
         """However often it was tried, and by whatever way."""
-        for wish in self.wishes:
-            assert len(wish["ids"]) <= 1
+        for dag_run in self.runs:
+            assert len(dag_run["ids"]) <= 1
 
 
 SEEN: Counter[str] = Counter()
 
 
-@pytest.mark.timeout(400)  # a failure is told only after it was made small
+@pytest.mark.timeout(400)  # a failure is reported only after it was shrunk
 def test_one_wish_is_at_most_one_rollback(
     rollback_sandbox_process: SandboxProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -377,7 +377,7 @@ def test_one_wish_is_at_most_one_rollback(
     assert SEEN["done"]  # the run is worth something only if it led there at all
 
 
-# The judges above can fail
+# The checks above can fail
 
 
 @pytest.fixture
@@ -394,12 +394,12 @@ def deployments(
 
 
 def _new(deployments: Deployments, target: str, fault: str = "none", kill: str = "") -> None:
-    deployments._try(deployments.new_wish(target, None), fault, kill)
+    deployments._try(deployments.new_run(target, None), fault, kill)
 
 
 def _again(deployments: Deployments, fault: str = "none", kill: str = "") -> None:
-    deployments._try(deployments.wishes[-1], fault, kill)
-    deployments.one_wish_one_rollback()
+    deployments._try(deployments.runs[-1], fault, kill)
+    deployments.one_run_one_rollback()
 
 
 def _repeats(deployments: Deployments) -> None:
@@ -432,10 +432,10 @@ def _claims_alone(attempt: Any) -> None:
 
 
 BROKEN: dict[str, tuple[Any, str, Any, Any]] = {
-    "does not look for its mark": (client, "find_by_key", lambda *_: None, _repeats),
-    "forgets what it chose": (attempt.RollbackAttempt, "_resolve_pending", _claims_alone, _chooses_anew),
-    "forgets what was rolled back from": (RolledBackFrom, "holds", lambda *_: False, _returns_to_the_bad),
-    "does not look before it sends": (
+    "does not search for its tag": (client, "find_by_key", lambda *_: None, _repeats),
+    "ignores the stored choice": (attempt.RollbackAttempt, "_resolve_pending", _claims_alone, _chooses_anew),
+    "ignores what was rolled back from": (RolledBackFrom, "holds", lambda *_: False, _returns_to_the_bad),
+    "does not check before it sends": (
         DeployHistoryClient,
         "_last_check",
         lambda *_: None,
@@ -454,7 +454,7 @@ BROKEN: dict[str, tuple[Any, str, Any, Any]] = {
 def test_a_broken_package_is_found(
     deployments: Deployments, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
-    """Each rule of the package that is taken out makes a judge fail, and with it in place none does."""
+    """Each rule of the package that is taken out makes a check fail."""
     where, name, broken, steps = BROKEN[how]
     monkeypatch.setattr(where, name, broken)
     with pytest.raises(AssertionError):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every Deployment of a fleet is counted once, and the paragraph says what a person has to look at."""
+"""The summary counts every Deployment of a fleet once, and names those that need attention."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ FAILURE = {"deployment_id": "d1", "message": "no disk", "summary": "The rollback
     ],
 )
 def test_one_deployment(state: Any, result: Any, failure: Any, expected: Member) -> None:
-    """From what its task left; a task that was killed leaves nothing."""
+    """From the XComs of its task; a task that was killed leaves none."""
     assert member(7, state, result, failure) == expected
 
 
 @given(st.lists(st.sampled_from(OUTCOMES), max_size=40))
 def test_the_numbers_add_up(outcomes: list[str]) -> None:
-    """Whatever happened to how many."""
+    """For every combination of outcomes."""
     fleet = sum_up(Member(f"d{n}", outcome, message="why") for n, outcome in enumerate(outcomes))
     assert sum(fleet[one.replace(" ", "_")] for one in OUTCOMES) == fleet["total"] == len(outcomes)
     assert f"{fleet['done']} of {fleet['total']}" in fleet["summary"]

@@ -32,14 +32,14 @@ def rollbacks(sandbox: SandboxProcess) -> int:
 
 
 def test_rails_that_hold(operator: Any, deployment_id: str) -> None:
-    """They do not show."""
+    """The rollback is made as without them."""
     assert run(operator(deployment_id, guards=GuardRails()))["status"] == "done"
 
 
 def test_rails_refuse_with_every_reason(
     operator: Any, rollback_sandbox: SandboxProcess, deployment_id: str
 ) -> None:
-    """By name, with all codes, without a retry; nothing is submitted, and the reasons are left in XCom."""
+    """By name, with all codes, without a retry; nothing is submitted, and the reasons are in XCom."""
     rollback_sandbox.land_deploy(KEY, rollback_to=0)
     ti = TaskInstance()
     with pytest.raises(GuardsRefused, match=r"(?s)RUNS-A-ROLLBACK.*COOL-DOWN") as failure:
@@ -52,7 +52,7 @@ def test_rails_refuse_with_every_reason(
 def test_the_platforms_clock_decides(
     operator: Any, rollback_sandbox: SandboxProcess, deployment_id: str
 ) -> None:
-    """A freeze is one of the platform's time: a machine whose clock is off does not slip through."""
+    """A freeze uses the platform's time: a machine whose clock is off does not bypass it."""
     rollback_sandbox.clock(advance=365 * 86_400)
     rollback_sandbox.settings(nightly_job=False, retention_days=999)
     rollback_sandbox.land_deploy(KEY, tag="new")
@@ -67,7 +67,7 @@ def test_the_platforms_clock_decides(
 def test_a_later_try_is_not_stopped_by_its_own_rollback(
     operator: Any, rollback_sandbox: SandboxProcess, deployment_id: str
 ) -> None:
-    """What the first try submitted is followed to its end, though the cool-down holds by now."""
+    """The rollback of the first try is tracked to its end, although the cool-down holds by now."""
     rails = GuardRails(cool_down=timedelta(days=1), max_rollbacks=1)
     first = run(operator(deployment_id, guards=rails))
     again = run(operator(deployment_id, guards=rails))

@@ -43,7 +43,7 @@ def test_nothing_before_the_rollback_is_asked_for() -> None:
 
 
 def test_not_everything_is_asked_for_again() -> None:
-    """A rollback of an hour does not read an hour of lines at each look."""
+    """A rollback of an hour does not read an hour of lines at each poll."""
     feed = LogFeed(BEGAN)
     list(feed.new([line(3600)]))
     assert feed.since >= BEGAN + timedelta(minutes=55)
@@ -67,7 +67,7 @@ def test_a_long_line_is_cut(length: int) -> None:
 
 
 def test_the_component_is_named() -> None:
-    """Where the platform tells it apart from the message."""
+    """Where the platform reports it apart from the message."""
     (shown,) = LogFeed(BEGAN).new([LogLine("1", BEGAN, "erasing data\n", "airflow-downgrade")])
     assert shown == "[airflow-downgrade] erasing data"
 
@@ -83,14 +83,14 @@ def test_many_lines_are_bounded_and_that_is_said() -> None:
 
 
 def test_many_lines_over_many_looks() -> None:
-    """The bound is for the whole rollback, and its end is told once."""
+    """The limit is for the whole rollback, and reaching it is mentioned once."""
     feed = LogFeed(BEGAN)
-    shown = [text for look in range(100) for text in feed.new(line(look * 10 + n) for n in range(10))]
+    shown = [text for poll in range(100) for text in feed.new(line(poll * 10 + n) for n in range(10))]
     assert len(shown) == 501
     assert sum("500 lines" in text for text in shown) == 1
 
 
 def test_unavailable_logs_are_mentioned_once() -> None:
-    """Not at each look."""
+    """Not at each poll."""
     feed = LogFeed(BEGAN)
     assert [feed.complain_once() for _ in range(3)] == [True, False, False]

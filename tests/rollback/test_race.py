@@ -96,8 +96,8 @@ def _virtual_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(attempt.random, "random", random.Random(0).random)
 
 
-def judge(race: Race, results: list[Any]) -> None:
-    """Require one rollback at most, one try at most that submitted it, and that the others may be retried."""
+def check(race: Race, results: list[Any]) -> None:
+    """Require at most one rollback, at most one try that submitted it, and that the others may be retried."""
     assert len(race.platform.rollbacks) <= 1, results
     submitted = [result for result in results if isinstance(result, Submitted)]
     assert sum(not result.resumed for result in submitted) <= 1
@@ -114,7 +114,7 @@ def finish(race: Race) -> None:
     race.deaths = 0.0
     for _ in range(3):
         (result,) = race.run(0.0)
-        judge(race, [result])
+        check(race, [result])
         if isinstance(result, Submitted):
             break
     assert [row.rolled_back_to for row in race.platform.rollbacks] == ["d1"]
@@ -132,12 +132,12 @@ SECONDS = st.floats(0, 3)
 @settings(max_examples=200, deadline=None)
 @given(seed=st.integers(0, 2**32), offset=st.floats(0, 1), latency=SECONDS, store=SECONDS)
 def test_two_tries_at_once(seed: int, offset: float, latency: float, store: float) -> None:
-    """Two tries, one begun up to a second after the other: one submits, the other follows."""
+    """Two tries, one begun up to a second after the other: one submits, the other tracks its rollback."""
     race = Race(seed, store, latency)
     with pytest.MonkeyPatch.context() as monkeypatch:
         virtual(race, monkeypatch)
         results = race.run(0.0, offset)
-        judge(race, results)
+        check(race, results)
         assert all(isinstance(result, Submitted) for result in results)
         finish(race)
 
@@ -157,7 +157,7 @@ def test_a_store_that_is_slower_than_the_grace_period(
     race.deaths = deaths
     with pytest.MonkeyPatch.context() as monkeypatch:
         virtual(race, monkeypatch)
-        judge(race, race.run(0.0, *offsets))
+        check(race, race.run(0.0, *offsets))
 
 
 @settings(max_examples=200, deadline=None)
@@ -175,7 +175,7 @@ def test_tries_that_die_and_requests_that_take_long(
     race.deaths = deaths
     with pytest.MonkeyPatch.context() as monkeypatch:
         virtual(race, monkeypatch)
-        judge(race, race.run(0.0, *offsets))
+        check(race, race.run(0.0, *offsets))
         finish(race)
 
 
@@ -196,7 +196,7 @@ def test_two_tries_with_a_request_in_doubt(
         virtual(race, monkeypatch)
         race.in_doubt(sent_ago)
         results = race.run(0.0, offset)
-        judge(race, results)
+        check(race, results)
         assert all(isinstance(result, Submitted) for result in results)
         finish(race)
 
@@ -217,7 +217,7 @@ def test_a_store_that_fails_at_any_access(verb: str, access: int, monkeypatch: p
         delay()
 
     race.store.delay = failing
-    judge(race, race.run(0.0, 0.05))
+    check(race, race.run(0.0, 0.05))
     race.store.delay = delay
     race.store.down.clear()
     finish(race)

@@ -35,7 +35,7 @@ def test_the_same_runtime_is_fine(inside: dict[str, Any], operator: Any) -> None
 
 
 def test_a_downgrade_is_refused(inside: dict[str, Any], operator: Any, rollback_sandbox: Any) -> None:
-    """Nothing is sent; the reason and both ways out are told."""
+    """Nothing is sent; the message has the reason and both ways out."""
     with pytest.raises(RollsBackItself, match=r"another Deployment.*wait_for_completion=False") as caught:
         run(operator(inside["id"], target="tag:older"))
     assert isinstance(caught.value, AirflowFailException)
@@ -44,13 +44,13 @@ def test_a_downgrade_is_refused(inside: dict[str, Any], operator: Any, rollback_
 
 
 def test_a_downgrade_may_be_submitted_and_left(inside: dict[str, Any], operator: Any) -> None:
-    """Who neither defers nor waits leaves nothing behind that could break."""
+    """A task that does not wait leaves nothing behind that could break."""
     result = run(operator(inside["id"], target="tag:older", wait_for_completion=False))
     assert result["status"] == "not waited for"
 
 
 def test_a_downgrade_may_be_planned(inside: dict[str, Any], operator: Any) -> None:
-    """A dry run changes nothing, wherever it runs."""
+    """``plan_only`` changes nothing, wherever it runs."""
     assert run(operator(inside["id"], target="tag:older", plan_only=True))["downgrade"] is True
 
 

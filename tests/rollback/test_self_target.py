@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What tells that this process runs inside a Deployment."""
+"""How a task recognises that it runs inside a Deployment."""
 
 from __future__ import annotations
 
@@ -55,11 +55,11 @@ def test_a_setting_of_airflow_tells(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("value", ["default", "airflow", "stellar-star-12345", "other-stellar-star-123", "-"])
 def test_another_name_tells_nothing(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
-    """A name that only looks alike is another Deployment's."""
+    """A similar name belongs to another Deployment."""
     monkeypatch.setenv("AIRFLOW__KUBERNETES_EXECUTOR__NAMESPACE", value)
     assert runs_inside(DEPLOYMENT) is None
 
 
 def test_a_deployment_without_names() -> None:
-    """What the platform does not tell matches nothing."""
+    """Values that the platform does not report match nothing."""
     assert runs_inside(Deployment("c123", "Billing", "")) is None

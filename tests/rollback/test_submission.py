@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests that a rollback is sent once, whatever becomes of the answer."""
+"""A rollback is sent once, whether its answer arrives or not."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ Sandbox = SandboxProcess
 
 
 def rollbacks(sandbox: Sandbox, key: str = "image-af3") -> list[dict[str, Any]]:
-    """Return the rows that carry an intent."""
+    """Return the rows that carry a tag."""
     return [row for row in sandbox.deployment(key)["deploys"] if key_in(row["description"] or "")]
 
 
-def test_a_rollback_carries_reason_and_mark(connect_hook: Connect, rollback_sandbox: Sandbox) -> None:
-    """The history shows who wanted it and why."""
+def test_a_rollback_carries_reason_and_tag(connect_hook: Connect, rollback_sandbox: Sandbox) -> None:
+    """The history shows them in the description."""
     hook = connect_hook()
     rollback = hook.submit(hook.plan(identify(rollback_sandbox)), "  too slow ", KEY)
     assert rollback.description == f"too slow [idempotency-key:{KEY}]"
@@ -58,10 +58,10 @@ def test_a_rollback_carries_reason_and_mark(connect_hook: Connect, rollback_sand
     ],
     ids=lambda fault: "-".join(str(value) for value in fault.values()),
 )
-def test_a_rollback_whose_answer_was_lost_is_adopted(
+def test_a_rollback_whose_answer_was_lost_is_found(
     connect_hook: Connect, rollback_sandbox: Sandbox, fault: dict[str, Any]
 ) -> None:
-    """The platform did it and the answer does not tell: one request, one row, and that row is returned."""
+    """The platform carried it out and the answer does not show that: one request, and its row is returned."""
     hook = connect_hook(read_timeout=0.4 if fault["kind"] == "slow_body" else 20)
     plan = hook.plan(identify(rollback_sandbox))
     rollback_sandbox.fault(operation=connect_hook.operations["roll_back"], **fault)
@@ -93,7 +93,7 @@ def test_a_rollback_that_left_no_trace_is_not_sent_again(
 
 
 def test_nothing_is_sent_when_the_last_check_fails(connect_hook: Connect, rollback_sandbox: Sandbox) -> None:
-    """What is called right before the request may stop it."""
+    """An error of ``before_sending`` stops the request."""
     hook = connect_hook()
 
     def refuse() -> None:
@@ -116,12 +116,12 @@ def test_nothing_is_sent_when_the_last_check_fails(connect_hook: Connect, rollba
     ],
     ids=lambda fault: str(fault),
 )
-def test_words_that_are_not_known_to_refuse_claim_nothing(
+def test_an_error_that_is_not_known_to_be_a_refusal(
     connect_hook: Connect, rollback_sandbox: Sandbox, fault: dict[str, Any]
 ) -> None:
-    """The platform carries the rollback out some seconds later: it is found, and nobody said "refused"."""
+    """The platform carries the rollback out some seconds later: it is found, and not reported as refused."""
     if connect_hook.platform == "astro":
-        pytest.skip("these are the words of Houston")
+        pytest.skip("these are errors of Houston")
     hook, other = connect_hook(), connect_hook()
     plan = hook.plan(identify(rollback_sandbox))
     rollback_sandbox.fault(operation=connect_hook.operations["roll_back"], count=1, **fault)
@@ -139,7 +139,7 @@ def test_words_that_are_not_known_to_refuse_claim_nothing(
 def test_an_outage_after_the_request_leaves_it_in_doubt(
     connect_hook: Connect, rollback_sandbox: Sandbox
 ) -> None:
-    """When the history cannot be read either, the error says that, and a later look finds the row."""
+    """When the history cannot be read either, the error says that, and a later call finds the row."""
     hook = connect_hook()
     plan = hook.plan(identify(rollback_sandbox))
     rollback_sandbox.fault("drop_after", connect_hook.operations["roll_back"], count=1)
@@ -151,7 +151,7 @@ def test_an_outage_after_the_request_leaves_it_in_doubt(
     assert connect_hook.sent() == 1
 
 
-def test_a_row_that_appears_late_is_adopted(connect_hook: Connect, rollback_sandbox: Sandbox) -> None:
+def test_a_row_that_appears_late_is_found(connect_hook: Connect, rollback_sandbox: Sandbox) -> None:
     """The search goes on for some seconds: a platform may write the row after it answered."""
     hook = connect_hook()
     deployment_id = identify(rollback_sandbox)
@@ -171,10 +171,8 @@ def test_a_row_that_appears_late_is_adopted(connect_hook: Connect, rollback_sand
     assert pauses == [0.0, 1.0, 2.0]
 
 
-def test_the_same_intent_is_adopted_whatever_the_new_plan_says(
-    connect_hook: Connect, rollback_sandbox: Sandbox
-) -> None:
-    """A later try that planned anew, and would go elsewhere, follows the first one's rollback."""
+def test_the_same_key_finds_the_first_rollback(connect_hook: Connect, rollback_sandbox: Sandbox) -> None:
+    """A later try whose new plan has another target gets the first one's rollback."""
     rollback_sandbox.settings(rollback_seconds=0)
     hook, deployment_id = connect_hook(), identify(rollback_sandbox)
     first_plan = hook.plan(deployment_id)
@@ -187,8 +185,8 @@ def test_the_same_intent_is_adopted_whatever_the_new_plan_says(
     assert connect_hook.sent() == 1
 
 
-def test_another_intent_is_another_rollback(connect_hook: Connect, rollback_sandbox: Sandbox) -> None:
-    """A deliberate new wish is carried out."""
+def test_another_key_is_another_rollback(connect_hook: Connect, rollback_sandbox: Sandbox) -> None:
+    """A new key is carried out."""
     rollback_sandbox.settings(rollback_seconds=0)
     hook, deployment_id = connect_hook(), identify(rollback_sandbox)
     first = hook.submit(hook.plan(deployment_id), "too slow", KEY)
@@ -222,7 +220,7 @@ def test_a_deploy_in_progress_stops_a_rollback(connect_hook: Connect, rollback_s
 def test_a_description_that_cannot_be_kept_is_refused_first(
     connect_hook: Connect, rollback_sandbox: Sandbox, description: str
 ) -> None:
-    """Before anything is asked."""
+    """Before any request is sent."""
     hook = connect_hook()
     plan = hook.plan(identify(rollback_sandbox))
     before = len(rollback_sandbox.requests())
@@ -232,7 +230,7 @@ def test_a_description_that_cannot_be_kept_is_refused_first(
 
 
 def test_a_plan_that_is_refused_is_not_submitted(connect_hook: Connect, rollback_sandbox: Sandbox) -> None:
-    """Failed checks are all told, and nothing is asked."""
+    """The error lists all failed checks, and no request is sent."""
     hook = connect_hook(retention_days=0.01)
     plan = hook.plan(identify(rollback_sandbox), scope="dags")
     before = len(rollback_sandbox.requests())
@@ -241,7 +239,7 @@ def test_a_plan_that_is_refused_is_not_submitted(connect_hook: Connect, rollback
     assert len(rollback_sandbox.requests()) == before
 
 
-def test_what_the_plan_could_not_know_is_refused_by_the_platform(
+def test_the_platform_refuses_what_the_plan_cannot_check(
     connect_hook: Connect, rollback_sandbox: Sandbox
 ) -> None:
     """Without permissions to read, the platform's own answer decides; nothing changed."""
@@ -254,8 +252,8 @@ def test_what_the_plan_could_not_know_is_refused_by_the_platform(
     assert rollbacks(rollback_sandbox) == []
 
 
-def test_the_platforms_own_refusal_keeps_its_words(connect_hook: Connect, rollback_sandbox: Sandbox) -> None:
-    """A rule of the platform that the plan does not know speaks for itself."""
+def test_the_message_of_the_platform_is_kept(connect_hook: Connect, rollback_sandbox: Sandbox) -> None:
+    """The error has the text of a rule that the plan does not know."""
     hook = connect_hook()
     plan = hook.plan(identify(rollback_sandbox))
     refusal = {"name": "RollbackNotAllowedError", "status": 400, "message": "Not on a Friday"}
@@ -265,10 +263,8 @@ def test_the_platforms_own_refusal_keeps_its_words(connect_hook: Connect, rollba
     assert rollbacks(rollback_sandbox) == []
 
 
-def test_a_switch_that_is_turned_off_meanwhile_is_told(
-    connect_hook: Connect, rollback_sandbox: Sandbox
-) -> None:
-    """Between plan and request: the platform's own words say which."""
+def test_a_switch_that_is_turned_off_meanwhile(connect_hook: Connect, rollback_sandbox: Sandbox) -> None:
+    """Between plan and request: the platform's own message says which."""
     hook = connect_hook()
     need(hook.capabilities.reports_switches, "switches")
     plan = hook.plan(identify(rollback_sandbox))
@@ -278,17 +274,17 @@ def test_a_switch_that_is_turned_off_meanwhile_is_told(
     assert rollbacks(rollback_sandbox) == []
 
 
-@pytest.mark.parametrize("step", ["Deployment", "history", "last look"])
+@pytest.mark.parametrize("step", ["Deployment", "history", "last check"])
 @pytest.mark.parametrize("kind", ["drop_before", "drop_after", "status", "body", "api_error"])
 def test_a_fault_before_the_request_leaves_everything_as_it_was(
     connect_hook: Connect, rollback_sandbox: Sandbox, step: str, kind: str
 ) -> None:
-    """Whatever a read ends with, no rollback is sent, and the same call succeeds afterwards."""
+    """A read fails: no rollback is sent, and the same call succeeds afterwards."""
     hook, deployment_id = connect_hook(), identify(rollback_sandbox)
     first, second = connect_hook.operations["survey"]
-    look = connect_hook.operations["look"]
-    operation = {"Deployment": first, "history": second, "last look": look}[step]
-    rollback_sandbox.fault(kind, operation, count=None, skip=int(step == "last look" and look == second))
+    last = connect_hook.operations["look"]
+    operation = {"Deployment": first, "history": second, "last check": last}[step]
+    rollback_sandbox.fault(kind, operation, count=None, skip=int(step == "last check" and last == second))
     with pytest.raises(PlatformError):
         hook.submit(hook.plan(deployment_id), "too slow", KEY)
     assert connect_hook.sent() == 0

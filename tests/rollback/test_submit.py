@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One try of a task against the sandbox: whatever an earlier try left behind, one wish is one rollback."""
+"""One try of a task against the sandbox: one key, one rollback, whatever an earlier try left behind."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 @dataclass
 class Bench:
-    """One Deployment, what the tries of one task tell each other, and the means to make a try."""
+    """One Deployment, the state that the tries of one task share, and a way to make a try."""
 
     sandbox: SandboxProcess
     store: DictStore
@@ -78,7 +78,7 @@ class Bench:
 
     @property
     def rollbacks(self) -> list[dict[str, Any]]:
-        """Deploys that carry an intent."""
+        """Deploys that carry a tag."""
         rows = self.sandbox.deployment(KEY)["deploys"]
         return [row for row in rows if key_in(row["description"] or "")]
 
@@ -88,7 +88,7 @@ class Bench:
         return sum(request["operation"] == "RollBack" for request in self.sandbox.requests())
 
     def request(self, **kwargs: Any) -> RollbackRequest:
-        """Return what the task was asked to do."""
+        """Return the arguments of the task."""
         defaults = {
             "description": "too slow",
             "target": DeploySelector("previous"),
@@ -99,12 +99,12 @@ class Bench:
 
     @property
     def idempotency_key(self) -> str:
-        """The intent of the task."""
+        """The idempotency key of the task."""
         return make_idempotency_key(*TASK, self.deployment_id, "image", target="previous")
 
     @property
     def kept(self) -> list[PendingSubmission]:
-        """What is kept of requests that may be under way, and of choices."""
+        """The stored requests that may be under way, and choices."""
         values = [*self.store.values("sent"), *self.store.values("choice")]
         known = {field.name for field in fields(PendingSubmission)}
         return [
@@ -127,7 +127,7 @@ class Bench:
         assert isinstance(done, Submitted)
         return done
 
-    def remember(self, target: str, *, latest: str | None = None, sent_at: float | None = None) -> None:
+    def keep(self, target: str, *, latest: str | None = None, sent_at: float | None = None) -> None:
         """Let an earlier try have chosen; ``sent_at`` if it was killed around the request."""
         chosen = PendingSubmission(self.deployment_id, target, latest or self.ids[0], self.idempotency_key)
         PendingStore(self.store, self.idempotency_key).choose(chosen)
@@ -171,7 +171,7 @@ def test_the_choice_is_kept_before_the_request_is_sent(bench: Bench) -> None:
 
 
 def test_a_refused_request_keeps_the_choice_without_a_time(bench: Bench) -> None:
-    """What the platform did not take need not be waited for, and its target stays chosen."""
+    """A request that the platform refused is not waited for, and its target stays chosen."""
     before = bench.ids
     bench.sandbox.fault("graphql_error", "RollBack", name="RollbackNotAllowedError", message="not today")
     with pytest.raises(errors.PlanRefused, match="not today"):
@@ -199,8 +199,8 @@ def test_a_process_that_ends_in_the_request_keeps_the_time(bench: Bench) -> None
 
 @pytest.mark.parametrize("verb", ["get", "set"])
 def test_a_store_that_fails_stops_the_rollback(bench: Bench, verb: str) -> None:
-    """Without a note of the choice nothing is sent, and a failed read is no sign that nothing was."""
-    bench.remember(bench.ids[3])
+    """Nothing is sent before the choice is stored, and a failed read does not mean that nothing was sent."""
+    bench.keep(bench.ids[3])
     bench.store.down.add(verb)
     with pytest.raises(errors.StateUnavailable, match="away") as caught:
         bench.attempt()
@@ -217,10 +217,10 @@ def test_a_store_that_cannot_delete_fails_nothing(bench: Bench) -> None:
     assert (bench.submit().rollback.id, bench.sent) == (first.rollback.id, 1)
 
 
-# What an earlier try left
+# What an earlier try left behind
 
 
-def test_a_retry_after_an_unknown_outcome_adopts_what_went_through(bench: Bench) -> None:
+def test_a_retry_after_an_unknown_outcome_resumes_a_rollback_that_went_through(bench: Bench) -> None:
     """The answer was lost and the history was away: the next try finds the row and sends nothing."""
     before = bench.ids
     bench.sandbox.fault("drop_after", "RollBack")
@@ -247,18 +247,18 @@ def test_a_lost_request_is_sent_again_by_the_next_try(bench: Bench, clock: Clock
     assert len(bench.rollbacks) == 1
 
 
-def test_a_killed_try_whose_row_is_there_is_adopted(bench: Bench, clock: Clock) -> None:
+def test_a_killed_try_whose_row_is_there_is_resumed(bench: Bench, clock: Clock) -> None:
     """At once, without waiting."""
     first = bench.submit()
-    bench.remember(first.target.id, latest="as it was", sent_at=clock.now)
+    bench.keep(first.target.id, latest="as it was", sent_at=clock.now)
     again = bench.submit()
     assert (again.resumed, again.rollback.id, again.target.id) == (True, first.rollback.id, first.target.id)
     assert (clock.slept, bench.sent, bench.store.texts) == ([], 1, {})
 
 
-def test_a_killed_try_whose_row_shows_late_is_adopted(bench: Bench, clock: Clock) -> None:
+def test_a_killed_try_whose_row_shows_late_is_resumed(bench: Bench, clock: Clock) -> None:
     """A row that appears while the next try waits ends the waiting."""
-    bench.remember(bench.ids[2], sent_at=clock.now)
+    bench.keep(bench.ids[2], sent_at=clock.now)
     plan = bench.hook().plan(bench.deployment_id)
     clock.meanwhile = lambda: bench.hook().submit(plan, "too slow", bench.idempotency_key)
     done = bench.submit()
@@ -267,9 +267,9 @@ def test_a_killed_try_whose_row_shows_late_is_adopted(bench: Bench, clock: Clock
 
 
 def test_a_killed_try_without_a_row_is_sent_to_the_same_target(bench: Bench, clock: Clock) -> None:
-    """Not to what ``previous`` would mean now: the first try's choice counts."""
+    """The first try's choice counts, even if ``previous`` is another deploy now."""
     chosen = bench.ids[3]
-    bench.remember(chosen, sent_at=clock.now)
+    bench.keep(chosen, sent_at=clock.now)
     done = bench.submit(submission_grace_period=120)
     assert (done.resumed, done.target.id, bench.rollbacks[0]["rollbackFromId"]) == (False, chosen, chosen)
     assert sum(clock.slept) >= 120
@@ -279,7 +279,7 @@ def test_a_killed_try_without_a_row_is_sent_to_the_same_target(bench: Bench, clo
 def test_a_request_that_may_be_under_way_is_given_its_time(bench: Bench, clock: Clock, ago: float) -> None:
     """A whole grace period from now on: the kept time is that of another clock, or of a stale try."""
     began = clock.now
-    bench.remember(bench.ids[2], sent_at=began - ago)
+    bench.keep(bench.ids[2], sent_at=began - ago)
     sent_at: list[float] = []
     submit = PendingStore.before_sending
     with pytest.MonkeyPatch.context() as patch:
@@ -293,9 +293,9 @@ def test_a_request_that_may_be_under_way_is_given_its_time(bench: Bench, clock: 
     assert max(clock.slept) <= 15
 
 
-def test_nothing_is_sent_while_nobody_can_tell(bench: Bench, clock: Clock) -> None:
-    """A history that cannot be read leaves it unknown: a retry may find out, and the error says so."""
-    bench.remember(bench.ids[2], sent_at=clock.now)
+def test_nothing_is_sent_while_the_history_cannot_be_read(bench: Bench, clock: Clock) -> None:
+    """The outcome is unknown then: a retry may find out, and the error says so."""
+    bench.keep(bench.ids[2], sent_at=clock.now)
     bench.sandbox.fault("status", "Deploys", count=None)
     with pytest.raises(errors.OutcomeUnknown, match="clear this task") as caught:
         bench.attempt()
@@ -303,9 +303,9 @@ def test_nothing_is_sent_while_nobody_can_tell(bench: Bench, clock: Clock) -> No
     assert (bench.sent, bench.kept[0].sent_at, caught.value.retryable) == (0, clock.now, True)
 
 
-def test_an_unknown_outcome_is_final_when_no_retry_finds_out(bench: Bench, clock: Clock) -> None:
+def test_an_unknown_outcome_is_final_when_no_retry_helps(bench: Bench, clock: Clock) -> None:
     """A token that may not read the history stays such a token."""
-    bench.remember(bench.ids[2], sent_at=clock.now)
+    bench.keep(bench.ids[2], sent_at=clock.now)
     bench.sandbox.fault("graphql_error", "Deploys", name="PermissionError", count=None)
     with pytest.raises(errors.OutcomeUnknown) as caught:
         bench.attempt()
@@ -313,7 +313,7 @@ def test_an_unknown_outcome_is_final_when_no_retry_finds_out(bench: Bench, clock
 
 
 def test_an_old_rollback_is_found_behind_many_deploys(bench: Bench) -> None:
-    """A task that is cleared after weeks still finds its rollback, when it is known since when to look."""
+    """A task that is cleared after weeks still finds its rollback, if the start of its run is known."""
     first = bench.submit(submission_grace_period=0)
     for number in range(120):
         bench.sandbox.land_deploy(KEY, tag=f"later-{number}")
@@ -323,8 +323,8 @@ def test_an_old_rollback_is_found_behind_many_deploys(bench: Bench) -> None:
     assert len(bench.rollbacks) <= 1
 
 
-def test_the_target_of_an_adopted_rollback_may_be_gone(bench: Bench) -> None:
-    """The nightly job took the target's row: the rollback itself tells what it brings."""
+def test_the_target_of_a_resumed_rollback_may_be_gone(bench: Bench) -> None:
+    """The nightly job deleted the target's row: the rollback's own row has the content."""
     first = bench.submit()
     bench.sandbox.remove_deploy(KEY, first.target.id)
     again = bench.submit()
@@ -332,8 +332,8 @@ def test_the_target_of_an_adopted_rollback_may_be_gone(bench: Bench) -> None:
     assert again.target.versions == first.rollback.versions
 
 
-def test_a_failed_rollback_is_adopted_too(bench: Bench) -> None:
-    """A wish is spent by its rollback, however that ended; another one takes a new run of the Dag."""
+def test_a_failed_rollback_is_resumed_too(bench: Bench) -> None:
+    """One key has one rollback, however it ended; another rollback needs a new run of the Dag."""
     bench.sandbox.next_rollbacks({"outcome": "FAILED", "seconds": 0})
     first = bench.submit()
     assert bench.submit().rollback.id == first.rollback.id
@@ -345,10 +345,10 @@ def test_a_failed_rollback_is_adopted_too(bench: Bench) -> None:
 
 @pytest.mark.parametrize("sent", [False, True], ids=["refused", "killed"])
 def test_a_deploy_between_two_tries_makes_the_choice_stale(bench: Bench, clock: Clock, sent: bool) -> None:
-    """What landed since may be the repair: nobody is rolled back from it without looking."""
+    """A deploy that landed since may be the repair: it is not rolled back automatically."""
     chosen, latest = bench.ids[2], bench.ids[0]
     bench.sandbox.land_deploy(KEY, tag="hotfix")
-    bench.remember(chosen, latest=latest, sent_at=clock.now - 500 if sent else None)
+    bench.keep(chosen, latest=latest, sent_at=clock.now - 500 if sent else None)
     with pytest.raises(errors.StalePlan, match=r"(?s)may be the repair.*new run of the Dag"):
         bench.attempt()
     assert bench.sent == 0
@@ -360,7 +360,7 @@ def test_a_deploy_between_two_tries_makes_the_choice_stale(bench: Bench, clock: 
 def test_a_deploy_between_plan_and_request_makes_the_plan_stale(
     bench: Bench, kind: str, operation: str
 ) -> None:
-    """The last look before the request sees it."""
+    """The last check before the request finds it."""
     bench.sandbox.fault(kind, operation, deployment=KEY, draft={"tag": "hotfix"})
     with pytest.raises(errors.StalePlan, match="moved on since the plan was made"):
         bench.attempt()
@@ -371,7 +371,7 @@ def test_a_deploy_between_plan_and_request_makes_the_plan_stale(
 
 
 def test_the_expected_deploy_runs(bench: Bench) -> None:
-    """A caller who names what must run is served while that runs."""
+    """The rollback is submitted while the deploy that the caller names is running."""
     assert bench.submit(expected_current_deploy_id=bench.ids[0]).resumed is False
 
 
@@ -427,7 +427,7 @@ def test_another_try_submits_while_a_deploy_is_waited_for(bench: Bench, clock: C
 
 @pytest.mark.parametrize("spoil", ["guard rails", "deploy in progress"])
 def test_a_try_that_is_refused_leaves_nothing(bench: Bench, spoil: str) -> None:
-    """Before anything is chosen, there is nothing for a later try to know."""
+    """Nothing is stored for later tries before a target is chosen."""
     guards = PreSubmitGuards()
     if spoil == "guard rails":
         guards = PreSubmitGuards(GuardRails(freezes=["2020-01-01T00:00:00Z / 2099-01-01T00:00:00Z"]))
@@ -458,7 +458,7 @@ def test_a_deploy_that_begins_at_the_last_moment(bench: Bench) -> None:
 
 
 def test_a_deploy_that_begins_after_the_last_moment_is_refused_by_the_platform(bench: Bench) -> None:
-    """What no look can exclude, the platform refuses; nothing is adopted and nothing is left in doubt."""
+    """The platform refuses what no check can exclude; nothing is resumed and nothing is left in doubt."""
     draft = {"tag": "slow", "seconds": None}
     bench.sandbox.settings(refuse_concurrent=True)
     bench.sandbox.fault("land_after", "Deploys", deployment=KEY, draft=draft)
@@ -470,7 +470,7 @@ def test_a_deploy_that_begins_after_the_last_moment_is_refused_by_the_platform(b
     assert kept.sent_at is None
 
 
-def test_a_second_try_sees_what_the_first_keeps(bench: Bench, clock: Clock) -> None:
+def test_a_second_try_finds_the_state_of_the_first(bench: Bench, clock: Clock) -> None:
     """A successor of a try that is about to send waits for that request's trace."""
     hook = bench.hook()
     run = hook.transport.run
@@ -492,8 +492,8 @@ def test_a_second_try_sees_what_the_first_keeps(bench: Bench, clock: Clock) -> N
 
 @pytest.mark.parametrize("seconds", [0, 30], ids=["at-once", "slowly"])
 def test_two_tries_at_once(bench: Bench, seconds: int) -> None:
-    """A try that was taken for dead and its successor send in the same moment: the platform, which carries
-    out one deploy at a time, takes one request, and both tries follow that rollback."""
+    """A try that Airflow gave up and its successor send at the same moment. The platform carries out one
+    deploy at a time and accepts one request; both tries track that rollback."""
     bench.sandbox.settings(rollback_seconds=seconds, refuse_concurrent=True)
     barrier = threading.Barrier(2, timeout=15)
     done: list[Submitted] = []
@@ -524,12 +524,12 @@ def test_two_tries_at_once(bench: Bench, seconds: int) -> None:
     assert done[0].target.id == done[1].target.id
 
 
-# The dry run
+# plan_only
 
 
-def test_a_dry_run_neither_waits_nor_remembers(bench: Bench, clock: Clock) -> None:
-    """Not for a deploy in progress, not for a request that may be under way."""
-    bench.remember(bench.ids[2], latest="as it was", sent_at=clock.now)
+def test_plan_only_neither_waits_nor_stores(bench: Bench, clock: Clock) -> None:
+    """It waits neither for a deploy in progress nor for a request that may be under way."""
+    bench.keep(bench.ids[2], latest="as it was", sent_at=clock.now)
     kept = dict(bench.store.texts)
     bench.sandbox.land_deploy(KEY, tag="slow", seconds=None)
     plan = bench.attempt(plan_only=True, in_progress_timeout=600)
@@ -538,8 +538,8 @@ def test_a_dry_run_neither_waits_nor_remembers(bench: Bench, clock: Clock) -> No
     assert (clock.slept, bench.sent, bench.store.texts) == ([], 0, kept)
 
 
-def test_a_dry_run_after_the_rollback_plans_all_the_same(bench: Bench) -> None:
-    """A dry run answers what would be done to the Deployment as it is now."""
+def test_plan_only_after_the_rollback(bench: Bench) -> None:
+    """The plan shows what would be done to the Deployment as it is now."""
     first = bench.submit()
     plan = bench.attempt(plan_only=True)
     assert isinstance(plan, RollbackPlan)
@@ -552,7 +552,7 @@ def test_a_dry_run_after_the_rollback_plans_all_the_same(bench: Bench) -> None:
 
 @pytest.mark.parametrize("description", ["", " ", "x" * 500])
 def test_a_bad_description_costs_no_request(bench: Bench, description: str) -> None:
-    """It is read before anything is asked."""
+    """It is checked before any request is sent."""
     bench.deployment_id  # noqa: B018 - the control call is not what is counted
     bench.sandbox.clear_requests()
     with pytest.raises(errors.InvalidDescription):
@@ -561,8 +561,8 @@ def test_a_bad_description_costs_no_request(bench: Bench, description: str) -> N
 
 
 def test_a_damaged_state_is_not_taken_for_none(bench: Bench) -> None:
-    """A try that cannot tell whether an earlier one sent something must not go on as if none had."""
-    bench.remember(bench.ids[2])
+    """A try that cannot read whether an earlier one sent a request must not go on as if none had."""
+    bench.keep(bench.ids[2])
     for key in bench.store.texts:
         bench.store.texts[key] = '{"target": 1}'
     with pytest.raises(errors.BadInput, match="damaged"):
@@ -571,7 +571,7 @@ def test_a_damaged_state_is_not_taken_for_none(bench: Bench) -> None:
 
 
 def test_a_refusal_that_cannot_be_checked_is_no_certainty(bench: Bench, clock: Clock) -> None:
-    """The platform refused in odd words after it had written the row, and its history is away: unknown."""
+    """The platform answered with an unknown error after it had written the row, and its history is away."""
     bench.sandbox.fault("graphql_error", "RollBack", name="Odd", message="odd", after_commit=True)
     bench.sandbox.fault("graphql_error", "Deploys", count=None, skip=1)
     with pytest.raises(errors.OutcomeUnknown, match=r"(?s)odd.*could not be read"):
@@ -585,8 +585,8 @@ def test_a_refusal_that_cannot_be_checked_is_no_certainty(bench: Bench, clock: C
 # One Deployment by two names, and mapped tasks
 
 
-def test_an_id_and_a_release_name_are_one_wish(bench: Bench, connect: Any) -> None:
-    """The intent comes from the Deployment that was found, so a list may change its spelling."""
+def test_an_id_and_a_release_name_make_one_key(bench: Bench, connect: Any) -> None:
+    """The key is made from the Deployment that was found, however the task names it."""
     first = bench.submit(mapped=True)
     row = bench.sandbox.deployment(KEY)
     connect(workspace_id=row["workspace"]["id"])
@@ -595,7 +595,7 @@ def test_an_id_and_a_release_name_are_one_wish(bench: Bench, connect: Any) -> No
     assert (again.resumed, again.rollback.id, bench.sent) == (True, first.rollback.id, 1)
 
 
-def test_the_scope_that_a_deployment_has_by_default_is_the_same_wish(bench: Bench) -> None:
+def test_the_scope_that_a_deployment_has_by_default_makes_the_same_key(bench: Bench) -> None:
     """Named or left out, it is the same rollback; another scope is another one."""
     assert bench.submit(scope="image").rollback.id == bench.submit().rollback.id
     with pytest.raises(errors.PlanRefused, match="SCOPE-DOES-NOT-FIT"):
@@ -609,14 +609,14 @@ def test_two_mapped_tasks_with_different_targets(bench: Bench, clock: Clock, sub
         target = bench.submit(mapped=True).target.id
     else:
         target = bench.ids[2]
-        bench.remember(target, sent_at=clock.now)
+        bench.keep(target, sent_at=clock.now)
     with pytest.raises(errors.ConflictingTargets, match=rf"{target}.*'tag:v9'"):
         bench.attempt(mapped=True, target=DeploySelector.parse("tag:v9"))
     assert bench.sent == int(submitted)
 
 
 def test_a_task_that_is_not_mapped_keeps_to_its_rollback(bench: Bench) -> None:
-    """Its tries may render another target, such as a time; they share one intent all the same."""
+    """Its tries may render different targets, such as a time; they share one key all the same."""
     first = bench.submit()
     again = bench.submit(target=DeploySelector("id", first.rollback.id))
     assert (again.resumed, again.rollback.id) == (True, first.rollback.id)

@@ -11,7 +11,7 @@ import pytest
 from airflow_rollback_provider.hooks.deploy_history import DeployHistoryHook
 from airflow_rollback_provider.sandbox.process import SandboxProcess
 
-# What the requests are called where they arrive: those of a plan, those that look again, the rollback.
+# Names of the requests where they arrive: those of a plan, the last check, the rollback.
 OPERATIONS = {
     "astro_private_cloud": {
         "survey": ("SurveyContext", "SurveyHistory"),
@@ -40,7 +40,7 @@ class Connect:
         return OPERATIONS[self.platform]
 
     def __call__(self, token: str = "editor", **extra: Any) -> DeployHistoryHook:
-        """Make a hook that does not wait between looks."""
+        """Make a hook that does not wait between polls."""
         values = self.sandbox.connection(token, self.platform, **extra)
         fields = {"conn_id": "apc", "schema": None, "port": None, **values}
         hook = DeployHistoryHook("apc", connection=SimpleNamespace(**fields))

@@ -52,7 +52,7 @@ class VirtualTime:
             start.wait()
             try:
                 results[number] = action()
-            except BaseException as error:  # noqa: BLE001 - the test looks at it
+            except BaseException as error:  # noqa: BLE001 - the test checks it
                 results[number] = error
             left -= 1
             self._wake_next() if left else ended.set()
@@ -97,7 +97,7 @@ class MemoryPlatform:
         return [row for _, row in self.rows if row.rolled_back_to]
 
     def land(self, name: str) -> None:
-        """Let somebody deploy."""
+        """Let a deploy land."""
         self.rows.append((self.time.now, deploy(name, days_ago=0)))
 
     def _page(self) -> Page:
@@ -126,7 +126,7 @@ class MemoryPlatform:
     def roll_back(
         self, _deployment: Any, target: Deploy, scope: Any, text: str
     ) -> Generator[Any, Any, Deploy]:
-        """Take a rollback on: its row shows some time later."""
+        """Accept a rollback: its row shows some time later."""
         yield from ()
         delay = self.commit()
         if delay is None:
@@ -148,7 +148,7 @@ class MemoryPlatform:
 
 
 class RaceHook(DeployHistoryClient):
-    """The hook's verbs on a platform in memory.
+    """The hook's methods on a platform in memory.
 
     :param platform: the platform.
     :param latency: returns the seconds that a request takes to the platform, and its answer back.
@@ -166,11 +166,11 @@ class RaceHook(DeployHistoryClient):
 
     @property
     def transport(self) -> Any:
-        """What carries requests and answers: itself."""
+        """Carries requests and answers: itself."""
         return self
 
     def sleep(self, seconds: float) -> None:
-        """Wait between two looks."""
+        """Wait between two polls."""
         self._platform.time.sleep(seconds)
 
     def run(self, flow: Any) -> Any:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What outlives a try or a triggerer, without Airflow. The tests in ``tests/airflow`` use Airflow's own."""
+"""A store of state without Airflow. The tests in ``tests/airflow`` use Airflow's own."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from airflow_rollback_provider.state import StateStore
 class DictStore(StateStore):
     """Keeps values as JSON, like Airflow's database.
 
-    :param texts: what is kept.
+    :param texts: the stored values.
     :param down: verbs that fail: ``get``, ``set``, ``delete``.
     :param delay: called before and after each access.
     :param written: all that was ever written, in its order.
