@@ -44,13 +44,13 @@ WATCHED = "watched"
 CONSTANTS = {
     "example_watch_and_roll_back.py": {
         r"LOOK_EVERY = 60.0": "LOOK_EVERY = 1.0",
-        r"RULE = HealthRule\(\)": "RULE = HealthRule(grace=timedelta(0), settle=timedelta(0))",
+        r"RULE = HealthRule\(\)": "RULE = HealthRule(grace=timedelta(0), settling_time=timedelta(0))",
         r'    freezes=\["fri 18:00 - mon 06:00 Europe/Berlin"\],\n': "",
     },
     "example_roll_back_and_verify.py": {
         r"STEADY = 30.0": "STEADY = 3.0",
         r"RULE = HealthRule\(\)": (
-            "RULE = HealthRule(grace=timedelta(0), window=timedelta(seconds=3), settle=timedelta(0))"
+            "RULE = HealthRule(grace=timedelta(0), window=timedelta(seconds=3), settling_time=timedelta(0))"
         ),
     },
 }

@@ -17,11 +17,13 @@ from airflow_rollback_provider.sandbox.process import SandboxProcess
 from airflow_rollback_provider.sandbox.tokens import TOKENS
 from tests.support.task_run import TaskInstance, run, run_callbacks
 
+try:
+    from airflow.sdk.exceptions import AirflowTaskTerminated, AirflowTaskTimeout
+except ImportError:  # before 3.2
+    from airflow.exceptions import AirflowTaskTerminated, AirflowTaskTimeout
 if AIRFLOW_3:
     from airflow.sdk import BaseNotifier
-    from airflow.sdk.exceptions import AirflowTaskTerminated, AirflowTaskTimeout
 else:
-    from airflow.exceptions import AirflowTaskTerminated, AirflowTaskTimeout
     from airflow.notifications.basenotifier import BaseNotifier
 
 KEY = "callbacks"
