@@ -240,7 +240,7 @@ class RollbackOperator(BaseOperator):
         moment = "Killed while waiting." if self._rollback else "Killed."
         self.log.warning("%s %s", moment, self._left_behind())
         if self._report is not None and self._report.stage != "failed":
-            self._report.failed(_Stopped("Airflow stopped the task"), self._left_behind())
+            self._report.failed(TaskStopped("Airflow stopped the task"), self._left_behind())
 
     def _left_behind(self) -> str:
         if self._rollback is None:
@@ -377,8 +377,8 @@ class RollbackOperator(BaseOperator):
         return result
 
 
-class _Stopped(Exception):
-    """Airflow calls ``on_kill``."""
+class TaskStopped(Exception):
+    """Airflow called ``on_kill``: a kill or a time-out. It names the failure and is never raised."""
 
 
 def _first_try(context: Context) -> datetime | None:

@@ -296,14 +296,13 @@ def test_callbacks_of_airflow(stage: Stage) -> None:
     names = ["fails", "goes_on", "goes_on_too", "goes_on_as_well"]
     history = [{"age": age * DAY, "tag": tag} for age, tag in ((3, "one"), (2, "two"))]
     ids = {name: stage.sandbox.add_deployment(f"calls-{name}", deploys=history)["id"] for name in names}
-    for name in names:
-        ends = {"outcome": "FAILED", "seconds": 1} if name == "fails" else {"seconds": None}
-        stage.sandbox.next_rollbacks({"deployment": f"calls-{name}", **ends})
+    ends = {name: {"seconds": None} for name in names} | {"fails": {"outcome": "FAILED", "seconds": 1}}
+    stage.sandbox.next_rollbacks(*({"deployment": f"calls-{name}", **ends[name]} for name in names))
     run_id = stage.airflow.trigger_dag("callbacks", {"description": "Wrong totals", **ids})
     errors = {
         "fails": ("failed", "fails", {"RollbackFailed"}),
         "execution_timeout": ("failed", "goes_on", {"AirflowTaskTimeout"}),
-        "execution_timeout_deferred": ("failed", "goes_on_too", {"_Stopped", "RollbackTimedOut"}),
+        "execution_timeout_deferred": ("failed", "goes_on_too", {"TaskStopped", "RollbackTimedOut"}),
         "deferral_timeout": (
             "up_for_retry",
             "goes_on_as_well",

@@ -96,9 +96,7 @@ def read_page(fetch: Fetch, cursor: str | None, limit: int | None) -> Flow[Page]
     return window.page(known, size)
 
 
-def _scan(
-    fetch: Fetch, start: int, size: int, last: Sequence[str]
-) -> Flow[tuple[Window, int]]:
+def _scan(fetch: Fetch, start: int, size: int, last: Sequence[str]) -> Flow[tuple[Window, int]]:
     """Search window after window for the last rows of the page before.
 
     :param last: ids of the rows.

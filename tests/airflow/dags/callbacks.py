@@ -44,14 +44,14 @@ with DAG(
     RollbackOperator(
         task_id="execution_timeout",
         deployment_id="{{ params.goes_on }}",
-        execution_timeout=timedelta(seconds=10),
+        execution_timeout=timedelta(seconds=30),
         deferrable=False,
     )
     RollbackOperator(
         task_id="execution_timeout_deferred",
         deployment_id="{{ params.goes_on_too }}",
-        execution_timeout=timedelta(seconds=10),
-        timeout=timedelta(seconds=15),
+        execution_timeout=timedelta(seconds=30),
+        timeout=timedelta(seconds=40),
         deferrable=True,
     )
     ShortDeferral(
