@@ -23,7 +23,7 @@ from airflow_rollback_provider.operators.verify import VerifyPodsOperator
 RULE = HealthRule()
 # A busy Airflow sometimes loses a try, and the network a response.
 AGAIN = {"retries": 2, "retry_delay": timedelta(minutes=1)}
-STEADY = 30.0
+MIN_READY_SECONDS = 30.0
 
 with DAG(
     dag_id="example_roll_back_and_verify",
@@ -50,13 +50,13 @@ with DAG(
     verify = VerifyPodsOperator(
         task_id="verify_pods",
         rollback=roll_back.output,
-        min_ready_seconds=STEADY,
+        min_ready_seconds=MIN_READY_SECONDS,
         timeout=timedelta(minutes=15),
         deferrable=True,
         **AGAIN,
     )
-    judge = DeployHealthOperator(
-        task_id="judge_again",
+    evaluate = DeployHealthOperator(
+        task_id="evaluate_again",
         deployment_id="{{ params.deployment_id }}",
         airflow_conn_id="airflow_api_default",
         rule=RULE,
@@ -66,4 +66,4 @@ with DAG(
         trigger_rule="none_failed",
         **AGAIN,
     )
-    roll_back >> verify >> judge
+    roll_back >> verify >> evaluate

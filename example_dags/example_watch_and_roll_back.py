@@ -58,7 +58,7 @@ else:
 
 with DAG(
     dag_id="example_watch_and_roll_back",
-    description="Judge each deploy that lands, and undo it when it broke something.",
+    description="Evaluate each deploy that lands, and roll it back when it broke something.",
     schedule=schedule,
     start_date=datetime(2026, 1, 1, tzinfo=timezone.utc),
     catchup=False,
@@ -66,8 +66,8 @@ with DAG(
     is_paused_upon_creation=True,
     tags=["rollback", "example"],
 ):
-    judge = DeployHealthOperator(
-        task_id="judge",
+    evaluate = DeployHealthOperator(
+        task_id="evaluate",
         deployment_id=DEPLOYMENT,
         airflow_conn_id="airflow_api_default",
         rule=RULE,
@@ -76,13 +76,13 @@ with DAG(
         **AGAIN,
     )
     decide = RollbackDecisionOperator(
-        task_id="decide", deployment_id=DEPLOYMENT, verdict=judge.output, guards=RAILS, **AGAIN
+        task_id="decide", deployment_id=DEPLOYMENT, verdict=evaluate.output, guards=RAILS, **AGAIN
     )
     roll_back = RollbackOperator(
         task_id="roll_back",
         deployment_id=DEPLOYMENT,
         expected_current_deploy_id="{{ ti.xcom_pull('decide')['deploy_id'] }}",
-        description="{{ ti.xcom_pull('judge')['summary'] | truncate(400) }}",
+        description="{{ ti.xcom_pull('evaluate')['summary'] | truncate(400) }}",
         guards=RAILS,  # an approval, a queue or an outage may have caused a delay
         on_submitted_callback=tell,
         on_success_callback=tell,
@@ -90,7 +90,7 @@ with DAG(
         deferrable=True,
         **AGAIN,
     )
-    judge >> decide >> roll_back
+    evaluate >> decide >> roll_back
 
     if Asset is None:
         wait = DeploySensor(
@@ -104,4 +104,4 @@ with DAG(
             deferrable=True,
             **AGAIN,
         )
-        wait >> judge
+        wait >> evaluate

@@ -57,7 +57,7 @@ settings.load_profile("ci" if os.environ.get("CI") else "developer")
 @pytest.fixture(scope="session")
 def airflow_db() -> None:
     """Airflow's metadata database, made once for the tests that ask for it (some ten seconds)."""
-    with warnings.catch_warnings():  # what Airflow's migrations and Flask use is not for our tests to judge
+    with warnings.catch_warnings():  # what Airflow's migrations and Flask use is not under test
         warnings.simplefilter("ignore")
         from airflow.utils.db import initdb
 

@@ -29,18 +29,18 @@ def paused_key(airflow_conn_id: str) -> str:
 
 @dataclass(frozen=True)
 class PausedDags:
-    """What is remembered of the Dags of an Airflow that a preparation has paused, or is about to.
+    """The stored list of the Dags of an Airflow that a drain has paused, or is about to pause.
 
-    No Dag is paused that is not in it, so that it tells, whoever was killed, what has to run again.
+    Only Dags in the list are paused, so that the list names every Dag to resume after a task was killed.
 
-    :param run: Dag and run that hold them.
+    :param run: Dag and run that paused them.
     :param dags: the Dags, none of which was paused before.
-    :param restoring: whether they are being let run again: none may be paused any more.
+    :param resuming: whether they are being resumed: none may be paused any more.
     """
 
     run: tuple[str, str]
     dags: tuple[str, ...] = ()
-    restoring: bool = False
+    resuming: bool = False
 
     def __str__(self) -> str:
         dag_id, run_id = self.run
@@ -48,13 +48,13 @@ class PausedDags:
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON-ready values; :meth:`from_dict` reads them back."""
-        return {"run": list(self.run), "dags": list(self.dags), "restoring": self.restoring}
+        return {"run": list(self.run), "dags": list(self.dags), "resuming": self.resuming}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> PausedDags:
         """Read what :meth:`to_dict` wrote."""
         dag_id, run_id = values["run"]
-        return cls((dag_id, run_id), tuple(values["dags"]), values["restoring"])
+        return cls((dag_id, run_id), tuple(values["dags"]), values["resuming"])
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ class DrainRequest:
         :param paused_dags: what is remembered now.
         """
         return not self.ours or (
-            paused_dags is not None and paused_dags.run == self.own[:2] and not paused_dags.restoring
+            paused_dags is not None and paused_dags.run == self.own[:2] and not paused_dags.resuming
         )
 
     def to_dict(self) -> dict[str, Any]:

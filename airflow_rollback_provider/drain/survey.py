@@ -136,8 +136,8 @@ def still_ours(
         return tuple(
             dag_id for dag_id in request.ours if paused_dags is not None and dag_id in paused_dags.dags
         )
-    kept = paused_dags.dags if paused_dags is not None and not paused_dags.restoring else ()
-    yield from restore(api, [dag_id for dag_id in request.ours if dag_id not in kept])
+    kept = paused_dags.dags if paused_dags is not None and not paused_dags.resuming else ()
+    yield from resume_dags(api, [dag_id for dag_id in request.ours if dag_id not in kept])
     now = f"{paused_dags} has taken them over" if kept else "they were resumed meanwhile"
     raise DeploymentNotDrained(
         f"This run may no longer pause the Dags of the Airflow at {api.address}: {now}. It pauses no more "
@@ -145,17 +145,17 @@ def still_ours(
     )
 
 
-def restore(api: AirflowApi, ours: Iterable[str]) -> Flow[tuple[list[str], list[str]]]:
+def resume_dags(api: AirflowApi, ours: Iterable[str]) -> Flow[tuple[list[str], list[str]]]:
     """Resume paused Dags.
 
     :param ours: the Dags.
     :return: the Dags that were resumed, and those that no longer exist.
     """
     paused = {dag.dag_id: dag.paused for dag in (yield from api.dags())}
-    restored = [dag_id for dag_id in ours if paused.get(dag_id)]
-    for dag_id in restored:
+    resumed = [dag_id for dag_id in ours if paused.get(dag_id)]
+    for dag_id in resumed:
         yield from api.set_paused(dag_id, False)
-    return restored, [dag_id for dag_id in ours if dag_id not in paused]
+    return resumed, [dag_id for dag_id in ours if dag_id not in paused]
 
 
 def _starts_by_itself(dag: DagRow) -> bool:

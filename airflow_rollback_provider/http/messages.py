@@ -51,7 +51,7 @@ class Response:
     :param status: HTTP status.
     :param headers: the headers, with names in lower case.
     :param body: the body's bytes, decompressed.
-    :param received_at: local time of arrival, to measure the clock skew.
+    :param received_at: local time of the answer, to measure the clock skew.
     """
 
     status: int

@@ -43,11 +43,11 @@ class RequestsTransport:
         self,
         policy: Policy,
         *,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], None] | None = None,
         rng: Callable[[], float] = random.random,  # noqa: S311 - jitter
     ) -> None:
         self._policy = policy
-        self.sleep = sleep
+        self.sleep = sleep or time.sleep
         self._rng = rng
         self._session: requests.Session | None = None
 

@@ -96,8 +96,8 @@ def _verdict(verdict: object) -> str:
     text = verdict.get("verdict") if isinstance(verdict, Mapping) else verdict
     if not isinstance(text, str) or text.strip() in ("", "None"):
         raise BadInput(
-            f"verdict is {verdict!r}. Give the result of DeployHealthOperator, such as judge.output, or its "
-            "verdict: healthy, regressed or inconclusive."
+            f"verdict is {verdict!r}. Give the result of DeployHealthOperator, such as evaluate.output, or "
+            "its verdict: healthy, regressed or inconclusive."
         )
     return text.strip()
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The operator that judges whether a deploy broke its Deployment."""
+"""The operator that evaluates whether a deploy broke its Deployment."""
 
 from __future__ import annotations
 
@@ -32,22 +32,22 @@ if TYPE_CHECKING:
 
 
 class DeployHealthOperator(BaseOperator):
-    """Judge whether a deploy broke its Deployment, by what the Deployment's own Airflow tells.
+    """Evaluate whether a deploy broke its Deployment, from the Deployment's own Airflow.
 
     The Dag runs after the deploy are compared with those before it, in two windows that do not overlap. The
     verdict is ``healthy``, ``regressed`` or ``inconclusive``; all three let the task succeed and are returned
-    with their evidence. An Airflow that does not answer is no failure of the Deployment: inconclusive.
+    with their evidence. An Airflow that does not answer is no failure of the Deployment: the verdict is
+    inconclusive.
 
-    The task waits until the windows are over; a regression ends it earlier. Judging a rollback, it compares
-    with the time when the rollback's target ran, not with the bad deploy that was undone.
+    The task waits until the windows are over; a regression ends it earlier. For a rollback it compares with
+    the time when the rollback's target ran, not with the bad deploy.
 
     Templated: ``airflow_conn_id``, ``astro_conn_id``, ``deployment_id``, ``deploy_id``, ``since``,
     ``baseline_until``, ``critical_dags``, ``ignored_dags``, ``known_import_errors``, ``require_healthy``.
 
     :param airflow_conn_id: Airflow connection to the Airflow of the Deployment.
-    :param deployment_id: id or release name of the Deployment; its deploy history tells when the deploy
-        landed.
-    :param deploy_id: the deploy to judge. Default: the one that runs now.
+    :param deployment_id: id or release name of the Deployment; its deploy history has the time of the deploy.
+    :param deploy_id: the deploy to evaluate. Default: the one that runs now.
     :param astro_conn_id: Airflow connection to the platform, used with ``deployment_id``.
     :param since: when the deploy had landed, in the place of ``deployment_id``: a datetime or an ISO text,
         with a zone.
@@ -59,9 +59,9 @@ class DeployHealthOperator(BaseOperator):
         deploy, and else of unknown age, which is inconclusive.
     :param rule: the numbers, as a :class:`HealthRule` or a mapping of what differs from its defaults.
     :param require_healthy: let the task fail unless the verdict is ``healthy``. Default False.
-    :param wait_for_completion: wait until the windows are over; False judges by what is there now. Default
-        True.
-    :param poll_interval: time between two looks, in seconds. Default 60.
+    :param wait_for_completion: wait until the windows are over; False evaluates the runs so far.
+        Default True.
+    :param poll_interval: time between two polls, in seconds. Default 60.
     :param timeout: how long to go on trying, once the windows are over, while Airflow's API does not answer;
         in seconds or as a timedelta. Default 30 minutes.
     :param deferrable: wait in the triggerer. Default: ``[operators] default_deferrable``.
@@ -123,11 +123,11 @@ class DeployHealthOperator(BaseOperator):
         self.deferrable = deferrable
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Judge, waiting for the windows; return the judgement."""
+        """Wait for the windows, evaluate them and return the evaluation."""
         with task_failures():
             case = self._case(self._request())
             self.log.info(
-                "Judging the deploy that had landed at %s by the runs in %s, next to those of %s.",
+                "Evaluating the deploy of %s: the runs in %s are compared with those of %s.",
                 case.landed_at,
                 ", ".join(map(str, case.windows)),
                 case.before,
@@ -146,7 +146,7 @@ class DeployHealthOperator(BaseOperator):
             return self._finish(result if superseded else self._unless_superseded(result))
 
     def resume(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
-        """Take over from the triggerer: return the judgement."""
+        """Take over from the triggerer: return the evaluation."""
         with task_failures():
             self.log.info("%s", event["words"])
             return self._finish(self._unless_superseded(event["evaluation"]))
@@ -181,7 +181,7 @@ class DeployHealthOperator(BaseOperator):
         return result
 
     def _unless_superseded(self, result: dict[str, Any]) -> dict[str, Any]:
-        """Another deploy may have landed while the windows went by: part of what was seen is its doing."""
+        """Another deploy may have landed while the windows went by: it caused part of the evidence."""
         if result["deploy_id"] is None or result["verdict"] == Health.INCONCLUSIVE.value:
             return result
         superseded_at = self._case(replace(self._request(), deploy_id=result["deploy_id"])).superseded_at

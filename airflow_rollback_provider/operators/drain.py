@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The operators that bring a Deployment to rest before a downgrade, and let it run again afterwards."""
+"""The operators that drain a Deployment before a downgrade, and resume its Dags afterwards."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from airflow_rollback_provider.drain.survey import (
     pausable,
     pause_all,
     read_active_work,
-    restore,
+    resume_dags,
     still_ours,
 )
 from airflow_rollback_provider.hooks.airflow_api import AirflowApiHook
@@ -34,43 +34,44 @@ if TYPE_CHECKING:
     from airflow_rollback_provider.compat import Context
 
 _MOST_NAMES = 20
-# Longer than it takes another task to write what it remembers, or to end the request that it is sending.
+# Longer than another task needs to write its state, or to end a request.
 _MOMENT = 5.0
 
-Restored = tuple[list[str], list[str]]
-"""Dags that run again, and those that are gone."""
+Resumed = tuple[list[str], list[str]]
+"""Dags that were resumed, and Dags that are gone."""
 
 
 class DrainDeploymentOperator(BaseOperator):
-    """Bring a Deployment to rest before it is downgraded, so that nothing is lost and nothing stops it.
+    """Drain a Deployment before it is downgraded, so that no task is lost and nothing stops the downgrade.
 
-    A downgrade fails the tasks that run. What Airflow 3.2 and later keep of deferred tasks stops an older
-    scheduler. So Airflow's own schedule is paused, Dag by Dag, and the task waits until nothing runs and
-    nothing waits. A Dag with a deferred task runs on until that has ended: in a paused Dag it never would.
+    A downgrade fails the tasks that run, and the rows that Airflow 3.2 and later write for deferred tasks
+    stop an older scheduler. So this task pauses Dag by Dag, and waits until no task runs or waits. A Dag with
+    a deferred task is paused after that task has ended: in a paused Dag it would never end.
 
-    Put :class:`ResumeDeploymentOperator` at the end of the Dag: it lets exactly those Dags run again that
-    this task paused, also when a task in between was killed.
+    Put :class:`ResumeDeploymentOperator` at the end of the Dag: it resumes exactly the Dags that this task
+    paused, also when a task in between was killed.
 
-    Run it from another Deployment than the one that it prepares.
+    Run it from another Deployment than the one that it drains.
 
     Templated: ``airflow_conn_id``, ``exclude_dags``.
 
     :param airflow_conn_id: Airflow connection to the Airflow of the Deployment.
-    :param pause: pause the Dags that Airflow starts by itself. False only waits. Default True.
+    :param pause: pause the Dags that have a schedule. False only waits. Default True.
     :param exclude_dags: Dags that are not paused.
-    :param timeout: how long to wait for the Deployment to come to rest, in seconds or as a timedelta; 0 does
-        not wait: whatever is going on goes on. Default 30 minutes.
-    :param fail_on_timeout: let the task fail when the time is up, with all Dags running again. False goes on.
+    :param timeout: how long to wait until the Deployment is drained, in seconds or as a timedelta; 0 pauses
+        and does not wait. Default 30 minutes.
+    :param fail_on_timeout: resume all Dags and fail when the time is up. False succeeds all the same.
         Default True.
-    :param poll_interval: longest time between two looks, in seconds. Default 15.
+    :param poll_interval: longest time between two polls, in seconds. Default 15.
     :param deferrable: wait in the triggerer. Default: ``[operators] default_deferrable``.
-    :raises DeploymentNotDrained: when the time is up, or the Dags were let run again meanwhile; the task's
-        retries apply.
+    :raises DeploymentNotDrained: when the time is up, or the Dags were resumed meanwhile; the task's retries
+        apply.
     :raises DeployInProgress: when another run has Dags of this Airflow paused; the task's retries apply.
     :raises BadInput: when an argument or the connection cannot be used; no retry.
-    :raises AccessDenied: when Airflow refuses the login or lets it not pause Dags; no retry.
+    :raises AccessDenied: when Airflow refuses the login or the permission to pause Dags; no retry.
     :raises PlatformError: when Airflow does not answer; the task's retries apply.
-    :raises StateUnavailable: when this Airflow cannot keep which Dags are paused; the task's retries apply.
+    :raises StateUnavailable: when the list of paused Dags cannot be read or written; the task's retries
+        apply.
     """
 
     template_fields: Sequence[str] = ("airflow_conn_id", "exclude_dags")
@@ -117,8 +118,8 @@ class DrainDeploymentOperator(BaseOperator):
     def on_kill(self) -> None:
         """Say what a killed task leaves behind."""
         self.log.warning(
-            "Killed while Dags may be paused. Which ones is remembered: the next try of this task goes on "
-            "with them, and ResumeDeploymentOperator lets them run again."
+            "Killed while Dags may be paused. Their list is stored: the next try of this task goes on with "
+            "them, and ResumeDeploymentOperator resumes them."
         )
 
     def _paused(self) -> PausedDagsStore:
@@ -134,32 +135,32 @@ class DrainDeploymentOperator(BaseOperator):
         )
 
     def _to_pause(self, context: Context, hook: AirflowApiHook) -> tuple[str, ...]:
-        """Choose the Dags and remember them, before any of them is paused."""
-        # This very Dag must run on, or nothing would ever be restored where it is in the same Airflow.
-        spared = {context["ti"].dag_id, *(names(self.exclude_dags, "exclude_dags") or ())}
+        """Choose the Dags and store their list, before any of them is paused."""
+        # This Dag must stay unpaused: in the same Airflow, no task could resume the Dags otherwise.
+        excluded = {context["ti"].dag_id, *(names(self.exclude_dags, "exclude_dags") or ())}
         paused_dags = self._claim(context)
-        found = hook.run(pausable(hook.api, spared))
-        self._must_hold(paused_dags)
+        found = hook.run(pausable(hook.api, excluded))
+        self._require_claim(paused_dags)
         paused_dags = replace(paused_dags, dags=tuple(dict.fromkeys((*paused_dags.dags, *found))))
         self._paused().set(paused_dags)
-        ours = tuple(dag_id for dag_id in paused_dags.dags if dag_id not in spared)
+        ours = tuple(dag_id for dag_id in paused_dags.dags if dag_id not in excluded)
         self.log.info("Pausing %d Dag(s): %s", len(ours), ", ".join(ours) or "none")
         return ours
 
     def _claim(self, context: Context) -> PausedDags:
-        """Have this Airflow to this run alone, with what earlier tries and runs left paused in it."""
+        """Claim this Airflow for this run, with the Dags that earlier tries and runs left paused."""
         earlier = self._paused_dags()
         if earlier is not None and is_of_others(earlier, context):
             raise DeployInProgress(_in_use(self.airflow_conn_id, earlier))
         paused_dags = PausedDags(run_of(context), earlier.dags if earlier is not None else ())
         self._paused().set(paused_dags)
         if earlier is None or earlier.run != paused_dags.run:
-            # Whoever found it free at the same time has written as well by then; the last one has it.
+            # Another run that claims it at the same time has written by then; the last one has the claim.
             time.sleep(_MOMENT)
-            self._must_hold(paused_dags)
+            self._require_claim(paused_dags)
         return paused_dags
 
-    def _must_hold(self, paused_dags: PausedDags) -> None:
+    def _require_claim(self, paused_dags: PausedDags) -> None:
         if (now := self._paused_dags()) != paused_dags:
             raise DeployInProgress(_in_use(self.airflow_conn_id, now))
 
@@ -185,35 +186,37 @@ class DrainDeploymentOperator(BaseOperator):
         self.log.info("%s", drained.message)
         if not drained.drained and self.fail_on_timeout:
             self._give_up(hook, request)
-            raise DeploymentNotDrained(f"{drained.message} What was paused runs again as before.")
-        self._pause_all(hook, request)  # those with a task that waits were running on
+            raise DeploymentNotDrained(f"{drained.message} The paused Dags were resumed.")
+        self._pause_all(hook, request)  # the Dags with a waiting task were not paused until now
         return _result(request.ours, drained)
 
     def _give_up(self, hook: AirflowApiHook, request: DrainRequest) -> None:
         paused_dags = self._paused_dags()
         hook.run(still_ours(hook.api, request, paused_dags))
         if self.pause and paused_dags is not None and paused_dags.run == request.own[:2]:
-            _let_run(self._paused(), paused_dags, lambda: hook.run(restore(hook.api, paused_dags.dags)))
+            _resume_all(
+                self._paused(), paused_dags, lambda: hook.run(resume_dags(hook.api, paused_dags.dags))
+            )
 
     def _pause_all(self, hook: AirflowApiHook, request: DrainRequest) -> None:
         hook.run(pause_all(hook.api, request, self._paused_dags()))
-        hook.run(still_ours(hook.api, request, self._paused_dags()))  # nobody let them run again meanwhile
+        hook.run(still_ours(hook.api, request, self._paused_dags()))  # fails if they were resumed meanwhile
 
 
 class ResumeDeploymentOperator(BaseOperator):
-    """Let the Dags of a Deployment run again that :class:`DrainDeploymentOperator` paused, and no others.
+    """Resume the Dags of a Deployment that :class:`DrainDeploymentOperator` paused, and no others.
 
-    It is a teardown: it runs whatever became of the tasks before it, and the run of the Dag ends as they did.
+    It is a teardown: it runs after success and failure, and does not change the state of the Dag run.
     Its own failure does not fail the run: give it an ``on_failure_callback``. After a rollback it waits until
-    Airflow answers again. Dags that are gone are named and left alone.
+    Airflow answers again. Dags that are gone are listed and skipped.
 
     Templated: ``airflow_conn_id``.
 
-    :param airflow_conn_id: Airflow connection to the Airflow of the Deployment, as for the preparation.
+    :param airflow_conn_id: Airflow connection to the Airflow of the Deployment, as for the drain.
     :param timeout: how long to wait for Airflow to answer, in seconds or as a timedelta. Default 30 minutes.
     :param poll_interval: longest time between two tries, in seconds. Default 15.
-    :raises PlatformError: when Airflow does not answer in time; the task's retries apply. What was paused
-        stays remembered.
+    :raises PlatformError: when Airflow does not answer in time; the task's retries apply. The list of
+        paused Dags stays stored.
     """
 
     template_fields: Sequence[str] = ("airflow_conn_id",)
@@ -231,84 +234,84 @@ class ResumeDeploymentOperator(BaseOperator):
         self.airflow_conn_id = airflow_conn_id
         self.timeout = timeout
         self.poll_interval = poll_interval
-        # Without a setup of its own, so that it runs even if the preparation was killed half-way. Were its
-        # own failure to count for the run (on_failure_fail_dagrun), its success would hide the rollback's.
+        # Without a setup of its own, so that it runs even if the drain was killed half-way. With
+        # on_failure_fail_dagrun its success would hide the failure of the rollback.
         self.as_teardown()
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Let the Dags run again; return which they are."""
+        """Resume the Dags; return their ids."""
         paused = self._paused()
         paused_dags = paused.get()
         if paused_dags is None or is_of_others(paused_dags, context):
             self.log.info(
                 "No Dag was paused by this run.%s", f" {paused_dags} has some paused." if paused_dags else ""
             )
-            return {"restored": [], "gone": [], "count": 0}
+            return {"resumed": [], "gone": [], "count": 0}
         with task_failures(), closing(AirflowApiHook(self.airflow_conn_id)) as hook:
-            restored, gone = _let_run(paused, paused_dags, lambda: self._restore(hook, paused_dags.dags))
-        self.log.info("%d Dag(s) run again: %s", len(restored), ", ".join(restored) or "none")
+            resumed, gone = _resume_all(paused, paused_dags, lambda: self._resume(hook, paused_dags.dags))
+        self.log.info("Resumed %d Dag(s): %s", len(resumed), ", ".join(resumed) or "none")
         if gone:
             self.log.warning("%d Dag(s) that were paused are gone: %s", len(gone), ", ".join(gone))
-        return {"restored": restored[:_MOST_NAMES], "gone": gone[:_MOST_NAMES], "count": len(restored)}
+        return {"resumed": resumed[:_MOST_NAMES], "gone": gone[:_MOST_NAMES], "count": len(resumed)}
 
     def _paused(self) -> PausedDagsStore:
         return PausedDagsStore(self.airflow_conn_id)
 
-    def _restore(self, hook: AirflowApiHook, ours: tuple[str, ...]) -> Restored:
+    def _resume(self, hook: AirflowApiHook, ours: tuple[str, ...]) -> Resumed:
         deadline = time.time() + _seconds(self.timeout)
         poller = UntilAirflowAnswers(deadline, self.poll_interval, random.random)  # noqa: S311 - spreads load
 
         def report(error: RollbackError) -> None:
             self.log.warning("Could not resume the Dags yet: %s", error)
 
-        return hook.run(poll(poller, lambda: restore(hook.api, ours), clock=time.time, report=report))
+        return hook.run(poll(poller, lambda: resume_dags(hook.api, ours), clock=time.time, report=report))
 
 
-class UntilAirflowAnswers(Poller[Restored, Restored]):
+class UntilAirflowAnswers(Poller[Resumed, Resumed]):
     """Takes the first answer; an outage is waited out until the deadline."""
 
-    def evaluate(self, result: Restored, now: float) -> Restored:
+    def evaluate(self, result: Resumed, now: float) -> Resumed:
         """Return the result."""
         return result
 
 
-def _let_run(paused: PausedDagsStore, paused_dags: PausedDags, look: Callable[[], Restored]) -> Restored:
-    """Let Dags run again, and then remember them no more.
+def _resume_all(paused: PausedDagsStore, paused_dags: PausedDags, resume: Callable[[], Resumed]) -> Resumed:
+    """Resume Dags, and then delete their list.
 
-    A preparation that was not told to stop yet may be pausing at this very moment. It stops at its next look,
-    for that is told in what is remembered; what it paused until then is found by a second look here.
+    A drain that still runs may pause a Dag at this moment. It reads the list at its next poll, and stops. A
+    second pass resumes what it paused until then.
 
-    :param look: lets those of the Dags run again that are paused.
+    :param resume: resumes those of the Dags that are paused.
     """
-    ending = replace(paused_dags, restoring=True)
+    ending = replace(paused_dags, resuming=True)
     paused.set(ending)
-    restored, gone = look() if paused_dags.dags else ([], [])
+    resumed, gone = resume() if paused_dags.dags else ([], [])
     if paused_dags.dags:
         time.sleep(_MOMENT)
-        late, gone = look()
-        restored = list(dict.fromkeys([*restored, *late]))
+        late, gone = resume()
+        resumed = list(dict.fromkeys([*resumed, *late]))
     if paused.get() == ending:  # another run may have taken them over
         paused.delete()
-    return restored, gone
+    return resumed, gone
 
 
 def _in_use(airflow: str, paused_dags: PausedDags | None) -> str:
     who = (
         f"{paused_dags}, which has not ended"
         if paused_dags is not None
-        else "a task that restored at the same time"
+        else "a task that resumes its Dags at the same time"
     )
     return (
-        f"The Airflow of the connection {airflow!r} is being prepared for a rollback by {who}. Nothing was "
-        "paused. Wait until that run has ended, or mark it as failed: its ResumeDeploymentOperator lets the "
-        "Dags run again, and where it has none the next preparation goes on with them. Which they are is in "
+        f"The Airflow of the connection {airflow!r} is drained by {who}. Nothing was paused. Wait until "
+        "that run has ended, or mark it as failed: its ResumeDeploymentOperator resumes the Dags. If it has "
+        "none, the next drain takes them over. Their list is in "
         f"the Variable {paused_key(airflow)}."
     )
 
 
 def _result(ours: tuple[str, ...], drained: DrainResult) -> dict[str, Any]:
     return {
-        "at_rest": drained.drained,
+        "drained": drained.drained,
         "paused": list(ours[:_MOST_NAMES]),
         "paused_count": len(ours),
         **(drained.work or {}),

@@ -25,16 +25,16 @@ _TIMEOUT = 30 * 60.0
 
 @dataclass(frozen=True)
 class HealthCheckRequest:
-    """What a task was asked to judge, its templates rendered and its words read.
+    """The arguments of a health check, with their templates rendered.
 
     :param rule: the numbers.
-    :param deployment: id or release name of the Deployment; None where a time says which deploy is meant.
+    :param deployment: id or release name of the Deployment; None if ``since`` names the deploy.
     :param deploy_id: the deploy; None means the one that runs now.
-    :param since: when the deploy had landed, where no deploy history is asked.
+    :param since: time of the deploy, if no deploy history is read.
     :param baseline_until: runs before this are compared with; None leaves it to the deploy.
     :param critical: Dags whose failure counts by itself.
     :param ignored: Dags that do not count.
-    :param known_import_errors: files that could not be read before; None when that is not known.
+    :param known_import_errors: files that could not be read before; None if unknown.
     """
 
     rule: HealthRule
@@ -49,14 +49,14 @@ class HealthCheckRequest:
     def __post_init__(self) -> None:
         if (self.deployment is None) == (self.since is None):
             raise BadInput(
-                "Say which deploy is to be judged, in one of two ways: by deployment_id, which asks the "
-                "deploy history, or by since, the time when it had landed."
+                "Name the deploy to evaluate in one of two ways: by deployment_id, which reads the deploy "
+                "history, or by since, the time of the deploy."
             )
 
     def case(self, history: DeployHistoryHook | None) -> HealthCase:
-        """Say what is judged.
+        """Return what is evaluated.
 
-        :param history: where deploys are looked up; None where a time says which deploy is meant.
+        :param history: the hook that reads deploys; None if ``since`` names the deploy.
         :raises DeployNotFound: when the Deployment has no such deploy, or none that runs.
         :raises DeployInProgress: when the deploy has not ended.
         """
@@ -82,7 +82,7 @@ class HealthCheckRequest:
         if deploy is None:
             which = f"no deploy {self.deploy_id!r}" if self.deploy_id else "no deploy that succeeded"
             raise DeployNotFound(
-                f"The deploy history of {reading.deployment} has {which}. Nothing is judged."
+                f"The deploy history of {reading.deployment} has {which}. Nothing is evaluated."
             )
         _require_landed(deploy)
         return case_of(deploy, history, self.rule)
@@ -93,18 +93,20 @@ def _require_landed(deploy: Deploy) -> None:
         return
     if deploy.status is DeployStatus.FAILED:
         raise BadInput(
-            f"{describe_deploy(deploy)} failed by the platform's own account. What runs is an earlier "
-            "deploy: judge that, by leaving deploy_id out."
+            f"{describe_deploy(deploy)} failed, as the platform reports. An earlier deploy runs now: leave "
+            "deploy_id out to evaluate that one."
         )
-    raise DeployInProgress(f"{describe_deploy(deploy)} has not ended, so it cannot be judged. Wait for it.")
+    raise DeployInProgress(
+        f"{describe_deploy(deploy)} has not ended, so it cannot be evaluated. Wait for it."
+    )
 
 
 def new_health_check(
     case: HealthCase, *, poll_interval: float, timeout: float | timedelta | None
 ) -> HealthCheck:
-    """Say until when to wait.
+    """Return the health check with its deadline.
 
-    :param poll_interval: time between two looks, in seconds.
+    :param poll_interval: time between two polls, in seconds.
     :param timeout: how long to go on trying, once the windows are over, while Airflow's API does not answer;
         in seconds or as a timedelta. None takes half an hour.
     """
@@ -114,9 +116,9 @@ def new_health_check(
 
 
 def moment(value: datetime | str | None, name: str) -> datetime | None:
-    """Read a time that a template may have turned into text, and tell it in UTC.
+    """Read a time that a template may have turned into text, and return it in UTC.
 
-    Other zones repeat and skip hours, and Python's arithmetic within one knows nothing of it.
+    Other zones repeat and skip hours, and Python's arithmetic within one zone ignores that.
 
     :raises BadInput: when it is none, or has no zone.
     """

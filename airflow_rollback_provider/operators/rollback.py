@@ -195,7 +195,7 @@ class RollbackOperator(BaseOperator):
                     self._store(context),
                     self.log,
                     guards=self._pre_submit_guards(context),
-                    on_planned=partial(self._planned, report),
+                    planned=partial(self._planned, report),
                     inspect=self._inspect,
                     killed=lambda: self._killed,
                 )

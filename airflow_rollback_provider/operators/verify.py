@@ -25,21 +25,21 @@ if TYPE_CHECKING:
 
 
 class VerifyPodsOperator(BaseOperator):
-    """Wait until every Airflow component of a release runs an image and stays ready; else say why not.
+    """Wait until every Airflow component of a release runs an image and stays ready, or fail.
 
-    It looks at pods, and at the Deployments and StatefulSets that make them, through a connection of the
+    It reads pods, and the Deployments and StatefulSets that make them, through a connection of the
     cncf-kubernetes provider. Pods of tasks, pods that have ended and pods that are being stopped do not
-    count. Without a way to a cluster the task is skipped; nor is there one where nobody filled in the
-    connection ``kubernetes_default`` and the cluster that Airflow runs in refuses.
+    count. Without access to a cluster the task is skipped. That is also the case where the connection
+    ``kubernetes_default`` is empty and the cluster that Airflow runs in refuses.
 
     Templated: ``kubernetes_conn_id``, ``rollback``, ``release_name``, ``image``, ``namespace``.
 
     :param rollback: the result of a ``RollbackOperator``, which names release, namespace and image.
-    :param release_name: name of the Helm release; overrides what the rollback says.
-    :param image: the image that must run, or its tag alone; overrides what the rollback says. Its digest, if
-        it has one, counts more than its tag. Where neither tells, as after a rollback of Dags alone, only
-        readiness counts.
-    :param namespace: the namespace; ``{release_name}`` is filled in. Default: what the rollback says, else
+    :param release_name: name of the Helm release; overrides that of the rollback.
+    :param image: the image that must run, or its tag alone; overrides that of the rollback. Its digest, if
+        it has one, counts more than its tag. If neither names an image, as after a rollback of Dags alone,
+        only readiness counts.
+    :param namespace: the namespace; ``{release_name}`` is filled in. Default: that of the rollback, else
         ``astronomer-{release_name}``.
     :param components: components of which there must be a pod, by the chart's label ``component``; all others
         that are there must be ready too. Default: a scheduler.
@@ -48,14 +48,14 @@ class VerifyPodsOperator(BaseOperator):
     :param kubernetes_conn_id: Airflow connection to the cluster. Default ``kubernetes_default``.
     :param min_ready_seconds: how long everything must have been ready without a restart, in seconds. Default
         30.
-    :param poll_interval: longest time between two looks, in seconds. Default 10.
+    :param poll_interval: longest time between two polls, in seconds. Default 10.
     :param timeout: how long to wait, in seconds or as a timedelta. Default 10 minutes.
-    :param skip_without_access: skip where there is no way to a cluster; False fails. Default True.
+    :param skip_without_access: skip without access to a cluster; False fails. Default True.
     :param deferrable: wait in the triggerer. Default: ``[operators] default_deferrable``.
     :raises PodsNotReady: when the time is up, with events and the tail of the log; no retry.
     :raises BadInput: when an argument cannot be used; no retry.
     :raises AccessDenied: when the cluster refuses; no retry.
-    :raises WaitBrokenOff: when the cluster could not be asked in the end; the task's retries apply.
+    :raises WaitBrokenOff: when the cluster could not be read at the end; the task's retries apply.
     """
 
     template_fields: Sequence[str] = (
@@ -99,7 +99,7 @@ class VerifyPodsOperator(BaseOperator):
         self.deferrable = deferrable
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Wait until the release is ready; return what was seen."""
+        """Wait until the release is ready; return the report."""
         seconds = self.timeout.total_seconds() if isinstance(self.timeout, timedelta) else self.timeout
         deadline = time.time() + seconds
         with task_failures(), self._skipping():
@@ -111,7 +111,7 @@ class VerifyPodsOperator(BaseOperator):
             return self._finish(self._wait(cluster, release, deadline))
 
     def resume(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
-        """Take over from the triggerer: return what was seen, or raise what is wrong."""
+        """Take over from the triggerer: return the report, or raise the error."""
         with task_failures(), self._skipping():
             return self._finish(PodsOutcome.from_dict(event))
 
@@ -122,24 +122,24 @@ class VerifyPodsOperator(BaseOperator):
         except NoClusterAccess as error:
             if not self.skip_without_access:
                 raise
-            self.log.warning("The pods were not looked at. %s", error)  # Airflow 3 does not log why
-            raise AirflowSkipException(f"The pods were not looked at. {error}") from None
+            self.log.warning("The pods were not checked. %s", error)  # Airflow 3 does not log why
+            raise AirflowSkipException(f"The pods were not checked. {error}") from None
 
     def _release(self) -> Release:
-        told = self.rollback or {}
-        if not isinstance(told, Mapping):
+        result = self.rollback or {}
+        if not isinstance(result, Mapping):
             raise BadInput(
-                f"rollback is {str(told)[:80]!r}. Give the result of a rollback: roll_back.output."
+                f"rollback is {str(result)[:80]!r}. Give the result of a rollback: roll_back.output."
             )
-        name = optional(self.release_name) or told.get("release_name")
+        name = optional(self.release_name) or result.get("release_name")
         if not name:
-            raise BadInput("Which release is meant? Give release_name, or the result of a rollback.")
-        namespace = optional(self.namespace) or told.get("namespace") or "astronomer-{release_name}"
+            raise BadInput("The release has no name. Give release_name, or the result of a rollback.")
+        namespace = optional(self.namespace) or result.get("namespace") or "astronomer-{release_name}"
         selector = self.label_selector
         return Release(
             namespace=namespace.replace("{release_name}", name),
             name=name,
-            image=optional(self.image) or told.get("image"),
+            image=optional(self.image) or result.get("image"),
             required=tuple(self.components),
             selector=selector.replace("{release_name}", name) if selector else None,
         )

@@ -72,7 +72,7 @@ class StabilityWindow(Poller[PodsReport, bool]):
 
         That are the containers that were restarted during the wait; where there is none, all that ever were.
 
-        :param report: what the last look showed.
+        :param report: the report of the last poll.
         """
         if not report.ready or self._since is None:
             return report

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One look at a rollback that goes on: one flow for tasks and the triggerer, on every platform."""
+"""One poll of a rollback that goes on: one flow for tasks and the triggerer, on every platform."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def observe(platform: Platform, tracking: Tracking) -> Flow[Outcome | None]:
     """Look once: one request while the rollback goes on, one more when the history says that it is done.
 
     :param tracking: what is waited for.
-    :return: how it ended as far as this look tells, or None while it goes on.
+    :return: its outcome as far as this poll shows it, or None while it goes on.
     :raises DeployNotFound: when the history no longer holds the rollback.
     """
     page = yield from platform.deploys(tracking.deployment_id, limit=_ROWS)

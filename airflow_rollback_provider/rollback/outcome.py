@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""When a rollback has ended, and how. Judged from what the platform shows; nothing here asks or waits."""
+"""When a rollback has ended, and how, from the platform's answers. No I/O, no waiting."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Outcome:
 
     :param status: how it ended.
     :param deploy_id: the rollback's own entry in the history.
-    :param message: one sentence for a person.
+    :param message: one sentence for a user.
     """
 
     status: RollbackStatus
@@ -48,7 +48,7 @@ class Outcome:
     def require_done(self) -> None:
         """Do nothing if the rollback is done.
 
-        :raises RollbackNotDone: the named error of every other ending.
+        :raises RollbackNotDone: the error of every other status.
         """
         if self.status is not RollbackStatus.DONE:
             raise _ERRORS[self.status](self.message)
@@ -94,14 +94,14 @@ def progress_outcome(rollback: Deploy, newer: Sequence[Deploy]) -> Outcome | Non
 
 def _failed(rollback: Deploy, superseding: Deploy | None) -> Outcome:
     reason = (rollback.status_reason or "the platform gives no reason").rstrip(". ")
-    runs = "what ran before, unless the failure came halfway"
+    runs = "the release from before, unless the failure came halfway"
     if superseding is not None:
-        runs = f"what the newer deploy {superseding.id} brought"
+        runs = f"the newer deploy {superseding.id}"
     return Outcome(
         RollbackStatus.FAILED,
         rollback.id,
-        f"The platform says that the rollback {rollback.id} failed: {reason}. What runs now is {runs}: look "
-        "at the Deployment before trying again.",
+        f"The platform reports that the rollback {rollback.id} failed: {reason}. The Deployment runs {runs}: "
+        "check it before you try again.",
     )
 
 
@@ -110,16 +110,16 @@ def _superseded(rollback: Deploy, superseding: Deploy) -> Outcome:
     return Outcome(
         RollbackStatus.SUPERSEDED,
         rollback.id,
-        f"The rollback {rollback.id} was overtaken by deploy {superseding.id}{author} "
+        f"The rollback {rollback.id} was superseded by deploy {superseding.id}{author} "
         f"({superseding.status}), "
-        "which decides what the Deployment runs. Look at the history and decide anew.",
+        "which the Deployment runs now. Read the history and decide anew.",
     )
 
 
 def deployment_outcome(
     rollback_id: str, deployment: Deployment, target: Deploy, scope: Scope
 ) -> Outcome | None:
-    """Check that a Deployment runs what the target brought: its versions, and its image where both are told.
+    """Check that a Deployment runs the target: its versions, and its image where both are known.
 
     :return: a mismatch, or None where what is known agrees.
     """
@@ -133,8 +133,8 @@ def deployment_outcome(
     return Outcome(
         RollbackStatus.MISMATCH,
         rollback_id,
-        f"The platform says that the rollback {rollback_id} is done, but {deployment} runs {runs} and the "
-        f"target brought {wanted}. Look at the Deployment before trying again.",
+        f"The platform reports that the rollback {rollback_id} is done, but {deployment} runs {runs} and the "
+        f"target brought {wanted}. Check the Deployment before you try again.",
     )
 
 
@@ -152,7 +152,7 @@ def timed_out(rollback_id: str, waited: float, where: str) -> Outcome:
     """Describe a rollback that had not ended when the deadline passed.
 
     :param waited: how long, in seconds.
-    :param where: where a person can look.
+    :param where: where users find the deploy history.
     """
     return Outcome(
         RollbackStatus.TIMED_OUT,

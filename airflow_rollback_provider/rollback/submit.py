@@ -120,7 +120,7 @@ def submit_rollback(
     log: Log,
     *,
     guards: PreSubmitGuards | None = None,
-    on_planned: Callable[[RollbackPlan], None] = lambda _plan: None,
+    planned: Callable[[RollbackPlan], None] = lambda _plan: None,
     inspect: Callable[[RollbackPlan], Iterable[PlanWarning]] = lambda _plan: (),
     killed: Callable[[], bool] = lambda: False,
 ) -> Submitted | RollbackPlan:
@@ -131,14 +131,14 @@ def submit_rollback(
     :param store: keeps what outlives a try.
     :param log: the task's log.
     :param guards: checked before a rollback is planned that no earlier try submitted.
-    :param on_planned: called with the plan right before it is carried out.
+    :param planned: called with the plan right before it is carried out.
     :param inspect: returns further warnings for a plan.
     :param killed: whether Airflow has stopped this try. It sends nothing from then on.
     :return: the rollback; with ``plan_only`` the plan.
     :raises RollbackError: see :class:`RollbackOperator`.
     """
     guards = guards or PreSubmitGuards()
-    return RollbackAttempt(request, hook, store, log, guards, on_planned, inspect, killed).run()
+    return RollbackAttempt(request, hook, store, log, guards, planned, inspect, killed).run()
 
 
 class RollbackAttempt:
@@ -155,7 +155,7 @@ class RollbackAttempt:
         store: StateStore,
         log: Log,
         guards: PreSubmitGuards,
-        on_planned: Callable[[RollbackPlan], None],
+        planned: Callable[[RollbackPlan], None],
         inspect: Callable[[RollbackPlan], Iterable[PlanWarning]],
         killed: Callable[[], bool],
     ) -> None:
@@ -164,7 +164,7 @@ class RollbackAttempt:
         self._store = store
         self._log = log
         self._guards = guards
-        self._on_planned = on_planned
+        self._on_planned = planned
         self._inspect = inspect
         self._killed = killed
 

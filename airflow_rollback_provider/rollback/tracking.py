@@ -131,7 +131,7 @@ def _log_lines(platform: Platform, tracking: Tracking, feed: LogFeed, log: Log) 
 def result_of(tracking: Tracking, outcome: Outcome | None) -> dict[str, Any]:
     """Return what a task leaves in XCom: small and JSON.
 
-    :param outcome: how it ended; None when nobody waited.
+    :param outcome: how it ended; None without waiting.
     """
     result = {
         "deployment_id": tracking.deployment_id,

@@ -38,24 +38,24 @@ if TYPE_CHECKING:
 class DeploySensor(BaseSensorOperator):
     """Wait until a new deploy has landed, or until a named deploy has come to a state. Return it as JSON.
 
-    Of several new deploys the oldest is returned. Where it left off is in XCom under the key ``cursor``, a
-    text; a later sensor goes on there with that text as ``after``, and each deploy is found once, in whatever
-    order they land and also when the platform has deleted them. An outage of the platform is waited out until
-    the sensor's own ``timeout``.
+    Of several new deploys the oldest is returned. The sensor writes its cursor to XCom under the key
+    ``cursor``, as text. A later sensor with that text as ``after`` continues there, and each deploy is found
+    once, in any order and also when the platform has deleted deploys. An outage of the platform is waited out
+    until the sensor's own ``timeout``.
 
     Templated: ``astro_conn_id``, ``deployment_id``, ``deploy_id``, ``after``.
 
     :param deployment_id: id or release name of the Deployment.
     :param deploy_id: wait for this deploy alone, whatever its type. Default: the next that counts.
-    :param after: id of a deploy, or a time with its zone: only what was deployed later counts, and below that
-        deploy what is on its way when the sensor begins. Or the cursor of an earlier sensor; that of
-        another Deployment counts for nothing. Default: the time at which the Dag run was started.
+    :param after: id of a deploy, or a time with its zone: only later deploys count, and older ones that are
+        in progress when the sensor begins. Or the cursor of an earlier sensor; the cursor of another
+        Deployment is ignored. Default: the time at which the Dag run was started.
     :param statuses: a deploy counts as soon as it has one of these: ``succeeded`` (default), ``failed``,
         ``in progress``.
     :param types: the platform's words for the types that count, such as ``DAG_ONLY``; by default all.
     :param rollbacks: whether rollbacks count. Default False.
     :param astro_conn_id: Airflow connection to the platform.
-    :param poke_interval: time between two looks, in seconds. Default 30.
+    :param poke_interval: time between two polls, in seconds. Default 30.
     :param deferrable: wait in the triggerer. Default: ``[operators] default_deferrable``.
     :raises DeployEndedOtherwise: when the named deploy ended in another state; no retry.
     :raises BadInput: when an argument cannot be used; no retry.
@@ -127,10 +127,10 @@ class DeploySensor(BaseSensorOperator):
             return wait_result
 
     def _bear(self, error: RollbackError) -> None:
-        """Wait an outage out. Between reschedules nobody counts refusals, so one is enough there."""
+        """Wait an outage out. Refusals are not counted between reschedules, so one is enough there."""
         if not self._backoff.on_failure(error) or (self.reschedule and isinstance(error, AccessDenied)):
             raise error
-        self.log.warning("Could not look for a deploy of %s: %s", self.deployment_id, error)
+        self.log.warning("Could not poll for a deploy of %s: %s", self.deployment_id, error)
 
     def _subscription(self, context: Context) -> Subscription:
         start_cursor = cursor_in(self.after)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The triggers that look out for deploys: one for assets, without an end, and one for a task that waits."""
+"""The triggers that wait for deploys: one for assets, which never ends, and one for a task."""
 
 from __future__ import annotations
 
@@ -38,26 +38,26 @@ __all__ = ["DeployLandedTrigger", "DeployTrigger", "landed_deploys"]
 
 _PATH = "airflow_rollback_provider.triggers.deploys"
 _LONGEST_PAUSE_IN_AN_OUTAGE = 300.0
-_DESCRIPTION = "How far a watcher has read a deploy history. Deleted, it begins with what lands next."
-# An event is on its way to Airflow's database for a second or two after it was yielded. Only then it may be
-# remembered as told: a triggerer that dies before tells it again rather than never.
-_SECONDS_UNTIL_TOLD = 5.0
+_DESCRIPTION = "Cursor of a watcher in a deploy history. Without it the watcher begins with the next deploy."
+# Airflow writes an event to its database a second or two after it was yielded. The cursor is stored after
+# that: a triggerer that dies before repeats the event and does not lose it.
+_SECONDS_UNTIL_STORED = 5.0
 
 
 class DeployLandedTrigger(BaseEventTrigger):
-    """Tell an asset of each deploy that lands, once, oldest first; for ``AssetWatcher`` on Airflow 3.
+    """Send an asset event for each deploy that lands, once, oldest first; for ``AssetWatcher`` on Airflow 3.
 
-    It begins with what lands after it was first started, or after ``after``. How far it has come is kept in
-    Airflow (from 3.3 on with the asset, before in a Variable), so that a restart neither repeats nor loses a
-    deploy. While that cannot be read, it waits. Only a triggerer that is killed
-    within seconds after an event may tell the same deploy again. Outages of the platform, of Airflow's
-    database and a missing connection are logged and waited out: it never raises and never ends.
+    The trigger begins with the deploys after its first start, or after ``after``. Airflow stores its cursor
+    (from 3.3 on with the asset, before in a Variable), so that a restart neither repeats nor loses a deploy.
+    While the cursor cannot be read, the trigger waits. Only a triggerer that is killed within seconds after
+    an event may repeat it. Outages of the platform and of Airflow's database and a missing connection are
+    logged and waited out: the trigger never raises and never ends.
 
-    Two watchers with the same arguments are one trigger to Airflow, and both assets hear of every deploy.
-    With any other argument, ``poll_interval`` too, it is another trigger, which begins anew.
+    Two watchers with the same arguments are one trigger in Airflow, and both assets get every event. With any
+    other argument, ``poll_interval`` too, it is another trigger, which begins anew.
 
-    What is new at one look comes in one event, because Airflow starts one run for events that come close
-    together and hands it the first alone. The event's payload is ``{"deployment_id": …, "deploys": [{…}]}``;
+    All new deploys of one poll come in one event: Airflow starts one run for events that come close together,
+    and passes it the first event only. The payload is ``{"deployment_id": …, "deploys": [{…}]}``;
     :func:`landed_deploys` reads it in a task.
 
     :param deployment_id: id or release name of the Deployment.
@@ -65,9 +65,10 @@ class DeployLandedTrigger(BaseEventTrigger):
         ``in progress``.
     :param types: the platform's words for the types that count, such as ``DAG_ONLY``; by default all.
     :param rollbacks: whether rollbacks count. Default False.
-    :param after: id of a deploy, or a time with its zone, to begin after. What is on its way below that
-        deploy is news too, once it lands. In a Dag that stays a time is better: the platform deletes deploys.
-    :param poll_interval: time between two looks, in seconds. Default 60.
+    :param after: id of a deploy, or a time with its zone, to begin after. An older deploy that is
+        still in progress is new too, once it lands. A time is better in a lasting Dag: the platform deletes
+        deploys.
+    :param poll_interval: time between two polls, in seconds. Default 60.
     :param astro_conn_id: Airflow connection to the platform.
     """
 
@@ -95,7 +96,7 @@ class DeployLandedTrigger(BaseEventTrigger):
         self._hook: DeployHistoryHook | None = None
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Return what tells this trigger from others: the same for the same arguments, in plain values.
+        """Return the identity of this trigger: the same for the same arguments, in plain values.
 
         :raises BadInput: for arguments that cannot be used, when the Dag is parsed.
         """
@@ -111,8 +112,8 @@ class DeployLandedTrigger(BaseEventTrigger):
         }
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Yield one event for each look that shows something new, for ever."""
-        pace = PollBackoff(
+        """Yield one event for each poll that finds new deploys, without end."""
+        backoff = PollBackoff(
             self.poll_interval,
             random.random,  # noqa: S311 - spreads load, hides nothing
             first=self.poll_interval,
@@ -121,16 +122,16 @@ class DeployLandedTrigger(BaseEventTrigger):
         # All watchers of a triggerer start at once.
         await asyncio.sleep(min(2.0, self.poll_interval) * random.random())  # noqa: S311 - the same
         while True:
-            poll_result = await self._look(pace)
+            poll_result = await self._poll(backoff)
             if poll_result is not None and poll_result.news:
                 yield TriggerEvent(_payload(poll_result))  # type: ignore[no-untyped-call]  # Airflow's
             if poll_result is not None:
-                await self._remember(poll_result)
-            await asyncio.sleep(pace.delay())
+                await self._store_cursor(poll_result)
+            await asyncio.sleep(backoff.delay())
 
     async def cleanup(self) -> None:
-        """Give the connections back."""
-        await self._hang_up()
+        """Close the connections."""
+        await self._close()
 
     def _deploy_filter(self) -> DeployFilter:
         return DeployFilter.parse(self.statuses, self.types, rollbacks=self.rollbacks)
@@ -140,43 +141,42 @@ class DeployLandedTrigger(BaseEventTrigger):
 
     @property
     def _key(self) -> str:
-        # What Airflow takes for one trigger is one cursor: two that shared it would each miss what the other
-        # told.
+        # One trigger in Airflow has one cursor: two triggers with one cursor would each miss deploys.
         digest = hashlib.sha256(json.dumps(self.serialize()[1], sort_keys=True).encode()).hexdigest()
         return f"rollback_watch_{digest[:20]}"
 
     async def _read_cursor(self) -> Cursor | None:
-        """Return how far the history was read, or None at the first start.
+        """Return the stored cursor, or None at the first start.
 
-        :raises StateUnavailable: when that cannot be read.
-        :raises BadInput: when something else is kept there.
+        :raises StateUnavailable: when the store cannot be read.
+        :raises BadInput: when the stored value is no cursor.
         """
         kept = await self._store().aget(self._key)
         try:
             return Cursor.from_dict(kept) if kept is not None else None
         except ValueError as error:
             raise BadInput(
-                f"What is kept in Airflow under {self._key}, how far the history was read, cannot be read "
-                f"({error}). Delete it, and the watcher begins anew: with what lands next, or after what its "
-                "argument after names."
+                f"The cursor in Airflow under {self._key} cannot be read ({error}). Delete it, and the "
+                "watcher "
+                "begins anew: with the next deploy, or after its argument after."
             ) from error
 
-    async def _look(self, pace: PollBackoff) -> PollResult | None:
-        """Look once; whatever goes wrong is logged, and the next look comes later."""
+    async def _poll(self, backoff: PollBackoff) -> PollResult | None:
+        """Poll once; any error is logged, and the next poll comes later."""
         try:
             poll_result = await self._poll_deploys()
         except RollbackError as error:
-            self.log.warning("Could not look for deploys of Deployment %s: %s", self.deployment_id, error)
+            self.log.warning("Could not poll for deploys of Deployment %s: %s", self.deployment_id, error)
             failure: Exception = error
         except Exception as error:
-            self.log.exception("Could not look for deploys of Deployment %s.", self.deployment_id)
+            self.log.exception("Could not poll for deploys of Deployment %s.", self.deployment_id)
             failure = error
         else:
-            pace.on_success()
+            backoff.on_success()
             self._cursor = poll_result.cursor
             return poll_result
-        pace.on_failure(failure)
-        await self._hang_up()
+        backoff.on_failure(failure)
+        await self._close()
         return None
 
     async def _poll_deploys(self) -> PollResult:
@@ -188,21 +188,21 @@ class DeployLandedTrigger(BaseEventTrigger):
         subscription = Subscription(self.deployment_id, self._deploy_filter(), self.after)
         return await self._hook.async_poll_deploys(subscription, self._cursor)
 
-    async def _remember(self, poll_result: PollResult) -> None:
+    async def _store_cursor(self, poll_result: PollResult) -> None:
         if poll_result.cursor == self._kept:
             return
         if poll_result.news:
-            self.log.info("Told of: %s", ", ".join(deploy.id for deploy in poll_result.news))
-            await asyncio.sleep(_SECONDS_UNTIL_TOLD)
+            self.log.info("New deploys: %s", ", ".join(deploy.id for deploy in poll_result.news))
+            await asyncio.sleep(_SECONDS_UNTIL_STORED)
         try:
             await self._store().aset(self._key, poll_result.cursor.to_dict())
         except Exception:
-            self.log.exception("Could not remember what was told. It is tried again after the next look.")
+            self.log.exception("Could not store the cursor. The next poll stores it again.")
         else:
             self._kept = poll_result.cursor
 
-    async def _hang_up(self) -> None:
-        """The next look reads the connection anew: a person may have mended it."""
+    async def _close(self) -> None:
+        """Close the hook: the next poll reads the connection again, which may be corrected by then."""
         self._hook = None
         await self._hooks.aclose()
 
@@ -212,8 +212,8 @@ class DeployTrigger(BaseTrigger):
 
     :param astro_conn_id: Airflow connection to the platform.
     :param subscription: arguments of :class:`DeployFilter.parse` and :class:`Subscription` in plain values.
-    :param cursor: where the task's own look stopped, as :meth:`Cursor.to_dict` writes it.
-    :param poll_interval: longest time between two looks, in seconds.
+    :param cursor: where the task's own poll stopped, as :meth:`Cursor.to_dict` writes it.
+    :param poll_interval: longest time between two polls, in seconds.
     :param deadline: when to stop waiting, in seconds since the epoch.
     """
 

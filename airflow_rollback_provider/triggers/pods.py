@@ -22,8 +22,8 @@ class PodsTrigger(BaseTrigger):
 
     :param kubernetes_conn_id: Airflow connection to the cluster.
     :param inside: whether that is the cluster which Airflow runs in.
-    :param by_chance: whether nobody made that connection.
-    :param release: what to look at, as :meth:`Release.to_dict` writes it.
+    :param by_chance: whether that connection is empty.
+    :param release: what to check, as :meth:`Release.to_dict` writes it.
     :param min_ready_seconds: how long it must have been ready, in seconds.
     :param poll_interval: longest time between two looks, in seconds.
     :param deadline: when to stop waiting, in seconds since the epoch.

@@ -46,17 +46,17 @@ class RollbackTrigger(BaseTrigger):
         try:
             outcome = await self._track(tracking)
         except Exception as error:
-            self.log.exception("Following the rollback %s broke off.", tracking.rollback_id)
+            self.log.exception("Tracking the rollback %s broke off.", tracking.rollback_id)
             outcome = broken_off(tracking, error)
         self._ended = True
         event = {"tracking": self.tracking, "outcome": outcome.to_dict(), "at": time.time()}
         yield TriggerEvent(event)  # type: ignore[no-untyped-call]  # Airflow's
 
     async def cleanup(self) -> None:
-        """Say what goes on when following ends before the rollback does: a restart, or a person's action."""
+        """Log that the rollback goes on, when tracking ends first: after a restart or an action of a user."""
         if not self._ended:
             self.log.warning(
-                "No longer following the rollback %s of Deployment %s. It cannot be recalled and may still "
+                "No longer tracking the rollback %s of Deployment %s. It cannot be recalled and may still "
                 "be going on: look at %s. A triggerer that takes over, or the next try of the task, goes on "
                 "waiting for it.",
                 self.tracking["rollback_id"],

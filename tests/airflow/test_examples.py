@@ -48,7 +48,7 @@ CONSTANTS = {
         r'    freezes=\["fri 18:00 - mon 06:00 Europe/Berlin"\],\n': "",
     },
     "example_roll_back_and_verify.py": {
-        r"STEADY = 30.0": "STEADY = 3.0",
+        r"MIN_READY_SECONDS = 30.0": "MIN_READY_SECONDS = 3.0",
         r"RULE = HealthRule\(\)": (
             "RULE = HealthRule(grace=timedelta(0), window=timedelta(seconds=3), settling_time=timedelta(0))"
         ),
@@ -159,7 +159,7 @@ def test_watch_and_roll_back(stage: Stage) -> None:
     until(lambda: stage.asked(ended, dag_id), "the run to end", lambda: failure_report(stage, dag_id))
     ((run_id,),) = stage.asked(ended, dag_id)
     assert set(stage.states(dag_id, run_id).values()) == {"success"}
-    evaluation = stage.airflow.xcom(dag_id, run_id, "judge")
+    evaluation = stage.airflow.xcom(dag_id, run_id, "evaluate")
     assert (evaluation["verdict"], evaluation["deploy_id"]) == ("regressed", bad["id"])
     (rollback,) = stage.rollbacks(WATCHED)
     rows = {row["imageTag"]: row["id"] for row in stage.sandbox.deployment(WATCHED)["deploys"][1:]}
@@ -355,7 +355,7 @@ def test_verify_without_a_cluster(stage: Stage) -> None:
     deployment = verified(stage, "unverified")
     run_id, state = stage.run(dag_id, deployment_id=deployment["id"])
     states = stage.states(dag_id, run_id)
-    assert states == {"roll_back": "success", "verify_pods": "skipped", "judge_again": "success"}
+    assert states == {"roll_back": "success", "verify_pods": "skipped", "evaluate_again": "success"}
     assert state == "success", stage.airflow.story(dag_id, run_id)
     assert "no access to a Kubernetes cluster" in stage.log(dag_id, run_id, "verify_pods")
 

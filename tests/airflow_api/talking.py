@@ -24,7 +24,7 @@ def connection(**fields: Any) -> SimpleNamespace:
         "host": "https://airflow.example.com/orbit",
         "schema": None,
         "port": None,
-        "login": "judge",
+        "login": "checker",
         "password": "s3cr3t",
         "extra": None,
     }

@@ -32,7 +32,7 @@ def test_an_error_exits_with_1_and_says_what_to_do(
     monkeypatch.setenv("AIRFLOW_CONN_OTHER", platform.connection_json("expired"))
     result = cli("doctor", "other")
     assert result.code == 1
-    assert re.search(r"^ERROR +TOKEN +The token has expired\.\n +→ Put a new one", result.out, re.MULTILINE)
+    assert re.search(r"^ERROR +TOKEN +The token has expired\.\n +→ Put a new token", result.out, re.MULTILINE)
     assert "Skipped: the token is not accepted." in result.out
 
 

@@ -22,12 +22,12 @@ def report(*findings: Finding) -> Report:
 def test_the_remedy_stands_below_the_finding() -> None:
     """Codes and statuses are columns; errors are in capitals."""
     text = explain_report(
-        report(Finding("DNS", Status.OK, "Fine."), Finding("TLS", Status.ERROR, "Bad.", "Mend it."))
+        report(Finding("DNS", Status.OK, "Fine."), Finding("TLS", Status.ERROR, "Bad.", "Fix it."))
     )
     assert text.splitlines() == [
         "ok       DNS                   Fine.",
         "ERROR    TLS                   Bad.",
-        "                             → Mend it.",
+        "                             → Fix it.",
         "",
         "1 error, 1 ok.",
     ]

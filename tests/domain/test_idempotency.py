@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The mark in the description."""
+"""The tag in the description."""
 
 from __future__ import annotations
 
@@ -26,16 +26,27 @@ KEY, OTHER = make_idempotency_key("dag", "run", "task", -1), make_idempotency_ke
 MARKED = f"Bad release. [idempotency-key:{KEY}]"
 
 
-def test_the_same_wish_has_the_same_intent() -> None:
-    """And every other one another, also where the parts run together or differ in type alone."""
+def test_the_same_parts_have_the_same_key() -> None:
+    """Any other parts have another key, also where they run together or differ in type alone."""
     assert make_idempotency_key("dag", "run", "task", -1) == KEY
-    wishes = [("a", "bc"), ("ab", "c"), ("a", "b", "c"), ("a", 1), ("a", "1"), ("a", None), ("a", ""), ("a",)]
-    assert len({without_target(make_idempotency_key(*wish)) for wish in wishes}) == len(wishes)
+    identities = [
+        ("a", "bc"),
+        ("ab", "c"),
+        ("a", "b", "c"),
+        ("a", 1),
+        ("a", "1"),
+        ("a", None),
+        ("a", ""),
+        ("a",),
+    ]
+    assert len({without_target(make_idempotency_key(*identity)) for identity in identities}) == len(
+        identities
+    )
     assert len(KEY) == 20
 
 
-def test_the_target_does_not_change_the_wish() -> None:
-    """It is told apart all the same, and a deploy is found without it."""
+def test_the_target_does_not_change_the_identity() -> None:
+    """The key shows the target all the same, and a deploy is found without it."""
     one, other = (
         make_idempotency_key("dag", "run", target="previous"),
         make_idempotency_key("dag", "run", target="tag:7"),
@@ -46,7 +57,7 @@ def test_the_target_does_not_change_the_wish() -> None:
     assert find_by_key([marked], other) is marked
 
 
-def test_the_intent_stays_the_same_over_releases() -> None:
+def test_the_key_stays_the_same_over_releases() -> None:
     """A task that is retried after an upgrade of this package must still find its own rollback."""
     assert make_idempotency_key("dag", "run", "task", -1) == "d8966c33a8c603e3b0c4"
 
@@ -89,7 +100,7 @@ def test_words_that_look_like_a_mark_do_not_count() -> None:
 
 
 def test_many_lines_are_one_description() -> None:
-    """A mark at the end of an inner line is none."""
+    """A tag at the end of an inner line is none."""
     text = f"First. [idempotency-key:{OTHER}]\nSecond."
     assert key_in(text) is None
     assert key_in(describe(text, KEY, 500)) == KEY
@@ -104,13 +115,13 @@ def test_a_mark_alone_is_read() -> None:
 
 @pytest.mark.parametrize("text", ["", " ", "\n\t", None, 7])
 def test_an_empty_description_is_refused(text: Any) -> None:
-    """The reason is for people; the mark alone is no reason."""
+    """The reason is for people; the tag alone is no reason."""
     with pytest.raises(InvalidDescription, match="needs a description"):
         describe(text, KEY, 500)
 
 
 @pytest.mark.parametrize("letter", ["x", "ü", "雪", "🔥"])
-def test_the_limit_counts_the_mark(letter: str) -> None:
+def test_the_limit_counts_the_tag(letter: str) -> None:
     """Up to the last character; the error says how many are left for the person."""
     room = 500 - TAG_LENGTH
     assert len(describe(letter * room, KEY, 500)) == 500
@@ -121,7 +132,7 @@ def test_the_limit_counts_the_mark(letter: str) -> None:
         describe(letter * 10_000, KEY, 10)
 
 
-def test_the_newest_deploy_with_the_intent_is_found() -> None:
+def test_the_newest_deploy_with_the_key_is_found() -> None:
     """Reading no further, and none where there is none."""
     rows = [
         deploy("d4", description=f"{MARKED} quoted"),

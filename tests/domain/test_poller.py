@@ -18,31 +18,31 @@ from airflow_rollback_provider.domain.poller import PollBackoff
 DOWN = PlatformUnreachable("No route.")
 
 
-def delays(pace: PollBackoff, looks: int) -> list[float]:
+def delays(backoff: PollBackoff, looks: int) -> list[float]:
     """The waits after so many good looks."""
     found = []
     for _ in range(looks):
-        pace.on_success()
-        found.append(pace.delay())
+        backoff.on_success()
+        found.append(backoff.delay())
     return found
 
 
-def test_steady_from_the_first_look() -> None:
-    """Whoever watches for days has no hurry."""
+def test_an_even_delay_from_the_first_poll() -> None:
+    """A watcher that runs for days polls at its interval at once."""
     assert delays(PollBackoff(60.0, lambda: 0.0, first=60.0), 3) == [60.0, 60.0, 60.0]
 
 
-def test_an_outage_has_its_own_pace() -> None:
+def test_an_outage_has_its_own_delays() -> None:
     """Rarer and rarer, never more often than while all is well; the next answer ends it."""
-    pace = PollBackoff(60.0, lambda: 0.0, first=60.0, outage=300.0)
+    backoff = PollBackoff(60.0, lambda: 0.0, first=60.0, outage=300.0)
     found = []
     for _ in range(12):
-        assert pace.on_failure(DOWN)
-        found.append(pace.delay())
+        assert backoff.on_failure(DOWN)
+        found.append(backoff.delay())
     assert found == sorted(found)
     assert found[-1] == 300.0
-    pace.on_success()
-    assert pace.delay() == 60.0
+    backoff.on_success()
+    assert backoff.delay() == 60.0
 
 
 @pytest.mark.parametrize(
@@ -60,15 +60,15 @@ def test_an_outage_has_its_own_pace() -> None:
 )
 def test_what_waiting_may_cure(errors: list[Exception], hope: bool) -> None:
     """An outage may pass; a token that is refused again and again, bad input and bugs do not."""
-    pace = PollBackoff(10.0, lambda: 0.0)
-    assert [pace.on_failure(error) for error in errors][-1] is hope
+    backoff = PollBackoff(10.0, lambda: 0.0)
+    assert [backoff.on_failure(error) for error in errors][-1] is hope
 
 
 @given(st.floats(0.01, 1000), st.floats(0.01, 1000), st.floats(0, 1), st.lists(st.booleans(), max_size=40))
 def test_a_delay_keeps_its_bounds(interval: float, outage: float, luck: float, looks: list[bool]) -> None:
     """Whatever happened before."""
-    pace = PollBackoff(interval, lambda: luck, outage=outage)
+    backoff = PollBackoff(interval, lambda: luck, outage=outage)
     for good in looks:
-        pace.on_success() if good else pace.on_failure(DOWN)
+        backoff.on_success() if good else backoff.on_failure(DOWN)
         longest = interval if good else max(interval, outage)
-        assert 0 < pace.delay() <= longest
+        assert 0 < backoff.delay() <= longest

@@ -58,7 +58,7 @@ def test_json_and_back() -> None:
 
 def test_paused_dags_in_json() -> None:
     """The entry survives JSON, and its text names the run."""
-    paused_dags = PausedDags(("remedy", "run"), ("a", "b"), restoring=True)
+    paused_dags = PausedDags(("remedy", "run"), ("a", "b"), resuming=True)
     assert PausedDags.from_dict(json.loads(json.dumps(paused_dags.to_dict()))) == paused_dags
     assert str(paused_dags) == "run 'run' of the Dag 'remedy'"
 
@@ -67,7 +67,7 @@ def test_paused_dags_in_json() -> None:
     ("paused_dags", "may"),
     [
         (PausedDags(("remedy", "run"), ("a",)), True),
-        (PausedDags(("remedy", "run"), ("a",), restoring=True), False),
+        (PausedDags(("remedy", "run"), ("a",), resuming=True), False),
         (PausedDags(("remedy", "another run"), ("a",)), False),
         (None, False),
     ],

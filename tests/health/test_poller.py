@@ -21,7 +21,7 @@ from tests.support.health_cases import LANDED, case
 
 CASE = case()
 VERDICT_AT = CASE.verdict_at.timestamp()
-AGENDA = HealthCheck(CASE, VERDICT_AT + 1800, 60.0)
+HEALTH_CHECK = HealthCheck(CASE, VERDICT_AT + 1800, 60.0)
 EARLY = LANDED.timestamp() + 1200
 
 
@@ -36,14 +36,14 @@ RUNS_FAIL = evaluation(Health.REGRESSED, "RUNS-FAIL")
 UNREADABLE = evaluation(Health.REGRESSED, "NEW-IMPORT-ERRORS")
 
 
-def poller(*, waits: bool = True, health_check: HealthCheck = AGENDA) -> HealthPoller:
-    """A sitting whose pauses are never shortened."""
+def poller(*, waits: bool = True, health_check: HealthCheck = HEALTH_CHECK) -> HealthPoller:
+    """A poller whose pauses are never shortened."""
     return HealthPoller(health_check, lambda: 0.0, waits=waits)
 
 
 def test_json_and_back() -> None:
     """An health_check comes back from JSON as it was."""
-    assert HealthCheck.from_dict(json.loads(json.dumps(AGENDA.to_dict()))) == AGENDA
+    assert HealthCheck.from_dict(json.loads(json.dumps(HEALTH_CHECK.to_dict()))) == HEALTH_CHECK
 
 
 def test_it_goes_on_until_the_windows_are_over() -> None:
@@ -77,7 +77,7 @@ def test_an_outage_is_waited_out_until_the_deadline() -> None:
     """An Airflow that does not answer is no failure of the Deployment."""
     one, error = poller(), PlatformFailed("it is restarting")
     assert one.on_error(error, EARLY) is None
-    found = one.on_error(error, AGENDA.deadline)
+    found = one.on_error(error, HEALTH_CHECK.deadline)
     assert found is not None
     assert (found.verdict, found.reasons[0].code) == (Health.INCONCLUSIVE, "API-ERROR")
     assert "it is restarting" in found.summary
@@ -128,8 +128,8 @@ def test_looks_in_between() -> None:
     one.on_result(TOO_EARLY, EARLY)
     assert one.next_delay(EARLY) == 60
     assert one.next_delay(VERDICT_AT - 7) == pytest.approx(7)
-    assert one.next_delay(AGENDA.deadline - 3) == pytest.approx(3)
-    assert one.next_delay(AGENDA.deadline + 3) > 0
+    assert one.next_delay(HEALTH_CHECK.deadline - 3) == pytest.approx(3)
+    assert one.next_delay(HEALTH_CHECK.deadline + 3) > 0
 
 
 def test_an_outage_before_the_first_window() -> None:

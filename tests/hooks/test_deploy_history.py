@@ -183,7 +183,7 @@ def test_a_clock_that_is_right_is_no_news(connect_hook: Connect, rollback_sandbo
     assert "CLOCK-OFF" not in [warning.code for warning in plan.warnings]
 
 
-def test_a_reading_is_used_for_plan_and_intent(connect_hook: Connect, rollback_sandbox: Sandbox) -> None:
+def test_a_reading_is_used_for_plan_and_key(connect_hook: Connect, rollback_sandbox: Sandbox) -> None:
     """What was read a moment ago is not read again."""
     hook, deployment_id = connect_hook(), identify(rollback_sandbox)
     reading = hook.read(deployment_id)
@@ -193,7 +193,7 @@ def test_a_reading_is_used_for_plan_and_intent(connect_hook: Connect, rollback_s
     assert len(rollback_sandbox.requests()) == before
 
 
-def test_an_intent_is_found_near_and_far(connect_hook: Connect, rollback_sandbox: Sandbox) -> None:
+def test_a_key_is_found_near_and_far(connect_hook: Connect, rollback_sandbox: Sandbox) -> None:
     """On the latest page, or further back when a time is given."""
     rollback_sandbox.settings(rollback_seconds=0)
     hook, deployment_id = connect_hook(), identify(rollback_sandbox)

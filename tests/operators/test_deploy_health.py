@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The operator that judges, polling and deferred."""
+"""The operator that evaluates a deploy, polling and deferred."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from tests.support.health import BROKEN, LANDED, add_history, codes
 from tests.support.leaks import Evidence, listening
 from tests.support.task_run import TaskInstance, run
 
-SOON = {"grace": 0.2, "window": 0.4, "submission_grace_period": 0.2, "min_runs": 5, "before": 86400}
+SOON = {"grace": 0.2, "window": 0.4, "settling_time": 0.2, "min_runs": 5, "before": 86400}
 
 
 @pytest.fixture
 def airflow(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeAirflow]:
-    """The judged Airflow, on the default connection; how the lines differ is tested one layer below."""
+    """The observed Airflow, on the default connection; how the lines differ is tested one layer below."""
     with serving(FakeAirflow()) as fake:
         monkeypatch.setenv("AIRFLOW_CONN_AIRFLOW_API_DEFAULT", fake.connection())
         yield fake
@@ -179,7 +179,7 @@ def test_mistakes(
 
 
 def test_requiring_health(airflow: FakeAirflow, watcher: Any) -> None:
-    """After a rollback the task fails unless all is well again; a retry would judge the same."""
+    """After a rollback the task fails unless all is well again; a retry would evaluate the same."""
     add_history(airflow, broken=BROKEN)
     with pytest.raises(DeploymentNotHealthy, match="is evaluated as regressed") as caught:
         watcher(require_healthy="True")
@@ -219,7 +219,7 @@ def test_what_was_seen_is_in_the_log(airflow: FakeAirflow, watcher: Any) -> None
     evidence = Evidence()
     with listening(evidence):
         watcher()
-    assert evidence.holds("log", "Judging the deploy that had landed at")
+    assert evidence.holds("log", "Evaluating the deploy of")
     assert evidence.holds("log", "dag_0: before 0 of 48 failed, after 2 of 2 failed")
     assert not evidence.holds("log", PASSWORD)
 
@@ -233,12 +233,12 @@ def deployment(rollback_sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("AIRFLOW_CONN_ASTRO_PRIVATE_CLOUD_DEFAULT", rollback_sandbox.connection_json())
     hours = (30, 6)
     deploys = [{"age": 3600 * number, "tag": f"release-{number}"} for number in hours]
-    return str(rollback_sandbox.add_deployment("judged", deploys=deploys)["id"])
+    return str(rollback_sandbox.add_deployment("observed", deploys=deploys)["id"])
 
 
 def landed(sandbox: SandboxProcess) -> datetime:
     """When the latest deploy had landed."""
-    row = sandbox.deployment("judged", rows=1)["deploys"][0]
+    row = sandbox.deployment("observed", rows=1)["deploys"][0]
     return datetime.fromisoformat(row["createdAt"].replace("Z", "+00:00"))
 
 
@@ -248,7 +248,7 @@ def test_the_deploy_that_runs_now(
     """Its times come from the deploy history, and its id is in the result."""
     add_history(airflow, landed(rollback_sandbox), broken=BROKEN)
     result = watcher(deployment_id=deployment)
-    latest = rollback_sandbox.deployment("judged", rows=1)["deploys"][0]["id"]
+    latest = rollback_sandbox.deployment("observed", rows=1)["deploys"][0]["id"]
     assert result["verdict"] == "regressed"
     assert (result["deployment_id"], result["deploy_id"]) == (deployment, latest)
     assert latest in result["summary"]
@@ -258,7 +258,7 @@ def test_another_deploy_while_waiting(
     airflow: FakeAirflow, watcher: Any, deployment: str, rollback_sandbox: SandboxProcess, monkeypatch: Any
 ) -> None:
     """What was seen is partly its doing: inconclusive, with the evidence all the same."""
-    rollback_sandbox.land_deploy("judged", tag="new")
+    rollback_sandbox.land_deploy("observed", tag="new")
     began = landed(rollback_sandbox)
     add_history(airflow, began, hours_after=0)
     airflow.add_runs("dag_0", [began + timedelta(seconds=0.25 + number / 100) for number in range(70)])
@@ -266,7 +266,7 @@ def test_another_deploy_while_waiting(
 
     def deploy_at_first(*args: Any) -> Any:
         monkeypatch.setattr(airflow, "_page", page)
-        rollback_sandbox.land_deploy("judged", tag="newer")
+        rollback_sandbox.land_deploy("observed", tag="newer")
         return page(*args)
 
     monkeypatch.setattr(airflow, "_page", deploy_at_first)
@@ -278,10 +278,10 @@ def test_another_deploy_while_waiting(
 def test_an_older_deploy(
     airflow: FakeAirflow, watcher: Any, deployment: str, rollback_sandbox: SandboxProcess
 ) -> None:
-    """It is judged by its own time, as long as that was long enough."""
+    """It is evaluated by its own time, as long as that was long enough."""
     add_history(airflow, landed(rollback_sandbox), broken=BROKEN)
-    latest = rollback_sandbox.deployment("judged", rows=1)["deploys"][0]["id"]
-    rollback_sandbox.land_deploy("judged", tag="repair")
+    latest = rollback_sandbox.deployment("observed", rows=1)["deploys"][0]["id"]
+    rollback_sandbox.land_deploy("observed", tag="repair")
     assert watcher(deployment_id=deployment, deploy_id=latest)["verdict"] == "regressed"
     assert watcher(deployment_id=deployment, wait_for_completion=False)["verdict"] == "inconclusive"
 
@@ -300,8 +300,8 @@ def test_a_deploy_that_has_not_landed(
     kind: type,
     final: bool,
 ) -> None:
-    """One that goes on can be judged later, one that failed never."""
-    row = rollback_sandbox.land_deploy("judged", tag="new", **draft)
+    """One that goes on can be evaluated later, one that failed never."""
+    row = rollback_sandbox.land_deploy("observed", tag="new", **draft)
     with pytest.raises(kind) as caught:
         watcher(deployment_id=deployment, deploy_id=row["id"])
     assert isinstance(caught.value, AirflowFailException) is final

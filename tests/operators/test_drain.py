@@ -89,10 +89,10 @@ def when_asked(airflow: FakeAirflow, times: int, change: Callable[[], None]) -> 
 def test_nothing_goes_on(airflow: FakeAirflow, prepare: Any, paused: DictPaused) -> None:
     """What Airflow starts by itself is paused, remembered, and runs again; no other Dag is touched."""
     result = prepare()
-    assert (result["at_rest"], result["paused"], result["paused_count"]) == (True, ["a", "b"], 2)
+    assert (result["drained"], result["paused"], result["paused_count"]) == (True, ["a", "b"], 2)
     assert airflow.paused() == {"a", "b", "resting"}
     assert paused.kept == [PausedDags(RUN, ("a", "b"))]
-    assert restore() == {"restored": ["a", "b"], "gone": [], "count": 2}
+    assert restore() == {"resumed": ["a", "b"], "gone": [], "count": 2}
     assert airflow.paused() == {"resting"}
     assert paused.kept == []
 
@@ -107,7 +107,7 @@ def test_waiting_for_running_tasks(airflow: FakeAirflow, prepare: Any) -> None:
         airflow.tasks.clear()
 
     when_asked(airflow, 3, end)
-    assert prepare()["at_rest"]
+    assert prepare()["drained"]
     assert seen == [{"a", "b", "resting"}]
 
 
@@ -126,7 +126,7 @@ def test_a_dag_with_a_deferred_task_runs_on(airflow: FakeAirflow, prepare: Any) 
 
     when_asked(airflow, 3, wake_up)
     when_asked(airflow, 5, end)
-    assert prepare()["at_rest"]
+    assert prepare()["drained"]
     assert seen == [{"b", "resting"}, {"b", "resting"}]
     assert airflow.paused() == {"a", "b", "resting"}
 
@@ -142,7 +142,7 @@ def test_a_task_that_defers_at_the_last_moment(airflow: FakeAirflow, prepare: An
         airflow.tasks.clear()
 
     when_asked(airflow, 4, end)
-    assert prepare()["at_rest"]
+    assert prepare()["drained"]
     assert seen == [{"b", "resting"}]
 
 
@@ -150,7 +150,7 @@ def test_it_does_not_come_to_rest(airflow: FakeAirflow, prepare: Any, paused: Di
     """The task fails, may be tried again, and leaves nothing paused."""
     airflow.add_task("by_hand", "running")
     with pytest.raises(
-        DeploymentNotDrained, match=r"1 task\(s\) run \(by_hand\).*runs again as before"
+        DeploymentNotDrained, match=r"1 task\(s\) run \(by_hand\).*paused Dags were resumed"
     ) as caught:
         prepare(timeout=timedelta(seconds=0.3))
     assert not isinstance(caught.value, AirflowFailException)
@@ -162,7 +162,7 @@ def test_going_on_all_the_same(airflow: FakeAirflow, prepare: Any) -> None:
     """Everything is paused then, also what still waits; the result says that it is not at rest."""
     airflow.add_task("a", "deferred")
     result = prepare(timeout=0.3, fail_on_timeout=False)
-    assert (result["at_rest"], result["waiting"]) == (False, 1)
+    assert (result["drained"], result["waiting"]) == (False, 1)
     assert airflow.paused() == {"a", "b", "resting"}
 
 
@@ -170,7 +170,7 @@ def test_not_waiting(airflow: FakeAirflow, prepare: Any) -> None:
     """What goes on goes on, and is told."""
     airflow.add_task("a", "running")
     result = prepare(timeout=0)
-    assert (result["at_rest"], result["running"], result["airflow"]) == (False, 1, airflow.version)
+    assert (result["drained"], result["running"], result["airflow"]) == (False, 1, airflow.version)
     assert result["tasks"] == [{"dag_id": "a", "run_id": "r", "task_id": "t", "state": "running"}]
     assert airflow.paused() == {"a", "b", "resting"}
 
@@ -223,9 +223,9 @@ def test_dags_that_are_to_run_on_and_were_paused_by_an_earlier_try(
 
 
 def test_killed_before_the_first_dag_is_paused(airflow: FakeAirflow, paused: DictPaused) -> None:
-    """What is remembered is more than what was paused; restoring it does no harm."""
+    """What is remembered is more than what was paused; resuming it does no harm."""
     paused.keep(CONN, PausedDags(RUN, ("a", "b")))
-    assert restore() == {"restored": [], "gone": [], "count": 0}
+    assert restore() == {"resumed": [], "gone": [], "count": 0}
     assert airflow.paused() == {"resting"}
 
 
@@ -266,13 +266,13 @@ def test_killed_while_restoring(
         with pytest.raises(KeyboardInterrupt):
             ResumeDeploymentOperator(task_id="restore").execute({"ti": TaskInstance()})
     assert airflow.paused() == {"b", "resting"}
-    assert restore()["restored"] == ["b"]
+    assert restore()["resumed"] == ["b"]
     assert paused.kept == []
 
 
 def test_nothing_to_restore(airflow: FakeAirflow) -> None:
     """Nobody is asked."""
-    assert restore() == {"restored": [], "gone": [], "count": 0}
+    assert restore() == {"resumed": [], "gone": [], "count": 0}
     assert airflow.requests == []
 
 
@@ -282,7 +282,7 @@ def test_dags_that_are_gone_after_the_rollback(
     """They are named, and the others restored."""
     prepare()
     airflow.dags = [dag for dag in airflow.dags if dag["dag_id"] != "a"]
-    assert restore() == {"restored": ["b"], "gone": ["a"], "count": 1}
+    assert restore() == {"resumed": ["b"], "gone": ["a"], "count": 1}
     assert paused.kept == []
 
 
@@ -300,7 +300,7 @@ def test_an_airflow_that_does_not_come_back(airflow: FakeAirflow, prepare: Any, 
     with pytest.raises(PlatformError) as caught:
         restore(timeout=0.2)
     assert not isinstance(caught.value, AirflowFailException)
-    assert paused.kept == [PausedDags(RUN, ("a", "b"), restoring=True)]
+    assert paused.kept == [PausedDags(RUN, ("a", "b"), resuming=True)]
 
 
 def test_who_may_not_pause(airflow: FakeAirflow, paused: DictPaused, monkeypatch: Any) -> None:
@@ -435,13 +435,13 @@ def test_another_run_has_the_airflow(
 def test_another_run_ended_without_restoring(
     airflow: FakeAirflow, prepare: Any, paused: DictPaused, ended: set[tuple[str, str]], first: bool
 ) -> None:
-    """Whoever comes next goes on with its Dags."""
+    """The next run goes on with its Dags."""
     other_prepares()
     ended.add(OTHER)
     if first:
         assert prepare()["paused"] == ["a", "b"]
         assert other_restores()["count"] == 0
-    assert restore()["restored"] == ["a", "b"]
+    assert restore()["resumed"] == ["a", "b"]
     assert airflow.paused() == {"resting"}
     assert paused.kept == []
 
@@ -562,11 +562,11 @@ def test_a_request_that_arrives_while_restoring(
     prepare()
 
     def arrive(_seconds: float) -> None:
-        assert paused.kept == [PausedDags(RUN, ("a", "b"), restoring=True)]
+        assert paused.kept == [PausedDags(RUN, ("a", "b"), resuming=True)]
         airflow.dags[0]["is_paused"] = True
 
     monkeypatch.setattr("airflow_rollback_provider.operators.drain.time.sleep", arrive)
-    assert restore() == {"restored": ["a", "b"], "gone": [], "count": 2}
+    assert restore() == {"resumed": ["a", "b"], "gone": [], "count": 2}
     assert airflow.paused() == {"resting"}
 
 

@@ -22,17 +22,17 @@ from airflow_rollback_provider.pods import pods
 from airflow_rollback_provider.triggers import deploy_health as trigger
 
 ROOT = Path(__file__).parents[2]
-JUDGING = (ROOT / "docs" / "deploy-health.md").read_text(encoding="utf-8")
+DEPLOY_HEALTH = (ROOT / "docs" / "deploy-health.md").read_text(encoding="utf-8")
 REMEDIATION = (ROOT / "docs" / "remediation.md").read_text(encoding="utf-8")
-PREPARING = (ROOT / "docs" / "drain.md").read_text(encoding="utf-8")
+DRAIN = (ROOT / "docs" / "drain.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
     ("operator", "page"),
     [
-        (DeployHealthOperator, JUDGING),
-        (DrainDeploymentOperator, PREPARING),
-        (ResumeDeploymentOperator, PREPARING),
+        (DeployHealthOperator, DEPLOY_HEALTH),
+        (DrainDeploymentOperator, DRAIN),
+        (ResumeDeploymentOperator, DRAIN),
     ],
 )
 def test_every_parameter_is_on_its_page(operator: type, page: str) -> None:
@@ -46,7 +46,7 @@ def test_every_number_is_told_with_its_default() -> None:
     """In the unit in which people think of it."""
     rule = HealthRule()
     for field in fields(HealthRule):
-        (told,) = re.findall(rf"^\| `{field.name}` \| (.*?) \|", JUDGING, re.MULTILINE)
+        (told,) = re.findall(rf"^\| `{field.name}` \| (.*?) \|", DEPLOY_HEALTH, re.MULTILINE)
         value = getattr(rule, field.name)
         if hasattr(value, "total_seconds"):
             number, unit = told.split()
@@ -60,8 +60,8 @@ def test_every_code_is_told() -> None:
     modules = (evaluate, poller, health_case, deploy_health, trigger)
     codes = {code for module in modules for code in _codes(inspect.getsource(module))}
     assert len(codes) > 9
-    assert {code for code in codes if f"`{code}`" not in JUDGING} == set()
-    assert {code for code in _codes(inspect.getsource(active_work)) if f"`{code}`" not in PREPARING} == set()
+    assert {code for code in codes if f"`{code}`" not in DEPLOY_HEALTH} == set()
+    assert {code for code in _codes(inspect.getsource(active_work)) if f"`{code}`" not in DRAIN} == set()
     codes = (
         _codes(inspect.getsource(guard_rails))
         | _codes(inspect.getsource(pods))

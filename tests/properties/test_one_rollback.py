@@ -32,9 +32,10 @@ from airflow_rollback_provider.domain.plan import RollbackPlan
 from airflow_rollback_provider.hooks import client
 from airflow_rollback_provider.hooks.client import DeployHistoryClient
 from airflow_rollback_provider.hooks.deploy_history import DeployHistoryHook
+from airflow_rollback_provider.http import transports
 from airflow_rollback_provider.operators.rollback import RollbackOperator
 from airflow_rollback_provider.rollback import submit as attempt
-from airflow_rollback_provider.rollback import tracking as following
+from airflow_rollback_provider.rollback import tracking
 from airflow_rollback_provider.sandbox.process import SandboxProcess
 from airflow_rollback_provider.sandbox.rules import forbidden_path
 from tests.faults.engine import short_pauses
@@ -139,7 +140,8 @@ class Deployments(RuleBasedStateMachine):
         self.clock = Clock(sandbox, datetime.now(timezone.utc).timestamp())
         self.patch = pytest.MonkeyPatch()
         self.patch.setattr(attempt, "time", self.clock)
-        self.patch.setattr(following, "time", self.clock)
+        self.patch.setattr(tracking, "time", self.clock)
+        self.patch.setattr(transports, "time", self.clock)
         self.store = DictStore()
         self.runs: list[dict[str, Any]] = []
         self.ends: Counter[str] = Counter()
@@ -319,7 +321,7 @@ class Deployments(RuleBasedStateMachine):
             assert running["dagBundleVersion"] == target["dagBundleVersion"]
 
     def _check(self, dag_run: dict[str, Any], before: list[dict[str, Any]], fault: str) -> None:
-        """Judge the rollback that this try has made, if it has made one."""
+        """Check the rollback that this try has made, if it has made one."""
         tagged = self._tagged(dag_run)
         new = [row for row in tagged if row["id"] not in {old["id"] for old in before}]
         dag_run["ids"] |= {row["id"] for row in tagged}
@@ -331,7 +333,7 @@ class Deployments(RuleBasedStateMachine):
             self._check_rollback(rollback, dag_run, before)
 
     def _check_rollback(self, rollback: dict[str, Any], dag_run: dict[str, Any], before: list[Any]) -> None:
-        """Judge a rollback that a try has just made."""
+        """Check a rollback that a try has just made."""
         rows = self.rows
         (target,) = [row for row in before if row["id"] == rollback["rollbackFromId"]]
         below = rows[rows.index(rollback) + 1 :]
@@ -357,7 +359,7 @@ SEEN: Counter[str] = Counter()
 
 
 @pytest.mark.timeout(400)  # a failure is reported only after it was shrunk
-def test_one_wish_is_at_most_one_rollback(
+def test_one_key_is_at_most_one_rollback(
     rollback_sandbox_process: SandboxProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Random deploys, failures, retries and rollbacks, with faults and deaths on the way."""

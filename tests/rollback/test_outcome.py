@@ -30,7 +30,7 @@ def back(status: Any, **values: Any) -> Deploy:
 @pytest.mark.parametrize("status", [OK, BAD, GOING, ODD])
 @pytest.mark.parametrize("newer", [[], [OK], [BAD], [GOING], [ODD], [BAD, GOING], [GOING, OK], [BAD, BAD]])
 def test_every_ending(status: Any, newer: list[Any]) -> None:
-    """One that failed failed; one that something landed on is overtaken; success takes that nothing did."""
+    """One that failed failed; one that something landed on is superseded; success takes that nothing did."""
     outcome = progress_outcome(
         back(status), [deploy(f"n{number}", status=one) for number, one in enumerate(newer)]
     )
@@ -51,20 +51,20 @@ def test_who_overtook_is_named() -> None:
     newer = [deploy("n2", status=GOING), deploy("n1", created_by="Zoë")]
     outcome = progress_outcome(back(OK), newer)
     assert outcome is not None
-    assert "overtaken by deploy n1 by Zoë (succeeded)" in outcome.message
+    assert "superseded by deploy n1 by Zoë (succeeded)" in outcome.message
     going = progress_outcome(back(OK), newer[:1])
     assert going is not None
-    assert "overtaken by deploy n2 (in progress)" in going.message
+    assert "superseded by deploy n2 (in progress)" in going.message
 
 
 def test_a_failure_gives_the_platforms_reason_and_what_runs() -> None:
     """What ran before, unless something newer landed since."""
     outcome = progress_outcome(back(BAD, status_reason="Helm timed out."), [])
     assert outcome is not None
-    assert "failed: Helm timed out. What runs now is what ran before" in outcome.message
+    assert "failed: Helm timed out. The Deployment runs the release from before" in outcome.message
     silent = progress_outcome(back(BAD), [deploy("n1")])
     assert silent is not None
-    assert "failed: the platform gives no reason. What runs now is what the newer deploy n1" in silent.message
+    assert "failed: the platform gives no reason. The Deployment runs the newer deploy n1" in silent.message
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ DOWN = PlatformUnreachable("No route.")
 
 
 def waiter(luck: float = 0.0) -> RollbackPoller:
-    """A waiter whose dice always fall the same way."""
+    """A poller whose jitter is always the same."""
     return RollbackPoller(WATCH, lambda: luck)
 
 

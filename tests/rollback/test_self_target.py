@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from airflow_rollback_provider.domain.deploys import Deployment
-from airflow_rollback_provider.rollback import self_target as whereabouts
+from airflow_rollback_provider.rollback import self_target
 from airflow_rollback_provider.rollback.self_target import runs_inside
 
 DEPLOYMENT = Deployment("c123", "Billing", "stellar-star-1234", namespace="astronomer-stellar-star-1234")
@@ -25,7 +25,7 @@ def _nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Whatever runs these tests may itself run in Kubernetes."""
     for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(whereabouts, "_NAMESPACE_FILE", tmp_path / "namespace")
+    monkeypatch.setattr(self_target, "_NAMESPACE_FILE", tmp_path / "namespace")
 
 
 def test_nothing_tells() -> None:

@@ -209,7 +209,7 @@ def test_an_outage_is_logged_and_waited_out() -> None:
 
 
 def test_a_token_that_stays_refused_is_not_waited_out() -> None:
-    """The rollback goes on without us: out of sight, not failed."""
+    """The rollback goes on: its status is unknown, not failed."""
     script = ScriptedPlatform([PermissionMissing("forbidden")] * 3)
     outcome, _ = run(script)
     assert outcome.status is RollbackStatus.UNKNOWN

@@ -62,7 +62,7 @@ def test_a_rollback_can_fail_or_never_end(rest: DrainResult, rollback_sandbox: S
     assert rest("GET", deployment_path(KEY, f"/deploys/{stuck['id']}")).json()["status"] == "INITIALIZED"
 
 
-@pytest.mark.parametrize("description", [None, "", "x", "ü" * 500, "with a mark [rollback abc/1]\nand more"])
+@pytest.mark.parametrize("description", [None, "", "x", "ü" * 500, "with a tag [rollback abc/1]\nand more"])
 def test_a_description_is_kept_unchanged(
     rest: DrainResult, rollback_sandbox: SandboxProcess, description: str | None
 ) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The judging trigger yields one event, whatever happens."""
+"""The trigger of the health check yields one event, whatever happens."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.fake_airflow import PASSWORD, FakeAirflow, serving
 from tests.support.health import LANDED, add_history, codes
 from tests.support.task_run import first_event, restored
 
-AGENDA = HealthCheck(HealthCase(LANDED, LANDED), time.time() + 60, 0.05).to_dict()
+HEALTH_CHECK = HealthCheck(HealthCase(LANDED, LANDED), time.time() + 60, 0.05).to_dict()
 
 
 async def evaluation(trigger: DeployHealthTrigger) -> dict[str, Any]:
@@ -23,12 +23,12 @@ async def evaluation(trigger: DeployHealthTrigger) -> dict[str, Any]:
     return (await first_event(restored(trigger)))["evaluation"]
 
 
-async def test_it_judges(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_it_evaluates(monkeypatch: pytest.MonkeyPatch) -> None:
     """As the task would; the event has the evidence in words too, and no password."""
     with serving(FakeAirflow()) as airflow:
-        monkeypatch.setenv("AIRFLOW_CONN_JUDGED", airflow.connection())
+        monkeypatch.setenv("AIRFLOW_CONN_OBSERVED", airflow.connection())
         add_history(airflow)
-        event = await first_event(restored(DeployHealthTrigger("judged", AGENDA)))
+        event = await first_event(restored(DeployHealthTrigger("observed", HEALTH_CHECK)))
     assert codes(event["evaluation"]) == ["AS-BEFORE"]
     assert "is evaluated as healthy" in event["words"]
     assert PASSWORD not in str(event)
@@ -36,7 +36,7 @@ async def test_it_judges(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def test_a_missing_connection_ends_in_an_event() -> None:
     """What cannot work is said in the event, so that the operator has the last word."""
-    found = await evaluation(DeployHealthTrigger("no_such_connection", AGENDA))
+    found = await evaluation(DeployHealthTrigger("no_such_connection", HEALTH_CHECK))
     assert (found["verdict"], codes(found)) == ("inconclusive", ["BROKEN-OFF"])
     assert "no_such_connection" in found["summary"]
 
@@ -44,9 +44,9 @@ async def test_a_missing_connection_ends_in_an_event() -> None:
 async def test_an_outage_until_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     """The deadline is the trigger's own."""
     monkeypatch.setattr("airflow_rollback_provider.http.retry_policy.Policy.tries", 1)
-    health_check = {**AGENDA, "deadline": time.time() + 0.3}
+    health_check = {**HEALTH_CHECK, "deadline": time.time() + 0.3}
     with serving(FakeAirflow()) as airflow:
-        monkeypatch.setenv("AIRFLOW_CONN_JUDGED", airflow.connection())
+        monkeypatch.setenv("AIRFLOW_CONN_OBSERVED", airflow.connection())
         airflow.faults += [503] * 1000
-        found = await evaluation(DeployHealthTrigger("judged", health_check))
+        found = await evaluation(DeployHealthTrigger("observed", health_check))
     assert codes(found) == ["API-ERROR"]

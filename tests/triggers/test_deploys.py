@@ -35,7 +35,7 @@ def store(monkeypatch: pytest.MonkeyPatch) -> DictStore:
     """What outlives a triggerer."""
     store = DictStore()
     monkeypatch.setattr(deploys, "trigger_store", lambda _trigger, _description: store)
-    monkeypatch.setattr(deploys, "_SECONDS_UNTIL_TOLD", 0.05)
+    monkeypatch.setattr(deploys, "_SECONDS_UNTIL_STORED", 0.05)
     return store
 
 
@@ -149,7 +149,7 @@ async def test_killed_before_the_event_can_have_arrived(
     sandbox: SandboxProcess, store: DictStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is told again rather than never: nothing is remembered before Airflow has had time to store it."""
-    monkeypatch.setattr(deploys, "_SECONDS_UNTIL_TOLD", 3600.0)
+    monkeypatch.setattr(deploys, "_SECONDS_UNTIL_STORED", 3600.0)
     async with watching(watcher(sandbox)) as told:
         await begun(store)
         sandbox.land_deploy(KEY, tag="c")
@@ -176,7 +176,7 @@ async def test_outages_of_the_platform(
 async def test_a_token_that_is_refused_for_a_while(
     sandbox: SandboxProcess, store: DictStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The connection is read anew at every look after a failed one: a person may have mended it."""
+    """The connection is read anew at every look after a failed one: a user may have corrected it."""
     monkeypatch.setattr(deploys, "_LONGEST_PAUSE_IN_AN_OUTAGE", 0.1)
     async with watching(watcher(sandbox)) as told:
         await begun(store)
@@ -309,14 +309,14 @@ def test_bad_arguments_are_told_when_the_dag_is_parsed() -> None:
         made.serialize()
 
 
-def waiting(sandbox: SandboxProcess, patience: float = 60.0, **subscription: Any) -> DeployTrigger:
+def waiting(sandbox: SandboxProcess, seconds: float = 60.0, **subscription: Any) -> DeployTrigger:
     """A trigger of a task that waits."""
     deploy_filter = Subscription(**{
         "deployment": sandbox.deployment(KEY)["id"],
         "deploy_filter": DeployFilter(),
         **subscription,
     })
-    return DeployTrigger("watcher", deploy_filter.to_dict(), None, 0.05, time.time() + patience)
+    return DeployTrigger("watcher", deploy_filter.to_dict(), None, 0.05, time.time() + seconds)
 
 
 async def wait_result(trigger: DeployTrigger) -> WaitResult:
@@ -347,7 +347,7 @@ async def test_a_task_waits_for_a_deploy_by_id(sandbox: SandboxProcess) -> None:
 async def test_a_task_keeps_its_deadline(sandbox: SandboxProcess) -> None:
     """Though the platform is away, and with what it waited for in the message."""
     sandbox.fault("status", None, status=503, count=None)
-    ended = await wait_result(waiting(sandbox, patience=0.3, after="2020-01-01T00:00:00+00:00"))
+    ended = await wait_result(waiting(sandbox, seconds=0.3, after="2020-01-01T00:00:00+00:00"))
     assert ended.status is WaitStatus.TIMED_OUT
     assert "to be succeeded" in ended.message
 
@@ -356,7 +356,7 @@ async def test_a_task_that_waited_in_vain(sandbox: SandboxProcess) -> None:
     """It leaves off where it stopped: what was on its way then is not lost to the next."""
     began = datetime.now(timezone.utc) - timedelta(seconds=60)
     slow = sandbox.land_deploy(KEY, tag="slow", seconds=None)
-    ended = await wait_result(waiting(sandbox, patience=0.3, after=began.isoformat()))
+    ended = await wait_result(waiting(sandbox, seconds=0.3, after=began.isoformat()))
     assert ended.status is WaitStatus.TIMED_OUT
     assert ended.cursor is not None
     assert ended.cursor.open == (slow["id"],)

@@ -54,7 +54,7 @@ async def test_what_its_run_holds(airflow: FakeAirflow, paused: DictPaused) -> N
     ("paused_dags", "left"),
     [
         (None, set()),
-        (PausedDags(RUN, ("a", "b"), restoring=True), set()),
+        (PausedDags(RUN, ("a", "b"), resuming=True), set()),
         (PausedDags(OTHER, ("a", "b")), {"a"}),
         (PausedDags(OTHER, ("b",)), set()),
     ],

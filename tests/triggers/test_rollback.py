@@ -19,13 +19,13 @@ from airflow_rollback_provider.triggers.rollback import RollbackTrigger
 from tests.support.task_run import first_event, restored
 
 
-def tracking(deployment: dict[str, Any], patience: float = 30.0) -> dict[str, Any]:
+def tracking(deployment: dict[str, Any], seconds: float = 30.0) -> dict[str, Any]:
     """Watch the latest deploy of a Deployment as if it were a rollback to itself."""
     latest = deployment["deploys"][0]
     target = Deploy(latest["id"], deployment["id"], datetime.now(timezone.utc), DeployStatus.SUCCEEDED)
     now = time.time()
     return Tracking(
-        deployment["id"], latest["id"], target, Scope.IMAGE, now, now + patience, 0.1, "the history page", {}
+        deployment["id"], latest["id"], target, Scope.IMAGE, now, now + seconds, 0.1, "the history page", {}
     ).to_dict()
 
 

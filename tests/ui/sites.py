@@ -107,7 +107,7 @@ class SiteOfAirflow3(Site):
         self.client.cookies.clear()
         if user is not None:
             self.client.cookies.set("_token", self._token(user))
-        with _judging_our_own_alone():
+        with _warnings_of_our_own_code():
             answer = self.client.request(method, path, headers=headers, params=query, json=body)
         return Answer(answer.status_code, answer.text, dict(answer.headers))
 
@@ -135,7 +135,7 @@ class SiteOfAirflow2(Site):
     """Airflow 2's web server, with its roles."""
 
     def __init__(self) -> None:
-        with warnings.catch_warnings():  # what the web server imports is not for these tests to judge
+        with warnings.catch_warnings():  # what the web server imports is not under test here
             warnings.simplefilter("ignore")
             from airflow.www.app import create_app
 
@@ -177,7 +177,7 @@ class SiteOfAirflow2(Site):
         return found[1]
 
     def _open(self, client: Any, path: str, **how: Any) -> Any:
-        with _judging_our_own_alone():
+        with _warnings_of_our_own_code():
             return client.open(path, **how)
 
     def start(self, user: str | None, url: str, body: Any) -> Answer:
@@ -207,7 +207,7 @@ class SiteOfAirflow2(Site):
 
 
 @contextmanager
-def _judging_our_own_alone() -> Iterator[None]:
+def _warnings_of_our_own_code() -> Iterator[None]:
     """Let a web server warn of itself as it likes; a warning of this package is an error still."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -629,7 +629,7 @@ def test_a_deployment_of_the_setting_is_started_while_the_platform_is_down(page:
     page.service.require_option("roll_back", conf)
 
 
-# -- patience ------------------------------------------------------------------------------------------
+# -- time-outs -----------------------------------------------------------------------------------------
 
 
 def test_each_request_has_a_time_out(page: Page) -> None:

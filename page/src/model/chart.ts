@@ -14,7 +14,7 @@ export interface Mark {
   deploy: Deploy;
   x: number;
   y: number;
-  /** Half of the distance to each neighbour: the mark's own part of the chart. */
+  /** Half of the distance to each neighbour: the part of the chart around it. */
   left: number;
   right: number;
 }

@@ -36,7 +36,7 @@ _WHAT_TRIES_SAY = {
     "so it did not go through": SENT_AGAIN,
     "submitted this rollback already": FOUND,
     "Killed while waiting. The rollback": LEFT_ALONE,
-    "No longer following the rollback": LEFT_ALONE,
+    "No longer tracking the rollback": LEFT_ALONE,
 }
 
 

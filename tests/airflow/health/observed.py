@@ -19,7 +19,7 @@ from demo.story import example_dag
 
 DAGS = Path(__file__).parent / "dags"
 EXAMPLE = example_dag().with_name("example_quiet_downgrade.py")
-LOGIN, PASSWORD = "judge", "the-judges-password"
+LOGIN, PASSWORD = "checker", "the-checkers-password"
 _DEADLINE = 180.0
 # Changed files are read at once, and runs follow each other closely.
 _SETTINGS = {

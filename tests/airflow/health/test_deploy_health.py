@@ -36,15 +36,15 @@ class HealthResult:
 
 
 def evaluate(since: datetime, half: float, **kwargs: Any) -> dict[str, Any]:
-    """Judge what has happened since a time, in two windows that are over."""
+    """Evaluate what has happened since a time, in two windows that are over."""
     rule = HealthRule(
         before=timedelta(hours=1),
         grace=timedelta(0),
         window=timedelta(seconds=half),
-        submission_grace_period=timedelta(0),
+        settling_time=timedelta(0),
         min_runs=8,
     )
-    return run(DeployHealthOperator(task_id="judge", **{"since": since, "rule": rule, **kwargs}))
+    return run(DeployHealthOperator(task_id="evaluate", **{"since": since, "rule": rule, **kwargs}))
 
 
 @pytest.fixture(scope="module")
@@ -174,7 +174,7 @@ def _connection(observed: ObservedAirflow, password: str | None = None, **extra:
 
     values = json.loads(observed.connection(**{name: value for name, value in extra.items() if value}))
     return SimpleNamespace(
-        conn_id="judged",
+        conn_id="observed",
         conn_type="http",
         schema=None,
         port=None,

@@ -86,17 +86,17 @@ def test_coming_to_rest(observed: ObservedAirflow, busy: str, paused: DictPaused
     """Dags are paused at once but for the one with a deferred task, which runs on until that has ended."""
     task = DrainDeploymentOperator(task_id="prepare", timeout=300, poll_interval=0.5, deferrable=True)
     at_rest = Event()
-    # Airflow 2 runs operators in the main thread alone, so whoever looks on has another.
+    # Airflow 2 runs operators in the main thread alone, so the observer has another.
     with ThreadPoolExecutor(1) as pool:
         looking_on = pool.submit(_open_the_gates, observed, busy, at_rest)
         result = run(task)
         at_rest.set()
         looking_on.result()
-    assert result["at_rest"], result
+    assert result["drained"], result
     assert (result["running"], result["waiting"], result["paused_count"]) == (0, 0, 7)
     assert paused_dags(observed) == {*SCHEDULED, "busy"}
     assert observed.metadata.tasks("busy", busy)[0].state == "success"
-    assert set(run(ResumeDeploymentOperator(task_id="restore"))["restored"]) == {*SCHEDULED, "busy"}
+    assert set(run(ResumeDeploymentOperator(task_id="restore"))["resumed"]) == {*SCHEDULED, "busy"}
     assert paused_dags(observed) == set()
 
 
@@ -155,7 +155,7 @@ def test_a_rollback_that_fails(observed: ObservedAirflow, working: None) -> None
     states = {task.task_id: task.state for task in observed.metadata.tasks("remedy_fails", run_id)}
     assert states == {"prepare": "success", "roll_back": "failed", "restore": "success"}
     assert set(observed.xcom("remedy_fails", run_id, "prepare")["paused"]) == SCHEDULED
-    assert set(observed.xcom("remedy_fails", run_id, "restore")["restored"]) == SCHEDULED
+    assert set(observed.xcom("remedy_fails", run_id, "restore")["resumed"]) == SCHEDULED
     assert paused_dags(observed) <= {"busy"}
     assert _variables(observed) == []
 

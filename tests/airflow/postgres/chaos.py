@@ -137,24 +137,24 @@ class Chaos:
         def has_ended() -> bool:
             return self.stage.airflow.metadata.run_state(dag_id, name) in _FINISHED
 
-        def has_struck() -> bool:
+        def was_injected() -> bool:
             return any(request["fault"] for request in lane.sandbox.requests())
 
         ended = True
         try:
             if trouble == REPAIRED:
-                until(lambda: has_struck() or has_ended(), "the request", seconds=SECONDS_TO_SETTLE)
+                until(lambda: was_injected() or has_ended(), "the request", seconds=SECONDS_TO_SETTLE)
                 lane.sandbox.land_deploy(keys[0], tag="repair")
             until(has_ended, "the end", seconds=SECONDS_TO_SETTLE)
         except AssertionError:
             ended = False
         with self._lock:
-            self.tally.faults[trouble] += has_struck()
+            self.tally.faults[trouble] += was_injected()
             self.tally.kinds[dag_id] += 1
             if not ended:
                 self.tally.never_ended.append(name)
             for index, deployment in enumerate(deployments):
-                self._judge(lane, dag_id, name, index if mapped else -1, deployment, trouble)
+                self._check(lane, dag_id, name, index if mapped else -1, deployment, trouble)
 
     def _start(self, dag_id: str, run_id: str, connection: str, deployments: list[str]) -> None:
         conf = {"connection": connection, "deployments": deployments}
@@ -167,7 +167,7 @@ class Chaos:
 
         until(is_there, f"the start of {run_id}")
 
-    def _judge(
+    def _check(
         self, lane: Lane, dag_id: str, run_id: str, index: int, before: dict[str, Any], trouble: str
     ) -> None:
         tally, name = self.tally, f"{run_id} ({dag_id}, {index}; {trouble})"
@@ -265,7 +265,7 @@ def report(chaos: Chaos, counts: list[int], seconds: float) -> tuple[str, bool]:
         "Rollbacks to a wrong deploy": (len(tally.wrong_targets), not tally.wrong_targets),
         "Successes without a rollback": (len(tally.false_successes), not tally.false_successes),
         "Runs that did not end": (len(tally.never_ended), not tally.never_ended),
-        "Deploys that no watcher told of": (lost, not lost and bool(counts)),
+        "Deploys that no watcher reported": (lost, not lost and bool(counts)),
     }
     kept = "SELECT COUNT(*) FROM variable WHERE substr(key, 1, 9) = 'rollback_'"
     result = {
@@ -277,9 +277,9 @@ def report(chaos: Chaos, counts: list[int], seconds: float) -> tuple[str, bool]:
         ),
         "Why tasks failed": _listed(tally.reasons) or "none did",
         "Killed or away": _listed(tally.kills),
-        "Faults of the platform that struck": _listed(tally.faults),
+        "Injected faults of the platform": _listed(tally.faults),
         "Deploys that landed and were watched": len(counts),
-        "Deploys that were told more than once": twice,
+        "Deploys that were reported more than once": twice,
         "Variables `rollback_…` left": rows(kept)[0][0],
         "Rows of `task_state_store` left": rows("SELECT COUNT(*) FROM task_state_store")[0][0],
         "Rows of `asset_state_store` left": rows("SELECT COUNT(*) FROM asset_state_store")[0][0],
