@@ -311,7 +311,11 @@ def test_callbacks_of_airflow(stage: Stage) -> None:
     }
     for task_id, (state, name, kinds) in errors.items():
         stage.airflow.wait_for_task("callbacks", run_id, task_id, {state}, SECONDS)
-        until(lambda task_id=task_id: "FOUND" in stage.log("callbacks", run_id, task_id), "the callback")
+        until(
+            lambda task_id=task_id: "FOUND" in stage.log("callbacks", run_id, task_id),
+            f"the callback of {task_id}",
+            lambda: stage.airflow.story("callbacks", run_id),
+        )
         found = json.loads(re.findall(r"FOUND (.*)", stage.log("callbacks", run_id, task_id))[-1])
         assert (found["deployment_id"], found["stage"]) == (ids[name], "failed")
         assert found["failure"]["error"] in kinds
