@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -14,14 +15,23 @@ from airflow_rollback_provider.platforms.private_cloud.errors import (
 )
 from airflow_rollback_provider.platforms.private_cloud.graphql import Answer, malformed, post, read_answer
 from airflow_rollback_provider.platforms.private_cloud.mapping import Row
+from airflow_rollback_provider.platforms.request_context import RequestContext
 
 if TYPE_CHECKING:
     from airflow_rollback_provider.http.messages import Request, Response
     from airflow_rollback_provider.http.secret import Secret
     from airflow_rollback_provider.platforms.private_cloud.assumptions import Assumptions
-    from airflow_rollback_provider.platforms.request_context import RequestContext
 
 ApiFlow = Generator["Request", "Response", tuple[Answer, "Response"]]
+
+
+NAME = "Astro Private Cloud"
+# The platform's ids: 25 characters from a to z and 0 to 9, or a UUID. Release names have words with hyphens.
+LOOKS_LIKE_ID = re.compile(r"[a-z0-9]{20,40}|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+HOW_TO_USE_RELEASE_NAMES = (
+    " To name a Deployment by its release name, put the id of its workspace in the connection's field "
+    "Workspace ID."
+)
 
 
 class Api:
@@ -119,3 +129,9 @@ class Api:
 
     def _path(self, answer: Answer, name: str) -> str | None:
         return self._assumptions.operation(answer.operation).paths.get(name)
+
+
+def context_of(operation: str, deployment_id: str) -> RequestContext:
+    """Return the context of a request for a Deployment, with a hint for names that are not ids."""
+    hint = "" if LOOKS_LIKE_ID.fullmatch(deployment_id) else HOW_TO_USE_RELEASE_NAMES
+    return RequestContext(operation, subject=f"Deployment {deployment_id}", hint=hint)

@@ -17,7 +17,7 @@ from airflow_rollback_provider.domain.errors import (
     UnknownField,
 )
 from airflow_rollback_provider.domain.findings import Finding, Status, skip
-from airflow_rollback_provider.platforms.private_cloud.client import NAME
+from airflow_rollback_provider.platforms.private_cloud.api import NAME
 from airflow_rollback_provider.platforms.private_cloud.mapping import read_deployment
 
 if TYPE_CHECKING:

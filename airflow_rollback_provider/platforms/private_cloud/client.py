@@ -20,11 +20,12 @@ from airflow_rollback_provider.domain.errors import (
 )
 from airflow_rollback_provider.platforms.base import LogLine, Page, Survey
 from airflow_rollback_provider.platforms.history_page import fill
-from airflow_rollback_provider.platforms.private_cloud.api import Api
+from airflow_rollback_provider.platforms.private_cloud.api import LOOKS_LIKE_ID, NAME, Api, context_of
 from airflow_rollback_provider.platforms.private_cloud.errors import HISTORY
 from airflow_rollback_provider.platforms.private_cloud.graphql import Answer, malformed
 from airflow_rollback_provider.platforms.private_cloud.mapping import (
     Row,
+    installation_setting,
     read_deploy,
     read_deployment,
     read_flag,
@@ -37,16 +38,10 @@ if TYPE_CHECKING:
     from airflow_rollback_provider.http.messages import Flow, Response
     from airflow_rollback_provider.platforms.private_cloud.settings import PrivateCloudSettings
 
-NAME = "Astro Private Cloud"
 LARGEST_PAGE = 101
 """Largest page of the platform by default, in rows (chart: ``pagination.deployRevision.maxTake``)."""
 
 PERMISSIONS = {"image": "deployment.images.push", "dags": "deployment.dags.push"}
-# Names of the chart's settings (public astronomer/astronomer Helm chart), before and from 2.0.0.
-_SETTING = "global.deploymentLifecycle.deployRollback.enabled"
-_SETTING_BEFORE_2_0 = "global.deployRollbackEnabled"
-# The platform's ids: 25 characters from a to z and 0 to 9, or a UUID. Release names have words with hyphens.
-_LOOKS_LIKE_ID = re.compile(r"[a-z0-9]{20,40}|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _CAN_BE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -231,7 +226,7 @@ class PrivateCloud:
         if not _CAN_BE_ID.fullmatch(name):
             raise DeploymentNotFound(f"{name[:80]!r} is neither the id nor the release name of a Deployment.")
         workspace = self._settings.workspace_id
-        if _LOOKS_LIKE_ID.fullmatch(name) or not workspace:
+        if LOOKS_LIKE_ID.fullmatch(name) or not workspace:
             return name
         context = RequestContext("workspace_deployments", subject=f"{name} in workspace {workspace}")
         answer, _ = yield from self._api.send(context, {"workspaceUuid": workspace, "releaseName": name})
@@ -298,28 +293,8 @@ class PrivateCloud:
         return Page(deploys, deploys[-1].id if deploys else None)
 
 
-_HOW_TO_USE_RELEASE_NAMES = (
-    " To name a Deployment by its release name, put the id of its workspace in the connection's field "
-    "Workspace ID."
-)
-
-
-def context_of(operation: str, deployment_id: str) -> RequestContext:
-    """Return the context of a request for a Deployment, with a hint for names that are not ids."""
-    hint = "" if _LOOKS_LIKE_ID.fullmatch(deployment_id) else _HOW_TO_USE_RELEASE_NAMES
-    return RequestContext(operation, subject=f"Deployment {deployment_id}", hint=hint)
-
-
 def _before_1_0(version: object) -> bool:
     return isinstance(version, str) and version.startswith("0.")
-
-
-def installation_setting(version: object, flag: str | None) -> str:
-    """Return the chart's setting that switches rollbacks on."""
-    old = isinstance(version, str) and re.match(r"[01]\.", version)
-    if flag in ("deployRollbackEnabled", "deployRollback") and (old or not version):
-        return _SETTING_BEFORE_2_0
-    return _SETTING_BEFORE_2_0 if old else _SETTING
 
 
 def _missing_permissions(permissions: object) -> list[str]:

@@ -11,6 +11,7 @@ from airflow_rollback_provider.domain.deploys import Deploy, Deployment, DeployS
 from airflow_rollback_provider.domain.errors import DeploymentNotFound, RollbackError, UnknownField
 from airflow_rollback_provider.domain.findings import Finding, Status, merge, skip, skip_from
 from airflow_rollback_provider.http.flow import attempt
+from airflow_rollback_provider.platforms.private_cloud.api import NAME, context_of
 from airflow_rollback_provider.platforms.private_cloud.checks import (
     api_error,
     deployment_of,
@@ -24,9 +25,13 @@ from airflow_rollback_provider.platforms.private_cloud.checks import (
     refer_to_schema,
     rollback_switches,
 )
-from airflow_rollback_provider.platforms.private_cloud.client import NAME, context_of, installation_setting
 from airflow_rollback_provider.platforms.private_cloud.graphql import malformed
-from airflow_rollback_provider.platforms.private_cloud.mapping import Row, read_deploy, read_flag
+from airflow_rollback_provider.platforms.private_cloud.mapping import (
+    Row,
+    installation_setting,
+    read_deploy,
+    read_flag,
+)
 from airflow_rollback_provider.platforms.private_cloud.partial_read import PartialResult, read_in_parts
 from airflow_rollback_provider.platforms.private_cloud.schema_comparison import (
     NoSchema,

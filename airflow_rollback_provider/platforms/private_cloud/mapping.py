@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,11 @@ from airflow_rollback_provider.platforms.private_cloud.graphql import malformed
 if TYPE_CHECKING:
     from airflow_rollback_provider.domain.errors import MalformedAnswer
     from airflow_rollback_provider.platforms.private_cloud.assumptions import Assumptions
+
+
+# Names of the chart's settings (public astronomer/astronomer Helm chart), before and from 2.0.0.
+_SETTING = "global.deploymentLifecycle.deployRollback.enabled"
+_SETTING_BEFORE_2_0 = "global.deployRollbackEnabled"
 
 
 class Row(rows.Row):
@@ -94,3 +100,11 @@ def read_flag(flags: object, keys: tuple[str, ...]) -> tuple[str | None, bool | 
             if isinstance(value, str) and value.lower() in ("true", "false"):
                 return key, value.lower() == "true"
     return None, None
+
+
+def installation_setting(version: object, flag: str | None) -> str:
+    """Return the chart's setting that switches rollbacks on."""
+    old = isinstance(version, str) and re.match(r"[01]\.", version)
+    if flag in ("deployRollbackEnabled", "deployRollback") and (old or not version):
+        return _SETTING_BEFORE_2_0
+    return _SETTING_BEFORE_2_0 if old else _SETTING
