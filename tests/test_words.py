@@ -79,6 +79,7 @@ PHRASES = {
 # Where an old word has a meaning of its own: Airflow's names and other projects' titles.
 ALLOWED = (
     r"BaseOperator\.dry_run",
+    r'"dry_run": False',  # of Airflow's own API
     r"`?dry_run`? (is|of) (a method of )?(Airflow|BaseOperator)",
     r"pytest\.mark",
     r"[Ii]ntentional\w*",

@@ -55,7 +55,7 @@ class ApiPerson:
 
     def clear(self, dag_id: str, run_id: str) -> None:
         """Clear the task of a run."""
-        body = {"plan_only": False, "dag_run_id": run_id, "task_ids": [TASK], "only_failed": False}
+        body = {"dry_run": False, "dag_run_id": run_id, "task_ids": [TASK], "only_failed": False}
         self._ask("POST", dag_id, "/clearTaskInstances", body, run_id)
 
     def mark_failed(self, dag_id: str, run_id: str) -> None:

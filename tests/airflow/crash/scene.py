@@ -33,7 +33,7 @@ LEFT_ALONE = "none; the log says that the rollback may still be going on"
 # The first that the log holds tells. The words of the table are said here alone.
 _WHAT_TRIES_SAY = {
     "StalePlan": REFUSED,
-    "so it did not go through": SENT_AGAIN,
+    "the request did not go through": SENT_AGAIN,
     "submitted this rollback already": FOUND,
     "Killed while waiting. The rollback": LEFT_ALONE,
     "No longer tracking the rollback": LEFT_ALONE,
