@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Polling: how often to read something that changes by itself, what a failed read means, when to stop.
 
-:class:`Poller` decides and :func:`poll` loops. Neither does I/O, sleeps or reads a clock: ``poll`` is a flow.
+:class:`Poller` decides and :class:`Wait` loops. Neither does I/O, sleeps or reads a clock: a wait is a flow.
 A task runs it with ``requests`` and ``time.sleep``, the triggerer with ``httpx`` and ``asyncio.sleep``.
 """
 
@@ -160,50 +160,45 @@ class Poller(Generic[ResultT, OutcomeT]):
         raise error
 
 
-def poll(
-    poller: Poller[ResultT, OutcomeT],
-    read: Callable[[], Generator[Any, Any, ResultT]],
-    *,
-    clock: Callable[[], float],
-    report: Callable[[RollbackError], object],
-    first_pause: float = 0.0,
-    on_wait: Callable[[], object] = lambda: None,
-) -> Generator[Any, Any, OutcomeT]:
-    """Poll until there is an outcome.
+@dataclass(frozen=True)
+class Wait(Generic[ResultT, OutcomeT]):
+    """A poller with what it reads. The methods are flows.
 
     :param poller: decides after each poll.
     :param read: returns a flow that reads once.
     :param clock: returns seconds since the epoch.
     :param report: called with each error of a poll.
-    :param first_pause: time before the first poll, in seconds.
-    :param on_wait: called before each further pause.
-    :return: the outcome.
-    :raises RollbackError: what the poller raises.
     """
-    if first_pause > 0:
-        yield Pause(first_pause)
-    while True:
-        outcome = yield from poll_once(poller, read, clock=clock, report=report)
-        if outcome is not None:
-            return outcome
-        on_wait()
-        yield Pause(poller.next_delay(clock()))
 
+    poller: Poller[ResultT, OutcomeT]
+    read: Callable[[], Generator[Any, Any, ResultT]]
+    clock: Callable[[], float]
+    report: Callable[[RollbackError], object]
 
-def poll_once(
-    poller: Poller[ResultT, OutcomeT],
-    read: Callable[[], Generator[Any, Any, ResultT]],
-    *,
-    clock: Callable[[], float],
-    report: Callable[[RollbackError], object],
-) -> Generator[Any, Any, OutcomeT | None]:
-    """Poll once; the arguments are those of :func:`poll`.
+    def once(self) -> Generator[Any, Any, OutcomeT | None]:
+        """Poll once; return the outcome, or None to go on.
 
-    :return: the outcome, or None to go on.
-    """
-    try:
-        result = yield from read()
-    except RollbackError as error:
-        report(error)
-        return poller.on_error(error, clock())
-    return poller.on_result(result, clock())
+        :raises RollbackError: what the poller raises.
+        """
+        try:
+            result = yield from self.read()
+        except RollbackError as error:
+            self.report(error)
+            return self.poller.on_error(error, self.clock())
+        return self.poller.on_result(result, self.clock())
+
+    def until_done(
+        self, *, pause_first: bool = False, on_wait: Callable[[], object] = lambda: None
+    ) -> Generator[Any, Any, OutcomeT]:
+        """Poll until there is an outcome, and return it.
+
+        :param pause_first: whether to wait before the first poll.
+        :param on_wait: called before each pause after a poll.
+        :raises RollbackError: what the poller raises.
+        """
+        if pause_first:
+            yield Pause(self.poller.next_delay(self.clock()))
+        while (outcome := (yield from self.once())) is None:
+            on_wait()
+            yield Pause(self.poller.next_delay(self.clock()))
+        return outcome

@@ -13,7 +13,7 @@ from airflow_rollback_provider.domain.errors import (
     RollbackError,
     StateUnavailable,
 )
-from airflow_rollback_provider.domain.poller import Call, Poller, poll, poll_once
+from airflow_rollback_provider.domain.poller import Call, Poller, Wait
 from airflow_rollback_provider.drain.drain import DrainRequest, DrainResult, Steps
 from airflow_rollback_provider.drain.survey import pause_idle_dags
 
@@ -72,49 +72,25 @@ class DrainPoller(Poller["tuple[ActiveWork, Steps]", DrainResult]):
 
 
 def drain(
-    api: AirflowApi, request: DrainRequest, store: PausedDagsStore, log: Log, *, pause_first: bool = False
-) -> Flow[DrainResult]:
-    """Poll until the Deployment is drained, and pause Dags as soon as no task of theirs waits.
+    api: AirflowApi, request: DrainRequest, store: PausedDagsStore, log: Log
+) -> Wait[tuple[ActiveWork, Steps], DrainResult]:
+    """Return the wait until the Deployment is drained. It pauses Dags as soon as no task of theirs waits.
 
     :param api: the REST API of the Deployment's Airflow.
     :param request: what is waited for.
     :param store: the Dags that are paused.
     :param log: the task's log.
-    :param pause_first: whether to wait before the first poll.
     """
-    poller = _poller(request)
-    return poll(
-        poller,
-        _reader(api, request, store, log),
-        clock=time.time,
-        report=_reporter(log),
-        first_pause=poller.next_delay(time.time()) if pause_first else 0.0,
-    )
 
-
-def drain_once(
-    api: AirflowApi, request: DrainRequest, store: PausedDagsStore, log: Log
-) -> Flow[DrainResult | None]:
-    """Poll once; the arguments are those of :func:`drain`. None while the Deployment is not drained."""
-    reader = _reader(api, request, store, log)
-    return poll_once(_poller(request), reader, clock=time.time, report=_reporter(log))
-
-
-def _poller(request: DrainRequest) -> DrainPoller:
-    return DrainPoller(request, random.random)  # noqa: S311 - spreads load
-
-
-def _reader(
-    api: AirflowApi, request: DrainRequest, store: PausedDagsStore, log: Log
-) -> Callable[[], Flow[tuple[ActiveWork, Steps]]]:
     def read() -> Flow[tuple[ActiveWork, Steps]]:
         paused_dags = yield Call(store.get, store.aget)
         work, steps = yield from pause_idle_dags(api, request, paused_dags)
         log.info("%s", work)
         return work, steps
 
-    return read
-
-
-def _reporter(log: Log) -> Callable[[RollbackError], None]:
-    return lambda error: log.warning("Could not read the state of the Deployment: %s", error)
+    return Wait(
+        DrainPoller(request, random.random),  # noqa: S311 - spreads load
+        read,
+        clock=time.time,
+        report=lambda error: log.warning("Could not read the state of the Deployment: %s", error),
+    )

@@ -10,7 +10,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from airflow_rollback_provider.domain.errors import AccessDenied, BadInput, PlatformError, RollbackError
-from airflow_rollback_provider.domain.poller import Poller, poll, poll_once
+from airflow_rollback_provider.domain.poller import Poller, Wait
 from airflow_rollback_provider.health.case import HealthCase
 from airflow_rollback_provider.health.evaluate import without_evidence
 from airflow_rollback_provider.health.observe import Observer
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from airflow_rollback_provider.airflow_api.client import AirflowApi
     from airflow_rollback_provider.domain.log import Log
-    from airflow_rollback_provider.http.messages import Flow
 
 
 @dataclass(frozen=True)
@@ -116,42 +115,19 @@ class HealthPoller(Poller[Evaluation, Evaluation]):
 
 
 def check_health(
-    api: AirflowApi, health_check: HealthCheck, log: Log, *, waits: bool = True, pause_first: bool = False
-) -> Flow[Evaluation]:
-    """Poll the Airflow of a Deployment until there is a verdict.
+    api: AirflowApi, health_check: HealthCheck, log: Log, *, waits: bool = True
+) -> Wait[Evaluation, Evaluation]:
+    """Return the wait for a verdict, which polls the Airflow of a Deployment.
 
     :param api: the REST API of that Airflow.
     :param health_check: what is evaluated, and until when.
     :param log: the task's log.
     :param waits: whether to wait for the windows; otherwise the first poll decides.
-    :param pause_first: whether to wait before the first poll.
     """
-    poller = _poller(health_check, waits)
-    return poll(
-        poller,
-        _reader(api, health_check.case),
+    observer = Observer(api, health_check.case)
+    return Wait(
+        HealthPoller(health_check, random.random, waits=waits),  # noqa: S311 - spreads load
+        lambda: observer.poll(datetime.now(timezone.utc)),
         clock=time.time,
-        report=_reporter(log),
-        first_pause=poller.next_delay(time.time()) if pause_first else 0.0,
+        report=lambda error: log.warning("Could not read the state of the Deployment: %s", error),
     )
-
-
-def check_health_once(
-    api: AirflowApi, health_check: HealthCheck, log: Log, *, waits: bool = True
-) -> Flow[Evaluation | None]:
-    """Poll once; the arguments are those of :func:`check_health`. None while there is no verdict."""
-    reader = _reader(api, health_check.case)
-    return poll_once(_poller(health_check, waits), reader, clock=time.time, report=_reporter(log))
-
-
-def _poller(health_check: HealthCheck, waits: bool) -> HealthPoller:
-    return HealthPoller(health_check, random.random, waits=waits)  # noqa: S311 - spreads load
-
-
-def _reader(api: AirflowApi, case: HealthCase) -> Callable[[], Flow[Evaluation]]:
-    observer = Observer(api, case)
-    return lambda: observer.poll(datetime.now(timezone.utc))
-
-
-def _reporter(log: Log) -> Callable[[RollbackError], None]:
-    return lambda error: log.warning("Could not read the state of the Deployment: %s", error)

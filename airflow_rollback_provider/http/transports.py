@@ -56,7 +56,7 @@ class RequestsTransport:
 
         :raises RollbackError: an error of the flow or the network.
         """
-        return run_flow(flow, self.send, lambda seconds: self.sleep(seconds))
+        return run_flow(flow, self.send, self.sleep)
 
     def close(self) -> None:
         """Close the connections."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_rollback_provider.compat import BaseOperator, conf, deferral_timeout
 from airflow_rollback_provider.domain.arguments import flag, names, optional
 from airflow_rollback_provider.domain.errors import DeploymentNotHealthy
-from airflow_rollback_provider.health.poller import check_health, check_health_once
+from airflow_rollback_provider.health.poller import check_health
 from airflow_rollback_provider.health.rule import HealthRule
 from airflow_rollback_provider.health.verdict import Health, Reason, explain, overruled
 from airflow_rollback_provider.hooks.airflow_api import AirflowApiHook
@@ -136,9 +136,9 @@ class DeployHealthOperator(BaseOperator):
             superseded = case.superseded_at is not None  # what was not over then never will be
             with closing(AirflowApiHook(self.airflow_conn_id)) as hook:
                 waits = self.wait_for_completion and not superseded
+                wait = check_health(hook.api, health_check, self.log, waits=waits)
                 # A verdict that is there already must not be deferred (apache/airflow#46424).
-                check = check_health_once if self.deferrable else check_health
-                evaluation = hook.run(check(hook.api, health_check, self.log, waits=waits))
+                evaluation = hook.run(wait.once() if self.deferrable else wait.until_done())
             if evaluation is None:
                 return self._defer(health_check)
             self.log.info("%s", explain(evaluation))

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 from airflow_rollback_provider.compat import BaseOperator, conf, deferral_timeout
 from airflow_rollback_provider.domain.arguments import names
 from airflow_rollback_provider.domain.errors import DeployInProgress, DeploymentNotDrained, RollbackError
-from airflow_rollback_provider.domain.poller import Poller, poll
+from airflow_rollback_provider.domain.poller import Poller, Wait
 from airflow_rollback_provider.domain.summary import paragraph
 from airflow_rollback_provider.drain.drain import DrainRequest, DrainResult, PausedDags, paused_key
 from airflow_rollback_provider.drain.paused_dags import PausedDagsStore, is_of_others, run_of
-from airflow_rollback_provider.drain.poller import drain, drain_once
+from airflow_rollback_provider.drain.poller import drain
 from airflow_rollback_provider.drain.survey import (
     pausable,
     pause_all,
@@ -104,8 +104,8 @@ class DrainDeploymentOperator(BaseOperator):
             request = self._request(context, hook)
             if not _seconds(self.timeout):
                 return self._without_waiting(hook, request)
-            wait = drain_once if self.deferrable else drain
-            drained = hook.run(wait(hook.api, request, self._paused(), self.log))
+            wait = drain(hook.api, request, self._paused(), self.log)
+            drained = hook.run(wait.once() if self.deferrable else wait.until_done())
             return self._finish(hook, request, drained) if drained is not None else self._defer(request)
 
     def resume(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
@@ -264,7 +264,7 @@ class ResumeDeploymentOperator(BaseOperator):
         def report(error: RollbackError) -> None:
             self.log.warning("Could not resume the Dags yet: %s", error)
 
-        return hook.run(poll(poller, lambda: resume_dags(hook.api, ours), clock=time.time, report=report))
+        return hook.run(Wait(poller, lambda: resume_dags(hook.api, ours), time.time, report).until_done())
 
 
 class UntilAirflowAnswers(Poller[Resumed, Resumed]):

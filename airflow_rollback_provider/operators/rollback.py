@@ -219,7 +219,7 @@ class RollbackOperator(BaseOperator):
         from airflow_rollback_provider.hooks.deploy_history import DeployHistoryHook
         from airflow_rollback_provider.rollback.outcome import Outcome, RollbackStatus
         from airflow_rollback_provider.rollback.poller import Tracking
-        from airflow_rollback_provider.rollback.tracking import track_once
+        from airflow_rollback_provider.rollback.tracking import track
 
         tracking, outcome = Tracking.from_dict(event["tracking"]), Outcome.from_dict(event["outcome"])
         report = self._start_report(context, resumed=True)
@@ -228,7 +228,7 @@ class RollbackOperator(BaseOperator):
             # The event waited for a worker: another deploy may have landed since. An outage now does not
             # change what the platform reported before.
             hook = DeployHistoryHook(self.astro_conn_id)
-            outcome = hook.run(track_once(hook.platform, tracking, self.log)) or outcome
+            outcome = hook.run(track(hook.platform, tracking, self.log).once()) or outcome
         return self._finish(report, tracking, outcome)
 
     def on_kill(self) -> None:
@@ -342,7 +342,7 @@ class RollbackOperator(BaseOperator):
     def _wait(
         self, context: Context, report: RollbackReport, hook: DeployHistoryHook, submitted: Submitted
     ) -> dict[str, Any]:
-        from airflow_rollback_provider.rollback.tracking import new_tracking, track, track_once
+        from airflow_rollback_provider.rollback.tracking import new_tracking, track
 
         url = hook.history_url(submitted.reading.deployment)
         DeployHistoryLink.store(context, url)
@@ -353,9 +353,9 @@ class RollbackOperator(BaseOperator):
         result = self._submitted(report, tracking, resumed=submitted.resumed)
         if not self.wait_for_completion:
             return result
+        wait = track(hook.platform, tracking, self.log)
         # A rollback that has ended already must not be deferred (apache/airflow#46424).
-        flow = (track_once if self.deferrable else track)(hook.platform, tracking, self.log)
-        outcome = hook.run(flow)
+        outcome = hook.run(wait.once() if self.deferrable else wait.until_done())
         return self._defer(tracking) if outcome is None else self._finish(report, tracking, outcome)
 
     def _defer(self, tracking: Tracking) -> dict[str, Any]:

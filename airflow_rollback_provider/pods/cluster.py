@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_rollback_provider.domain.errors import PermissionMissing, RollbackError
 from airflow_rollback_provider.domain.jsonable import JsonDataclass
-from airflow_rollback_provider.domain.poller import poll
+from airflow_rollback_provider.domain.poller import Wait
 from airflow_rollback_provider.domain.redaction import redact
 from airflow_rollback_provider.pods.pods import COMPONENTS, MIGRATIONS, check_migrations, check_release
 from airflow_rollback_provider.pods.report import Finding, PodsOutcome, PodsReport
@@ -147,7 +147,7 @@ def wait_until_ready(
         problem = str(error)
         show(f"Could not read the pods of release {release.name}: {error}")
 
-    ready = yield from poll(window, read, clock=now, report=on_error)
+    ready = yield from Wait(window, read, now, on_error).until_done()
     if report is not None and problem is None and not ready:
         report = yield from add_evidence(release, window.explain(report, now()))
     return PodsOutcome(ready, report, problem)

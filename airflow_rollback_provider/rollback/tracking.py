@@ -14,7 +14,7 @@ from airflow_rollback_provider.domain.compatibility import crosses_airflow_major
 from airflow_rollback_provider.domain.deploys import Deployment
 from airflow_rollback_provider.domain.errors import RollbackError
 from airflow_rollback_provider.domain.idempotency import without_tag
-from airflow_rollback_provider.domain.poller import poll, poll_once
+from airflow_rollback_provider.domain.poller import Wait
 from airflow_rollback_provider.rollback.log_feed import feed_for
 from airflow_rollback_provider.rollback.observe import observe
 from airflow_rollback_provider.rollback.poller import RollbackPoller, Tracking
@@ -60,48 +60,19 @@ def new_tracking(
     )
 
 
-def track(
-    platform: Platform,
-    tracking: Tracking,
-    log: Log,
-    *,
-    first_pause: float = 0.0,
-    on_wait: Callable[[], object] = lambda: None,
-) -> Flow[Outcome]:
-    """Poll a rollback to its end, and log the platform's log lines on the way.
+def track(platform: Platform, tracking: Tracking, log: Log) -> Wait[Outcome | None, Outcome]:
+    """Return the wait for the end of a rollback. It logs the platform's log lines on the way.
 
     :param platform: the platform.
     :param tracking: the rollback.
     :param log: the task's log.
-    :param first_pause: time before the first poll, in seconds.
-    :param on_wait: called before each pause.
     """
-    return poll(
-        _poller(tracking),
+    return Wait(
+        RollbackPoller(tracking, random.random),  # noqa: S311 - spreads load
         _reader(platform, tracking, log),
         clock=time.time,
-        report=_reporter(tracking, log),
-        first_pause=first_pause,
-        on_wait=on_wait,
+        report=lambda error: log.warning("Could not poll the rollback %s: %s", tracking.rollback_id, error),
     )
-
-
-def track_once(platform: Platform, tracking: Tracking, log: Log) -> Flow[Outcome | None]:
-    """Poll a rollback once; the arguments are those of :func:`track`. None while it goes on."""
-    return poll_once(
-        _poller(tracking),
-        _reader(platform, tracking, log),
-        clock=time.time,
-        report=_reporter(tracking, log),
-    )
-
-
-def _poller(tracking: Tracking) -> RollbackPoller:
-    return RollbackPoller(tracking, random.random)  # noqa: S311 - spreads load
-
-
-def _reporter(tracking: Tracking, log: Log) -> Callable[[RollbackError], None]:
-    return lambda error: log.warning("Could not poll the rollback %s: %s", tracking.rollback_id, error)
 
 
 def _reader(platform: Platform, tracking: Tracking, log: Log) -> Callable[[], Flow[Outcome | None]]:

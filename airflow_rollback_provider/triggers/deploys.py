@@ -23,7 +23,7 @@ from airflow_rollback_provider.deploy_events.subscription import (
     landed_deploys,
 )
 from airflow_rollback_provider.domain.errors import BadInput, RollbackError
-from airflow_rollback_provider.domain.poller import PollBackoff, Poller, poll
+from airflow_rollback_provider.domain.poller import PollBackoff, Poller, Wait
 from airflow_rollback_provider.hooks.deploy_history import DeployHistoryHook
 from airflow_rollback_provider.state import StateStore, trigger_store
 
@@ -254,19 +254,18 @@ class DeployTrigger(BaseTrigger):
     async def _wait(self) -> WaitResult:
         subscription = Subscription.from_dict(self.subscription)
         rng = random.random  # noqa: S311 - spreads load
-        wait = DeployWait(subscription, self.deadline, self.poll_interval, rng)
+        poller = DeployPoller(subscription, self.deadline, self.poll_interval, rng)
         if self.cursor is not None:
-            wait.cursor = Cursor.from_dict(self.cursor)
+            poller.cursor = Cursor.from_dict(self.cursor)
         async with DeployHistoryHook(self.astro_conn_id) as hook:
-            return await hook.async_run(
-                poll(wait, lambda: wait.read(hook.platform), clock=time.time, report=self._report)
-            )
+            wait = Wait(poller, lambda: poller.read(hook.platform), time.time, self._report)
+            return await hook.async_run(wait.until_done())
 
     def _report(self, error: RollbackError) -> None:
         self.log.warning("Could not poll for a deploy of %s: %s", self.subscription["deployment"], error)
 
 
-class DeployWait(Poller["tuple[WaitResult | None, Cursor]", WaitResult]):
+class DeployPoller(Poller["tuple[WaitResult | None, Cursor]", WaitResult]):
     """Decides after each poll whether the deploy has come.
 
     :param subscription: what is waited for.

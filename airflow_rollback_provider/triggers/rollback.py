@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import time
 from typing import TYPE_CHECKING, Any
@@ -66,8 +67,8 @@ class RollbackTrigger(BaseTrigger):
 
     async def _track(self, tracking: Tracking) -> Outcome:
         async with DeployHistoryHook(self.astro_conn_id) as hook:
-            flow = track(hook.platform, tracking, self.log, first_pause=_first_pause(tracking))
-            return await hook.async_run(flow)
+            await asyncio.sleep(_first_pause(tracking))
+            return await hook.async_run(track(hook.platform, tracking, self.log).until_done())
 
 
 def _first_pause(tracking: Tracking) -> float:

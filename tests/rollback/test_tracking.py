@@ -113,7 +113,7 @@ GOES_ON = replace(DONE, status=DeployStatus.IN_PROGRESS)
 def run(platform: ScriptedPlatform, log: Heard | None = None) -> tuple[Outcome, list[float]]:
     """Track the rollback; return its outcome and the pauses, which take no time."""
     pauses: list[float] = []
-    flow = track(platform, tracking(), log or Heard())  # type: ignore[arg-type]
+    flow = track(platform, tracking(), log or Heard()).until_done()  # type: ignore[arg-type]
     return run_flow(flow, send=pytest.fail, sleep=pauses.append), pauses
 
 
