@@ -7,7 +7,7 @@ import ast
 import math
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
+from typing import cast
 
 from airflow_rollback_provider.domain.errors import BadInput
 
@@ -29,6 +29,14 @@ def optional(value: str | None) -> str | None:
     return None if value is None or value.strip() in ("", "None") else value.strip()
 
 
+def in_seconds(duration: float | timedelta) -> float:
+    """Return a duration in seconds.
+
+    :param duration: a number of seconds, or a timedelta.
+    """
+    return duration.total_seconds() if isinstance(duration, timedelta) else float(duration)
+
+
 def seconds(value: object, name: str, *, least: float = 0.0) -> float:
     """Read a duration: a number of seconds, also as text, or a timedelta.
 
@@ -36,8 +44,7 @@ def seconds(value: object, name: str, *, least: float = 0.0) -> float:
     :raises BadInput: for any other value.
     """
     try:
-        given: Any = value
-        number = given.total_seconds() if isinstance(given, timedelta) else float(given)
+        number = in_seconds(cast("float", value))
     except (TypeError, ValueError):
         number = math.nan
     if isinstance(value, bool) or not math.isfinite(number) or number < least:

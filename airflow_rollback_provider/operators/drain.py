@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_rollback_provider.compat import BaseOperator, conf, deferral_timeout
-from airflow_rollback_provider.domain.arguments import names
+from airflow_rollback_provider.domain.arguments import in_seconds, names
 from airflow_rollback_provider.domain.errors import DeployInProgress, DeploymentNotDrained, RollbackError
 from airflow_rollback_provider.domain.poller import Poller, Wait
 from airflow_rollback_provider.domain.summary import paragraph
@@ -102,7 +102,7 @@ class DrainDeploymentOperator(BaseOperator):
         """Pause and wait; return what was paused and what was going on."""
         with task_failures(), closing(AirflowApiHook(self.airflow_conn_id)) as hook:
             request = self._request(context, hook)
-            if not _seconds(self.timeout):
+            if not in_seconds(self.timeout):
                 return self._without_waiting(hook, request)
             wait = drain(hook.api, request, self._paused(), self.log)
             drained = hook.run(wait.once() if self.deferrable else wait.until_done())
@@ -130,7 +130,7 @@ class DrainDeploymentOperator(BaseOperator):
         return DrainRequest(
             ours=self._to_pause(context, hook) if self.pause else (),
             own=(ti.dag_id, ti.run_id, ti.task_id),
-            deadline=time.time() + _seconds(self.timeout),
+            deadline=time.time() + in_seconds(self.timeout),
             poll_interval=self.poll_interval,
         )
 
@@ -258,7 +258,7 @@ class ResumeDeploymentOperator(BaseOperator):
         return PausedDagsStore(self.airflow_conn_id)
 
     def _resume(self, hook: AirflowApiHook, ours: tuple[str, ...]) -> Resumed:
-        deadline = time.time() + _seconds(self.timeout)
+        deadline = time.time() + in_seconds(self.timeout)
         poller = UntilAirflowAnswers(deadline, self.poll_interval, random.random)  # noqa: S311 - spreads load
 
         def report(error: RollbackError) -> None:
@@ -317,7 +317,3 @@ def _result(ours: tuple[str, ...], drained: DrainResult) -> dict[str, Any]:
         **(drained.work or {}),
         "summary": paragraph(drained.message),
     }
-
-
-def _seconds(timeout: float | timedelta) -> float:
-    return timeout.total_seconds() if isinstance(timeout, timedelta) else float(timeout)

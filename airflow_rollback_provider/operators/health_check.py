@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
-from airflow_rollback_provider.domain.arguments import optional
+from airflow_rollback_provider.domain.arguments import in_seconds, optional
 from airflow_rollback_provider.domain.deploys import DeployStatus
 from airflow_rollback_provider.domain.errors import BadInput, DeployInProgress, DeployNotFound
 from airflow_rollback_provider.domain.summary import describe_deploy
@@ -110,9 +110,8 @@ def new_health_check(
     :param timeout: how long to go on trying, once the windows are over, while Airflow's API does not answer;
         in seconds or as a timedelta. None takes half an hour.
     """
-    seconds = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
     start = max(case.verdict_at.timestamp(), time.time())
-    return HealthCheck(case, start + (_TIMEOUT if seconds is None else seconds), poll_interval)
+    return HealthCheck(case, start + in_seconds(_TIMEOUT if timeout is None else timeout), poll_interval)
 
 
 def moment(value: datetime | str | None, name: str) -> datetime | None:

@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_rollback_provider.compat import AirflowSkipException, BaseOperator, conf, deferral_timeout
-from airflow_rollback_provider.domain.arguments import optional
+from airflow_rollback_provider.domain.arguments import in_seconds, optional
 from airflow_rollback_provider.domain.errors import BadInput, NoClusterAccess, PodsNotReady, WaitBrokenOff
 from airflow_rollback_provider.domain.summary import paragraph
 from airflow_rollback_provider.hooks.cluster import DEFAULT_CONN_ID, Cluster, Surroundings
@@ -100,8 +100,7 @@ class VerifyPodsOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Wait until the release is ready; return the report."""
-        seconds = self.timeout.total_seconds() if isinstance(self.timeout, timedelta) else self.timeout
-        deadline = time.time() + seconds
+        deadline = time.time() + in_seconds(self.timeout)
         with task_failures(), self._skipping():
             release = self._release()
             cluster = Cluster(self.kubernetes_conn_id)

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_rollback_provider.domain import summary
+from airflow_rollback_provider.domain.arguments import in_seconds
 from airflow_rollback_provider.domain.checks import default_scope
 from airflow_rollback_provider.domain.compatibility import crosses_airflow_major
 from airflow_rollback_provider.domain.deploys import Deployment
@@ -45,14 +46,16 @@ def new_tracking(
     """
     deployment, rollback = submitted.reading.deployment, submitted.rollback
     now = time.time()
-    across = crosses_airflow_major(deployment.versions, submitted.target.versions)
+    if timeout is None:
+        across = crosses_airflow_major(deployment.versions, submitted.target.versions)
+        timeout = _TIMEOUT_ACROSS_MAJORS if across else _TIMEOUT
     return Tracking(
         deployment_id=deployment.id,
         rollback_id=rollback.id,
         target=submitted.target,
         scope=rollback.scope or default_scope(deployment.mechanism),
         started_at=now,
-        deadline=now + _seconds(timeout, _TIMEOUT_ACROSS_MAJORS if across else _TIMEOUT),
+        deadline=now + in_seconds(timeout),
         poll_interval=poll_interval,
         where=where,
         facts=_facts(submitted),
@@ -139,9 +142,3 @@ def _image_of(submitted: Submitted) -> str | None:
     if "image" not in scope.parts or not target.image_tag:
         return None
     return f"{target.image_repository}:{target.image_tag}" if target.image_repository else target.image_tag
-
-
-def _seconds(timeout: float | timedelta | None, default: float) -> float:
-    if isinstance(timeout, timedelta):
-        return timeout.total_seconds()
-    return default if timeout is None else float(timeout)
