@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
+from airflow_rollback_provider.domain.errors import DeployNotFound
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -158,3 +160,16 @@ class Platform(Protocol):
 
         :param deployment: a Deployment to check as well, as for :meth:`deployment`; None for none.
         """
+
+
+def require_own(deploy: Deploy, deployment_id: str) -> Deploy:
+    """Return a deploy that was read by its id.
+
+    :raises DeployNotFound: when it belongs to another Deployment.
+    """
+    if deploy.deployment_id != deployment_id:
+        raise DeployNotFound(
+            f"Deploy {deploy.id} belongs to Deployment {deploy.deployment_id}, not to {deployment_id}. "
+            "Choose a deploy from this Deployment's history."
+        )
+    return deploy

@@ -7,8 +7,11 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from airflow_rollback_provider.http.connection_fields import is_loopback
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from urllib.parse import SplitResult
 
     from airflow_rollback_provider.http.connection_fields import Fields
 
@@ -46,3 +49,16 @@ def fill(template: str, values: Mapping[str, str | None]) -> str | None:
         return None
     quoted = {name: value if name == "app" else quote(value or "", safe="") for name, value in values.items()}
     return template.format_map(quoted)
+
+
+def ui_address(url: SplitResult, *, api: str, ui: str) -> str | None:
+    """Derive the address of the UI, which is beside the API on the same domain; None where it is not known.
+
+    :param url: the address of the API.
+    :param api: the first part of the API's host: ``houston`` (documentation) or ``api`` (astro-cli).
+    :param ui: the first part of the UI's host: ``app`` (documentation) or ``cloud`` (astro-cli).
+    """
+    if is_loopback(url):
+        return f"{url.scheme}://{url.netloc}"
+    service, _, domain = (url.hostname or "").partition(".")
+    return f"https://{ui}.{domain}" if service == api and domain else None

@@ -28,7 +28,7 @@ from airflow_rollback_provider.platforms.astro.mapping import (
     read_rows,
 )
 from airflow_rollback_provider.platforms.astro.paging import FIRST_PAGE, Window, read_page
-from airflow_rollback_provider.platforms.base import LogLine, Page, Survey
+from airflow_rollback_provider.platforms.base import LogLine, Page, Survey, require_own
 from airflow_rollback_provider.platforms.history_page import fill
 from airflow_rollback_provider.platforms.request_context import RequestContext
 
@@ -124,13 +124,7 @@ class Astro:
         """
         context = RequestContext("deploy", subject=f"deploy {deploy_id} of Deployment {deployment_id}")
         row, _ = yield from self._api.read(context, *_entry(deployment_id, deploy_id))
-        found = read_deploy(row)
-        if found.deployment_id != deployment_id:
-            raise DeployNotFound(
-                f"Deploy {deploy_id} belongs to Deployment {found.deployment_id}, not to {deployment_id}. "
-                "Choose a deploy from this Deployment's history."
-            )
-        return found
+        return require_own(read_deploy(row), deployment_id)
 
     def roll_back(
         self, deployment: Deployment, target: Deploy, scope: Scope, description: str

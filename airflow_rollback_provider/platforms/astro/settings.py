@@ -10,14 +10,11 @@ from typing import TYPE_CHECKING
 from airflow_rollback_provider.http.connection_fields import (
     Fields,
     base_url,
-    is_loopback,
     restricted_runtimes,
 )
-from airflow_rollback_provider.platforms.history_page import read_template
+from airflow_rollback_provider.platforms.history_page import read_template, ui_address
 
 if TYPE_CHECKING:
-    from urllib.parse import SplitResult
-
     from airflow_rollback_provider.domain.versions import RuntimeVersion
     from airflow_rollback_provider.http.secret import Secret
 
@@ -60,7 +57,7 @@ def astro_settings(fields: Fields) -> AstroSettings:
         endpoint=f"{url.scheme}://{url.netloc}{url.path.rstrip('/') or '/v1'}",
         organization_id=_organization(fields),
         token=fields.token(),
-        app_url=_app_url(url),
+        app_url=ui_address(url, api="api", ui="cloud"),
         history_url=read_template(fields, HISTORY_URL, _PLACEHOLDERS),
         retention_days=fields.number("retention_days", 90.0, 36_500),
         restricted=restricted_runtimes(fields),
@@ -78,11 +75,3 @@ def _organization(fields: Fields) -> str:
             "organization_id", "is not an id: copy it from the Organization's settings in Astro"
         )
     return organization
-
-
-def _app_url(url: SplitResult) -> str | None:
-    """Derive the address of the UI: ``cloud`` beside ``api`` on the same domain (astro-cli)."""
-    if is_loopback(url):
-        return f"{url.scheme}://{url.netloc}"
-    service, _, domain = (url.hostname or "").partition(".")
-    return f"https://cloud.{domain}" if service == "api" and domain else None

@@ -18,7 +18,7 @@ from airflow_rollback_provider.domain.errors import (
     UnknownField,
     Unsupported,
 )
-from airflow_rollback_provider.platforms.base import LogLine, Page, Survey
+from airflow_rollback_provider.platforms.base import LogLine, Page, Survey, require_own
 from airflow_rollback_provider.platforms.history_page import fill
 from airflow_rollback_provider.platforms.private_cloud.api import LOOKS_LIKE_ID, NAME, Api, context_of
 from airflow_rollback_provider.platforms.private_cloud.errors import HISTORY
@@ -136,12 +136,7 @@ class PrivateCloud:
                 f"Deployment {deployment_id} has no deploy {deploy_id}. List the history and choose from it."
             )
         found = read_deploy(values, "deploy", deployment_id, self._assumptions)
-        if found.deployment_id != deployment_id:
-            raise DeployNotFound(
-                f"Deploy {deploy_id} belongs to Deployment {found.deployment_id}, not to {deployment_id}. "
-                "Choose a deploy from this Deployment's history."
-            )
-        return found
+        return require_own(found, deployment_id)
 
     def roll_back(
         self, deployment: Deployment, target: Deploy, scope: Scope, description: str

@@ -13,7 +13,7 @@ from airflow_rollback_provider.http.connection_fields import (
     is_loopback,
     restricted_runtimes,
 )
-from airflow_rollback_provider.platforms.history_page import read_template
+from airflow_rollback_provider.platforms.history_page import read_template, ui_address
 from airflow_rollback_provider.platforms.private_cloud.assumptions import Assumptions, read_assumptions
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def private_cloud_settings(fields: Fields) -> PrivateCloudSettings:
         endpoint=f"{url.scheme}://{url.netloc}{path or '/v1'}",
         token=fields.token(),
         workspace_id=fields.text("workspace_id"),
-        app_url=_app_url(url),
+        app_url=ui_address(url, api="houston", ui="app"),
         history_url=read_template(fields, _HISTORY_URL, _PLACEHOLDERS),
         retention_days=fields.number("retention_days", 90.0, 36_500),
         restricted=restricted_runtimes(fields),
@@ -92,11 +92,3 @@ def _is_base_domain(host: str) -> bool:
     except ValueError:
         return "." in host and not host.startswith("houston.")
     return False
-
-
-def _app_url(url: SplitResult) -> str | None:
-    """Derive the address of the UI: ``app`` beside ``houston`` on the base domain (documentation)."""
-    if is_loopback(url):
-        return f"{url.scheme}://{url.netloc}"
-    service, _, domain = (url.hostname or "").partition(".")
-    return f"https://app.{domain}" if service == "houston" and domain else None
