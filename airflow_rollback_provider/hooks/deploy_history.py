@@ -5,17 +5,14 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from contextlib import AsyncExitStack
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from airflow_rollback_provider.compat import BaseHook, amask_secret, get_async_connection, mask_secret
 from airflow_rollback_provider.deploy_events.poll import poll_deploys, wait_for_deploy
 from airflow_rollback_provider.domain.errors import InvalidConnection
 from airflow_rollback_provider.hooks import form
 from airflow_rollback_provider.hooks.client import TOLERATED_SKEW, DeployHistoryClient, Reading
-from airflow_rollback_provider.http.client_pool import POOL
-from airflow_rollback_provider.http.transports import HttpxTransport, RequestsTransport
+from airflow_rollback_provider.hooks.http_hook import HttpHook
 from airflow_rollback_provider.platforms.connection_types import ASTRO, PRIVATE_CLOUD
 from airflow_rollback_provider.platforms.registry import IMPORTED_LATE, Connected, connect
 
@@ -24,17 +21,14 @@ if TYPE_CHECKING:
     from airflow_rollback_provider.deploy_events.subscription import Cursor, PollResult, WaitResult
     from airflow_rollback_provider.domain.findings import Report
     from airflow_rollback_provider.http.connection_fields import ConnectionLike
-    from airflow_rollback_provider.http.messages import Flow
     from airflow_rollback_provider.platforms.base import Platform
-
-T = TypeVar("T")
 
 _ASYNC_CONNECTIONS = "airflow.providers.common.compat.connection"
 
 __all__ = ["AstroDeployHistoryHook", "DeployHistoryHook", "Reading"]
 
 
-class DeployHistoryHook(DeployHistoryClient, BaseHook):
+class DeployHistoryHook(HttpHook[Connected], DeployHistoryClient):
     """Reads deploy histories and starts rollbacks, on the platform that an Airflow connection leads to.
 
     The type of the connection selects the platform. Methods whose names begin with ``async_`` are for an
@@ -58,12 +52,16 @@ class DeployHistoryHook(DeployHistoryClient, BaseHook):
         connection: ConnectionLike | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(connection, **kwargs)
         self.astro_conn_id = astro_conn_id
-        self._connected = connect(connection) if connection is not None else None
-        self._transport: RequestsTransport | None = None
-        self._leases = AsyncExitStack()
         self._seen = {}
+
+    def read_connection(self, connection: ConnectionLike) -> Connected:
+        """Read the fields of a connection: its type selects the platform. No request is sent.
+
+        :raises InvalidConnection: for a field that is missing or cannot be used.
+        """
+        return connect(connection)
 
     @classmethod
     def get_connection_form_widgets(cls) -> dict[str, Any]:
@@ -79,13 +77,6 @@ class DeployHistoryHook(DeployHistoryClient, BaseHook):
     def platform(self) -> Platform:
         """The platform that the connection leads to."""
         return self._connect().platform
-
-    @property
-    def transport(self) -> RequestsTransport:
-        """What carries requests and answers."""
-        if self._transport is None:
-            self._transport = RequestsTransport(self._connect().policy)
-        return self._transport
 
     def get_conn(self) -> Platform:
         """Return the platform that the connection leads to."""
@@ -109,11 +100,6 @@ class DeployHistoryHook(DeployHistoryClient, BaseHook):
         report = self.diagnose()
         return report.sound, report.summary()
 
-    def close(self) -> None:
-        """Close connections that are kept open. The hook can be used again."""
-        if self._transport is not None:
-            self._transport.close()
-
     async def async_poll_deploys(
         self, subscription: Subscription, cursor: Cursor | None = None
     ) -> PollResult:
@@ -131,52 +117,10 @@ class DeployHistoryHook(DeployHistoryClient, BaseHook):
         connected = await self._aconnect()
         return await self.async_run(wait_for_deploy(connected.platform, subscription, cursor))
 
-    async def __aenter__(self) -> DeployHistoryHook:
-        connected = await self._aconnect()
-        await self._leases.enter_async_context(POOL.lease(connected.policy))
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._leases.aclose()
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Leave out the token and what cannot be pickled; the connection is read anew."""
-        kept = {
-            name: value
-            for name, value in self.__dict__.items()
-            if name not in ("_connected", "_transport", "_leases")
-        }
-        return {**kept, "_connected": None, "_transport": None}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state, _leases=AsyncExitStack())
-
-    def _connect(self) -> Connected:
-        if self._connected is None:
-            try:
-                self._connected = connect(self.get_connection(self.astro_conn_id))
-            except InvalidConnection as error:
-                raise _without_variables(error) from None
-            for secret in self._connected.secrets:
-                mask_secret(secret)
-        return self._connected
-
     async def _aconnect(self) -> Connected:
         if self._connected is None:
             await _load_what_flows_need()
-            try:
-                connected = connect(await get_async_connection(self.astro_conn_id))
-            except InvalidConnection as error:
-                raise _without_variables(error) from None
-            for secret in connected.secrets:
-                await amask_secret(secret)
-            self._connected = connected
-        return self._connected
-
-    async def async_run(self, flow: Flow[T]) -> T:
-        """Run a flow inside an event loop; return its value."""
-        connected = await self._aconnect()
-        return await HttpxTransport(connected.policy).run(flow)
+        return await super()._aconnect()
 
 
 class AstroDeployHistoryHook(DeployHistoryHook):
@@ -201,11 +145,6 @@ class AstroDeployHistoryHook(DeployHistoryHook):
     def get_ui_field_behaviour(cls) -> dict[str, Any]:
         """Return what the form hides and renames."""
         return form.ui_field_behaviour(ASTRO)
-
-
-def _without_variables(error: InvalidConnection) -> InvalidConnection:
-    """Remove the traceback: its frames refer to the connection; its repr shows the password on Airflow 3."""
-    return error.with_traceback(None)
 
 
 async def _load_what_flows_need() -> None:
