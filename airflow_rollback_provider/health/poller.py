@@ -7,24 +7,25 @@ import random
 import time
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow_rollback_provider.domain.errors import AccessDenied, BadInput, PlatformError, RollbackError
+from airflow_rollback_provider.domain.jsonable import JsonDataclass
 from airflow_rollback_provider.domain.poller import Poller, Wait
-from airflow_rollback_provider.health.case import HealthCase
+from airflow_rollback_provider.health.case import HealthCase  # noqa: TC001 - decode() reads it
 from airflow_rollback_provider.health.evaluate import without_evidence
 from airflow_rollback_provider.health.observe import Observer
 from airflow_rollback_provider.health.verdict import Evaluation, Health
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from airflow_rollback_provider.airflow_api.client import AirflowApi
     from airflow_rollback_provider.domain.log import Log
 
 
 @dataclass(frozen=True)
-class HealthCheck:
+class HealthCheck(JsonDataclass):
     """What is checked, in JSON-ready values; without a token.
 
     :param case: the deploy and the windows.
@@ -35,15 +36,6 @@ class HealthCheck:
     case: HealthCase
     deadline: float
     poll_interval: float
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return JSON-ready values; :meth:`from_dict` reads them back."""
-        return {**vars(self), "case": self.case.to_dict()}
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> HealthCheck:
-        """Read what :meth:`to_dict` wrote."""
-        return cls(**{**values, "case": HealthCase.from_dict(values["case"])})
 
 
 class HealthPoller(Poller[Evaluation, Evaluation]):

@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from airflow_rollback_provider.domain.deploys import Deploy, Deployment, DeployStatus, Scope
 from airflow_rollback_provider.domain.errors import (
@@ -16,6 +16,7 @@ from airflow_rollback_provider.domain.errors import (
     RollbackSuperseded,
     RollbackTimedOut,
 )
+from airflow_rollback_provider.domain.jsonable import JsonDataclass
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,7 +34,7 @@ class RollbackStatus(str, Enum):
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Outcome(JsonDataclass):
     """The end of a rollback, small enough for an event of a trigger.
 
     :param status: how it ended.
@@ -52,15 +53,6 @@ class Outcome:
         """
         if self.status is not RollbackStatus.DONE:
             raise _ERRORS[self.status](self.message)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return JSON-ready values; :meth:`from_dict` reads them back."""
-        return {**asdict(self), "status": self.status.value}
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Outcome:
-        """Read what :meth:`to_dict` wrote."""
-        return cls(**{**values, "status": RollbackStatus(values["status"])})
 
 
 _ERRORS: dict[RollbackStatus, type[RollbackError]] = {
