@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bringing a Deployment to rest: which Dags to pause now, and which must run on for a while.
+"""Draining a Deployment: which Dags to pause now, and which must stay active for a while.
 
-A paused Dag gets no new runs, and nothing of it begins: what runs comes to its end and what waits does not.
-A deferred task that wakes up in a paused Dag stays where it is, and with it what Airflow keeps of it. So a
-Dag with a task that waits runs on until that has ended.
+A paused Dag gets no new runs and starts no new tasks: running tasks finish, scheduled tasks do not start. A
+deferred task whose trigger fires in a paused Dag does not resume, and Airflow keeps its state. So a Dag with
+a deferred task stays active until that task has ended.
 """
 
 from __future__ import annotations
@@ -59,10 +59,10 @@ class PausedDags:
 
 @dataclass(frozen=True)
 class Steps:
-    """What to do after a look.
+    """What to do after a poll.
 
     :param pause: Dags to pause.
-    :param unpause: Dags of ours to let run on.
+    :param unpause: paused Dags to resume.
     """
 
     pause: tuple[str, ...] = ()
@@ -70,7 +70,7 @@ class Steps:
 
 
 def next_steps(dags: Iterable[DagRow], work: ActiveWork, ours: Collection[str]) -> Steps:
-    """Say which Dags to pause and which to let run on.
+    """Return which Dags to pause and which to resume.
 
     :param dags: the Dags as they are.
     :param work: what goes on.
@@ -86,12 +86,12 @@ def next_steps(dags: Iterable[DagRow], work: ActiveWork, ours: Collection[str]) 
 
 @dataclass(frozen=True)
 class DrainRequest:
-    """What it takes to bring a Deployment to rest, in JSON-ready values; holds no secret.
+    """What it takes to drain a Deployment, in JSON-ready values; without a secret.
 
     :param ours: Dags that may be paused.
-    :param own: Dag, run and task that ask; it does not count.
+    :param own: Dag, run and task that drains; it does not count.
     :param deadline: when to stop waiting, in seconds since the epoch.
-    :param poll_interval: longest time between two looks, in seconds.
+    :param poll_interval: longest time between two polls, in seconds.
     """
 
     ours: tuple[str, ...]
@@ -100,9 +100,9 @@ class DrainRequest:
     poll_interval: float
 
     def may_pause(self, paused_dags: PausedDags | None) -> bool:
-        """Tell whether the run that asks still holds Dags; an order that pauses none needs none.
+        """Return whether the run may still pause Dags; a request that pauses none needs no claim.
 
-        :param paused_dags: what is remembered now.
+        :param paused_dags: the stored list.
         """
         return not self.ours or (
             paused_dags is not None and paused_dags.run == self.own[:2] and not paused_dags.resuming
