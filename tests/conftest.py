@@ -82,10 +82,10 @@ def one_tls_context() -> Iterator[None]:
     """Read this machine's certificate authorities once, instead of 50 ms long for each client of httpx."""
     from airflow_rollback_provider.http import client_pool
 
-    make = client_pool._tls_context
+    make = client_pool.tls_context
     made = functools.cache(make)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(client_pool, "_tls_context", lambda trust: (made if trust is True else make)(trust))
+        patch.setattr(client_pool, "tls_context", lambda trust: (made if trust is True else make)(trust))
         yield
 
 

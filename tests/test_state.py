@@ -158,7 +158,7 @@ def test_airflows_own_variables_take_the_same_arguments() -> None:
     inspect.signature(Variable.delete).bind(KEY)
     if hasattr(Variable, "keys"):
         inspect.signature(Variable.keys).bind(prefix=KEY)
-    assert (state.read_variable_row is None) is AIRFLOW_3
+    assert (vars(state)["read_variable_row"] is None) is AIRFLOW_3
 
 
 @dataclass

@@ -128,11 +128,11 @@ class Api:
         """Send a request; if the session has ended, log in again and repeat it."""
         had_session = self._session is not None
         header = yield from self._header()
-        response = yield self._request(operation, method, url, body, header)
+        response = yield self.request(operation, method, url, body, header)
         if response.status == 401 and had_session:
             self._session = None
             header = yield from self._header()
-            response = yield self._request(operation, method, url, body, header)
+            response = yield self.request(operation, method, url, body, header)
         if not 200 <= response.status < 300:
             raise self._error(operation, response)
         return response
@@ -150,7 +150,7 @@ class Api:
     def _log_in(self) -> Generator[Request, Response, Secret]:
         settings = self._settings
         body = {"username": settings.login, "password": settings.secret.reveal()}
-        response = yield self._request("log in", "POST", f"{settings.base}/auth/token", body, None)
+        response = yield self.request("log in", "POST", f"{settings.base}/auth/token", body, None)
         if not 200 <= response.status < 300:
             raise self._error("log in", response)
         answer = self._json("log in", response)
@@ -177,7 +177,7 @@ class Api:
             if api == "v1" and settings.login:
                 header = settings.basic_header
             url = f"{settings.base}/api/{api}/version"
-            response = yield self._request("version", "GET", url, None, header)
+            response = yield self.request("version", "GET", url, None, header)
             if response.status == 200:
                 return self._read_version(api, response)
             if response.status not in _NOT_FOUND:
@@ -202,6 +202,6 @@ class Api:
         except (ValueError, RecursionError):
             raise malformed(operation, self._settings, f"(HTTP {response.status}) is not JSON") from None
 
-    def _request(self, operation: str, method: str, url: str, body: Any, header: str | None) -> Request:
+    def request(self, operation: str, method: str, url: str, body: Any, header: str | None) -> Request:
         headers = {} if header is None else {"authorization": header}
         return Request(operation, method, url, body, headers, recipient="the Airflow")

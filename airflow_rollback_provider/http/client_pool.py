@@ -76,11 +76,11 @@ class ClientPool:
 
 async def new_client(policy: Policy) -> httpx.AsyncClient:
     """Create a client without blocking the event loop: httpx and a TLS context take long to load."""
-    context = await asyncio.to_thread(_tls_context, policy.trust)
+    context = await asyncio.to_thread(tls_context, policy.trust)
     return _build(policy, context)
 
 
-def _tls_context(trust: bool | str) -> Any:
+def tls_context(trust: bool | str) -> Any:
     """Create a TLS context. This reads some hundred certificates."""
     import ssl
 

@@ -192,7 +192,7 @@ class RollbackOperator(BaseOperator):
                 done = submit_rollback(
                     self.request(context),
                     hook,
-                    self._store(context),
+                    self.state_store(context),
                     self.log,
                     guards=self._pre_submit_guards(context),
                     planned=partial(self._planned, report),
@@ -288,7 +288,11 @@ class RollbackOperator(BaseOperator):
             ),
         )
 
-    def _store(self, context: Context) -> StateStore:
+    def state_store(self, context: Context) -> StateStore:
+        """Return the store of the pending submission; it outlives a try.
+
+        :param context: the task's context.
+        """
         from airflow_rollback_provider.rollback.pending import DESCRIPTION
         from airflow_rollback_provider.state import task_store
 

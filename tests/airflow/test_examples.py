@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -85,6 +86,10 @@ class Stage:
     def log(self, dag_id: str, run_id: str, task_id: str) -> str:
         """Everything that a task wrote."""
         return "\n".join(line.message for line in self.airflow.task_log(dag_id, run_id, task_id))
+
+    def reported(self, run_id: str, task_id: str) -> bool:
+        """Return whether a callback of the Dag ``callbacks`` wrote what it found."""
+        return "FOUND" in self.log("callbacks", run_id, task_id)
 
     def asked(self, query: str, *values: str) -> list[tuple[Any, ...]]:
         """Ask Airflow's database."""
@@ -312,7 +317,7 @@ def test_callbacks_of_airflow(stage: Stage) -> None:
     for task_id, (state, name, kinds) in errors.items():
         stage.airflow.wait_for_task("callbacks", run_id, task_id, {state}, SECONDS)
         until(
-            lambda task_id=task_id: "FOUND" in stage.log("callbacks", run_id, task_id),
+            partial(stage.reported, run_id, task_id),
             f"the callback of {task_id}",
             lambda: stage.airflow.story("callbacks", run_id),
         )

@@ -191,10 +191,10 @@ def test_another_server_answers(airflow: FakeAirflow, monkeypatch: pytest.Monkey
     """An answer without the expected rows is malformed."""
     talker = Talker(of_fake(airflow))
     talker.run(talker.api.version())
-    monkeypatch.setattr(airflow, "_page", lambda *_: (200, {"html": "Welcome"}))
+    monkeypatch.setattr(airflow, "page", lambda *_: (200, {"html": "Welcome"}))
     for flow in (talker.api.runs(NOW, NOW + DAY), talker.api.dags(), talker.api.import_errors()):
         with pytest.raises(MalformedAnswer, match="check the connection's host"):
-            talker.run(flow)  # type: ignore[arg-type]
+            talker.run(flow)
 
 
 @pytest.mark.parametrize(
@@ -210,6 +210,6 @@ def test_another_server_answers(airflow: FakeAirflow, monkeypatch: pytest.Monkey
 def test_malformed_rows(airflow: FakeAirflow, row: dict[str, Any], problem: str) -> None:
     """The error names the field."""
     talker = Talker(of_fake(airflow))
-    airflow._runs = lambda _: [row]  # type: ignore[method-assign]
+    airflow.find_runs = lambda wanted: [row]  # type: ignore[method-assign]
     with pytest.raises(MalformedAnswer, match=problem):
         talker.run(talker.api.runs(NOW, NOW + DAY))

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
+from typing import Any
 
 import pytest
 
@@ -76,7 +77,8 @@ def test_dags(airflow: FakeAirflow, talker: Talker) -> None:
     """Stale ones are included; scheduled and file are read, and the file is that of import errors."""
     airflow.add_dag("a")
     airflow.add_dag("b", is_paused=True, timetable_description=UNSCHEDULED)
-    airflow.add_dag("c", **({"is_active": False} if airflow.api == "/api/v1" else {"is_stale": True}))
+    stale: dict[str, Any] = {"is_active": False} if airflow.api == "/api/v1" else {"is_stale": True}
+    airflow.add_dag("c", **stale)
     airflow.add_import_error("a.py")
     found = talker.run(talker.api.dags())
     assert [(x.dag_id, x.paused, x.scheduled, x.stale) for x in found] == [

@@ -171,10 +171,10 @@ def test_a_chain(talk: Talk, rollback_sandbox: SandboxProcess, deployment_id: st
         rollback_sandbox.land_deploy(KEY, tag=tag)
     first, start_cursor = found(wait(talker, deployment_id, after=start)[0])
     end(rollback_sandbox, slow)  # between two polls
-    reported = [first]
+    reported: list[str | None] = [first]
     while (wait_result := wait(talker, deployment_id, start_cursor=start_cursor)[0]) is not None:
-        tag, start_cursor = found(wait_result)
-        reported.append(tag)
+        later, start_cursor = found(wait_result)
+        reported.append(later)
     assert reported == ["one", "slow", "two"]
 
 

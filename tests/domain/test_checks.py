@@ -141,7 +141,7 @@ def test_a_clock_that_is_off_does_not_expire_a_deploy() -> None:
 def test_the_latest_deploy_is_excused_from_retention_where_the_platform_says_so() -> None:
     """Hosted Astro allows the latest at any age, that one alone."""
     old = deploy("d1", 200)
-    excused = {"target": old, "latest": old, "capabilities": ASTRO, "access": Access()}
+    excused: dict[str, Any] = {"target": old, "latest": old, "capabilities": ASTRO, "access": Access()}
     assert codes(**excused) == []
     assert codes(**{**excused, "latest": CURRENT}) == ["TARGET-EXPIRED"]
     assert codes(**{**excused, "capabilities": replace(ASTRO, latest_always_allowed=False)}) == [

@@ -124,7 +124,9 @@ def test_each_rule_decides_its_cases(source: str, target: str, code: str) -> Non
 
 def test_every_rule_has_a_case_and_a_code_of_its_own() -> None:
     """A rule that no example reaches, or two with one code, would go unnoticed."""
-    mark = next(mark for mark in test_each_rule_decides_its_cases.pytestmark if mark.name == "parametrize")
+    mark = next(
+        mark for mark in vars(test_each_rule_decides_its_cases)["pytestmark"] if mark.name == "parametrize"
+    )
     codes = [rule.code for rule in RULES]
     assert len(set(codes)) == len(codes)
     assert {case[2] for case in mark.args[1]} == set(codes)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -140,6 +141,6 @@ def test_what_could_not_be_read_is_warned_of() -> None:
     assert warned(plan(D1, D2, access=Access())) == {"PERMISSIONS-NOT-KNOWN", "SWITCHES-NOT-KNOWN"}
     assert warned(plan(D1, D2, access=Access(), capabilities=ASTRO)) == set()
     for unknown in ("enabled_on_installation", "enabled_on_deployment"):
-        access = replace(FULL_ACCESS, **{unknown: None})
+        access = replace(FULL_ACCESS, **dict[str, Any]({unknown: None}))
         assert warned(plan(D1, D2, access=access)) == {"SWITCHES-NOT-KNOWN"}
     assert warned(plan(D1, D2, access=replace(FULL_ACCESS, permissions=None))) == {"PERMISSIONS-NOT-KNOWN"}

@@ -17,12 +17,12 @@ from tests.support.builders import BAD, GOING, NOW, ODD, OK, deploy, deployment,
 @pytest.mark.parametrize(
     ("scope", "parts", "words"),
     [
-        ("image", {"image"}, "image"),
-        ("dags", {"dags"}, "Dags"),
-        ("image_and_dags", {"image", "dags"}, "image and Dags"),
+        ("image", frozenset({"image"}), "image"),
+        ("dags", frozenset({"dags"}), "Dags"),
+        ("image_and_dags", frozenset({"image", "dags"}), "image and Dags"),
     ],
 )
-def test_scopes(scope: str, parts: set[str], words: str) -> None:
+def test_scopes(scope: str, parts: frozenset[str], words: str) -> None:
     """By name, in parts, in words."""
     parsed = Scope.parse(scope)
     assert (parsed.value, parsed.parts, str(parsed)) == (scope, parts, words)

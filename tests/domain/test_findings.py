@@ -111,7 +111,7 @@ def test_skipped_findings_have_a_reason() -> None:
         ([("TOKEN", "warning", "Hm.", "Do.")], "Warning: Hm. Do."),
     ],
 )
-def test_the_summary_is_one_message(findings: list[tuple[str, ...]], words: str) -> None:
+def test_the_summary_is_one_message(findings: list[tuple[Any, ...]], words: str) -> None:
     """It has the first error, or else the headlines and every warning once."""
     made = [Finding(code, Status(status), *texts) for code, status, *texts in findings]
     assert report(*made).summary() == words

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from airflow_rollback_provider.domain.deploys import Deploy, Scope
@@ -82,7 +84,7 @@ def origin(asked: History, of: Deploy, part: str = "image") -> str | None:
     """The id of a part's origin, with the history read up to the deploy."""
     assert asked.find(of.id) is of
     found = asked.origin(of, part)
-    return found and found.id
+    return found.id if isinstance(found, Deploy) else found
 
 
 def test_a_deploy_is_its_own_origin() -> None:
@@ -105,7 +107,7 @@ def test_rollbacks_lead_to_what_they_brought_back() -> None:
 def test_a_rollback_of_one_part_leaves_the_other(scope: str, image: str, dags: str) -> None:
     """The part out of scope came from the deploy before."""
     d1, d2, d3 = deploy("d1"), deploy("d2"), deploy("d3")
-    only = {"image_tag": d1.image_tag, "dag_bundle": d3.dag_bundle}
+    only: dict[str, Any] = {"image_tag": d1.image_tag, "dag_bundle": d3.dag_bundle}
     if scope == "dags":
         only = {"image_tag": d3.image_tag, "dag_bundle": d1.dag_bundle}
     part = rollback("r", d1, scope=Scope(scope), **only)

@@ -92,7 +92,7 @@ def test_every_failure_is_in_the_error() -> None:
 
 def test_what_runs_already_is_recognised_through_rollbacks() -> None:
     """This holds even if no row contains its content."""
-    silent = {"image": None, "dags": None}
+    silent: dict[str, Any] = {"image": None, "dags": None}
     rows = [deploy("d1", **silent), deploy("d2", **silent)]
     back = replace(rollback("r", rows[0]), image_tag=None, dag_bundle=None)
     made = plan(*rows, back, target="d1")
@@ -182,7 +182,9 @@ def test_what_the_platform_does_not_offer_is_in_the_plan() -> None:
     assert plan(D1, D2).platform_limits == ()
     assert len(plan(D1, D2, capabilities=ASTRO).platform_limits) == 5
     for lacks in ("scopes", "logs", "reasons", "reports_access", "reports_switches"):
-        (limit,) = plan(D1, D2, capabilities=replace(HOUSTON, **{lacks: False})).platform_limits
+        (limit,) = plan(
+            D1, D2, capabilities=replace(HOUSTON, **dict[str, Any]({lacks: False}))
+        ).platform_limits
         assert limit.endswith(".")
 
 
@@ -232,9 +234,10 @@ def test_any_plan_survives_json(
 def test_what_is_no_plan_is_refused() -> None:
     """Another format, another type, nothing."""
     good = PLANS[0].to_dict()
+    damaged: Any
     for damaged in ({}, [], None, "plan", {**good, "format": 2}, {**good, "format": None}):
         with pytest.raises(BadInput, match=f"not a rollback plan of format {FORMAT}"):
-            RollbackPlan.from_dict(damaged)  # type: ignore[arg-type]  # what JSON may hold instead
+            RollbackPlan.from_dict(damaged)  # what JSON may hold instead
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
@@ -283,6 +286,7 @@ def test_a_field_that_is_not_known_is_refused_and_one_with_a_default_may_be_miss
 def test_a_plan_that_contradicts_itself_is_refused() -> None:
     """A refused plan does not become an allowed one by deleting its failed checks."""
     refused = PLANS[2].to_dict()
+    values: dict[str, Any]
     for values in ({"failed_checks": []}, {"allowed": True}, {"failed_checks": [], "allowed": True}):
         with pytest.raises(BadInput, match="disagree on whether it is allowed"):
             RollbackPlan.from_dict({**refused, **values})

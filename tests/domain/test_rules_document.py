@@ -12,7 +12,7 @@ import pytest
 from airflow_rollback_provider.domain import checks, compatibility, plan
 from airflow_rollback_provider.domain.checks import CHECKS, default_scope, required_permissions
 from airflow_rollback_provider.domain.compatibility import RULES
-from airflow_rollback_provider.domain.deploys import Mechanism, Scope
+from airflow_rollback_provider.domain.deploys import Deploy, Mechanism, Scope
 from airflow_rollback_provider.domain.errors import DeployNotFound
 from airflow_rollback_provider.domain.selector import DeploySelector, choose
 from tests.support.builders import HOUSTON, deploy, history, rollback
@@ -85,7 +85,7 @@ def build(text: str) -> list[str]:
 @pytest.mark.parametrize("row", table("History, oldest first", "### `previous`"), ids=lambda row: row[0])
 def test_previous_is_what_the_table_says(row: list[str]) -> None:
     """Each history of the table is built and asked."""
-    made = {}
+    made: dict[str, Deploy] = {}
     for step in build(row[0]):
         name, _, to = step.partition(" → ")
         made[name] = rollback(name, made[to]) if to else deploy(name)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import count
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
@@ -17,7 +17,6 @@ from airflow_rollback_provider.domain.errors import RollbackError
 from airflow_rollback_provider.hooks import client
 from airflow_rollback_provider.http.connection_fields import Fields
 from airflow_rollback_provider.operators.rollback import RollbackOperator
-from airflow_rollback_provider.rollback.poller import Tracking
 from airflow_rollback_provider.sandbox.process import SandboxProcess
 from tests.support.leaks import Evidence
 from tests.support.store import DictStore
@@ -263,14 +262,14 @@ class Case:
             # Longer than the platform needs to carry out a request after the client's timeout.
             submission_grace_period=5 * _NO_ANSWER if self.late else 0.1,
         )
-        operator._store = lambda _context: self.store  # type: ignore[method-assign]
-        defer = operator._defer
+        operator.state_store = lambda context: self.store  # type: ignore[method-assign]
+        defer = operator.defer
 
-        def deferring(tracking: Tracking) -> None:
+        def deferring(**kwargs: Any) -> NoReturn:
             self.sandbox.clock(freeze=False)
-            defer(tracking)
+            defer(**kwargs)
 
-        operator._defer = deferring  # type: ignore[method-assign]
+        operator.defer = deferring  # type: ignore[method-assign]
         return operator
 
     def attempt(self) -> tuple[str, BaseException | None]:

@@ -10,6 +10,7 @@ import pickle
 from datetime import datetime, timedelta, timezone
 from itertools import islice
 from types import SimpleNamespace
+from typing import Any
 from urllib.parse import urlencode
 
 import pytest
@@ -241,7 +242,7 @@ async def test_a_look_is_the_same_in_an_event_loop(connect_hook: Connect, rollba
     rollback = hook.submit(plan, "too slow", KEY)
     tracking = Tracking(deployment_id, rollback.id, plan.target, plan.scope, 0.0, 0.0, 1.0, "there", {})
 
-    async def poll() -> object:
+    async def poll() -> tuple[Any, Any]:
         async with connect_hook() as watching:
             await asyncio.sleep(0)
             return await watching.async_run(observe(watching.platform, tracking)), POOL._loops[
@@ -249,7 +250,7 @@ async def test_a_look_is_the_same_in_an_event_loop(connect_hook: Connect, rollba
             ]
 
     polls = await asyncio.gather(*(poll() for _ in range(20)))
-    assert {outcome for outcome, _ in polls} == {None}  # type: ignore[misc]
+    assert {outcome for outcome, _ in polls} == {None}
     rollback_sandbox.clock(advance=61)
     outcome = await hook.async_run(observe(hook.platform, tracking))
     assert outcome == hook.run(observe(hook.platform, tracking))

@@ -15,8 +15,8 @@ from airflow_rollback_provider.http.retry_policy import Policy
 async def test_leases_at_the_same_time_share_one_client(monkeypatch: pytest.MonkeyPatch) -> None:
     """A hundred leases create one client and one TLS context; the end of the last one closes it."""
     made = []
-    real = client_pool._tls_context
-    monkeypatch.setattr(client_pool, "_tls_context", lambda trust: made.append(trust) or real(trust))
+    real = client_pool.tls_context
+    monkeypatch.setattr(client_pool, "tls_context", lambda trust: made.append(trust) or real(trust))
     pool, clients = ClientPool(), set()
 
     async def use() -> None:

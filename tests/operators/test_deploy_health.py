@@ -42,7 +42,7 @@ def watcher(deferrable: bool) -> Any:
     """Make the operator and run it to its end."""
 
     def watcher(**kwargs: Any) -> dict[str, Any]:
-        usual = {"poll_interval": 0.05, "deferrable": deferrable, "timeout": 20}
+        usual: dict[str, Any] = {"poll_interval": 0.05, "deferrable": deferrable, "timeout": 20}
         if "deployment_id" not in kwargs:
             usual["since"] = LANDED
         return run(DeployHealthOperator(task_id="watcher", **{**usual, **kwargs}))
@@ -262,14 +262,14 @@ def test_another_deploy_while_waiting(
     began = landed(rollback_sandbox)
     add_history(airflow, began, hours_after=0)
     airflow.add_runs("dag_0", [began + timedelta(seconds=0.25 + number / 100) for number in range(70)])
-    page = airflow._page
+    page = airflow.page
 
     def deploy_at_first(*args: Any) -> Any:
-        monkeypatch.setattr(airflow, "_page", page)
+        monkeypatch.setattr(airflow, "page", page)
         rollback_sandbox.land_deploy("observed", tag="newer")
         return page(*args)
 
-    monkeypatch.setattr(airflow, "_page", deploy_at_first)
+    monkeypatch.setattr(airflow, "page", deploy_at_first)
     result = watcher(deployment_id=deployment, rule=SOON)
     assert (result["verdict"], codes(result)) == ("inconclusive", ["ANOTHER-DEPLOY"])
     assert result["windows"]

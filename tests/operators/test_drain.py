@@ -75,7 +75,7 @@ def restore(**kwargs: Any) -> dict[str, Any]:
 
 def when_asked(airflow: FakeAirflow, times: int, change: Callable[[], None]) -> None:
     """Let something change when the tasks have been asked for so often."""
-    tasks, asked = airflow._tasks, []
+    tasks, asked = airflow.find_tasks, []
 
     def answer(wanted: dict[str, Any]) -> Any:
         asked.append(1)
@@ -83,7 +83,7 @@ def when_asked(airflow: FakeAirflow, times: int, change: Callable[[], None]) -> 
             change()
         return tasks(wanted)
 
-    airflow._tasks = answer  # type: ignore[method-assign]
+    airflow.find_tasks = answer  # type: ignore[method-assign]
 
 
 def test_nothing_goes_on(airflow: FakeAirflow, prepare: Any, paused: DictPaused) -> None:
@@ -305,7 +305,7 @@ def test_an_airflow_that_does_not_come_back(airflow: FakeAirflow, prepare: Any, 
 
 def test_who_may_not_pause(airflow: FakeAirflow, paused: DictPaused, monkeypatch: Any) -> None:
     """The task fails for good and says what is missing."""
-    monkeypatch.setattr(airflow, "_patch", lambda *_: (403, {"detail": "Forbidden"}))
+    monkeypatch.setattr(airflow, "patch", lambda *_: (403, {"detail": "Forbidden"}))
     with pytest.raises(PermissionMissing, match="edit Dags"):
         run(DrainDeploymentOperator(task_id="prepare", timeout=0))
 
@@ -381,7 +381,7 @@ def with_a_token(airflow: FakeAirflow, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def at_request(monkeypatch: pytest.MonkeyPatch, number: int, what: Callable[[], object]) -> Counter[str]:
     """Let something happen right before a request; return how many there were."""
-    request, sent = Api._request, Counter[str]()
+    request, sent = Api.request, Counter[str]()
 
     def counting(self: Api, *args: Any) -> Any:
         sent["requests"] += 1
@@ -389,7 +389,7 @@ def at_request(monkeypatch: pytest.MonkeyPatch, number: int, what: Callable[[], 
             what()
         return request(self, *args)
 
-    monkeypatch.setattr(Api, "_request", counting)
+    monkeypatch.setattr(Api, "request", counting)
     return sent
 
 
@@ -594,7 +594,7 @@ def test_whether_another_run_goes_on_in_airflow_3(
     ti = SimpleNamespace(
         dag_id="d", run_id="r", get_dr_count=lambda **kwargs: (asked.append(kwargs), count)[1]
     )
-    assert is_of_others(PausedDags(OTHER), {"ti": ti}) is is_theirs  # type: ignore[typeddict-item]
+    assert is_of_others(PausedDags(OTHER), {"ti": ti}) is is_theirs
     assert asked == [{"dag_id": "other", "run_ids": ["manual__2"], "states": ["queued", "running"]}]
 
 
@@ -620,7 +620,7 @@ def test_whether_another_run_goes_on_in_airflow_2(
 def test_ones_own_run() -> None:
     """It is none of others, and nobody is asked."""
     ti = SimpleNamespace(dag_id=OTHER[0], run_id=OTHER[1])
-    assert not is_of_others(PausedDags(OTHER), {"ti": ti})  # type: ignore[typeddict-item]
+    assert not is_of_others(PausedDags(OTHER), {"ti": ti})
 
 
 @pytest.mark.parametrize(("before", "after"), [("3.3.2", "2.11.2"), ("2.11.2", "3.3.2")])
@@ -634,14 +634,14 @@ def test_an_airflow_of_the_other_line_takes_over_while_restoring(
         fake.add_dag("a", is_paused=True)
         fake.add_dag("b", is_paused=True)
         paused.keep(CONN, PausedDags(RUN, ("a", "b")))
-        patch = fake._patch
+        patch = fake.patch
 
         def last_answer(dag_id: str, body: Any) -> Any:
             answer = patch(dag_id, body)
             fake.change_to(after)
             return answer
 
-        monkeypatch.setattr(fake, "_patch", last_answer)
+        monkeypatch.setattr(fake, "patch", last_answer)
         assert restore()["count"] == 1
         assert fake.paused() == set()
 

@@ -59,12 +59,12 @@ def test_dag_files_that_may_not_be_read(
     airflow: FakeAirflow, operator: Any, downgrade: str, monkeypatch: Any
 ) -> None:
     """The plan says how many were not read."""
-    page = airflow._page
+    page = airflow.page
 
     def forbid(method: str, path: str, *rest: Any) -> Any:
         return (403, {"detail": "no"}) if path.startswith("/dagSources/") else page(method, path, *rest)
 
-    monkeypatch.setattr(airflow, "_page", forbid)
+    monkeypatch.setattr(airflow, "page", forbid)
     plan = run(operator(downgrade, plan_only=True, airflow_conn_id="its_airflow"))
     (message,) = [x["message"] for x in plan["warnings"] if x["code"] == "DAG-FILES-NOT-READ"]
     assert message.startswith("2 Dag file(s)")

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime, timezone
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -25,7 +26,7 @@ def notify(context: Any) -> None:
 
 def stored(callback: Any) -> str:
     """Parse a Dag with a mapped rollback and return what Airflow stores of it."""
-    from airflow.serialization import serialized_objects
+    serialized_objects: Any = import_module("airflow.serialization.serialized_objects")
 
     # Named otherwise since Airflow 3.2.
     form = getattr(serialized_objects, "DagSerialization", None) or serialized_objects.SerializedDAG

@@ -91,7 +91,7 @@ def reading(deployment_id: str) -> Any:
 
 def key(ti: TaskInstance | None = None, deployment_id: str = "c1", **kwargs: Any) -> str:
     """Return the idempotency key of a task instance whose Deployment has this id."""
-    request = task(**kwargs).request({"ti": ti or TaskInstance()})  # type: ignore[typeddict-item]
+    request = task(**kwargs).request({"ti": ti or TaskInstance()})
     return without_target(request.idempotency_key(reading(deployment_id)))
 
 
@@ -123,7 +123,7 @@ def test_ids_do_not_run_into_each_other() -> None:
 
 def first_try(run: Any) -> datetime | None:
     """Return the time before which no try of a task in this run submitted anything."""
-    return task().request({"ti": TaskInstance(), "dag_run": run}).first_try  # type: ignore[typeddict-item]
+    return task().request({"ti": TaskInstance(), "dag_run": run}).first_try
 
 
 def test_the_earliest_time_counts() -> None:

@@ -19,7 +19,7 @@ STUCK = PodsReport((("scheduler", "0/1"),), (Finding("STARTING", "scheduler", "s
 def resume(outcome: PodsOutcome, **kwargs: Any) -> dict[str, Any]:
     """Take over from the triggerer."""
     task = VerifyPodsOperator(task_id="verify", release_name="orders", deferrable=True, **kwargs)
-    return task.resume({}, outcome.to_dict())  # type: ignore[typeddict-item]
+    return task.resume({}, outcome.to_dict())
 
 
 @pytest.mark.parametrize(

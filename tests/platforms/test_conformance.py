@@ -150,7 +150,8 @@ def test_pages_cover_the_history(talk: Talk, rollback_sandbox: Sandbox) -> None:
     rollback_sandbox.settings(max_take=7)
     truth = rollback_sandbox.deployment("image-af3")
     talking = talk()
-    found, cursor = [], None
+    found: list[Deploy] = []
+    cursor = None
     while True:
         page = talking.run(talking.platform.deploys(truth["id"], cursor, limit=7))
         assert len(page.deploys) <= 7

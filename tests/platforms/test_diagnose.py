@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -144,13 +145,13 @@ def test_nothing_is_changed(talk: Talk, rollback_sandbox: Sandbox) -> None:
     requests = []
 
     def recorded() -> Flow[tuple[Finding, ...]]:
-        request = next(flow)
+        request: Any = next(flow)
         try:
             while True:
                 requests.append(request)
                 request = flow.send((yield request))
         except StopIteration as end:
-            return end.value  # type: ignore[no-any-return]
+            return end.value
 
     assert talking.run(recorded())
     assert requests

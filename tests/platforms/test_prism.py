@@ -85,7 +85,7 @@ def roll_back(talk: Talker, description: str) -> Flow[Deploy]:
 def preferring(flow: Flow[T], preference: str) -> Flow[T]:
     """Request a certain kind of answer from the mock server."""
     try:
-        request = next(flow)
+        request: Any = next(flow)
         while True:
             headers = {**request.headers, "prefer": preference}
             request = flow.send((yield replace(request, headers=headers)))

@@ -365,7 +365,7 @@ def test_no_token_in_what_is_kept(namespace: Namespace) -> None:
         task_id="verify", release_name=RELEASE, namespace=namespace.name, deferrable=True
     )
     with pytest.raises(TaskDeferred) as deferral:
-        task.execute({"ti": TaskInstance()})  # type: ignore[typeddict-item]
+        task.execute({"ti": TaskInstance()})
     kept = json.dumps(deferral.value.trigger.serialize())
     assert "admin-token" not in kept
     assert deferral.value.timeout > timedelta(minutes=10)

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from itertools import pairwise
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -246,7 +246,7 @@ class Deployments(RuleBasedStateMachine):
             target=target,
             scope=scope,
         )
-        request = task.request({"ti": TaskInstance(run_id=name)})  # type: ignore[typeddict-item]
+        request = task.request({"ti": TaskInstance(run_id=name)})
         key = request.idempotency_key(DeployHistoryHook().read(self.deployment_id))
         self.runs.append({"target": target, "scope": scope, "run": name, "key": key, "ids": set()})
         return self.runs[-1]
@@ -276,7 +276,7 @@ class Deployments(RuleBasedStateMachine):
             submission_grace_period=0.1,
             timeout=90,
         )
-        operator._store = lambda _context: self.store  # type: ignore[method-assign]
+        operator.state_store = lambda context: self.store  # type: ignore[method-assign]
         try:
             with killed(kill):
                 result = run(operator, TaskInstance(run_id=dag_run["run"]))
@@ -368,7 +368,7 @@ def test_one_key_is_at_most_one_rollback(
     SEEN.clear()
     with short_pauses():
         run_state_machine_as_test(
-            lambda: Deployments(rollback_sandbox_process),
+            cast("Any", lambda: Deployments(rollback_sandbox_process)),
             settings=settings(
                 max_examples=30,
                 stateful_step_count=14,

@@ -20,11 +20,11 @@ from tests.support.task_run import TaskInstance, run, run_callbacks
 try:
     from airflow.sdk.exceptions import AirflowTaskTerminated, AirflowTaskTimeout
 except ImportError:  # before 3.2
-    from airflow.exceptions import AirflowTaskTerminated, AirflowTaskTimeout
+    from airflow.exceptions import AirflowTaskTerminated, AirflowTaskTimeout  # type: ignore[no-redef]
 if AIRFLOW_3:
     from airflow.sdk import BaseNotifier
 else:
-    from airflow.notifications.basenotifier import BaseNotifier
+    from airflow.notifications.basenotifier import BaseNotifier  # type: ignore[no-redef]
 
 KEY = "callbacks"
 OURS = ("on_planned_callback", "on_submitted_callback")

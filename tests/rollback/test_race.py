@@ -93,7 +93,7 @@ KEY = REQUEST.idempotency_key(
 @pytest.fixture(autouse=True)
 def _virtual_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """A try goes by the clock of the race that it is in."""
-    monkeypatch.setattr(attempt.random, "random", random.Random(0).random)
+    monkeypatch.setattr(random, "random", random.Random(0).random)
 
 
 def check(race: Race, results: list[Any]) -> None:

@@ -64,7 +64,7 @@ class ScriptedPlatform:
     def __init__(self, polls: list[Any], logs: list[Any] | None = None, *, has_logs: bool = True) -> None:
         self.polls, self.scripted_logs = polls, logs or []
         self.read_since: list[datetime] = []
-        self.capabilities = Capabilities("Scripted", {}, logs=has_logs)
+        self.capabilities = Capabilities("Scripted", logs=has_logs)
 
     def deploys(self, _deployment_id: str, limit: int) -> Flow[Page]:
         """Return the rollback's row."""

@@ -58,7 +58,7 @@ def add(world: World, clock: Clock) -> Callable[..., Deployment]:
         *drafts: Draft, runtime: str = "3.1-12", mechanism: str = "dag_deploy", **more: Any
     ) -> Deployment:
         rows = from_drafts(lambda: drafts)
-        names = {"label": "Mine", "release": "my-release"}
+        names: dict[str, Any] = {"label": "Mine", "release": "my-release"}
         deployment = make_deployment(
             "mine", rows, clock.now(), runtime=runtime, mechanism=mechanism, **names, **more
         )

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -185,7 +186,7 @@ def test_pages_of_any_size_make_the_whole_history(data: st.DataObject) -> None:
     clock = Clock(lambda: NOON)
     clock.freeze()
     drafts = [Draft((60 - number) * DAY) for number in range(data.draw(st.integers(0, 30)))]
-    names = {"label": "L", "release": "r", "runtime": "3.1-12", "mechanism": "image"}
+    names: dict[str, Any] = {"label": "L", "release": "r", "runtime": "3.1-12", "mechanism": "image"}
     deployment = make_deployment("paged", from_drafts(lambda: drafts), clock.now(), **names)
     world = World(clock, [deployment])
     read: list[Deploy] = []

@@ -60,7 +60,7 @@ def task(sandbox: SandboxProcess, store: DictStore, **kwargs: Any) -> RollbackOp
             **kwargs,
         },
     )
-    operator._store = lambda _context: store  # type: ignore[method-assign]
+    operator.state_store = lambda context: store  # type: ignore[method-assign]
     return operator
 
 
@@ -261,7 +261,7 @@ def test_the_search_finds_a_token_in_an_error() -> None:
         held = EDITOR if how == "local" else ""
         error = RuntimeError(EDITOR if how == "text" else f"it failed with {len(held)}")
         if how == "note":
-            error.__notes__ = [EDITOR]  # type: ignore[attr-defined]
+            error.__notes__ = [EDITOR]
         if how == "attribute":
             error.request = EDITOR  # type: ignore[attr-defined]
         raise error from (ValueError(EDITOR) if how == "cause" else None)
@@ -287,5 +287,5 @@ def test_the_search_finds_a_hook_that_pickles_its_token(
     monkeypatch.setattr(Secret, "__repr__", lambda self: self._value)
     hook, evidence = DeployHistoryHook(), Evidence()
     evidence.add_pickle("platform", hook.platform)
-    evidence.add("platform", vars(hook.platform._settings))
+    evidence.add("platform", vars(vars(hook.platform)["_settings"]))
     assert len(evidence.find()) >= 2

@@ -147,7 +147,7 @@ class FakeAirflow:
             return 404, {"detail": "Not Found"}
         if not self._authorised(header):
             return (403, {"title": "Forbidden"}) if self.api == "/api/v1" else (401, {"detail": "no"})
-        return self._page(method, unquote(path.removeprefix(self.api)), query, body)
+        return self.page(method, unquote(path.removeprefix(self.api)), query, body)
 
     def _log_in(self, body: Any) -> tuple[int, Any]:
         if body != {"username": LOGIN, "password": PASSWORD}:
@@ -162,7 +162,7 @@ class FakeAirflow:
             return header in (f"Basic {basic}", f"Bearer {TOKEN}")
         return header in (f"Bearer {TOKEN}", f"Bearer {self.session}", TOKEN)
 
-    def _page(self, method: str, path: str, query: dict[str, list[str]], body: Any) -> tuple[int, Any]:
+    def page(self, method: str, path: str, query: dict[str, list[str]], body: Any) -> tuple[int, Any]:
         if path in ("/health", "/monitor/health"):
             return 200, {name: {"status": status} for name, status in self.components.items()}
         if path == "/importErrors":
@@ -170,17 +170,17 @@ class FakeAirflow:
         if path == "/dags":
             return 200, _slice("dags", self._dags(query), query)
         if path == "/dags/~/dagRuns":
-            return 200, _slice("dag_runs", self._runs(_single(query)), query)
+            return 200, _slice("dag_runs", self.find_runs(_single(query)), query)
         if path == "/dags/~/dagRuns/list":
-            return 200, _slice("dag_runs", self._runs(body), _of_body(body))
+            return 200, _slice("dag_runs", self.find_runs(body), _of_body(body))
         if path == "/dags/~/dagRuns/~/taskInstances":
-            return 200, _slice("task_instances", self._tasks({"state": query.get("state")}), query)
+            return 200, _slice("task_instances", self.find_tasks({"state": query.get("state")}), query)
         if path == "/dags/~/dagRuns/~/taskInstances/list":
-            return 200, _slice("task_instances", self._tasks(body), _of_body(body))
+            return 200, _slice("task_instances", self.find_tasks(body), _of_body(body))
         if path.startswith("/dagSources/"):
             return 200, {"content": self.sources.get(path.removeprefix("/dagSources/"), "")}
         if method == "PATCH" and path.startswith("/dags/"):
-            return self._patch(path.removeprefix("/dags/"), body)
+            return self.patch(path.removeprefix("/dags/"), body)
         return 404, {"detail": "Not Found"}
 
     def _dags(self, query: dict[str, list[str]]) -> list[dict[str, Any]]:
@@ -188,7 +188,7 @@ class FakeAirflow:
             return self.dags
         return [dag for dag in self.dags if dag.get("is_active", not dag.get("is_stale"))]
 
-    def _runs(self, wanted: dict[str, Any]) -> list[dict[str, Any]]:
+    def find_runs(self, wanted: dict[str, Any]) -> list[dict[str, Any]]:
         rows = [run for run in self.runs if run["dag_id"] in (wanted.get("dag_ids") or [run["dag_id"]])]
         first, last = wanted.get("start_date_gte"), wanted.get("start_date_lte")
         rows = [run for run in rows if first is None or _time(run) >= datetime.fromisoformat(first)]
@@ -196,7 +196,7 @@ class FakeAirflow:
         order = wanted.get("order_by", "id")
         return sorted(rows, key=_time, reverse=order.startswith("-")) if "start_date" in order else rows
 
-    def _tasks(self, wanted: dict[str, Any]) -> list[dict[str, Any]]:
+    def find_tasks(self, wanted: dict[str, Any]) -> list[dict[str, Any]]:
         keys = {"dag_ids": "dag_id", "dag_run_ids": "dag_run_id", "state": "state"}
         return [
             task
@@ -204,7 +204,7 @@ class FakeAirflow:
             if all(task[key] in wanted[name] for name, key in keys.items() if wanted.get(name))
         ]
 
-    def _patch(self, dag_id: str, body: Any) -> tuple[int, Any]:
+    def patch(self, dag_id: str, body: Any) -> tuple[int, Any]:
         for dag in self.dags:
             if dag["dag_id"] == dag_id:
                 dag["is_paused"] = body["is_paused"]

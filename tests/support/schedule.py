@@ -41,7 +41,7 @@ def outlives_its_folder(scope: str, folder: str) -> bool:
     return scope == "session" and starts_an_airflow(f"{folder}/")
 
 
-class WholeAirflowsInARow(LoadScopeScheduling):
+class WholeAirflowsInARow(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
     """Gives all tests that start whole Airflows to one worker, in their order; any other to any worker.
 
     Those on a Kubernetes API server go to one worker too, so that one such server is enough, and so do those

@@ -61,5 +61,5 @@ def store(monkeypatch: pytest.MonkeyPatch) -> DictStore:
     from airflow_rollback_provider.operators.rollback import RollbackOperator
 
     store = DictStore()
-    monkeypatch.setattr(RollbackOperator, "_store", lambda _self, _context: store)
+    monkeypatch.setattr(RollbackOperator, "state_store", lambda self, context: store)
     return store

@@ -100,7 +100,7 @@ def checked_against_document(flow: Flow[T], *, spoilt: bool = False) -> Flow[T]:
     :param spoilt: whether answers may differ from the document.
     """
     try:
-        request = next(flow)
+        request: Any = next(flow)
         while True:
             _check_request(request)
             try:

@@ -31,12 +31,14 @@ ADDRESSES = Addresses(RUNS, f"{RUNS}/{{run_id}}", "/page/{dag_id}/{run_id}")
 
 
 class Clock:
-    """A clock that a test moves."""
+    """A clock that a test moves, or that moves by a step when it is read."""
 
     def __init__(self) -> None:
         self.now = 1000.0
+        self.step = 0.0
 
     def __call__(self) -> float:
+        self.now += self.step
         return self.now
 
 
@@ -54,7 +56,11 @@ class Page:
         self.connect("apc")
         self.start_problem: Callable[[str], str | None] = lambda _dag_id: None
         self.reader = Reader(Platforms(self._connection), Cache(clock=self.clock))
-        self.service = Service(self.reader, lambda: tuple(self.options), self.clock)
+        self.service = Service(self.reader, lambda: self.load_options(), self.clock)
+
+    def load_options(self) -> tuple[DeploymentOption, ...]:
+        """Return the Deployments that the page offers."""
+        return tuple(self.options)
 
     def connect(self, conn_id: str, token: str = "editor", **extra: Any) -> None:
         """Add or change a connection to the sandbox."""

@@ -113,7 +113,7 @@ class SiteOfAirflow3(Site):
 
     def routes(self) -> list[tuple[str, str]]:
         """Return every route that is mounted below the page's prefix, as the server itself knows them."""
-        mount = next(route for route in self.app.routes if getattr(route, "path", None) == PREFIX)
+        mount: Any = next(route for route in self.app.routes if getattr(route, "path", None) == PREFIX)
         return [
             (method, PREFIX + _filled(route.path))
             for route in mount.app.routes

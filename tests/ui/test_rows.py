@@ -51,9 +51,10 @@ def histories(draw: st.DrawFn) -> list[Deploy]:
     rows: list[Deploy] = []
     for number in range(draw(st.integers(1, 7))):
         name, age = f"d{number}", 200.0 / (number + 1)
-        values = {"status": draw(_KINDS), "mechanism": draw(st.sampled_from(list(Mechanism)))}
-        if rows and draw(st.booleans()):
-            rows.append(rollback(name, draw(st.sampled_from(rows)), age, **values))
+        values: dict[str, Any] = {"status": draw(_KINDS), "mechanism": draw(st.sampled_from(list(Mechanism)))}
+        if draw(st.booleans()) and rows:
+            target: Deploy = draw(st.sampled_from(rows))
+            rows.append(rollback(name, target, age, **values))
         else:
             content = draw(st.sampled_from([name, "a", None]))
             rows.append(

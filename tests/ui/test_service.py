@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from cryptography.fernet import InvalidToken
@@ -29,6 +30,7 @@ from airflow_rollback_provider.sandbox.seeds import CASES
 from airflow_rollback_provider.ui.config import DeploymentOption, InvalidOptions
 from airflow_rollback_provider.ui.page_client import PageClient, Platforms
 from airflow_rollback_provider.ui.problems import Problem, problem_of
+from airflow_rollback_provider.ui.service import Addresses
 from airflow_rollback_provider.ui.snapshot import SECONDS_SHARED, SECONDS_SHARED_FOR_OLDER_DEPLOYS
 from tests.support.leaks import Evidence
 from tests.ui.conftest import Page
@@ -87,7 +89,7 @@ def test_a_setting_that_cannot_be_read(page: Page, monkeypatch: pytest.MonkeyPat
     def broken() -> tuple[DeploymentOption, ...]:
         raise InvalidOptions("it is not JSON")
 
-    monkeypatch.setattr(page.service, "_load_options", broken)
+    monkeypatch.setattr(page, "load_options", broken)
     answer = page.service.options(3, "ana", page.start_problem)
     assert (answer["options"], answer["notice"]["message"]) == ([], "it is not JSON")
 
@@ -230,12 +232,7 @@ def test_a_slow_search_returns_what_it_has(page: Page) -> None:
     """After some seconds there is a response, with a cursor to continue."""
     deployment = page.offer("ten-thousand")
 
-    class Slow:
-        def __call__(self) -> float:
-            page.clock.now += 2
-            return page.clock.now
-
-    page.service._clock = Slow()
+    page.clock.step = 2
     answer = page.history(deployment, searching="1")
     assert 101 < len(answer["rows"]) < 1000
     assert answer["next_cursor"]
@@ -286,12 +283,13 @@ def test_nothing_else_can_be_reached(page: Page, connection: str, deployment: st
     page.connect("other")
     page.sandbox.clear_requests()
     problems = []
-    for call in (
+    calls: tuple[Callable[[], Any], ...] = (
         lambda: page.service.history(connection, existing, _all()),
         lambda: page.service.plan(
-            connection, existing, "x", start_problem=page.start_problem, addresses=None
+            connection, existing, "x", start_problem=page.start_problem, addresses=Addresses("", "", "")
         ),
-    ):
+    )
+    for call in calls:
         with pytest.raises(Problem) as caught:
             call()
         problems.append(caught.value.to_dict())
@@ -669,7 +667,7 @@ def test_a_connection_that_cannot_be_decrypted(page: Page) -> None:
             raise InvalidToken
 
     with pytest.raises(InvalidConnection, match=r"decrypt.*Fernet key"):
-        Platforms(lambda _conn_id: Locked())._connected("apc")
+        Platforms(lambda _conn_id: cast("Any", Locked()))._connected("apc")
 
 
 def test_a_platform_is_cached_while_its_connection_stays(page: Page) -> None:

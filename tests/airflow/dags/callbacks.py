@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime, timedelta, timezone
+from typing import Any, NoReturn
 
 try:
     from airflow.sdk import DAG
@@ -14,7 +15,7 @@ except ImportError:  # Airflow 2
 from airflow_rollback_provider.operators.rollback import RollbackOperator
 
 
-def write(context):
+def write(context: Any) -> None:
     """Write what the callback finds."""
     print("FOUND", json.dumps(context.get("rollback")))  # noqa: T201
 
@@ -22,7 +23,7 @@ def write(context):
 class ShortDeferral(RollbackOperator):
     """Defers for a time that Airflow ends before the trigger does."""
 
-    def defer(self, **kwargs):
+    def defer(self, **kwargs: Any) -> NoReturn:
         """Defer for a second."""
         super().defer(**{**kwargs, "timeout": timedelta(seconds=1)})
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import itertools
 from datetime import datetime, timedelta, timezone
+from typing import Any
 
 from airflow.sdk import DAG, task
 
@@ -14,7 +15,7 @@ AGAIN = {"retries": 8, "retry_delay": timedelta(seconds=2)}
 
 
 @task(**AGAIN)
-def deployments(**context):
+def deployments(**context: Any) -> list[str]:
     """Name the Deployments of the run."""
     return context["params"]["deployments"]
 

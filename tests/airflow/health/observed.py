@@ -45,7 +45,7 @@ class ObservedAirflow(ThrowAwayAirflow):
     """
 
     def __init__(self, platform: str) -> None:
-        dags = (DAGS / "working.py", DAGS / "busy.py", DAGS / "remedies.py", EXAMPLE)
+        dags: tuple[Path, ...] = (DAGS / "working.py", DAGS / "busy.py", DAGS / "remedies.py", EXAMPLE)
         if airflow_major() >= 3:
             dags += (DAGS / "modern.py",)
         super().__init__(dags, {**_SETTINGS, "AIRFLOW_CONN_ASTRO_PRIVATE_CLOUD_DEFAULT": platform})

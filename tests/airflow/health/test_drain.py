@@ -65,8 +65,8 @@ def busy(observed: ObservedAirflow, hook: AirflowApiHook, working: None) -> Iter
     observed.wait_for_task("busy", run_id, "wait", {"deferred"}, 180)
     observed.wait_for_task("busy", run_id, "run", {"running"}, 180)
     yield run_id
-    for gate in ("run", "wait"):
-        (gates / gate).touch()
+    for name in ("run", "wait"):
+        (gates / name).touch()
     hook.run(hook.api.set_paused("busy", False))
     observed.wait_for_run("busy", run_id, 180)
     hook.run(hook.api.set_paused("busy", True))

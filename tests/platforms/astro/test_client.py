@@ -26,7 +26,7 @@ from airflow_rollback_provider.domain.errors import (
     TokenExpired,
     TokenRefused,
 )
-from airflow_rollback_provider.http.messages import Flow, Request, Response
+from airflow_rollback_provider.http.messages import Flow, Response
 from airflow_rollback_provider.platforms.astro.errors import PERMISSIONS
 from airflow_rollback_provider.platforms.registry import connect
 from airflow_rollback_provider.sandbox.process import SandboxProcess
@@ -110,7 +110,7 @@ def test_each_method_sends_a_request_of_the_api(
     verb: str, method: str, path: str, query: dict[str, list[str]], body: Any
 ) -> None:
     """Method, address, parameters and body; the token behind Bearer; only the rollback is not repeatable."""
-    request: Request = next(flow_of(verb))
+    request: Any = next(flow_of(verb))
     url = urlsplit(request.url)
     assert (request.method, request.body) == (method, body)
     assert (
@@ -277,7 +277,8 @@ def test_malformed_fields_raise_no_other_error(fields: Any) -> None:
 @pytest.mark.parametrize("verb", ["deploys", "roll_back"])
 def test_an_answer_of_another_server_is_distinguished(status: int, body: bytes, verb: str) -> None:
     """A proxy's 404 is not about a deploy: the address is wrong, and a rollback may have been started."""
-    kind, words = PlatformUnreachable, "Check the base URL"
+    kind: type[Exception] = PlatformUnreachable
+    words = "Check the base URL"
     if verb == "roll_back":
         kind, words = OutcomeUnknown, "failed on the platform"
     with pytest.raises(kind, match=words):

@@ -31,7 +31,7 @@ def refusal(status: int) -> tuple[int, dict[str, Any]]:
     return status, {"message": "no", "requestId": "r1", "statusCode": status}
 
 
-def findings_of(*answers: tuple[int, Any], deployment: str | None = DEPLOYMENT["id"]) -> dict[str, Finding]:
+def findings_of(*answers: tuple[int, Any], deployment: Any = DEPLOYMENT["id"]) -> dict[str, Finding]:
     """Return the findings by code of a flow that receives these answers."""
     values = connection(conn_type="astro", host="", extra={"organization_id": "o1"})
     flow = connect(values).platform.diagnose(deployment)

@@ -42,7 +42,7 @@ class Platform:
 
     def page(self, cursor: str | None = None, limit: int | None = None) -> Page:
         """Return a page as the flow reads it."""
-        flow = read_page(self.fetch, cursor, limit)  # type: ignore[arg-type]  # asks no request
+        flow = read_page(self.fetch, cursor, limit)  # asks no request
         try:
             next(flow)
         except StopIteration as end:

@@ -23,7 +23,7 @@ from airflow_rollback_provider.domain.errors import (
     UnknownField,
     Unsupported,
 )
-from airflow_rollback_provider.http.messages import Flow, Request, Response
+from airflow_rollback_provider.http.messages import Flow, Response
 from airflow_rollback_provider.platforms.registry import connect
 from airflow_rollback_provider.sandbox.process import SandboxProcess
 from tests.http.test_retry_policy import NOW
@@ -92,7 +92,7 @@ def error(message: str, name: str = "", data: Any = None) -> dict[str, Any]:
 def test_the_raw_token_goes_into_the_header() -> None:
     """There is no Bearer before it, and the request's representation does not contain it."""
     flow = connect(connection(password=TOKEN)).platform.deploys("c1")
-    request: Request = next(flow)
+    request: Any = next(flow)
     assert request.headers["authorization"] == TOKEN
     assert TOKEN not in repr(request)
     assert request.url == "https://houston.example.com/v1"
@@ -103,7 +103,8 @@ def test_only_the_rollback_is_not_repeatable() -> None:
     """Two requests would be two rollbacks."""
     platform = connect(connection()).platform
     target = _row_value(platform)
-    assert not next(platform.roll_back(Deployment("c1", "One"), target, Scope.IMAGE, "why")).repeatable
+    request: Any = next(platform.roll_back(Deployment("c1", "One"), target, Scope.IMAGE, "why"))
+    assert not request.repeatable
 
 
 @pytest.mark.parametrize(("version", "requests"), [("2.0.0", 2), ("1.0.0", 3), ("0.37.0", 3)])

@@ -259,7 +259,7 @@ def test_unknown_status_words_are_a_warning(rollback_sandbox: Sandbox) -> None:
 
 def test_a_malformed_row_is_an_error(rollback_sandbox: Sandbox) -> None:
     """A field has a value of another type."""
-    extra = {"assumptions": {"deploy_fields": {"created_at": "status"}}}
+    extra: dict[str, Any] = {"assumptions": {"deploy_fields": {"created_at": "status"}}}
     found = findings_of(rollback_sandbox, **extra)["HISTORY"]
     assert found.status is ERROR
     assert "ISO 8601" in found.what

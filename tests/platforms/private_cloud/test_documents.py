@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from graphql import GraphQLSchema, OperationDefinitionNode, build_schema, parse, validate
@@ -45,11 +46,11 @@ def test_the_documents_have_the_paths_of_the_results(name: str) -> None:
     """The first document of each operation requests every path that is read from its answer."""
     operation = Assumptions().operation(name)
     for path in operation.paths.values():
-        selections = _operation(operation.documents[0]).selection_set
+        selections: Any = _operation(operation.documents[0]).selection_set
         for field in path.split("."):
-            found = [node for node in selections.selections if node.name.value == field]  # type: ignore[union-attr]
+            found = [node for node in selections.selections if node.name.value == field]
             assert found, f"{name}: {path}"
-            selections = found[0].selection_set or selections  # type: ignore[union-attr]
+            selections = found[0].selection_set or selections
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: f"{file.parent.name}-{file.stem}")

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 import pytest
+from playwright.sync_api import ViewportSize
 
 from airflow_rollback_provider.sandbox.process import SandboxProcess
 from demo.airflow_settings import airflow_major
@@ -46,7 +47,7 @@ MILLISECONDS_TO_WAIT = 150_000
 """The timeout of the browser, long enough for a busy machine."""
 
 _HOW_TO_INSTALL = "no Chromium on PATH; on Debian or Ubuntu: apt-get install -y chromium"
-_WINDOW = {"width": 1360, "height": 900}
+_WINDOW: ViewportSize = {"width": 1360, "height": 900}
 
 
 @dataclass(frozen=True)

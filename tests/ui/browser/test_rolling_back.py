@@ -214,7 +214,7 @@ def test_a_start_without_a_response_is_repeated_unchanged(scene: Scene, browse: 
         if route.request.method != "POST":
             route.continue_()
             return
-        sent.append(route.request.post_data_json)
+        sent.append(route.request.post_data_json or {})
         (route.abort if len(sent) == 1 else route.continue_)()
 
     shown = open_history(browse, scene, "dag-deploy-af3")
