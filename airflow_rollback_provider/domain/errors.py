@@ -119,7 +119,9 @@ class TokenRefused(AccessDenied):
 
 
 class TokenExpired(AccessDenied):
-    """The token has expired."""
+    """The token has expired. A later try reads the connection anew, which may have a new one by then."""
+
+    retryable = True
 
 
 class PermissionMissing(AccessDenied):
@@ -226,6 +228,10 @@ class DeploymentNotDrained(RollbackError):
     """Tasks still ran or waited in a Deployment when the time for the drain was up."""
 
     retryable = True
+
+
+class RunNotSuccessful(RollbackError):
+    """A task before this one failed, and the state of this one decides the state of the Dag run."""
 
 
 class DeploymentNotHealthy(RollbackError):

@@ -100,7 +100,7 @@ class RollbackOperator(BaseOperator):
     :param on_submitted_callback: the same, when this try submitted the rollback; with ``result``.
     :raises RollbackRefused: when a rule, a guard rail, a check or a missing acknowledgement
         forbids it; no retry, except for a deploy in progress.
-    :raises AccessDenied: when the token is refused or lacks a permission; no retry.
+    :raises AccessDenied: when the token is refused or lacks a permission; no retry, unless it has expired.
     :raises BadInput: when an argument cannot be used; no retry.
     :raises PlatformError: when the platform cannot be used; the task's retries apply.
     :raises RollbackNotDone: when it was submitted and did not end well; only a time-out is retried, and the
@@ -211,7 +211,7 @@ class RollbackOperator(BaseOperator):
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """Go on after a deferral, also where Airflow ends it and calls no method of this class."""
         report = self._start_report(context, resumed=True)
-        with report.failures(self._left_behind), task_failures():
+        with report.failures(self._left_behind), task_failures(after_success=True):
             return super().resume_execution(next_method, next_kwargs, context)
 
     def resume(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
