@@ -78,6 +78,10 @@ class GuardsRefused(RollbackRefused):
     """Guard rails forbid an automatic rollback; the message lists all reasons."""
 
 
+class ApprovalMissing(RollbackRefused):
+    """The task that asks a user to approve the rollback does not have the answer *Approve*."""
+
+
 class FleetStopped(RollbackRefused):
     """Too many other rollbacks of the same fleet have failed; this one was not started."""
 
