@@ -56,6 +56,8 @@ if ApprovalOperator is not None:
             target="{{ ti.xcom_pull('plan')['target']['id'] }}",
             expected_current_deploy_id="{{ ti.xcom_pull('plan')['current']['id'] }}",
             description="{{ params.description }}",
+            # The answer counts: a user may mark the task as success.
+            approval_task_id="approve",
             deferrable=True,
             **AGAIN,
         )

@@ -23,6 +23,15 @@ ITS_AIRFLOW = "airflow_api_default"
 # A busy Airflow sometimes loses a try, and the network a response.
 AGAIN = {"retries": 2, "retry_delay": timedelta(minutes=1)}
 
+
+def tell(context):
+    """Notify users, here in the log. Put a notifier for Slack or e-mail in this place.
+
+    The exception says whether Dags of the Deployment may still be paused.
+    """
+    print(f"The Deployment needs a look: {context.get('exception')}")  # noqa: T201
+
+
 with DAG(
     dag_id="example_quiet_downgrade",
     description="Roll a Deployment back while nothing runs in it.",
@@ -57,6 +66,9 @@ with DAG(
         deferrable=True,
         **AGAIN,
     )
-    # A teardown: it runs after success and failure, and resumes exactly the paused Dags.
-    restore = ResumeDeploymentOperator(task_id="restore", airflow_conn_id=ITS_AIRFLOW, retries=3)
+    # A teardown: it runs after success and failure, and resumes exactly the paused Dags. A run in which they
+    # stay paused fails.
+    restore = ResumeDeploymentOperator(
+        task_id="restore", airflow_conn_id=ITS_AIRFLOW, on_failure_callback=tell, retries=3
+    )
     prepare >> roll_back >> restore

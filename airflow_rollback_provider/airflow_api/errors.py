@@ -12,6 +12,7 @@ from airflow_rollback_provider.domain.errors import (
     PlatformFailed,
     RateLimited,
     RollbackError,
+    TokenExpired,
     TokenRefused,
 )
 
@@ -44,8 +45,11 @@ def error_of(response: Response, operation: str, settings: ApiSettings) -> Rollb
         kind, what = PlatformFailed, "it failed. It may be restarting."
     elif kind is None:
         kind, what = MalformedAnswer, "it did not accept the request."
+    detail = _detail(response, settings)
+    if kind is TokenRefused and "expired" in detail.lower():
+        kind, what = TokenExpired, "the connection's token has expired. Put a new one there."
     request = f"The request {operation!r} to the Airflow at {settings.base} failed (HTTP {response.status})"
-    return kind(f"{request}: {what}{_detail(response, settings)}")
+    return kind(f"{request}: {what}{detail}")
 
 
 def malformed(operation: str, settings: ApiSettings, problem: str) -> MalformedAnswer:

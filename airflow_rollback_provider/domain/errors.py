@@ -78,6 +78,10 @@ class GuardsRefused(RollbackRefused):
     """Guard rails forbid an automatic rollback; the message lists all reasons."""
 
 
+class ApprovalMissing(RollbackRefused):
+    """The task that asks a user to approve the rollback does not have the answer *Approve*."""
+
+
 class FleetStopped(RollbackRefused):
     """Too many other rollbacks of the same fleet have failed; this one was not started."""
 
@@ -119,7 +123,9 @@ class TokenRefused(AccessDenied):
 
 
 class TokenExpired(AccessDenied):
-    """The token has expired."""
+    """The token has expired. A later try reads the connection anew, which may have a new one by then."""
+
+    retryable = True
 
 
 class PermissionMissing(AccessDenied):
@@ -226,6 +232,10 @@ class DeploymentNotDrained(RollbackError):
     """Tasks still ran or waited in a Deployment when the time for the drain was up."""
 
     retryable = True
+
+
+class RunNotSuccessful(RollbackError):
+    """A task before this one failed, and the state of this one decides the state of the Dag run."""
 
 
 class DeploymentNotHealthy(RollbackError):

@@ -147,7 +147,7 @@ class DeployHealthOperator(BaseOperator):
 
     def resume(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
         """Take over from the triggerer: return the evaluation."""
-        with task_failures():
+        with task_failures(after_success=True):
             self.log.info("%s", event["words"])
             return self._finish(self._unless_superseded(event["evaluation"]))
 

@@ -10,9 +10,14 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow_rollback_provider.compat import BaseOperator, conf, deferral_timeout
+from airflow_rollback_provider.compat import BaseOperator, conf, deferral_timeout, states_of
 from airflow_rollback_provider.domain.arguments import in_seconds, names
-from airflow_rollback_provider.domain.errors import DeployInProgress, DeploymentNotDrained, RollbackError
+from airflow_rollback_provider.domain.errors import (
+    DeployInProgress,
+    DeploymentNotDrained,
+    RollbackError,
+    RunNotSuccessful,
+)
 from airflow_rollback_provider.domain.poller import Poller, Wait
 from airflow_rollback_provider.domain.summary import paragraph
 from airflow_rollback_provider.drain.drain import DrainRequest, DrainResult, PausedDags, paused_key
@@ -68,7 +73,8 @@ class DrainDeploymentOperator(BaseOperator):
         apply.
     :raises DeployInProgress: when another run has Dags of this Airflow paused; the task's retries apply.
     :raises BadInput: when an argument or the connection cannot be used; no retry.
-    :raises AccessDenied: when Airflow refuses the login or the permission to pause Dags; no retry.
+    :raises AccessDenied: when Airflow refuses the login or the permission to pause Dags; no retry, unless the
+        login was accepted before or the token has expired.
     :raises PlatformError: when Airflow does not answer; the task's retries apply.
     :raises StateUnavailable: when the list of paused Dags cannot be read or written; the task's retries
         apply.
@@ -102,15 +108,16 @@ class DrainDeploymentOperator(BaseOperator):
         """Pause and wait; return what was paused and what was going on."""
         with task_failures(), closing(AirflowApiHook(self.airflow_conn_id)) as hook:
             request = self._request(context, hook)
-            if not in_seconds(self.timeout):
-                return self._without_waiting(hook, request)
-            wait = drain(hook.api, request, self._paused(), self.log)
-            drained = hook.run(wait.once() if self.deferrable else wait.until_done())
-            return self._finish(hook, request, drained) if drained is not None else self._defer(request)
+            with task_failures(after_success=True):
+                if not in_seconds(self.timeout):
+                    return self._without_waiting(hook, request)
+                wait = drain(hook.api, request, self._paused(), self.log)
+                drained = hook.run(wait.once() if self.deferrable else wait.until_done())
+                return self._finish(hook, request, drained) if drained is not None else self._defer(request)
 
     def resume(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
         """Take over from the triggerer."""
-        with task_failures(), closing(AirflowApiHook(self.airflow_conn_id)) as hook:
+        with task_failures(after_success=True), closing(AirflowApiHook(self.airflow_conn_id)) as hook:
             return self._finish(
                 hook, DrainRequest.from_dict(event["request"]), DrainResult(**event["drained"])
             )
@@ -206,9 +213,10 @@ class DrainDeploymentOperator(BaseOperator):
 class ResumeDeploymentOperator(BaseOperator):
     """Resume the Dags of a Deployment that :class:`DrainDeploymentOperator` paused, and no others.
 
-    It is a teardown: it runs after success and failure, and does not change the state of the Dag run.
-    Its own failure does not fail the run: give it an ``on_failure_callback``. After a rollback it waits until
-    Airflow answers again. Dags that are gone are listed and skipped.
+    It is a teardown: it runs after success and failure. Its state decides the state of the Dag run, because a
+    run that leaves Dags paused is no success. So it fails too when a task directly before it failed, after it
+    has resumed the Dags. After a rollback it waits until Airflow answers again. Dags that are gone are listed
+    and skipped.
 
     Templated: ``airflow_conn_id``.
 
@@ -217,6 +225,9 @@ class ResumeDeploymentOperator(BaseOperator):
     :param poll_interval: longest time between two tries, in seconds. Default 15.
     :raises PlatformError: when Airflow does not answer in time; the task's retries apply. The list of
         paused Dags stays stored.
+    :raises AccessDenied: when Airflow refuses the login or the token, which may have expired; the task's
+        retries apply, and read the connection anew. The list of paused Dags stays stored.
+    :raises RunNotSuccessful: when the Dags were resumed and a task directly before this one failed; no retry.
     """
 
     template_fields: Sequence[str] = ("airflow_conn_id",)
@@ -235,11 +246,17 @@ class ResumeDeploymentOperator(BaseOperator):
         self.timeout = timeout
         self.poll_interval = poll_interval
         # Without a setup of its own, so that it runs even if the drain was killed half-way. With
-        # on_failure_fail_dagrun its success would hide the failure of the rollback.
-        self.as_teardown()
+        # on_failure_fail_dagrun its success hides the failures before it, hence _require_success.
+        self.as_teardown(on_failure_fail_dagrun=True)
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Resume the Dags; return their ids."""
+        with task_failures(after_success=True):
+            result = self._resume_paused(context)
+            self._require_success(context, result)
+        return result
+
+    def _resume_paused(self, context: Context) -> dict[str, Any]:
         paused = self._paused()
         paused_dags = paused.get()
         if paused_dags is None or is_of_others(paused_dags, context):
@@ -247,12 +264,30 @@ class ResumeDeploymentOperator(BaseOperator):
                 "No Dag was paused by this run.%s", f" {paused_dags} has some paused." if paused_dags else ""
             )
             return {"resumed": [], "gone": [], "count": 0}
-        with task_failures(), closing(AirflowApiHook(self.airflow_conn_id)) as hook:
-            resumed, gone = _resume_all(paused, paused_dags, lambda: self._resume(hook, paused_dags.dags))
+        try:
+            with closing(AirflowApiHook(self.airflow_conn_id)) as hook:
+                resumed, gone = _resume_all(paused, paused_dags, lambda: self._resume(hook, paused_dags.dags))
+        except RollbackError as error:
+            error.args = (f"{error} {_left_paused(self.airflow_conn_id, paused_dags)}",)
+            raise
         self.log.info("Resumed %d Dag(s): %s", len(resumed), ", ".join(resumed) or "none")
         if gone:
             self.log.warning("%d Dag(s) that were paused are gone: %s", len(gone), ", ".join(gone))
         return {"resumed": resumed[:_MOST_NAMES], "gone": gone[:_MOST_NAMES], "count": len(resumed)}
+
+    def _require_success(self, context: Context, result: dict[str, Any]) -> None:
+        """Fail when a task directly before this one failed."""
+        failed = [
+            task_id
+            for task_id in sorted(self.upstream_task_ids)
+            if not {"failed", "upstream_failed"}.isdisjoint(states_of(context, task_id).values())
+        ]
+        if failed:
+            context["ti"].xcom_push(key="return_value", value=result)
+            raise RunNotSuccessful(
+                f"No Dag is left paused by this run ({result['count']} resumed now). This task fails because "
+                f"{', '.join(failed)} failed: otherwise Airflow would show the run as a success."
+            )
 
     def _paused(self) -> PausedDagsStore:
         return PausedDagsStore(self.airflow_conn_id)
@@ -293,6 +328,15 @@ def _resume_all(paused: PausedDagsStore, paused_dags: PausedDags, resume: Callab
     if paused.get() == ending:  # another run may have taken them over
         paused.delete()
     return resumed, gone
+
+
+def _left_paused(airflow: str, paused_dags: PausedDags) -> str:
+    dags = paused_dags.dags
+    shown = ", ".join((*dags[:_MOST_NAMES], *("…" for _ in dags[_MOST_NAMES : _MOST_NAMES + 1])))
+    return (
+        f"{len(dags)} Dag(s) may still be paused: {shown}. Their list is in the Variable "
+        f"{paused_key(airflow)}. Clear this task, or unpause them by hand and delete the Variable."
+    )
 
 
 def _in_use(airflow: str, paused_dags: PausedDags | None) -> str:

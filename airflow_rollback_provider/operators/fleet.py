@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_rollback_provider.compat import BaseOperator, states_of
-from airflow_rollback_provider.domain.errors import FleetIncomplete
+from airflow_rollback_provider.domain.errors import BadInput, FleetIncomplete
 from airflow_rollback_provider.hooks.failures import task_failures
 from airflow_rollback_provider.rollback.callbacks import FAILURE, CallbackArgument, RollbackReport
 from airflow_rollback_provider.rollback.fleet import Member, member, sum_up
@@ -33,11 +33,13 @@ class FleetSummaryOperator(BaseOperator):
     ``on_summary_callback`` and Airflow's own callbacks find ``context["rollback"]`` with ``stage``
     (``summed up``), ``summary`` and ``result``.
 
-    :param rollback_task_id: task id of the rollbacks. Default ``roll_back``.
+    :param rollback_task_id: task id of the rollbacks, in a task group with the group's id, such as
+        ``group.roll_back``. Default ``roll_back``.
     :param fail_on_failures: fail when a rollback failed or was not begun. Default True.
     :param on_summary_callback: a notifier, a function of the context, or several, called whether the task
         fails or not. One that fails is logged and changes nothing. Default None.
     :raises FleetIncomplete: when a rollback failed or was not begun; no retry.
+    :raises BadInput: when the run has no task with the id of the rollbacks; no retry.
     """
 
     ui_color = "#f4e3c1"
@@ -57,7 +59,8 @@ class FleetSummaryOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the summary, or push it to XCom and fail."""
-        result = sum_up(self._members(context))
+        with task_failures():
+            result = sum_up(self._members(context))
         self.log.info("%s", result["summary"])
         RollbackReport(context, self.log).enter(
             "summed up", self.on_summary_callback, summary=result["summary"], result=result
@@ -69,7 +72,14 @@ class FleetSummaryOperator(BaseOperator):
             raise FleetIncomplete(result["summary"])
 
     def _members(self, context: Context) -> Iterator[Member]:
-        for index, state in sorted(states_of(context, self.rollback_task_id).items()):
+        states = states_of(context, self.rollback_task_id)
+        if not states:  # a list of no Deployments leaves one instance, which is skipped
+            raise BadInput(
+                f"rollback_task_id is {self.rollback_task_id!r}, and this run has no such task. The tasks "
+                f"right before this one: {', '.join(sorted(self.upstream_task_ids)) or 'none'}. In a task "
+                "group, the id begins with the id of the group."
+            )
+        for index, state in sorted(states.items()):
             result, failure = self._left(context, index, RESULT), self._left(context, index, FAILURE)
             nothing_to_map = index < 0 and state == "skipped" and not failure
             if state != "removed" and not nothing_to_map:

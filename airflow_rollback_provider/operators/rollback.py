@@ -92,15 +92,18 @@ class RollbackOperator(BaseOperator):
         the tasks that run and wait there, and from Airflow 3 to 2 of Dag files that only Airflow 3 can read.
         Default None: that Airflow is not read.
     :param guards: guard rails, checked before the rollback is submitted. Default None: not checked.
+    :param approval_task_id: id of the task of this Dag that asks a user to approve, an ``ApprovalOperator``.
+        Without its answer *Approve* the rollback is not submitted, whatever state that task has. Default
+        None: no approval is needed.
     :param stop_after_failures: of a mapped task: once so many others of the same run have failed, begin
         nothing; the task is skipped. Default None.
     :param on_planned_callback: a notifier, a function of the context, or several, called when the plan is
         about to be carried out, or was made with ``plan_only``. They find ``plan`` in
         ``context["rollback"]``. One that fails is logged and changes nothing.
     :param on_submitted_callback: the same, when this try submitted the rollback; with ``result``.
-    :raises RollbackRefused: when a rule, a guard rail, a check or a missing acknowledgement
+    :raises RollbackRefused: when a rule, a guard rail, a check, a missing approval or acknowledgement
         forbids it; no retry, except for a deploy in progress.
-    :raises AccessDenied: when the token is refused or lacks a permission; no retry.
+    :raises AccessDenied: when the token is refused or lacks a permission; no retry, unless it has expired.
     :raises BadInput: when an argument cannot be used; no retry.
     :raises PlatformError: when the platform cannot be used; the task's retries apply.
     :raises RollbackNotDone: when it was submitted and did not end well; only a time-out is retried, and the
@@ -140,6 +143,7 @@ class RollbackOperator(BaseOperator):
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         airflow_conn_id: str | None = None,
         guards: GuardRails | None = None,
+        approval_task_id: str | None = None,
         stop_after_failures: int | None = None,
         on_planned_callback: CallbackArgument = None,
         on_submitted_callback: CallbackArgument = None,
@@ -162,6 +166,7 @@ class RollbackOperator(BaseOperator):
         self.deferrable = deferrable
         self.airflow_conn_id = airflow_conn_id
         self.guards = guards
+        self.approval_task_id = approval_task_id
         self.stop_after_failures = stop_after_failures
         self.on_planned_callback = on_planned_callback
         self.on_submitted_callback = on_submitted_callback
@@ -211,7 +216,7 @@ class RollbackOperator(BaseOperator):
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """Go on after a deferral, also where Airflow ends it and calls no method of this class."""
         report = self._start_report(context, resumed=True)
-        with report.failures(self._left_behind), task_failures():
+        with report.failures(self._left_behind), task_failures(after_success=True):
             return super().resume_execution(next_method, next_kwargs, context)
 
     def resume(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
@@ -306,7 +311,11 @@ class RollbackOperator(BaseOperator):
             own = getattr(context["ti"], "map_index", -1)
             return sum(state == "failed" for index, state in states.items() if index != own)
 
-        return PreSubmitGuards(self.guards, self.stop_after_failures, failures)
+        def answer() -> Any:
+            ti: Any = context["ti"]
+            return ti.xcom_pull(task_ids=self.approval_task_id)
+
+        return PreSubmitGuards(self.guards, self.stop_after_failures, failures, self.approval_task_id, answer)
 
     def _inspect(self, plan: RollbackPlan) -> tuple[PlanWarning, ...]:
         """Return what the Deployment's own Airflow adds to a plan.

@@ -59,7 +59,8 @@ class DeploySensor(BaseSensorOperator):
     :param deferrable: wait in the triggerer. Default: ``[operators] default_deferrable``.
     :raises DeployEndedOtherwise: when the named deploy ended in another state; no retry.
     :raises BadInput: when an argument cannot be used; no retry.
-    :raises AccessDenied: when the token stays refused; no retry.
+    :raises AccessDenied: when the token stays refused; no retry, unless it was accepted
+        before or has expired.
     """
 
     template_fields: Sequence[str] = ("astro_conn_id", "deployment_id", "deploy_id", "after")
@@ -115,7 +116,7 @@ class DeploySensor(BaseSensorOperator):
         return self._arrived(context, WaitResult.from_dict(event))
 
     def _look(self, context: Context) -> WaitResult | None:
-        with task_failures():
+        with task_failures(after_success=self._cursor is not None):
             subscription = self._subscription(context)
             self._hook = self._hook or DeployHistoryHook(self.astro_conn_id)
             try:
@@ -130,6 +131,8 @@ class DeploySensor(BaseSensorOperator):
         """Wait an outage out. Refusals are not counted between reschedules, so one is enough there."""
         if not self._backoff.on_failure(error) or (self.reschedule and isinstance(error, AccessDenied)):
             raise error
+        if isinstance(error, AccessDenied):
+            self._hook = None  # the next poll reads the connection anew
         self.log.warning("Could not poll for a deploy of %s: %s", self.deployment_id, error)
 
     def _subscription(self, context: Context) -> Subscription:

@@ -215,26 +215,30 @@ def failure_report(stage: Stage, dag_id: str) -> str:
 
 
 @pytest.mark.skipif(airflow_major() < 3, reason="no human in the loop on Airflow 2")
-@pytest.mark.parametrize(("answer", "count"), [("Approve", 1), ("Reject", 0)])
-def test_approve_and_roll_back(stage: Stage, answer: str, count: int) -> None:
-    """An approved plan is carried out, a rejected one is not."""
-    dag_id, key = "example_approve_and_roll_back", f"approval-{answer.lower()}"
+@pytest.mark.parametrize(
+    ("answer", "ended"), [("Approve", "success"), ("Reject", "skipped"), (None, "failed")]
+)
+def test_approve_and_roll_back(stage: Stage, answer: str | None, ended: str) -> None:
+    """An approved plan is carried out, a rejected one or one marked as success is not."""
+    dag_id, key = "example_approve_and_roll_back", f"approval-{ended}"
     history = [{"age": age * DAY, "tag": tag} for age, tag in ((3, "one"), (2, "two"))]
     deployment = stage.sandbox.add_deployment(key, deploys=history)
     conf = {"deployment_id": deployment["id"], "description": "Wrong totals"}
     run_id = stage.airflow.trigger_dag(dag_id, conf)
     stage.airflow.wait_for_task(dag_id, run_id, "approve", {"deferred", "awaiting_input"}, SECONDS)
-    path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/approve/-1/hitlDetails"
-    shown = stage.airflow.api("GET", path)
+    path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/approve"
+    shown = stage.airflow.api("GET", f"{path}/-1/hitlDetails")
     assert deployment["id"] in shown["body"]
     # Airflow fails a task that goes on before its scheduler has noted that it waits. No user is so quick.
     until(lambda: is_noted(stage, run_id, "approve"), "the scheduler to note that the task waits")
-    stage.airflow.api("PATCH", path, {"chosen_options": [answer], "params_input": {}})
-    ended = stage.airflow.wait_for_run(dag_id, run_id, SECONDS)
-    assert ended == "success", stage.airflow.story(dag_id, run_id)
-    assert len(stage.rollbacks(key)) == count
-    assert stage.states(dag_id, run_id)["roll_back"] == ("success" if count else "skipped")
-    if count:
+    if answer is None:
+        stage.airflow.api("PATCH", path, {"new_state": "success"})
+    else:
+        stage.airflow.api("PATCH", f"{path}/-1/hitlDetails", {"chosen_options": [answer], "params_input": {}})
+    stage.airflow.wait_for_run(dag_id, run_id, SECONDS)
+    assert stage.states(dag_id, run_id)["roll_back"] == ended, stage.airflow.story(dag_id, run_id)
+    assert len(stage.rollbacks(key)) == (ended == "success")
+    if ended == "success":
         assert stage.rollbacks(key)[0]["rollbackFromId"] == deployment["deploys"][1]["id"]
 
 

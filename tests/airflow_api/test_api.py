@@ -17,6 +17,7 @@ from airflow_rollback_provider.domain.errors import (
     PlatformUnreachable,
     RateLimited,
     RollbackError,
+    TokenExpired,
     TokenRefused,
     TooMuchToRead,
 )
@@ -88,6 +89,15 @@ def test_a_wrong_password(airflow: FakeAirflow, fields: dict[str, Any]) -> None:
         talker.run(talker.api.components())
     assert "mi55taken" not in str(caught.value)
     assert talker.pauses == []
+
+
+def test_an_expired_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Airflow 3 names it in its answer."""
+    with serving(FakeAirflow()) as airflow:
+        monkeypatch.setattr(airflow, "_page", lambda *_: (401, {"detail": "Token Expired"}))
+        talker = Talker(of_fake(airflow, login=None, password=TOKEN))
+        with pytest.raises(TokenExpired, match="has expired"):
+            talker.run(talker.api.components())
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from airflow_rollback_provider.domain.errors import InvalidConnection, PlatformFailed, TokenRefused
 from airflow_rollback_provider.domain.runs import DagRow
 from airflow_rollback_provider.drain.active_work import ActiveWork
-from airflow_rollback_provider.drain.drain import DrainRequest, PausedDags, Steps, next_steps
+from airflow_rollback_provider.drain.drain import DrainRequest, PausedDags, Steps, next_steps, paused_key
 from airflow_rollback_provider.drain.poller import DrainPoller
 from tests.drain.test_active_work import task
 
@@ -117,6 +118,12 @@ def test_a_refusal() -> None:
     assert not drained.drained
     with pytest.raises(InvalidConnection):
         drain.on_error(InvalidConnection("no host"), 1.0)
+
+
+@pytest.mark.parametrize("word", ["access_token", "api_key", "password", "secret"])
+def test_the_name_of_the_list_of_paused_dags(word: str) -> None:
+    """Airflow's UI hides the value of a Variable with such a word in its name."""
+    assert re.fullmatch("rollback_paused_[0-9a-f]{12}", paused_key(f"the_{word}_of_billing"))
 
 
 def test_delay() -> None:

@@ -9,7 +9,7 @@ DONE = "done"
 UNREACHABLE, FAILED, LIMITED, MALFORMED = (
     f"{name}, retry" for name in ("PlatformUnreachable", "PlatformFailed", "RateLimited", "MalformedAnswer")
 )
-REFUSED, FORBIDDEN, EXPIRED = "TokenRefused", "PermissionMissing", "TokenExpired"
+REFUSED, FORBIDDEN, EXPIRED = "TokenRefused", "PermissionMissing", "TokenExpired, retry"
 UNKNOWN, TIMED_OUT, LOST = (
     f"{name}, retry" for name in ("OutcomeUnknown", "RollbackTimedOut", "RequestLost")
 )

@@ -41,7 +41,18 @@ def test_what_may_pass() -> None:
         "RollbackTimedOut",
         "DeploymentNotDrained",
         "WaitBrokenOff",
+        "TokenExpired",
     }
+
+
+def test_a_refusal_after_success() -> None:
+    """The credentials may have been renewed: the retries apply, for refusals alone."""
+    with pytest.raises(errors.TokenRefused) as refused, task_failures(after_success=True):
+        raise errors.TokenRefused("why")
+    assert not isinstance(refused.value, AirflowFailException)
+    with pytest.raises(errors.BadInput) as wrong, task_failures(after_success=True):
+        raise errors.BadInput("why")
+    assert isinstance(wrong.value, AirflowFailException)
 
 
 def test_an_unknown_outcome_that_no_retry_finds_out() -> None:

@@ -6,24 +6,28 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from airflow import DAG
 
 from airflow_rollback_provider import compat
 from airflow_rollback_provider.airflow_api.api import Api
-from airflow_rollback_provider.compat import AirflowFailException, TaskDeferred
+from airflow_rollback_provider.compat import AirflowFailException, BaseOperator, TaskDeferred
 from airflow_rollback_provider.domain.errors import (
+    AccessDenied,
     BadInput,
     DeployInProgress,
     DeploymentNotDrained,
     PermissionMissing,
     PlatformError,
+    RunNotSuccessful,
 )
 from airflow_rollback_provider.drain.drain import DrainRequest, PausedDags
 from airflow_rollback_provider.drain.paused_dags import is_of_others
+from airflow_rollback_provider.operators import drain as module
 from airflow_rollback_provider.operators.drain import DrainDeploymentOperator, ResumeDeploymentOperator
 from tests.support.fake_airflow import PASSWORD, TOKEN, UNSCHEDULED, FakeAirflow, serving
 from tests.support.paused import DictPaused, remembering
@@ -301,6 +305,34 @@ def test_an_airflow_that_does_not_come_back(airflow: FakeAirflow, prepare: Any, 
         restore(timeout=0.2)
     assert not isinstance(caught.value, AirflowFailException)
     assert paused.kept == [PausedDags(RUN, ("a", "b"), resuming=True)]
+
+
+@pytest.mark.usefixtures("with_a_token")
+def test_a_token_that_expires_before_the_resume(
+    airflow: FakeAirflow, prepare: Any, paused: DictPaused, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The task's retries apply, the error names the paused Dags, and the next try takes the new token."""
+    prepare()
+    airflow.token = "t0ken-of-tomorrow"
+    with pytest.raises(
+        AccessDenied, match=r"2 Dag\(s\) may still be paused: a, b\. .*rollback_paused_"
+    ) as caught:
+        restore()
+    assert not isinstance(caught.value, AirflowFailException)
+    conn = {**json.loads(airflow.connection()), "login": None, "password": airflow.token}
+    monkeypatch.setenv("AIRFLOW_CONN_AIRFLOW_API_DEFAULT", json.dumps(conn))
+    assert restore()["count"] == 2
+    assert airflow.paused() == {"resting"}
+
+
+@pytest.mark.usefixtures("with_a_token")
+def test_a_token_that_expires_while_draining(airflow: FakeAirflow, prepare: Any) -> None:
+    """The task's retries apply: the login was accepted before."""
+    airflow.add_task("a", "running")
+    when_asked(airflow, 2, lambda: setattr(airflow, "token", "t0ken-of-tomorrow"))
+    with pytest.raises((AccessDenied, DeploymentNotDrained)) as caught:
+        prepare()
+    assert not isinstance(caught.value, AirflowFailException)
 
 
 def test_who_may_not_pause(airflow: FakeAirflow, paused: DictPaused, monkeypatch: Any) -> None:
@@ -646,8 +678,38 @@ def test_an_airflow_of_the_other_line_takes_over_while_restoring(
         assert fake.paused() == set()
 
 
-def test_restoring_is_a_teardown_without_a_setup() -> None:
-    """It runs though what came before it failed, and does not let the run of the Dag succeed for that."""
-    operator = ResumeDeploymentOperator(task_id="restore")
+@pytest.fixture
+def upstream(monkeypatch: pytest.MonkeyPatch) -> tuple[ResumeDeploymentOperator, dict[str, dict[int, str]]]:
+    """A task that resumes after two others, and the states of those."""
+    states: dict[str, dict[int, str]] = {"roll_back": {-1: "success"}, "verify": {0: "success", 1: "skipped"}}
+    monkeypatch.setattr(module, "states_of", lambda _context, task_id: states[task_id])
+    with DAG("remediation", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=timezone.utc)):
+        operator = ResumeDeploymentOperator(task_id="restore", poll_interval=0.02, timeout=5)
+        [BaseOperator(task_id=task_id) for task_id in states] >> operator
+    return operator, states
+
+
+def test_the_state_of_the_resume_is_that_of_the_run(upstream: Any) -> None:
+    """A run that leaves Dags paused is no success, so the teardown counts; it runs whatever came before."""
+    operator, _ = upstream
     assert operator.is_teardown
-    assert not operator.on_failure_fail_dagrun
+    assert operator.on_failure_fail_dagrun
+    assert operator.trigger_rule == "all_done_setup_success"
+
+
+@pytest.mark.parametrize("state", ["failed", "upstream_failed"])
+def test_a_failure_before_the_resume_fails_the_run(
+    airflow: FakeAirflow, prepare: Any, upstream: Any, state: str
+) -> None:
+    """Its Dags are resumed first; its result is in XCom. Skipped tasks are no failure."""
+    operator, states = upstream
+    prepare()
+    assert run(operator)["count"] == 2
+    prepare()
+    states["verify"][1] = state
+    ti = TaskInstance()
+    with pytest.raises(RunNotSuccessful, match="because verify failed") as caught:
+        run(operator, ti)
+    assert isinstance(caught.value, AirflowFailException)
+    assert airflow.paused() == {"resting"}
+    assert ti.xcom["return_value"]["resumed"] == ["a", "b"]

@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
 from typing import Any
 
 import pytest
+from airflow import DAG
 
-from airflow_rollback_provider.compat import AirflowFailException
-from airflow_rollback_provider.domain.errors import FleetIncomplete
+from airflow_rollback_provider.compat import AirflowFailException, BaseOperator
+from airflow_rollback_provider.domain.errors import BadInput, FleetIncomplete
 from airflow_rollback_provider.operators import fleet as module
 from airflow_rollback_provider.operators.fleet import FleetSummaryOperator
 from tests.support.task_run import TaskInstance, run
@@ -88,6 +90,16 @@ def test_nothing_to_roll_back(states: dict[int, str]) -> None:
     """A list of no Deployments leaves one instance that was skipped."""
     states.update({-1: "skipped"})
     assert run(FleetSummaryOperator(task_id="sum_up"), Reader())["total"] == 0
+
+
+def test_a_task_that_the_run_does_not_have(states: dict[int, str]) -> None:
+    """A typo, or the id within a task group, is no empty fleet: the error names the tasks."""
+    with DAG("fleet", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=timezone.utc)):
+        task = FleetSummaryOperator(task_id="sum_up")
+        BaseOperator(task_id="grp.roll_back") >> task
+    with pytest.raises(BadInput, match=r"'roll_back'.*grp\.roll_back") as caught:
+        run(task, Reader())
+    assert isinstance(caught.value, AirflowFailException)
 
 
 def test_it_waits_for_all() -> None:

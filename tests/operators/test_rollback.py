@@ -272,7 +272,6 @@ def test_a_deploy_of_another_deployment(
 @pytest.mark.parametrize(
     ("token", "kind", "words"),
     [
-        ("expired", errors.TokenExpired, "expired"),
         ("no-history", errors.PermissionMissing, "deployment.deployRevisions.get"),
         ("viewer", errors.PlanRefused, "deployment.images.push"),
         ("dags-only", errors.PlanRefused, "deployment.images.push"),
@@ -294,6 +293,17 @@ def test_a_missing_permission_fails_at_once(
         run(task)
     assert isinstance(failure.value, AirflowFailException)
     assert TOKENS[token].value not in str(failure.value)
+
+
+def test_an_expired_token_may_be_retried(connect: Any, deployment_id: str) -> None:
+    """The next try reads the connection anew, which may have another token by then."""
+    connect("expired")
+    task = RollbackOperator(task_id="roll_back", deployment_id=deployment_id, description="why")
+    with pytest.raises(errors.TokenExpired) as failure:
+        run(task)
+    assert not isinstance(failure.value, AirflowFailException)
+    connect("editor")
+    assert run(task)["status"] == "done"
 
 
 def test_an_unknown_deployment(connect: Any) -> None:

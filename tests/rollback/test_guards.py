@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from airflow_rollback_provider.compat import AirflowFailException, AirflowSkipException
-from airflow_rollback_provider.domain.errors import GuardsRefused
+from airflow_rollback_provider.domain.errors import ApprovalMissing, GuardsRefused
 from airflow_rollback_provider.domain.guard_rails import GuardRails
 from airflow_rollback_provider.operators import rollback as module
 from airflow_rollback_provider.rollback.callbacks import FAILURE
@@ -74,6 +75,48 @@ def test_a_later_try_is_not_stopped_by_its_own_rollback(
     assert again["rollback_id"] == first["rollback_id"]
     assert again["resumed"]
     assert rollbacks(rollback_sandbox) == 1
+
+
+APPROVED = {"chosen_options": ["Approve"], "params_input": {}, "responded_by_user": {"name": "jo"}}
+
+
+@dataclass
+class Answered(TaskInstance):
+    """A task instance that reads the answer to the task ``approve``."""
+
+    answer: Any = None
+
+    def xcom_pull(self, task_ids: str) -> Any:
+        """Return the answer."""
+        assert task_ids == "approve"
+        return self.answer
+
+
+def test_an_approved_rollback(operator: Any, deployment_id: str) -> None:
+    """The answer Approve lets it be made. A later try, after the answer is gone, tracks what it submitted."""
+    task = operator(deployment_id, approval_task_id="approve")
+    assert run(task, Answered(answer=APPROVED))["status"] == "done"
+    assert run(task, Answered())["resumed"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (None, "has no answer"),  # a user marked the task as success
+        ({**APPROVED, "chosen_options": ["Reject"]}, r"has the answer \['Reject'\]"),
+        ({**APPROVED, "chosen_options": []}, r"has the answer \[\]"),
+        ([APPROVED, None], "has no answer"),  # it is mapped
+        ("Approve", "has no answer"),
+    ],
+)
+def test_no_rollback_without_the_answer(
+    operator: Any, rollback_sandbox: SandboxProcess, deployment_id: str, answer: Any, words: str
+) -> None:
+    """The state of the task that asks for approval does not count; nothing is submitted, without a retry."""
+    with pytest.raises(ApprovalMissing, match=words) as refused:
+        run(operator(deployment_id, approval_task_id="approve"), Answered(answer=answer))
+    assert isinstance(refused.value, AirflowFailException)
+    assert rollbacks(rollback_sandbox) == 0
 
 
 @pytest.mark.parametrize(("failed", "begins"), [(0, True), (1, True), (2, False), (3, False)])

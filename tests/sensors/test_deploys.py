@@ -227,6 +227,28 @@ def test_rescheduled_pokes_do_not_count_refusals(
         sensor.poke({"ti": TaskInstance()})
 
 
+def test_a_token_that_expires_between_two_polls(
+    sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The poll after the refused one reads the connection anew; if that does not help, the retries apply."""
+    after = row(sandbox, "c")["id"]
+    sensor = DeploySensor(task_id="wait", deployment_id=sandbox.deployment(KEY)["id"], after=after)
+    context: Any = {"ti": TaskInstance()}
+    assert not sensor.poke(context)
+    sandbox.settings(expired_tokens=["viewer"])
+    assert not sensor.poke(context)
+    monkeypatch.setenv("AIRFLOW_CONN_ASTRO_PRIVATE_CLOUD_DEFAULT", sandbox.connection_json("editor"))
+    sandbox.land_deploy(KEY, tag="d")
+    assert sensor.poke(context).xcom_value["image_tag"] == "d"  # type: ignore[union-attr]
+    sandbox.settings(expired_tokens=["viewer", "editor"])
+    monkeypatch.setenv("AIRFLOW_CONN_ASTRO_PRIVATE_CLOUD_DEFAULT", sandbox.connection_json("no-history"))
+    assert not sensor.poke(context)
+    assert not sensor.poke(context)
+    with pytest.raises(errors.PermissionMissing) as failure:
+        sensor.poke(context)
+    assert not isinstance(failure.value, AirflowFailException)
+
+
 def test_what_has_come_is_not_deferred(sandbox: SandboxProcess) -> None:
     """The triggerer is not asked for what is there already; what is deferred has a time-out."""
     kwargs: dict[str, Any] = {"deployment_id": sandbox.deployment(KEY)["id"], "deferrable": True}

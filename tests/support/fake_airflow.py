@@ -42,6 +42,7 @@ class FakeAirflow:
     )
     faults: list[int] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
+    token: str = TOKEN
     sessions: int = 0
     session: str = ""
     url: str = ""
@@ -159,8 +160,8 @@ class FakeAirflow:
     def _authorised(self, header: str) -> bool:
         basic = base64.b64encode(f"{LOGIN}:{PASSWORD}".encode()).decode()
         if self.api == "/api/v1":
-            return header in (f"Basic {basic}", f"Bearer {TOKEN}")
-        return header in (f"Bearer {TOKEN}", f"Bearer {self.session}", TOKEN)
+            return header in (f"Basic {basic}", f"Bearer {self.token}")
+        return header in (f"Bearer {self.token}", f"Bearer {self.session}", self.token)
 
     def page(self, method: str, path: str, query: dict[str, list[str]], body: Any) -> tuple[int, Any]:
         if path in ("/health", "/monitor/health"):

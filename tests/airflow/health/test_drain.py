@@ -153,7 +153,7 @@ def test_a_rollback_that_fails(observed: ObservedAirflow, working: None) -> None
     run_id = observed.trigger("remedy_fails")
     assert observed.wait_for_run("remedy_fails", run_id, 240) == "failed"
     states = {task.task_id: task.state for task in observed.metadata.tasks("remedy_fails", run_id)}
-    assert states == {"prepare": "success", "roll_back": "failed", "restore": "success"}
+    assert states == {"prepare": "success", "roll_back": "failed", "restore": "failed"}
     assert set(observed.xcom("remedy_fails", run_id, "prepare")["paused"]) == SCHEDULED
     assert set(observed.xcom("remedy_fails", run_id, "restore")["resumed"]) == SCHEDULED
     assert paused_dags(observed) <= {"busy"}
