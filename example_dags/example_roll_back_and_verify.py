@@ -47,6 +47,7 @@ with DAG(
         deferrable=True,
         **AGAIN,
     )
+    # The result says when the rollback was submitted: pods from before do not count.
     verify = VerifyPodsOperator(
         task_id="verify_pods",
         rollback=roll_back.output,

@@ -39,6 +39,13 @@ _NEVER_ROLLED_BACK = (
     "environment variables",
     "other settings of the Deployment (name, description)",
 )
+# apache/airflow#63884
+_CLEARED_RUNS = PlanWarning(
+    "CLEARED-RUNS-KEEP-VERSION",
+    "Runs that are cleared after the rollback may run the Dag version that they began with, which Airflow 3 "
+    "keeps for versioned Dag bundles. Clear them with run_on_latest_version, or from Airflow 3.2 on set "
+    "rerun_with_latest_version=True in the Dag, or in [core] for all Dags.",
+)
 
 
 @dataclass(frozen=True)
@@ -189,7 +196,7 @@ def make_plan(
     found_warnings = (
         *found.verdict.warnings,
         *_restricted(scope, goal, restricted),
-        *_warnings(context, source),
+        *_warnings(context, source, goal),
         *notes,
     )
     return RollbackPlan(
@@ -287,10 +294,12 @@ def _undo(context: CheckContext, source: Versions, goal: Versions) -> str:
     )
 
 
-def _warnings(context: CheckContext, source: Versions) -> Iterator[PlanWarning]:
-    """Yield the warnings that do not depend on the versions."""
+def _warnings(context: CheckContext, source: Versions, goal: Versions) -> Iterator[PlanWarning]:
+    """Yield the warnings that do not depend on the versions alone."""
     yield from _about_the_history(context, source)
     yield from _about_dags(context, source)
+    if source.airflow_major == goal.airflow_major == 3 and _brings_dags(context):
+        yield _CLEARED_RUNS
     yield from _about_what_is_not_known(context)
 
 

@@ -80,12 +80,19 @@ class _Access:
         accepted request is an error.
         """
         failure = _failure(error, request, self._conn_id)
+        if self._answered and isinstance(failure, AccessDenied):
+            failure.retryable = True  # the credentials were accepted before: they may have expired
         if self._by_chance and not self._answered and isinstance(failure, AccessDenied):
             return NoClusterAccess(
                 f"There is no access to a Kubernetes cluster: the connection {self._conn_id!r} is not filled "
                 f"in, and the permissions of Airflow's own environment are not sufficient. {failure}"
             )
         return failure
+
+    def _not_connected(self, error: Exception) -> RollbackError:
+        """Return the named error for a configuration or credentials that cannot be read."""
+        failure = _no_access(error, self._conn_id)
+        return PlatformUnreachable(str(failure)) if self._answered else failure
 
 
 class Cluster(_Access):
@@ -112,13 +119,22 @@ class Cluster(_Access):
         return run_flow(flow, self._answer)
 
     def _answer(self, request: ClusterRequest) -> Any:
-        self._connected()
         try:
-            answer = run_flow(_calls(request), self._send)
-        except _expected("kubernetes.client.ApiException", "urllib3.exceptions.HTTPError") as error:
-            raise self._failed(error, request) from None
+            answer = self._read(request)
+        except TokenRefused as refused:
+            if not refused.retryable:
+                raise
+            self._hook = None  # an exec plugin's token lasts for minutes: read the credentials again
+            answer = self._read(request)
         self._answered = True
         return answer
+
+    def _read(self, request: ClusterRequest) -> Any:
+        self._connected()
+        try:
+            return run_flow(_calls(request), self._send)
+        except _expected("kubernetes.client.ApiException", "urllib3.exceptions.HTTPError") as error:
+            raise self._failed(error, request) from None
 
     def _send(self, call: _Call) -> tuple[int, bytes]:
         client = import_module("kubernetes.client")
@@ -135,7 +151,7 @@ class Cluster(_Access):
                 hook = import_module(_HOOKS).KubernetesHook(conn_id=self._conn_id)
                 hook.api_client  # noqa: B018 - reads the connection and the configuration
             except _expected("kubernetes.config.ConfigException", "yaml.YAMLError") as error:
-                raise _no_access(error, self._conn_id) from None
+                raise self._not_connected(error) from None
             self._hook = hook
             self._by_chance = self._conn_id == DEFAULT_CONN_ID and not any(hook.conn_extras.values())
         return self._hook
@@ -157,6 +173,11 @@ class AsyncCluster(_Access):
         self._client: Any = None
 
     async def __aenter__(self) -> AsyncCluster:
+        await self._connect()
+        return self
+
+    async def _connect(self) -> None:
+        await self._exits.aclose()
         try:
             # Importing the clients takes a second or more, which would block the event loop.
             hooks = await asyncio.to_thread(import_module, _HOOKS)
@@ -164,8 +185,7 @@ class AsyncCluster(_Access):
             hook = hooks.AsyncKubernetesHook(conn_id=self._conn_id, in_cluster=self._inside or None)
             self._client = await self._exits.enter_async_context(hook.get_conn())
         except _expected("kubernetes_asyncio.config.ConfigException", "yaml.YAMLError") as error:
-            raise _no_access(error, self._conn_id) from None
-        return self
+            raise self._not_connected(error) from None
 
     async def __aexit__(self, *_: object) -> None:
         await self._exits.aclose()
@@ -176,11 +196,22 @@ class AsyncCluster(_Access):
 
     async def _answer(self, request: ClusterRequest) -> Any:
         try:
-            answer = await arun_flow(_calls(request), self._send)
-        except _expected("kubernetes_asyncio.client.ApiException", "aiohttp.ClientError") as error:
-            raise self._failed(error, request) from None
+            answer = await self._read(request)
+        except TokenRefused as refused:
+            if not refused.retryable:
+                raise
+            self._client = None  # as in a task
+            answer = await self._read(request)
         self._answered = True
         return answer
+
+    async def _read(self, request: ClusterRequest) -> Any:
+        if self._client is None:
+            await self._connect()
+        try:
+            return await arun_flow(_calls(request), self._send)
+        except _expected("kubernetes_asyncio.client.ApiException", "aiohttp.ClientError") as error:
+            raise self._failed(error, request) from None
 
     async def _send(self, call: _Call) -> tuple[int, bytes]:
         client = import_module("kubernetes_asyncio.client")

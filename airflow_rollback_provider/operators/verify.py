@@ -7,21 +7,30 @@ import random
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_rollback_provider.compat import AirflowSkipException, BaseOperator, conf, deferral_timeout
 from airflow_rollback_provider.domain.arguments import in_seconds, optional
-from airflow_rollback_provider.domain.errors import BadInput, NoClusterAccess, PodsNotReady, WaitBrokenOff
+from airflow_rollback_provider.domain.errors import (
+    BadInput,
+    NoClusterAccess,
+    PodsNotReady,
+    RollbackError,
+    WaitBrokenOff,
+)
 from airflow_rollback_provider.domain.summary import paragraph
 from airflow_rollback_provider.hooks.cluster import DEFAULT_CONN_ID, Cluster, Surroundings
 from airflow_rollback_provider.hooks.failures import task_failures
+from airflow_rollback_provider.platforms.rows import read_time
 from airflow_rollback_provider.pods.cluster import Release, problems, wait_until_ready
-from airflow_rollback_provider.pods.report import PodsOutcome
+from airflow_rollback_provider.pods.report import PodsOutcome, broken_off
 from airflow_rollback_provider.pods.stability import StabilityWindow
 
 if TYPE_CHECKING:
     from airflow_rollback_provider.compat import Context
+
+_RESTARTS_NOTHING = "If such a rollback restarts no pods here, set require_new_pods=False. "
 
 
 class VerifyPodsOperator(BaseOperator):
@@ -29,12 +38,14 @@ class VerifyPodsOperator(BaseOperator):
 
     It reads pods, and the Deployments and StatefulSets that make them, through a connection of the
     cncf-kubernetes provider. Pods of tasks, pods that have ended and pods that are being stopped do not
-    count. Without access to a cluster the task is skipped. That is also the case where the connection
-    ``kubernetes_default`` is empty and the cluster that Airflow runs in refuses.
+    count. Just after a rollback was submitted, the pods from before it are still ready: they do not count
+    either, even if they run the image. Without access to a cluster the task is skipped. That is also the case
+    where the connection ``kubernetes_default`` is empty and the cluster that Airflow runs in refuses.
 
     Templated: ``kubernetes_conn_id``, ``rollback``, ``release_name``, ``image``, ``namespace``.
 
-    :param rollback: the result of a ``RollbackOperator``, which names release, namespace and image.
+    :param rollback: the result of a ``RollbackOperator``, which names release, namespace, image and
+        ``submitted_at``. Without ``submitted_at`` pods of any age count.
     :param release_name: name of the Helm release; overrides that of the rollback.
     :param image: the image that must run, or its tag alone; overrides that of the rollback. Its digest, if
         it has one, counts more than its tag. If neither names an image, as after a rollback of Dags alone,
@@ -45,6 +56,8 @@ class VerifyPodsOperator(BaseOperator):
         that are there must be ready too. Default: a scheduler.
     :param label_selector: labels that choose pods and workloads, where they are not those of Airflow's chart;
         ``{release_name}`` is filled in.
+    :param require_new_pods: count only pods that were created after ``submitted_at``. False is for rollbacks
+        that restart no pod, such as those of Dags alone on some installations. Default True.
     :param kubernetes_conn_id: Airflow connection to the cluster. Default ``kubernetes_default``.
     :param min_ready_seconds: how long everything must have been ready without a restart, in seconds. Default
         30.
@@ -55,7 +68,8 @@ class VerifyPodsOperator(BaseOperator):
     :raises PodsNotReady: when the time is up, with events and the tail of the log; no retry.
     :raises BadInput: when an argument cannot be used; no retry.
     :raises AccessDenied: when the cluster refuses; no retry.
-    :raises WaitBrokenOff: when the cluster could not be read at the end; the task's retries apply.
+    :raises WaitBrokenOff: when the cluster could not be read at the end, or refused after it had answered, as
+        with credentials that expired; the task's retries apply.
     """
 
     template_fields: Sequence[str] = (
@@ -76,6 +90,7 @@ class VerifyPodsOperator(BaseOperator):
         namespace: str | None = None,
         components: Sequence[str] = (),
         label_selector: str | None = None,
+        require_new_pods: bool = True,
         kubernetes_conn_id: str = DEFAULT_CONN_ID,
         min_ready_seconds: float = 30.0,
         poll_interval: float = 10.0,
@@ -91,6 +106,7 @@ class VerifyPodsOperator(BaseOperator):
         self.namespace = namespace
         self.components = components
         self.label_selector = label_selector
+        self.require_new_pods = require_new_pods
         self.kubernetes_conn_id = kubernetes_conn_id
         self.min_ready_seconds = min_ready_seconds
         self.poll_interval = poll_interval
@@ -141,11 +157,15 @@ class VerifyPodsOperator(BaseOperator):
             image=optional(self.image) or result.get("image"),
             required=tuple(self.components),
             selector=selector.replace("{release_name}", name) if selector else None,
+            since=_submitted_at(result) if self.require_new_pods else None,
         )
 
     def _wait(self, cluster: Cluster, release: Release, deadline: float) -> PodsOutcome:
         waits = StabilityWindow(deadline, self.min_ready_seconds, self.poll_interval, random.random)  # noqa: S311
-        return cluster.run(wait_until_ready(release, waits, time.time, self.log.info))
+        try:
+            return cluster.run(wait_until_ready(release, waits, time.time, self.log.info))
+        except RollbackError as error:  # ends as in the triggerer
+            return broken_off(error)
 
     def _defer(self, release: Release, deadline: float, surroundings: Surroundings) -> None:
         from airflow_rollback_provider.triggers.pods import PodsTrigger
@@ -179,7 +199,20 @@ class VerifyPodsOperator(BaseOperator):
             self.log.info("%s", summary)
             return {"ready": True, "components": components, "image": release.image, "summary": summary}
         listed = "\n".join(problems(outcome.report))
+        codes = [finding.code for finding in outcome.report.findings]
         raise PodsNotReady(
             f"Not all components of release {release.name} {runs} within the time: {counted}.\n{listed}\n"
-            "Look at the Deployment before trying again."
+            f"{_RESTARTS_NOTHING if 'OLD-POD' in codes else ''}Look at the Deployment before trying again."
         )
+
+
+def _submitted_at(rollback: Mapping[str, Any]) -> datetime | None:
+    """Return when a rollback was submitted; None if its result does not say so."""
+    text = rollback.get("submitted_at")
+    try:
+        return read_time(str(text)) if text else None
+    except ValueError:
+        raise BadInput(
+            f"submitted_at of the rollback is {str(text)[:80]!r}. Give the result of a rollback: "
+            "roll_back.output."
+        ) from None

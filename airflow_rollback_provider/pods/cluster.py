@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_rollback_provider.domain.errors import PermissionMissing, RollbackError
@@ -28,6 +29,7 @@ _MOST_PODS_WITH_EVIDENCE = 5
 _MOST_EVENTS = 5
 _LOG_LINES = 20
 _LONGEST_LINE = 10_000
+_OLD = ("OLD-IMAGE", "OLD-POD")
 _BEFORE_THE_RESTART = ("CRASH-LOOP", "NOT-STABLE")
 _WITH_LOG = (*_BEFORE_THE_RESTART, "CRASHED", "INIT-RUNNING", "NOT-READY")
 
@@ -66,6 +68,8 @@ class Release(JsonDataclass):
     :param image: the image that every Airflow component must run; None requires readiness only.
     :param required: components that must exist; by default a scheduler.
     :param selector: labels that select the release's pods and workloads; by default those of Airflow's chart.
+    :param since: when the rollback was submitted; pods that were created before do not count as ready. None
+        accepts pods of any age.
     """
 
     namespace: str
@@ -73,6 +77,7 @@ class Release(JsonDataclass):
     image: str | None = None
     required: tuple[str, ...] = ()
     selector: str | None = None
+    since: datetime | None = None
 
     @property
     def labels(self) -> str:
@@ -90,7 +95,7 @@ def read_release(release: Release) -> ClusterFlow[PodsReport]:
     """Read pods and workloads once, in three requests, and check them."""
     pods = yield ClusterRequest("pods", release.namespace, release.labels)
     workloads = yield from _workloads(release)
-    return check_release(release.image, pods, workloads, release.required)
+    return check_release(release.image, pods, workloads, release.required, release.since)
 
 
 def add_evidence(release: Release, report: PodsReport) -> ClusterFlow[PodsReport]:
@@ -106,7 +111,7 @@ def add_evidence(release: Release, report: PodsReport) -> ClusterFlow[PodsReport
     completed: list[Finding] = []
     left = _MOST_PODS_WITH_EVIDENCE
     for finding in findings:
-        if finding.pod is None or finding.code == "OLD-IMAGE" or not left:
+        if finding.pod is None or finding.code in _OLD or not left:
             completed.append(finding)
             continue
         left -= 1

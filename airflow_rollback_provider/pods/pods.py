@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from airflow_rollback_provider.domain.redaction import redact
+from airflow_rollback_provider.platforms.rows import read_time
 from airflow_rollback_provider.pods.report import Finding, PodsReport, Restarts
 
 FLOWER = "flower"
@@ -101,6 +103,7 @@ def check_release(
     pods: Iterable[Json],
     workloads: Iterable[Json] | None,
     required: Sequence[str] = (),
+    since: datetime | None = None,
 ) -> PodsReport:
     """Check whether a release runs an image and is ready.
 
@@ -109,6 +112,8 @@ def check_release(
     :param workloads: its Deployments and StatefulSets, which define how many pods there must be. None if the
         token may not read them; then the pods that exist are enough.
     :param required: components that must exist, with one pod at least; by default a scheduler.
+    :param since: when the rollback was submitted. A pod that was created before is not of this rollback, even
+        if it runs the image. None accepts pods of any age.
     """
     expected = ImageReference.read(image) if image else None
     needed = set(required or ("scheduler",))
@@ -122,7 +127,7 @@ def check_release(
         own = [pod for pod in live if _component(pod) == name]
         sizes = [one for one in known if _component(one) == name]
         size = max(sum(map(_replicas, sizes)), int(name in needed))
-        found = tuple(_check_component(name, expected, own, sizes, size))
+        found = tuple(_check_component(name, own, sizes, size, expected, since))
         with_finding = {finding.pod for finding in found}
         good = sum(_name(pod) not in with_finding for pod in own)
         components.append((name, f"{good}/{max(len(own), size)}"))
@@ -142,33 +147,61 @@ def check_migrations(pods: Iterable[Json]) -> Finding | None:
 
 
 def _check_component(
-    name: str, expected: ImageReference | None, pods: Sequence[Json], workloads: Sequence[Json], size: int
+    name: str,
+    pods: Sequence[Json],
+    workloads: Sequence[Json],
+    size: int,
+    expected: ImageReference | None,
+    since: datetime | None,
 ) -> Iterator[Finding]:
     if not pods and not workloads:
         yield Finding("NO-COMPONENT", name, "it does not exist: no pod and no workload that creates one")
         return
-    found = [finding for pod in pods if (finding := _check_pod(name, expected, pod)) is not None]
+    found = [finding for pod in pods if (finding := _check_pod(name, pod, expected, since)) is not None]
     good = len(pods) - len(found)
     for workload in workloads:
         image = _image(workload)
         if expected is not None and not expected.may_match(image):
             yield Finding("OLD-IMAGE", name, f"{_kind(workload)} creates pods with {image}, not {expected}")
+        if (why := _unfinished_rollout(workload)) is not None:
+            yield Finding("ROLLING-OUT", name, f"{_kind(workload)}: {why}")
     yield from found
     if good < size and not found:
         why = " ".join(_complaints(workloads))
         yield Finding("TOO-FEW-PODS", name, f"{good} of {size} pods exist. {why}".rstrip())
 
 
-def _check_pod(name: str, expected: ImageReference | None, pod: Json) -> Finding | None:
+def _unfinished_rollout(workload: Json) -> str | None:
+    """Return why the latest change of a workload has not reached all its pods; None if it has."""
+    status = workload.get("status", {})
+    if (status.get("observedGeneration") or 0) < (workload["metadata"].get("generation") or 0):
+        return "Kubernetes has not begun its latest change"
+    earlier = (status.get("replicas") or 0) - (status.get("updatedReplicas") or 0)
+    return f"{earlier} pods are from before its latest change" if earlier > 0 else None
+
+
+def _check_pod(
+    name: str, pod: Json, expected: ImageReference | None, since: datetime | None
+) -> Finding | None:
     finding = _not_ready(name, pod)
     image, pulled = _image(pod), _pulled(pod)
     if expected is None or expected.matches(image, pulled):
-        return finding
+        return _old_pod(name, pod, since) or finding
     if expected.may_match(image):
         if finding is not None and not pulled:
             return finding
         image = f"{image} ({pulled or 'no digest is known'})"
     return Finding("OLD-IMAGE", name, f"{_name(pod)} runs {image}, not {expected}", _name(pod))
+
+
+def _old_pod(name: str, pod: Json, since: datetime | None) -> Finding | None:
+    if since is None:
+        return None
+    created = read_time(pod["metadata"]["creationTimestamp"])
+    if created >= since.replace(microsecond=0):  # Kubernetes cuts the decimals off
+        return None
+    words = f"{_name(pod)} was created at {created.isoformat()}, before the rollback at {since.isoformat()}"
+    return Finding("OLD-POD", name, words, _name(pod))
 
 
 def _not_ready(name: str, pod: Json) -> Finding | None:

@@ -21,9 +21,9 @@ _FINAL: tuple[type[RollbackError], ...] = (NoClusterAccess, BadInput, AccessDeni
 class Finding:
     """Why something does not run as expected.
 
-    :param code: ``OLD-IMAGE``, ``IMAGE-PULL``, ``CRASH-LOOP``, ``CRASHED``, ``CANNOT-START``,
-        ``INIT-RUNNING``, ``STARTING``, ``NOT-READY``, ``PENDING``, ``TOO-FEW-PODS``, ``NO-COMPONENT``,
-        ``NOT-STABLE``.
+    :param code: ``OLD-IMAGE``, ``OLD-POD``, ``ROLLING-OUT``, ``IMAGE-PULL``, ``CRASH-LOOP``, ``CRASHED``,
+        ``CANNOT-START``, ``INIT-RUNNING``, ``STARTING``, ``NOT-READY``, ``PENDING``, ``TOO-FEW-PODS``,
+        ``NO-COMPONENT``, ``NOT-STABLE``.
     :param component: the Airflow component.
     :param message: what is wrong, with Kubernetes' own message.
     :param pod: the pod, if the finding is about one.
@@ -137,6 +137,7 @@ def broken_off(error: Exception) -> PodsOutcome:
 
     :param error: the error; one that no retry can cure keeps its class.
     """
-    kind = next((one.__name__ for one in _FINAL if isinstance(error, one)), None)
+    final = not getattr(error, "retryable", False)
+    kind = next((one.__name__ for one in _FINAL if final and isinstance(error, one)), None)
     problem = str(error) if isinstance(error, RollbackError) else f"{type(error).__name__}: {error}"
     return PodsOutcome(ready=False, report=None, problem=redact(problem), refusal=kind)

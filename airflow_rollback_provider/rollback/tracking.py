@@ -129,6 +129,7 @@ def _facts(submitted: Submitted) -> dict[str, Any]:
         "namespace": deployment.namespace,
         "image": _image_of(submitted),
         "resumed": submitted.resumed,
+        "submitted_at": submitted.rollback.created_at.isoformat(),
         "to": str(submitted.target.versions),
         "description": without_tag(submitted.rollback.description) or None,
     }

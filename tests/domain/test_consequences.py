@@ -112,11 +112,26 @@ def test_dags_that_stay_are_warned_of() -> None:
 def test_dags_of_another_airflow_are_warned_of() -> None:
     """Both versions must be known, and the Runtime must not be rolled back."""
     made = plan(D1, NEW, scope=Scope.DAGS)
-    assert warned(made) == {"DAGS-OF-OTHER-AIRFLOW"}
+    assert "DAGS-OF-OTHER-AIRFLOW" in warned(made)
     assert made.warnings[0].severe
     assert warned(plan(D1, NEW)) == set()
     assert warned(plan(D1, D2, scope=Scope.DAGS)) == set()
     assert warned(plan(replace(D1, runtime_version=None), D2, scope=Scope.DAGS)) == set()
+
+
+@pytest.mark.parametrize("scope", [Scope.IMAGE_AND_DAGS, Scope.DAGS])
+def test_runs_that_are_cleared_afterwards_are_warned_of(scope: Scope) -> None:
+    """Only Airflow 3 keeps the version of a run, and only Dags that go back change it."""
+    before = deploy("before", 2, runtime_version="3.1-12")
+    (warning,) = [one for one in plan(before, NEW, scope=scope).warnings if "CLEARED" in one.code]
+    assert "run_on_latest_version" in warning.message
+    assert "rerun_with_latest_version=True" in warning.message
+    assert warned(plan(before, NEW, scope=Scope.IMAGE)) == {"DAGS-STAY"}
+    assert "CLEARED-RUNS-KEEP-VERSION" not in warned(plan(D1, NEW)) | warned(plan(D1, D2, scope=scope))
+    in_image = [replace(row, mechanism=Mechanism.IMAGE) for row in (before, NEW)]
+    here = deployment(mechanism=Mechanism.IMAGE, runtime_version="3.1-12")
+    based = plan(*in_image, deployment=here)
+    assert warned(based) == {"CLEARED-RUNS-KEEP-VERSION"}
 
 
 @pytest.mark.parametrize(("scope", "word"), [(None, "mechanism goes back"), (Scope.DAGS, "may go back")])

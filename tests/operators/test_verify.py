@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the operator makes of the event of its trigger; the clusters are in ``tests/cluster``."""
+"""What the operator makes of its arguments and of the event of its trigger; ``tests/pods`` has a cluster."""
 
 from __future__ import annotations
 

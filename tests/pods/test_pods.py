@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime, timezone
 from typing import Any
 
 import pytest
@@ -35,6 +36,8 @@ from tests.support.pods import (
 PINNED = f"{NEW}@sha256:aaa"
 PULLED, OTHER = ({"imageID": f"{REPOSITORY}@sha256:{digest}"} for digest in ("aaa", "bbb"))
 GONE = {"deletionTimestamp": "2026-11-23T12:00:00Z"}
+LONG_AGO = {"name": "old", "creationTimestamp": "2026-11-20T12:00:00Z"}
+JUST_BEFORE, JUST_AFTER = (datetime(2026, 11, 23, 12, 0, s, 900_000, timezone.utc) for s in (0, 1))
 UNSCHEDULED = [
     {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/3 nodes: no memory."}
 ]
@@ -43,6 +46,12 @@ UNSCHEDULED = [
 def codes(report: PodsReport) -> list[str]:
     """The codes of all findings."""
     return [finding.code for finding in report.findings]
+
+
+def rollout(**status: int) -> dict[str, Any]:
+    """A workload that was changed twice."""
+    made = workload()
+    return {**made, "metadata": {**made["metadata"], "generation": 3}, "status": status}
 
 
 def check(*pods: dict[str, Any], workloads: Any = None, **kwargs: Any) -> PodsReport:
@@ -68,6 +77,9 @@ READY = [
     ([pod(), pod("flower")], {}),
     ([pod(), pod("flower", "mher/flower:2", ready=False)], {"workloads": [workload()]}),
     ([pod()], {"workloads": [workload(), workload("flower", "mher/flower:2")]}),
+    ([pod()], {"since": JUST_BEFORE}),
+    ([pod(), pod(metadata={**GONE, **LONG_AGO})], {"since": JUST_BEFORE}),
+    ([pod()], {"workloads": [rollout(observedGeneration=3, replicas=1, updatedReplicas=1)]}),
 ]
 
 
@@ -110,6 +122,20 @@ NOT_READY = [
     ("OLD-IMAGE", "release-41", [pod(), pod("flower", OLD)], {}),
     ("NOT-READY", "flower", [pod(), pod("flower", ready=False)], {"image": None}),
     ("NO-COMPONENT", "flower", [pod()], {"required": ["flower"]}),
+    ("OLD-POD", "before the rollback at", [pod()], {"since": JUST_AFTER}),
+    ("OLD-POD", "12:00:00", [pod()], {"since": JUST_AFTER, "image": None}),
+    ("OLD-POD", "created at", [pod(status=PULLED)], {"since": JUST_AFTER, "image": PINNED}),
+    ("OLD-POD", "old was", [pod(), pod("worker", metadata=LONG_AGO)], {"since": JUST_BEFORE}),
+    ("OLD-POD", "created at", [pod(ready=False)], {"since": JUST_AFTER}),
+    ("OLD-IMAGE", "release-41", [pod(image=OLD)], {"since": JUST_AFTER}),
+    ("ROLLING-OUT", "not begun", [pod()], {"workloads": [rollout(observedGeneration=2)]}),
+    ("ROLLING-OUT", "not begun", [pod()], {"workloads": [rollout()]}),
+    (
+        "ROLLING-OUT",
+        "2 pods are from before",
+        [pod()],
+        {"workloads": [rollout(observedGeneration=3, replicas=3, updatedReplicas=1)]},
+    ),
     ("OLD-IMAGE", "mher/flower", [pod(), pod("flower", "mher/flower:2")], {"required": ["flower"]}),
 ]
 

@@ -110,6 +110,36 @@ def test_it_waits_for_a_rollout(verify: Any, namespace: Namespace) -> None:
         thread.join()
 
 
+def test_pods_from_before_the_rollback(verify: Any, namespace: Namespace) -> None:
+    """The tag stays: the task waits until no pod from before is left and the rollout is complete."""
+    made = workload()
+    namespace.put_workload(made)
+    before = namespace.put_pod(pod(name="old"))
+    result = {"submitted_at": (before + timedelta(seconds=1)).isoformat()}
+    with pytest.raises(errors.PodsNotReady, match=r"(?s)0/1\.\nOLD-POD: .* set require_new_pods=False"):
+        run(verify(rollback=result, timeout=0.5))
+    assert run(verify(rollback=result, require_new_pods=False))["ready"]
+
+    def roll_out() -> None:
+        namespace.change_workload(made)
+        time.sleep(1)
+        namespace.set_workload_status(made, observedGeneration=2, replicas=2, updatedReplicas=1)
+        namespace.put_pod(pod(name="new"))
+        namespace.delete_pod("old")
+        time.sleep(1)
+        rolled_out.set()
+        namespace.set_workload_status(made, replicas=1)
+
+    rolled_out = threading.Event()
+    thread = threading.Timer(1.0, roll_out)
+    thread.start()
+    try:
+        assert run(verify(rollback=result))["components"] == {"scheduler": "1/1"}
+        assert rolled_out.is_set()
+    finally:
+        thread.join()
+
+
 def test_an_image_that_cannot_be_pulled(verify: Any, namespace: Namespace) -> None:
     """The error quotes Kubernetes and the pod's events, and is not retried."""
     namespace.put_pod(pod(state=waiting("ImagePullBackOff", "Back-off pulling image")))
@@ -302,14 +332,14 @@ def test_rights_that_happen_to_be_enough(verify: Any, namespace: Namespace, by_c
 
 
 def test_rights_that_are_taken_away(verify: Any, namespace: Namespace, by_chance: None) -> None:
-    """A right that was granted at first and revoked later is an error."""
+    """A right that was granted at first and revoked later is an error. Retries apply: it may come back."""
     allow(namespace, {"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]})
     namespace.put_pod(pod(ready=False))
     path = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace.name}/rolebindings/some"
     thread = threading.Timer(2.0, namespace.kube.call, ("DELETE", path))
     thread.start()
     try:
-        with pytest.raises(errors.AccessDenied, match="refused reading pods"):
+        with pytest.raises(errors.WaitBrokenOff, match="refused reading pods"):
             run(verify())
     finally:
         thread.join()

@@ -18,6 +18,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -88,11 +89,12 @@ class Namespace:
     kube: Kube
     name: str
 
-    def put_pod(self, pod: dict[str, Any], **spec: Any) -> None:
-        """Make a pod that no scheduler takes, with the status that the test gives."""
+    def put_pod(self, pod: dict[str, Any], **spec: Any) -> datetime:
+        """Make a pod that no scheduler takes, with the status of the test; return when it was made."""
         whole = {"schedulerName": "of-the-tests", **spec, **pod["spec"]}
-        self.kube.call("POST", self._path("pods"), {"metadata": pod["metadata"], "spec": whole})
+        made = self.kube.call("POST", self._path("pods"), {"metadata": pod["metadata"], "spec": whole})
         self.set_status(pod)
+        return datetime.strptime(made["metadata"]["creationTimestamp"], "%Y-%m-%dT%H:%M:%S%z")
 
     def set_status(self, pod: dict[str, Any]) -> None:
         """Set the status of a pod."""
@@ -112,6 +114,20 @@ class Namespace:
             spec["paused"] = True
         path = f"/apis/apps/v1/namespaces/{self.name}/{plural}"
         self.kube.call("POST", path, {"metadata": workload["metadata"], "spec": spec})
+        self.set_workload_status(workload, plural, observedGeneration=1)
+
+    def set_workload_status(
+        self, workload: dict[str, Any], plural: str = "deployments", **status: int
+    ) -> None:
+        """Set the status of a workload, as its controller does."""
+        path = f"/apis/apps/v1/namespaces/{self.name}/{plural}/{workload['metadata']['name']}/status"
+        self.kube.call("PATCH", path, {"status": status})
+
+    def change_workload(self, workload: dict[str, Any]) -> None:
+        """Change a Deployment's pods and keep their image, as an upgrade of the release does."""
+        path = f"/apis/apps/v1/namespaces/{self.name}/deployments/{workload['metadata']['name']}"
+        annotations = {"metadata": {"annotations": {"upgraded": uuid.uuid4().hex}}}
+        self.kube.call("PATCH", path, {"spec": {"template": annotations}})
 
     def put_event(self, pod: str, reason: str, message: str) -> None:
         """Make an event about a pod."""

@@ -58,6 +58,7 @@ def pod(
     return {
         "metadata": {
             "name": name or f"{RELEASE}-{component}-0",
+            "creationTimestamp": "2026-11-23T12:00:00Z",
             "labels": labels(component, **more.get("labels", {})),
             **more.get("metadata", {}),
         },
