@@ -16,7 +16,7 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from airflow_rollback_provider.domain.errors import TlsFailed
+from airflow_rollback_provider.domain.errors import ProxyUnusable, TlsFailed
 from airflow_rollback_provider.domain.findings import Finding, Status, skip
 from airflow_rollback_provider.http.connection_fields import is_loopback
 
@@ -45,6 +45,7 @@ _FAILURES = {
         "Check {source}, and that its port serves TLS; a firewall or proxy may close the connection.",
     ),
 }
+_PROXY_SOURCES = "the connection's proxies, HTTPS_PROXY and NO_PROXY"
 _RENEW = "Have the platform's certificate renewed."
 # By OpenSSL's codes: not yet valid, expired, another host name, another IP address.
 _CERTIFICATE_REMEDIES = {
@@ -61,7 +62,12 @@ def check_network(address: str, policy: Policy) -> tuple[Finding, ...]:
     :param address: the platform's URL.
     :param policy: the network policy: time-outs, proxies, authorities.
     """
-    path, found = _Path(address, policy), []
+    try:
+        path = _Path(address, policy)
+    except ProxyUnusable as error:
+        unusable = Finding("DNS", Status.ERROR, str(error), f"Check {_PROXY_SOURCES}.")
+        return unusable, *skip(("TCP", "PROXY", "TLS"), "DNS failed.")
+    found: list[Finding] = []
     checks = {"DNS": path.resolve, "TCP": path.connect, "PROXY": path.tunnel, "TLS": path.shake_hands}
     for code, check in checks.items():
         try:
@@ -72,30 +78,16 @@ def check_network(address: str, policy: Policy) -> tuple[Finding, ...]:
     return tuple(found)
 
 
-def find_proxy(address: str, policy: Policy) -> SplitResult | None:
-    """Return the proxy for an address, as ``requests`` chooses it."""
-    from requests.utils import get_environ_proxies, prepend_scheme_if_needed, select_proxy
-
-    chosen = select_proxy(address, dict(policy.proxies) or get_environ_proxies(address))
-    try:
-        found = urlsplit(prepend_scheme_if_needed(chosen, "http")) if chosen else None
-        _ = found and found.port  # raises for a port that is not a number
-        return found
-    except ValueError:  # its message may contain a part of the password
-        return urlsplit("http://")
-
-
 class _Path:
     """The network path to one address. Each step returns its finding or raises an error."""
 
     def __init__(self, address: str, policy: Policy) -> None:
-        self._policy, self._goal, self._proxy = policy, urlsplit(address), find_proxy(address, policy)
+        proxy = policy.proxy_for(address)
+        self._policy, self._goal, self._proxy = policy, urlsplit(address), urlsplit(proxy) if proxy else None
         self._hop = self._proxy or self._goal
         self._name = f"the proxy {_host(self._hop)}" if self._proxy else _host(self._hop)
 
     def resolve(self) -> Finding:
-        if not self._hop.hostname:
-            raise ValueError("it is not a URL with a host; write http://host:port")
         found = socket.getaddrinfo(self._hop.hostname, _port(self._hop), type=socket.SOCK_STREAM)
         addresses = dict.fromkeys(str(item[4][0]) for item in found)
         return Finding("DNS", Status.OK, f"The host of {self._name} is {', '.join(addresses)}.")
@@ -142,7 +134,7 @@ class _Path:
         reason = getattr(error, "strerror", None) or error
         if isinstance(error, TimeoutError):
             reason = f"no answer within {self._policy.connect_timeout:g} s"
-        source = "the connection's proxies, HTTPS_PROXY and NO_PROXY" if self._proxy else "the base URL"
+        source = _PROXY_SOURCES if self._proxy else "the base URL"
         what, remedy = _FAILURES[code]
         what = what.format(hop=self._name, goal=_host(self._goal))
         return Finding(code, Status.ERROR, f"{what}: {reason}.", remedy.format(source=source))

@@ -148,6 +148,12 @@ class TlsFailed(PlatformError):
     retryable = False
 
 
+class ProxyUnusable(PlatformError):
+    """The proxy of the connection or of the environment cannot be used; no request was sent."""
+
+    retryable = False
+
+
 class PlatformFailed(PlatformError):
     """The platform reported a failure (HTTP 5xx or an internal error)."""
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Removes credentials from texts of other programs, such as the log of a container.
+"""Cleans texts of others, such as an answer's header, an error of a library or the log of a container.
 
 Credentials are found by their form. It is better to remove too much than too little.
 """
@@ -7,8 +7,10 @@ Credentials are found by their form. It is better to remove too much than too li
 from __future__ import annotations
 
 import re
+from urllib.parse import unquote
 
 _HIDDEN = "***"
+_LONGEST_QUOTE = 500
 _CREDENTIALS = (
     # The user of a URL. A password may contain any character, so the match extends to the last @ of the word.
     (re.compile(r"://(?:[^\s/?#@:]*:\S*|[^\s/?#@]+)@"), f"://{_HIDDEN}@"),
@@ -28,3 +30,27 @@ def redact(text: str) -> str:
     for pattern, hidden in _CREDENTIALS:
         text = pattern.sub(hidden, text)
     return text
+
+
+def one_line(text: str) -> str:
+    """Return a text on one line, without control characters: they must not control a terminal or a log."""
+    return " ".join("".join(char if char.isprintable() else " " for char in text).split())
+
+
+def quote(text: object, *secrets: str) -> str:
+    """Return a text of others as an error may repeat it: one clean line of at most 500 characters.
+
+    :param secrets: texts that are removed too, whatever their form, also where the text encodes them as a URL
+        does.
+    """
+    line = one_line(str(text))
+    for secret in (one_line(secret) for secret in secrets):
+        if secret and secret.lower() in unquote(line).lower():
+            line = re.sub(re.escape(secret), _HIDDEN, one_line(unquote(line)), flags=re.IGNORECASE)
+    line = redact(line[: 4 * _LONGEST_QUOTE])
+    return line if len(line) <= _LONGEST_QUOTE else f"{line[:_LONGEST_QUOTE]}…"
+
+
+def quote_error(error: BaseException) -> str:
+    """Return the class and the text of an exception, as an error may repeat them."""
+    return f"{type(error).__name__}: {quote(error)}"

@@ -23,30 +23,54 @@ if TYPE_CHECKING:
 
     from airflow_rollback_provider.http.retry_policy import Policy
 
+LOCATION = "location"
+"""The extension of a response with the value of this header."""
 MOST_CONNECTIONS = 20
 """Open connections of one client: the number of requests of one process to one platform at a time."""
 
 
-@dataclass(frozen=True)
 class Lease:
-    """A leased client and the semaphore that bounds its requests.
+    """Clients with one network policy, and the semaphore that bounds their requests.
+
+    There is one client for each proxy, and usually only one proxy or none.
 
     Whenever a connection becomes free, ``httpx`` iterates over all requests that wait for one. With a
     thousand of them this blocks the event loop for seconds. Waiting for the semaphore is cheap.
     """
 
-    client: httpx.AsyncClient
-    semaphore: asyncio.Semaphore
+    def __init__(self, policy: Policy, context: Any) -> None:
+        self.semaphore = asyncio.Semaphore(MOST_CONNECTIONS)
+        self._policy = policy
+        self._context = context
+        self._clients: dict[str | None, httpx.AsyncClient] = {}
+
+    def client_for(self, url: str) -> httpx.AsyncClient:
+        """Return the shared client for a URL.
+
+        :raises ProxyUnusable: when its proxy cannot be used.
+        """
+        proxy = self._policy.proxy_for(url)
+        if proxy not in self._clients:
+            self._clients[proxy] = self.new_client(proxy)
+        return self._clients[proxy]
+
+    def new_client(self, proxy: str | None) -> httpx.AsyncClient:
+        """Return a client without open connections; the caller closes it."""
+        return _build(self._policy, self._context, proxy)
+
+    async def close(self) -> None:
+        """Close the shared clients."""
+        for client in self._clients.values():
+            await client.aclose()
 
 
 @dataclass
 class _Shared:
-    """A client and the number of its users. The lock ensures that it is created once."""
+    """A lease and the number of its users. The lock ensures that it is created once."""
 
     users: int = 0
-    client: httpx.AsyncClient | None = None
+    lease: Lease | None = None
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    semaphore: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MOST_CONNECTIONS))
 
 
 class ClientPool:
@@ -63,21 +87,20 @@ class ClientPool:
         shared.users += 1
         try:
             async with shared.lock:
-                if shared.client is None:
-                    shared.client = await new_client(policy)
-            yield Lease(shared.client, shared.semaphore)
+                if shared.lease is None:
+                    shared.lease = await _new_lease(policy)
+            yield shared.lease
         finally:
             shared.users -= 1
             if shared.users == 0:
                 clients.pop(policy, None)
-                if shared.client is not None:
-                    await shared.client.aclose()
+                if shared.lease is not None:
+                    await shared.lease.close()
 
 
-async def new_client(policy: Policy) -> httpx.AsyncClient:
-    """Create a client without blocking the event loop: httpx and a TLS context take long to load."""
-    context = await asyncio.to_thread(tls_context, policy.trust)
-    return _build(policy, context)
+async def _new_lease(policy: Policy) -> Lease:
+    """Create a lease without blocking the event loop: httpx and a TLS context take long to load."""
+    return Lease(policy, await asyncio.to_thread(tls_context, policy.trust))
 
 
 def tls_context(trust: bool | str) -> Any:
@@ -87,7 +110,7 @@ def tls_context(trust: bool | str) -> Any:
     import httpx
 
     if isinstance(trust, bool):
-        return httpx.create_ssl_context(verify=trust)
+        return httpx.create_ssl_context(verify=trust, trust_env=False)  # as requests does
     try:
         folder = os.path.isdir(trust)
         return ssl.create_default_context(cafile=None if folder else trust, capath=trust if folder else None)
@@ -97,25 +120,27 @@ def tls_context(trust: bool | str) -> Any:
         ) from None
 
 
-def _build(policy: Policy, context: Any) -> httpx.AsyncClient:
+def _build(policy: Policy, context: Any, proxy: str | None) -> httpx.AsyncClient:
     import httpx
 
     limits = httpx.Limits(max_connections=MOST_CONNECTIONS, max_keepalive_connections=MOST_CONNECTIONS)
-    mounts = {
-        f"{scheme}://": httpx.AsyncHTTPTransport(proxy=url, verify=context, limits=limits)
-        for scheme, url in policy.proxies
-    }
+    if proxy and proxy.startswith("socks5h"):  # the proxy resolves the name: httpx always has it do so
+        proxy = proxy.replace("socks5h", "socks5", 1)
     return httpx.AsyncClient(
-        verify=context,
-        mounts=mounts,
-        trust_env=not policy.proxies,
-        limits=limits,
+        transport=httpx.AsyncHTTPTransport(proxy=proxy, verify=context, limits=limits),
+        trust_env=False,
+        event_hooks={"response": [_put_location_aside]},
         timeout=httpx.Timeout(
             policy.read_timeout, connect=policy.connect_timeout, pool=policy.longest_answer
         ),
-        headers={"user-agent": policy.user_agent, "accept": "application/json"},
+        headers=policy.headers,
         follow_redirects=False,
     )
+
+
+async def _put_location_aside(response: httpx.Response) -> None:
+    """Keep httpx from reading the address of a redirect that it is not to follow: it may be malformed."""
+    response.extensions[LOCATION] = response.headers.pop("location", "")
 
 
 POOL = ClientPool()

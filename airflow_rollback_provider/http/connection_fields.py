@@ -12,7 +12,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from airflow_rollback_provider.domain.errors import InvalidConnection, InvalidVersion
 from airflow_rollback_provider.domain.versions import RuntimeVersion
-from airflow_rollback_provider.http.retry_policy import Policy
+from airflow_rollback_provider.http.retry_policy import Policy, is_proxy_url
 from airflow_rollback_provider.http.secret import Secret
 
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -142,14 +142,10 @@ class Fields:
             raise self.invalid(
                 "proxies", 'must be a URL or a JSON object such as {"https": "http://proxy:3128"}'
             )
-        for url in proxies.values():
-            if (
-                not isinstance(url, str)
-                or urlsplit(url).scheme not in ("http", "https")
-                or not urlsplit(url).hostname
-            ):
-                raise self.invalid("proxies", "must contain http:// or https:// URLs")
-        return tuple(sorted(proxies.items()))
+        urls = {scheme: str(url).strip() for scheme, url in proxies.items()}
+        if not all(re.match(r"https?://", url, re.I) and is_proxy_url(url) for url in urls.values()):
+            raise self.invalid("proxies", "must contain http:// or https:// URLs")
+        return tuple(sorted(urls.items()))
 
 
 def restricted_runtimes(fields: Fields) -> frozenset[RuntimeVersion]:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_FIRST_YEAR, _LAST_YEAR = 1970, 2999
+
 
 @dataclass(frozen=True)
 class Request:
@@ -49,8 +51,8 @@ class Response:
     """The answer to a request, whatever its status.
 
     :param status: HTTP status.
-    :param headers: the headers, with names in lower case.
-    :param body: the body's bytes, decompressed.
+    :param headers: the headers, with names in lower case and values that may be repeated in an error.
+    :param body: the body's bytes, decoded.
     :param received_at: local time of the answer, to measure the clock skew.
     """
 
@@ -62,11 +64,20 @@ class Response:
     @property
     def platform_time(self) -> datetime | None:
         """The platform's time from the ``Date`` header, or None."""
+        return self.date("date")
+
+    def date(self, name: str) -> datetime | None:
+        """Return the time in a header in UTC; None if there is no such header, or no time of this era in it.
+
+        :param name: the header, in lower case.
+        """
         try:
-            moment = parsedate_to_datetime(self.headers["date"])
-        except (KeyError, TypeError, ValueError):
+            moment = parsedate_to_datetime(self.headers[name])
+            moment = moment.replace(tzinfo=moment.tzinfo or timezone.utc).astimezone(timezone.utc)
+        except (LookupError, TypeError, ValueError, OverflowError):
             return None
-        return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+        # Callers add and subtract days.
+        return moment if _FIRST_YEAR <= moment.year <= _LAST_YEAR else None
 
     def json(self, operation: str) -> Any:
         """Read the body as JSON.

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+import zlib
 from enum import Enum
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 
     from airflow_rollback_provider.http.messages import Request
     from airflow_rollback_provider.http.retry_policy import Policy
+
+
+ODD_ANSWER = (ValueError, OverflowError, zlib.error)
+"""What the libraries and this package raise besides their own errors when an answer cannot be read."""
 
 
 class Cause(Enum):
@@ -93,6 +98,7 @@ class Cause(Enum):
         return bool(self.value[0])
 
 
+_NO_CONNECTION = (Cause.DNS, Cause.REFUSED)
 _KINDS: dict[Cause, type[RollbackError]] = {
     Cause.CERTIFICATE: TlsFailed,
     Cause.TLS: TlsFailed,
@@ -128,11 +134,11 @@ def cause_of_requests(error: Exception) -> tuple[Cause, str]:
         return Cause.CONNECT_TIMEOUT, ""
     if isinstance(error, (requests.exceptions.ProxyError, requests.exceptions.InvalidProxyURL)):
         return (Cause.PROXY if _failed_before_sending(error) else Cause.LOST), ""
-    if isinstance(error, (requests.exceptions.ContentDecodingError, urllib3.exceptions.DecodeError)):
-        return Cause.CODING, ""
     chain = list(_chain(error))
     if (cause := _cause_in(chain)) is not None:
         return cause
+    if not isinstance(error, (requests.exceptions.RequestException, urllib3.exceptions.HTTPError)):
+        return Cause.CODING, ""
     if any(
         isinstance(link, (requests.exceptions.Timeout, urllib3.exceptions.ReadTimeoutError)) for link in chain
     ):
@@ -158,25 +164,28 @@ def _failed_before_sending(error: Exception) -> bool:
     return any(isinstance(link, before) or "Tunnel connection failed" in str(link) for link in _chain(error))
 
 
-def cause_of_httpx(error: Exception) -> tuple[Cause, str]:
-    """Return the cause of an exception of ``httpx``, and a detail for the message."""
+def cause_of_httpx(error: Exception, *, proxied: bool) -> tuple[Cause, str]:
+    """Return the cause of an exception of ``httpx``, and a detail for the message.
+
+    :param proxied: whether the connection was to go through a proxy.
+    """
     import httpx
 
     if isinstance(error, httpx.ConnectTimeout):
         return Cause.CONNECT_TIMEOUT, ""
     if isinstance(error, httpx.PoolTimeout):
         return Cause.BUSY, ""
-    if isinstance(error, httpx.ProxyError):
+    cause = _cause_in(list(_chain(error)))
+    unconnected = isinstance(error, httpx.ConnectError) and (cause is None or cause[0] in _NO_CONNECTION)
+    if isinstance(error, httpx.ProxyError) or (proxied and unconnected):
         return Cause.PROXY, ""
-    if isinstance(error, httpx.DecodingError):
-        return Cause.CODING, ""
-    if (cause := _cause_in(list(_chain(error)))) is not None:
+    if cause is not None:
         return cause
     if isinstance(error, httpx.TimeoutException):
         return Cause.READ_TIMEOUT, ""
     if isinstance(error, httpx.ConnectError):
         return Cause.NO_ROUTE, ""
-    return Cause.LOST, ""
+    return (Cause.LOST if isinstance(error, httpx.HTTPError) else Cause.CODING), ""
 
 
 def _cause_in(chain: list[BaseException]) -> tuple[Cause, str] | None:
@@ -188,7 +197,8 @@ def _cause_in(chain: list[BaseException]) -> tuple[Cause, str] | None:
             return Cause.CA_FILE, ""
         if isinstance(link, ssl.SSLError):
             return Cause.TLS, f" ({link.reason})" if link.reason else ""
-        if isinstance(link, socket.gaierror):
+        # A label of a name that is empty or too long is no text of the codec IDNA.
+        if isinstance(link, socket.gaierror) or (isinstance(link, UnicodeError) and "label" in str(link)):
             return Cause.DNS, ""
         if isinstance(link, ConnectionRefusedError):
             return Cause.REFUSED, ""

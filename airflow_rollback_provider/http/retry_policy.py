@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
-from email.utils import parsedate_to_datetime
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from airflow_rollback_provider import __version__
-from airflow_rollback_provider.domain.errors import RollbackError, TlsFailed
+from airflow_rollback_provider.domain.errors import ProxyUnusable, RollbackError, TlsFailed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from airflow_rollback_provider.http.messages import Request, Response
 
 _CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+_PROXY_SCHEMES = ("http", "https", "socks5", "socks5h")
+# By module: the packages with which requests and httpx use a SOCKS proxy. A task hands over to the triggerer.
+_SOCKS = {"socks": "PySocks", "socksio": "socksio"}
 _TRANSIENT = frozenset({429, 500, 502, 503, 504})
 
 
@@ -54,6 +58,15 @@ class Policy:
     user_agent: str = f"airflow-rollback-provider/{__version__}"
 
     @property
+    def headers(self) -> dict[str, str]:
+        """The headers of every request."""
+        return {
+            "user-agent": self.user_agent,
+            "accept": "application/json",
+            "accept-encoding": "gzip, deflate",
+        }
+
+    @property
     def trust(self) -> bool | str:
         """The authorities for the certificate: a file, the default ones (True) or no check (False).
 
@@ -78,6 +91,54 @@ class Policy:
             return "the connection's field ca_bundle", self.ca_bundle
         name = next((name for name in _CA_VARIABLES if os.environ.get(name)), None)
         return (name, os.environ[name]) if name else ("certifi", None)
+
+    def proxy_for(self, url: str) -> str | None:
+        """Return the proxy for a URL: the connection's, else the environment's, else None.
+
+        The variables and the rules of NO_PROXY are those of ``requests``. Tasks, the triggerer and the doctor
+        all use this method: with rules of its own, ``httpx`` would take another way, or fail.
+
+        :raises ProxyUnusable: when one of the two libraries could not use the proxy.
+        """
+        try:
+            return self._proxy_for(url)
+        except ProxyUnusable as error:  # a traceback that held the proxy would show its password
+            raise error.with_traceback(None) from None
+
+    def _proxy_for(self, url: str) -> str | None:
+        from requests.utils import get_environ_proxies, select_proxy
+
+        chosen = (select_proxy(url, dict(self.proxies) or get_environ_proxies(url)) or "").strip()
+        source = "the connection's field proxies" if self.proxies else "HTTPS_PROXY, HTTP_PROXY and ALL_PROXY"
+        return _usable_proxy(chosen, source) if chosen else None
+
+
+def _usable_proxy(text: str, source: str) -> str:
+    text = text if "://" in text else f"http://{text}"
+    scheme = text.partition("://")[0].lower()
+    if scheme not in _PROXY_SCHEMES or not is_proxy_url(text):
+        raise ProxyUnusable(
+            f"The proxy to use is not a URL such as http://proxy:3128 with one of the schemes "
+            f"{', '.join(_PROXY_SCHEMES)}. No request was sent. Correct {source}."
+        )
+    missing = [package for module, package in _SOCKS.items() if find_spec(module) is None]
+    if scheme.startswith("socks") and missing:
+        raise ProxyUnusable(
+            f"A SOCKS proxy needs {' and '.join(missing)}. No request was sent. Install them where tasks and "
+            f"triggers run (pip install {' '.join(missing)}), or correct {source}."
+        )
+    return text
+
+
+def is_proxy_url(text: str) -> bool:
+    """Whether a text is a URL of a host, with a user and a port at most."""
+    try:
+        url = urlsplit(text)
+        port = url.port
+    except ValueError:
+        return False
+    host = re.fullmatch(r"[\w.-]+|[0-9a-f:.]+", url.hostname or "", re.ASCII)
+    return bool(host) and port != 0 and url.path in ("", "/") and text.isprintable() and " " not in text
 
 
 class RetryState:
@@ -120,10 +181,7 @@ def retry_after(response: Response) -> float | None:
     text = response.headers.get("retry-after", "").strip()
     if text.isascii() and text.isdigit():
         return float(text[:9])
-    try:
-        moment = parsedate_to_datetime(text)
-    except (TypeError, ValueError):
+    moment = response.date("retry-after")
+    if moment is None:
         return None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
-    now: datetime = response.platform_time or response.received_at
-    return max(0.0, (moment - now).total_seconds())
+    return max(0.0, (moment - (response.platform_time or response.received_at)).total_seconds())

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import NoReturn
 
-_LONGEST_QUOTE = 500
+from airflow_rollback_provider.domain import redaction
 
 
 class Secret:
@@ -24,11 +24,8 @@ class Secret:
         return self._value
 
     def quote(self, text: object) -> str:
-        """Return a foreign text without the secret, on one line, cut to 500 characters."""
-        line = " ".join(str(text).split())
-        if self._value:
-            line = line.replace(self._value, "***")
-        return line if len(line) <= _LONGEST_QUOTE else f"{line[:_LONGEST_QUOTE]}…"
+        """Return a foreign text without the secret; see :func:`redaction.quote`."""
+        return redaction.quote(text, self._value)
 
     def __repr__(self) -> str:
         return "Secret(***)"

@@ -16,10 +16,18 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from airflow_rollback_provider.domain.errors import RollbackError
-from airflow_rollback_provider.http.client_pool import POOL, ClientPool, Lease, new_client
+from airflow_rollback_provider.domain.redaction import quote
+from airflow_rollback_provider.http.client_pool import LOCATION, POOL, ClientPool, Lease
+from airflow_rollback_provider.http.decoder import Decoder
 from airflow_rollback_provider.http.flow import arun_flow, run_flow
 from airflow_rollback_provider.http.messages import Flow, Request, Response
-from airflow_rollback_provider.http.network_errors import Cause, cause_of_httpx, cause_of_requests, failure
+from airflow_rollback_provider.http.network_errors import (
+    ODD_ANSWER,
+    Cause,
+    cause_of_httpx,
+    cause_of_requests,
+    failure,
+)
 from airflow_rollback_provider.http.retry_policy import Policy, RetryState
 
 if TYPE_CHECKING:
@@ -104,13 +112,14 @@ class RequestsTransport:
                 headers=dict(request.headers),
                 timeout=(policy.connect_timeout, policy.read_timeout),
                 verify=policy.trust,
+                proxies=_proxies(policy, request.url),
                 allow_redirects=False,
                 stream=True,
                 auth=_keep_token,
             ) as answer:
                 reader = _BodyReader(request, policy, answer.status_code, answer.headers)
                 return reader.read(_chunks(answer))
-        except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError) as error:
+        except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, *ODD_ANSWER) as error:
             cause, detail = cause_of_requests(error)
             raise failure(cause, request, policy, detail) from None
 
@@ -166,8 +175,9 @@ class HttpxTransport:
     async def _send_once(self, lease: Lease, request: Request) -> Response:
         if request.repeatable:
             async with lease.semaphore:
-                return await self._exchange(lease.client, request)
-        async with await new_client(self._policy) as fresh:  # a new connection, as in RequestsTransport
+                return await self._exchange(lease.client_for(request.url), request)
+        # A new connection, as in RequestsTransport.
+        async with lease.new_client(self._policy.proxy_for(request.url)) as fresh:
             return await self._exchange(fresh, request)
 
     async def _exchange(self, client: httpx.AsyncClient, request: Request) -> Response:
@@ -177,10 +187,12 @@ class HttpxTransport:
             async with client.stream(
                 request.method, request.url, json=request.body, headers=dict(request.headers)
             ) as answer:
-                reader = _BodyReader(request, self._policy, answer.status_code, answer.headers)
-                return await reader.aread(answer.aiter_bytes())
-        except httpx.HTTPError as error:
-            cause, detail = cause_of_httpx(error)
+                headers = {**answer.headers, "location": answer.extensions[LOCATION]}
+                reader = _BodyReader(request, self._policy, answer.status_code, headers)
+                return await reader.aread(answer.aiter_raw())
+        except (httpx.HTTPError, httpx.InvalidURL, *ODD_ANSWER) as error:
+            proxied = self._policy.proxy_for(request.url) is not None
+            cause, detail = cause_of_httpx(error, proxied=proxied)
             raise failure(cause, request, self._policy, detail) from None
 
 
@@ -191,20 +203,22 @@ class _BodyReader:
         self._request = request
         self._policy = policy
         self._status = status
-        self._headers = {name.lower(): value for name, value in headers.items()}
+        secrets = [text for value in request.headers.values() for text in (value, value.split()[-1])]
+        self._headers = {name.lower(): quote(value, *secrets) for name, value in headers.items()}
+        self._decoder = Decoder(self._headers.get("content-encoding", ""))
         self._body = bytearray()
         self._until = time.monotonic() + policy.longest_answer
 
     def read(self, chunks: Iterator[bytes]) -> Response:
         self._refuse_redirect()
         for chunk in chunks:
-            self._take(chunk)
+            self._take(self._decoder.decode(chunk))
         return self._response()
 
     async def aread(self, chunks: AsyncIterator[bytes]) -> Response:
         self._refuse_redirect()
         async for chunk in chunks:
-            self._take(chunk)
+            self._take(self._decoder.decode(chunk))
         return self._response()
 
     def _take(self, chunk: bytes) -> None:
@@ -216,21 +230,30 @@ class _BodyReader:
 
     def _refuse_redirect(self) -> None:
         if self._status in (301, 302, 303, 307, 308):
-            goal = urlsplit(self._headers.get("location", ""))
-            shown = f"{goal.hostname or 'another page'}{goal.path[:80]}"
+            shown = _place(self._headers.get("location", ""))
             raise failure(Cause.REDIRECT, self._request, self._policy, shown)
 
     def _response(self) -> Response:
+        self._decoder.finish()
         return Response(self._status, self._headers, bytes(self._body), datetime.now(timezone.utc))
 
 
+def _place(location: str) -> str:
+    """Return the host and the path of a redirect's address, as far as it is one."""
+    try:
+        goal = urlsplit(location)
+    except ValueError:
+        return "another page"
+    return f"{goal.hostname or 'another page'}{goal.path[:80]}"
+
+
 def _chunks(answer: requests.Response) -> Iterator[bytes]:
-    """Yield the decoded body as it arrives; ``iter_content`` waits until a chunk is full."""
+    """Yield the body as it arrives and as it is encoded; ``iter_content`` waits until a chunk is full."""
     read = getattr(answer.raw, "read1", None)
     if read is None:  # urllib3 1.x
-        yield from answer.iter_content(2**14)
+        yield from answer.raw.stream(2**14, decode_content=False)
         return
-    while chunk := read(2**14, decode_content=True):
+    while chunk := read(2**14, decode_content=False):
         yield chunk
 
 
@@ -239,12 +262,18 @@ def _keep_token(request: Any) -> Any:
     return request
 
 
+def _proxies(policy: Policy, url: str) -> dict[str, str]:
+    """Return the proxy for a URL, for ``requests``. The proxy resolves names, as ``httpx`` has it do."""
+    proxy = policy.proxy_for(url)
+    return {urlsplit(url).scheme: proxy.replace("socks5:", "socks5h:", 1)} if proxy else {}
+
+
 def _new_session(policy: Policy) -> requests.Session:
     import requests
 
     session = requests.Session()
-    session.headers.update({"user-agent": policy.user_agent, "accept": "application/json"})
-    if policy.proxies:
-        session.trust_env = False
-        session.proxies.update(dict(policy.proxies))
+    session.headers.update(policy.headers)
+    session.trust_env = False
+    # Without this, requests would read the whole body of a redirect that it is not to follow.
+    session.get_redirect_target = lambda resp: None  # type: ignore[method-assign]  # it imports late
     return session

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from airflow_rollback_provider.doctor import network_checks
-from airflow_rollback_provider.doctor.network_checks import check_network, find_proxy
+from airflow_rollback_provider.doctor.network_checks import check_network
 from airflow_rollback_provider.domain.findings import Finding, Status
 from airflow_rollback_provider.http.retry_policy import Policy
 from tests.support.authority import Authority
@@ -360,8 +360,8 @@ def test_a_proxy_for_clear_text_is_the_only_hop() -> None:
     ("variable", "value", "goal"),
     [
         ("HTTPS_PROXY", "http://proxy:3128", "proxy:3128"),
-        ("HTTPS_PROXY", "proxy", "proxy:80"),
-        ("ALL_PROXY", "http://proxy", "proxy:80"),
+        ("HTTPS_PROXY", "proxy:3128", "proxy:3128"),
+        ("ALL_PROXY", "http://proxy", "proxy"),
         ("HTTP_PROXY", "http://proxy:3128", None),
         ("NO_PROXY", "houston.example.com", None),
     ],
@@ -376,15 +376,14 @@ def test_the_proxy_is_the_one_that_requests_uses(
         monkeypatch.setenv("HTTPS_PROXY", "http://proxy:3128")
         monkeypatch.setenv("no_proxy", value)
     monkeypatch.setenv(variable, value)
-    found = find_proxy("https://houston.example.com/v1", Policy())
-    assert (f"{found.hostname}:{found.port or 80}" if found else None) == goal
-    named = find_proxy("https://houston.example.com/v1", Policy(proxies=(("https", "http://own:1"),)))
-    assert named is not None
-    assert named.netloc == "own:1"
+    found = Policy().proxy_for("https://houston.example.com/v1")
+    assert (found and found.removeprefix("http://")) == goal
+    own = Policy(proxies=(("https", "http://own:1"),))
+    assert own.proxy_for("https://houston.example.com/v1") == "http://own:1"
 
 
 @pytest.mark.parametrize(
-    "value", ["pr0xypass:3128", "http://me:pr0xypass/@proxy:3128", "http://proxy:pr0xypass"]
+    "value", ["http://me:pr0xypass@", "http://me:pr0xypass/@proxy:3128", "http://proxy:pr0xypass"]
 )
 def test_a_proxy_that_is_not_a_url_is_an_error(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     """Requests would fail, too. The finding does not show a password in it."""

@@ -11,6 +11,8 @@ from airflow_rollback_provider.http import client_pool
 from airflow_rollback_provider.http.client_pool import ClientPool
 from airflow_rollback_provider.http.retry_policy import Policy
 
+URL = "https://houston.example.com/v1"
+
 
 async def test_leases_at_the_same_time_share_one_client(monkeypatch: pytest.MonkeyPatch) -> None:
     """A hundred leases create one client and one TLS context; the end of the last one closes it."""
@@ -20,8 +22,8 @@ async def test_leases_at_the_same_time_share_one_client(monkeypatch: pytest.Monk
     pool, clients = ClientPool(), set()
 
     async def use() -> None:
-        async with pool.lease(Policy()) as client:
-            clients.add(client.client)
+        async with pool.lease(Policy()) as lease:
+            clients.add(lease.client_for(URL))
             await asyncio.sleep(0.01)
 
     await asyncio.gather(*(use() for _ in range(100)))
@@ -35,17 +37,18 @@ async def test_the_end_of_one_lease_keeps_the_client_open() -> None:
     pool = ClientPool()
     async with pool.lease(Policy()) as outer:
         async with pool.lease(Policy()) as inner:
-            assert inner.client is outer.client
-            assert inner.semaphore is outer.semaphore
-        assert not outer.client.is_closed
-    assert outer.client.is_closed
+            assert inner is outer
+            client = inner.client_for(URL)
+        assert client is outer.client_for(URL)
+        assert not client.is_closed
+    assert client.is_closed
 
 
 async def test_other_policies_have_other_clients() -> None:
     """Connections with different policies do not share a client."""
     pool = ClientPool()
     async with pool.lease(Policy()) as one, pool.lease(Policy(read_timeout=1)) as other:
-        assert one.client is not other.client
+        assert one.client_for(URL) is not other.client_for(URL)
 
 
 def test_each_event_loop_has_its_own() -> None:
@@ -53,8 +56,8 @@ def test_each_event_loop_has_its_own() -> None:
     pool, seen = ClientPool(), []
 
     async def use() -> None:
-        async with pool.lease(Policy()) as client:
-            seen.append(client.client)
+        async with pool.lease(Policy()) as lease:
+            seen.append(lease.client_for(URL))
 
     asyncio.run(use())
     asyncio.run(use())

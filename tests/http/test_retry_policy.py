@@ -87,11 +87,31 @@ def test_pauses_are_bounded() -> None:
         ({"retry_after": format_datetime(NOW + timedelta(seconds=30))}, 30.0),
         ({"retry_after": format_datetime(NOW - timedelta(seconds=30))}, 0.0),
         ({"retry_after": "Mon, 23 Nov 2026 12:00:30 -0000"}, 30.0),
+        ({"retry_after": "1 Jan 1970 00:00:00"}, 0.0),
     ],
 )
 def test_retry_after_is_seconds_or_a_date(headers: dict[str, str], seconds: float | None) -> None:
     """Both forms of the header are read; any other value counts as absent."""
     assert retry_after(answer(429, **headers)) == seconds
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "soon",
+        "Mon, 23 Nov 20260000000000000000 12:00:30 GMT",
+        "Mon, 01 Jan 0200 00:00:00 GMT",
+        "Mon, 01 Jan 0200 00:00:00 +1400",
+        "Fri, 31 Dec 9999 23:59:59 GMT",
+        "Mon, 23 Nov 2026 99:99:99 GMT",
+        "Mon, 23 Nov 2026 12:00:00 +99999999999999999999",
+    ],
+)
+def test_a_date_that_is_none_is_as_good_as_none(text: str) -> None:
+    """No header ends a request with an error of Python's."""
+    assert answer(503, date=text).platform_time is None
+    assert retry_after(answer(503, date=text, retry_after=text)) is None
 
 
 def test_a_date_is_compared_with_the_platforms_clock() -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import gzip
 import socket
+import threading
 import time
+import zlib
 from collections.abc import Iterator
 from dataclasses import fields
 from http.server import BaseHTTPRequestHandler
@@ -21,6 +23,7 @@ from airflow_rollback_provider.domain.errors import (
     MalformedAnswer,
     OutcomeUnknown,
     PlatformUnreachable,
+    ProxyUnusable,
     RollbackError,
     TlsFailed,
 )
@@ -31,6 +34,7 @@ from tests.support.servers import make_certificate, reply, serving
 from tests.support.talking import DRIVERS, Talker
 
 TOKEN = "tok-3cr3t-value"
+GZIPPED = gzip.compress(b'{"a": 1}', mtime=0)
 TWO_TRIES = Policy(connect_timeout=2, read_timeout=20, tries=2)
 
 
@@ -342,3 +346,169 @@ def _raising(
     router = respx.mock()
     router.post("http://h/v1").mock(side_effect=of_httpx)
     return router
+
+
+# The network of the environment
+
+
+@pytest.mark.parametrize("no_proxy", ["localhost,127.0.0.1,::1/128", "[::1]", "h:80", "fd00::/8", "*", "a b"])
+def test_any_list_of_hosts_without_proxy_can_be_read(
+    driver: str, monkeypatch: pytest.MonkeyPatch, no_proxy: str
+) -> None:
+    """A task and the triggerer read NO_PROXY alike (encode/httpx#3221)."""
+    set_proxies(monkeypatch, no_proxy=no_proxy)
+    with serving(reply(200)) as (url, _):
+        assert talker(driver).run(ask(url)).status == 200
+
+
+@pytest.mark.parametrize(
+    ("variable", "no_proxy", "through"),
+    [
+        ("http_proxy", "10.0.0.0/8", True),
+        ("http_proxy", "127.0.0.0/8", False),
+        ("http_proxy", "127.0.0.1", False),
+        ("all_proxy", "", True),
+        ("https_proxy", "", False),
+    ],
+)
+def test_the_environments_proxy_is_chosen_alike(
+    driver: str, monkeypatch: pytest.MonkeyPatch, nobody: str, variable: str, no_proxy: str, through: bool
+) -> None:
+    """Both transports send a request through the same proxy, or through none."""
+    set_proxies(monkeypatch, no_proxy=no_proxy, **{variable: f" {nobody} "})
+    with serving(reply(200)) as (url, _):
+        if through:
+            assert "proxy did not pass the request on" in str(failure(driver, url))
+        else:
+            assert talker(driver).run(ask(url)).status == 200
+
+
+@pytest.mark.parametrize("repeatable", [True, False])
+@pytest.mark.parametrize(
+    ("proxy", "named"),
+    [
+        ("socks5://me:pr0xypass@127.0.0.1:1080", "pip install PySocks socksio"),
+        ("socks4://127.0.0.1:1080", "http, https, socks5"),
+        ("ftp://127.0.0.1", "http, https, socks5"),
+        ("http://[::1", "HTTPS_PROXY"),
+        ("http://me:pr0xypass@proxy:none", "HTTPS_PROXY"),
+        ("http://me:pr0xypass@", "HTTPS_PROXY"),
+        ("http://pro xy:1", "HTTPS_PROXY"),
+    ],
+)
+def test_a_proxy_that_cannot_be_used_is_named_before_anything_is_sent(
+    driver: str, monkeypatch: pytest.MonkeyPatch, proxy: str, named: str, repeatable: bool
+) -> None:
+    """The error says what to set or to install. It is the same in a task and in the triggerer."""
+    set_proxies(monkeypatch, all_proxy=proxy)
+    with serving(reply(200)) as (url, server):
+        error = failure(driver, url, repeatable=repeatable)
+    assert type(error) is ProxyUnusable
+    assert not error.retryable
+    assert named in str(error)
+    assert "pr0xypass" not in str(error)
+    assert server.seen == []
+
+
+def test_the_connections_proxies_count_more_than_the_environments(
+    driver: str, monkeypatch: pytest.MonkeyPatch, nobody: str
+) -> None:
+    """NO_PROXY does not apply to them either."""
+    set_proxies(monkeypatch, http_proxy="http://[", no_proxy="*")
+    error = failure(driver, "http://127.0.0.1:1", Policy(tries=1, proxies=(("http", nobody),)))
+    assert "proxy did not pass the request on" in str(error)
+
+
+# Odd answers
+
+
+@pytest.mark.parametrize("place", ["http://[", "http://ö\xff/p", "//", "\x1b[2J", "", "https://h:99999/p"])
+@pytest.mark.parametrize("repeatable", [True, False])
+def test_a_redirect_to_a_place_that_is_none_is_a_redirect(driver: str, place: str, repeatable: bool) -> None:
+    """A malformed header is as good as none."""
+    with serving(reply(302, location=place)) as (url, _):
+        error = failure(driver, url, Policy(tries=1), repeatable=repeatable)
+    assert type(error) is (PlatformUnreachable if repeatable else OutcomeUnknown)
+    assert "redirects to" in str(error)
+    assert str(error).isprintable()
+
+
+def test_the_body_of_a_redirect_is_not_read(driver: str) -> None:
+    """It may have no end, and nothing in it is needed."""
+    done = threading.Event()
+
+    def endless(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(302)
+        handler.send_header("location", "https://login.example.com/")
+        handler.send_header("content-length", "1000000")
+        handler.end_headers()
+        handler.wfile.flush()
+        done.wait(30)
+
+    with serving(endless) as (url, _):
+        error = failure(driver, url, Policy(tries=1, read_timeout=20))
+        done.set()
+    assert "redirects to login.example.com/" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("coding", "body"),
+    [
+        ("gzip", gzip.compress(b'{"a":', mtime=0) + gzip.compress(b" 1}", mtime=0)),
+        ("gzip", GZIPPED + bytes(8)),
+        ("x-gzip", GZIPPED),
+        ("GZip", GZIPPED),
+        ("deflate", zlib.compress(b'{"a": 1}')),
+        ("deflate", zlib.compress(b'{"a": 1}')[2:-4]),
+        ("gzip, identity", GZIPPED),
+        ("identity", b'{"a": 1}'),
+        ("", b'{"a": 1}'),
+    ],
+    ids=range(9),
+)
+def test_every_coding_is_read_alike(driver: str, coding: str, body: bytes) -> None:
+    """A task and the triggerer decode a body with the same code, in parts of any size."""
+    with serving(reply(200, body, content_encoding=coding)) as (url, _):
+        assert talker(driver).run(ask(url)).json("deploys") == {"a": 1}
+
+
+@pytest.mark.parametrize(
+    ("coding", "body"),
+    [
+        ("br", b"x"),
+        ("gzip", GZIPPED[:-9]),
+        ("deflate", b"no"),
+        ("gzip, x-gzip", gzip.compress(GZIPPED, mtime=0)),
+    ],
+    ids=range(4),
+)
+def test_a_coding_that_was_not_requested_is_named(driver: str, coding: str, body: bytes) -> None:
+    """The same holds for a body that ends too early."""
+    with serving(reply(200, body, content_encoding=coding)) as (url, server):
+        assert type(failure(driver, url, Policy(tries=1))) is MalformedAnswer
+    assert server.seen[0]["accept-encoding"] == "gzip, deflate"
+
+
+@pytest.mark.parametrize("written", [TOKEN, TOKEN.upper(), TOKEN.replace("-", "%2D")])
+def test_a_header_that_repeats_the_token_is_cleaned(driver: str, written: str) -> None:
+    """This holds for every header, so for every text that an error takes from one."""
+    headers = {
+        "location": f"https://{TOKEN}.example.com/{written}",
+        "retry_after": written,
+        "x_other": written,
+    }
+    with serving(reply(302, **headers)) as (url, _):
+        error = failure(driver, url, Policy(tries=1))
+    assert "redirects to ***.example.com/***" in str(error)
+    with serving(reply(200, b"<html>", content_type=f"text/{written}\tx", **headers)) as (url, _):
+        response = talker(driver).run(ask(url))
+    assert not any(text in str(response.headers) for text in (TOKEN, written))
+    with pytest.raises(MalformedAnswer, match=r"text/\*\*\* x"):
+        response.json("deploys")
+
+
+def set_proxies(monkeypatch: pytest.MonkeyPatch, **variables: str) -> None:
+    """Set the proxies of the environment to these alone."""
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name.upper(), raising=False)
+        monkeypatch.setenv(name, variables.get(name, ""))
