@@ -32,7 +32,7 @@ class PlanWarning:
 
     :param code: stable name, part of the public interface.
     :param message: the text for the user.
-    :param severe: whether data is lost or work is interrupted.
+    :param severe: whether data is lost, work is interrupted, or a bad release comes back.
     """
 
     code: str

@@ -120,6 +120,18 @@ class History:
             step = self.already_read(step.rolled_back_to)
         return frozenset(ids)
 
+    def replaced_by(self, deploy: Deploy, scope: Scope) -> Deploy | None:
+        """Return the rollback that replaced ``deploy``, or its content within the scope; None without one.
+
+        Only the deploys that were read already count.
+        """
+        found = RolledBackFrom()
+        for other in self._read:
+            found.pass_by(other)
+            if other.id == deploy.id:
+                break
+        return found.replaced_by(deploy, scope)
+
     def _step_back(self, deploy: Deploy, part: str) -> Deploy | None:
         if deploy.rolled_back_to == deploy.id:
             return None
@@ -152,8 +164,8 @@ class RolledBackFrom:
     """
 
     def __init__(self) -> None:
-        self._rows: set[str] = set()
-        self._out: dict[tuple[str, str], bool] = {}
+        self._rows: dict[str, Deploy] = {}
+        self._parts: dict[tuple[str, str], Deploy | None] = {}
         self._rollback: Deploy | None = None
 
     def pass_by(self, deploy: Deploy) -> None:
@@ -163,21 +175,22 @@ class RolledBackFrom:
         if self._rollback is not None:
             self._leave(deploy, self._rollback)
         for name in _PARTS:
-            self._settle(name, deploy.part(name), out=False)
+            self._settle(name, deploy.part(name), None)
         self._rollback = deploy if deploy.is_rollback else None
 
-    def holds(self, deploy: Deploy, scope: Scope) -> bool:
-        """Return whether a rollback replaced this deploy, or its content within the scope."""
-        return deploy.id in self._rows or any(
-            self._out.get((name, deploy.part(name) or ""), False) for name in scope.parts
-        )
+    def replaced_by(self, deploy: Deploy, scope: Scope) -> Deploy | None:
+        """Return the rollback that replaced this deploy, or its content within the scope, or None."""
+        if deploy.id in self._rows:
+            return self._rows[deploy.id]
+        rollbacks = (self._parts.get((name, deploy.part(name) or "")) for name in sorted(scope.parts))
+        return next((rollback for rollback in rollbacks if rollback is not None), None)
 
     def _leave(self, left: Deploy, rollback: Deploy) -> None:
-        self._rows.add(left.id)
+        self._rows[left.id] = rollback
         for name in _touched(rollback):
             if left.part(name) != rollback.part(name):
-                self._settle(name, left.part(name), out=True)
+                self._settle(name, left.part(name), rollback)
 
-    def _settle(self, name: str, part: str | None, *, out: bool) -> None:
+    def _settle(self, name: str, part: str | None, rollback: Deploy | None) -> None:
         if part is not None:
-            self._out.setdefault((name, part), out)
+            self._parts.setdefault((name, part), rollback)

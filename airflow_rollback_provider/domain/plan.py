@@ -21,6 +21,7 @@ from airflow_rollback_provider.domain.checks import (
 from airflow_rollback_provider.domain.compatibility import PlanWarning, Verdict, check, restricted_runtime
 from airflow_rollback_provider.domain.deploys import Deploy, Deployment, Mechanism, Scope
 from airflow_rollback_provider.domain.errors import BadInput, PlanRefused
+from airflow_rollback_provider.domain.idempotency import without_tag
 from airflow_rollback_provider.domain.jsonable import decode, encode
 from airflow_rollback_provider.domain.selector import DeploySelector, choose
 
@@ -197,6 +198,7 @@ def make_plan(
         *found.verdict.warnings,
         *_restricted(scope, goal, restricted),
         *_warnings(context, source, goal),
+        *_replaced(target_deploy, history.replaced_by(target_deploy, scope)),
         *notes,
     )
     return RollbackPlan(
@@ -227,6 +229,20 @@ def _restricted(
     scope: Scope, goal: Versions, restricted: Collection[RuntimeVersion]
 ) -> tuple[PlanWarning, ...]:
     return restricted_runtime(goal, restricted) if "image" in scope.parts else ()
+
+
+def _replaced(target: Deploy, rollback: Deploy | None) -> Iterator[PlanWarning]:
+    """Warn of a target that a rollback replaced, with the reason of that rollback."""
+    if rollback is None:
+        return
+    by = f" by {rollback.created_by}" if rollback.created_by else ""
+    reason = " ".join(without_tag(rollback.description).split())
+    yield PlanWarning(
+        "TARGET-ROLLED-BACK-FROM",
+        f"Deploy {target.id} brings back what was rolled back from on {rollback.created_at:%Y-%m-%d}{by} "
+        f"(rollback {rollback.id}). {f'The reason was: “{reason}”.' if reason else 'No reason was given.'}",
+        severe=True,
+    )
 
 
 def _changes(context: CheckContext, source: Versions, goal: Versions) -> Iterator[Change]:

@@ -133,7 +133,7 @@ def _eligible(history: History, scope: Scope) -> Iterator[Deploy]:
     left = RolledBackFrom()
     for deploy in history:
         left.pass_by(deploy)
-        if deploy.succeeded and not left.holds(deploy, scope):
+        if deploy.succeeded and left.replaced_by(deploy, scope) is None:
             yield deploy
 
 

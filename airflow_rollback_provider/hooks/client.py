@@ -327,7 +327,10 @@ class DeployHistoryClient:
         """Fetch a deploy that is named by its id and is not among the latest, rather than walk to it."""
         if not target.exact:
             return None
-        near = next((deploy for deploy in reading.survey.page.deploys if deploy.id == target.value), None)
+        latest = reading.survey.page.deploys
+        if latest:  # the history of the plan has all of them: a rollback from the target may be among them
+            reading.history.find(latest[-1].id)
+        near = next((deploy for deploy in latest if deploy.id == target.value), None)
         return near or self.get_deploy(reading.deployment.id, target.value)
 
     def _remember(self, name: str, deployment: Deployment) -> Deployment:

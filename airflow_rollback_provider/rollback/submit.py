@@ -336,7 +336,7 @@ class RollbackAttempt:
             losses = "".join(f"\n- {warning.message}" for warning in plan.warnings if warning.severe)
             raise AcknowledgementMissing(
                 f"The rollback of {plan.deployment} to deploy {plan.target.id} goes from Airflow 3 to "
-                f"Airflow 2. Nothing was changed. What would be lost:{losses}\nTo accept that, set "
+                f"Airflow 2. Nothing was changed. The severe warnings:{losses}\nTo accept that, set "
                 "acknowledge_airflow_3_to_2=True on the task."
             )
 

@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
+from airflow_rollback_provider.domain.compatibility import PlanWarning
 from airflow_rollback_provider.domain.deploys import Access, Mechanism, Scope
 from airflow_rollback_provider.domain.plan import RollbackPlan
-from tests.support.builders import ASTRO, BAD, FULL_ACCESS, GOING, ODD, deploy, deployment, plan
+from airflow_rollback_provider.domain.summary import explain
+from tests.support.builders import ASTRO, BAD, FULL_ACCESS, GOING, ODD, deploy, deployment, plan, rollback
 
 D1, D2 = deploy("d1", 4, runtime_version="13.1.0"), deploy("d2", 3)
 NEW = deploy("new", 1, runtime_version="3.1-12")
@@ -100,6 +102,37 @@ def warned(made: RollbackPlan) -> set[str]:
 def test_an_ordinary_plan_warns_of_the_versions_alone() -> None:
     """There is no other warning."""
     assert warned(plan(D1, D2)) == set()
+
+
+def test_a_target_that_was_rolled_back_from_is_warned_of() -> None:
+    """The first warning has the author, the day and the reason of that rollback."""
+    tag = f"[idempotency-key:{'0' * 20}]"
+    back = rollback("r", D1, 1.5, description=f"Release 2\n loses orders {tag}", created_by="ana")
+    rows = (D1, D2, back, deploy("d3", 1))
+    made = plan(*rows, target="d2")
+    assert made.warnings[0] == PlanWarning(
+        "TARGET-ROLLED-BACK-FROM",
+        f"Deploy d2 brings back what was rolled back from on {back.created_at:%Y-%m-%d} by ana (rollback r). "
+        "The reason was: “Release 2 loses orders”.",
+        severe=True,
+    )
+    assert f"(!) {made.warnings[0].message}" in explain(made)
+    assert made.allowed
+    assert "TARGET-ROLLED-BACK-FROM" not in warned(plan(*rows, target="d1"))
+
+
+def test_content_that_was_rolled_back_from_is_warned_of() -> None:
+    """A rollback from the same content counts, unless the content was deployed again after it."""
+    twin = replace(deploy("twin", 3.5), image_tag=D2.image_tag, dag_bundle=D2.dag_bundle)
+    back = replace(rollback("r", D1), description="")
+    assert "No reason was given." in plan(D1, twin, D2, back, target="twin").warnings[0].message
+    again = replace(D2, id="again", created_at=back.created_at)
+    newer = deploy("newer", 0.1)
+    assert "TARGET-ROLLED-BACK-FROM" not in warned(plan(D1, D2, back, again, newer, target="again"))
+    dags = replace(back, scope=Scope.DAGS)
+    assert "TARGET-ROLLED-BACK-FROM" not in warned(
+        plan(D1, twin, D2, dags, newer, target="twin", scope=Scope.IMAGE)
+    )
 
 
 def test_dags_that_stay_are_warned_of() -> None:

@@ -200,7 +200,7 @@ def out(*oldest_first: Deploy, scope: Scope = BOTH) -> set[str]:
     found = set()
     for one in rows:
         left.pass_by(one)
-        if left.holds(one, scope):
+        if left.replaced_by(one, scope):
             found.add(one.id)
     return found
 

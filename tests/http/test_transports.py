@@ -492,7 +492,7 @@ def test_a_coding_that_was_not_requested_is_named(driver: str, coding: str, body
 @pytest.mark.parametrize("written", [TOKEN, TOKEN.upper(), TOKEN.replace("-", "%2D")])
 def test_a_header_that_repeats_the_token_is_cleaned(driver: str, written: str) -> None:
     """This holds for every header, so for every text that an error takes from one."""
-    headers = {
+    headers: dict[str, Any] = {
         "location": f"https://{TOKEN}.example.com/{written}",
         "retry_after": written,
         "x_other": written,

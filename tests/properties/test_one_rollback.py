@@ -436,7 +436,12 @@ def _claims_alone(attempt: Any) -> None:
 BROKEN: dict[str, tuple[Any, str, Any, Any]] = {
     "does not search for its tag": (client, "find_by_key", lambda *_: None, _repeats),
     "ignores the stored choice": (attempt.RollbackAttempt, "_resolve_pending", _claims_alone, _chooses_anew),
-    "ignores what was rolled back from": (RolledBackFrom, "holds", lambda *_: False, _returns_to_the_bad),
+    "ignores what was rolled back from": (
+        RolledBackFrom,
+        "replaced_by",
+        lambda *_: None,
+        _returns_to_the_bad,
+    ),
     "does not check before it sends": (
         DeployHistoryClient,
         "_last_check",

@@ -239,7 +239,8 @@ def test_a_token_that_expires_between_two_polls(
     assert not sensor.poke(context)
     monkeypatch.setenv("AIRFLOW_CONN_ASTRO_PRIVATE_CLOUD_DEFAULT", sandbox.connection_json("editor"))
     sandbox.land_deploy(KEY, tag="d")
-    assert sensor.poke(context).xcom_value["image_tag"] == "d"  # type: ignore[union-attr]
+    found: Any = sensor.poke(context)
+    assert found.xcom_value["image_tag"] == "d"
     sandbox.settings(expired_tokens=["viewer", "editor"])
     monkeypatch.setenv("AIRFLOW_CONN_ASTRO_PRIVATE_CLOUD_DEFAULT", sandbox.connection_json("no-history"))
     assert not sensor.poke(context)

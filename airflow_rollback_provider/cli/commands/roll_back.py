@@ -328,7 +328,7 @@ def require_confirmation(plan: RollbackPlan, console: Console, *, acknowledged: 
         losses = "".join(f"\n- {warning.message}" for warning in plan.warnings if warning.severe)
         raise AcknowledgementMissing(
             f"The rollback of {plan.deployment} to deploy {plan.target.id} goes from Airflow 3 to Airflow 2. "
-            f"Nothing was submitted. What would be lost:{losses}\nTo accept that, add {ACKNOWLEDGE}."
+            f"Nothing was submitted. The severe warnings:{losses}\nTo accept that, add {ACKNOWLEDGE}."
         )
     if not yes:
         _confirm(plan, console)
