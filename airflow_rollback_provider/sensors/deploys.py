@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_rollback_provider.compat import (
     AirflowSensorTimeout,
+    AirflowSkipException,
     BaseSensorOperator,
     PokeReturnValue,
     conf,
@@ -56,6 +57,8 @@ class DeploySensor(BaseSensorOperator):
     :param rollbacks: whether rollbacks count. Default False.
     :param astro_conn_id: Airflow connection to the platform.
     :param poke_interval: time between two polls, in seconds. Default 30.
+    :param soft_fail: skip the task instead of failing it, at the time-out and for an error that no retry
+        cures; the same whether it pokes, is rescheduled or defers. Default False.
     :param deferrable: wait in the triggerer. Default: ``[operators] default_deferrable``.
     :raises DeployEndedOtherwise: when the named deploy ended in another state; no retry.
     :raises BadInput: when an argument cannot be used; no retry.
@@ -93,23 +96,28 @@ class DeploySensor(BaseSensorOperator):
         self._cursor: Cursor | None = None
         self._backoff = PollBackoff(60.0, random.random)  # noqa: S311 - it only counts refusals here
 
-    def execute(self, context: Context) -> Any:
-        """Wait, here or in the triggerer; return the deploy."""
-        if not self.deferrable:
-            return super().execute(context)
-        deadline = time.time() + self.timeout
-        # What has come already must not be deferred (apache/airflow#46424).
-        wait_result = self._look(context)
-        return (
-            self._arrived(context, wait_result) if wait_result is not None else self._defer(context, deadline)
-        )
-
     def poke(self, context: Context) -> PokeReturnValue:
-        """Look once."""
+        """Poll once; then, with ``deferrable``, wait in the triggerer.
+
+        Airflow calls this in all modes, so that ``soft_fail`` and its like mean the same in each.
+        """
         wait_result = self._look(context)
-        if wait_result is None:
-            return PokeReturnValue(is_done=False)
-        return PokeReturnValue(is_done=True, xcom_value=self._arrived(context, wait_result))
+        if wait_result is not None:
+            return PokeReturnValue(is_done=True, xcom_value=self._arrived(context, wait_result))
+        if self.deferrable:  # what has come already must not be deferred (apache/airflow#46424)
+            self._defer(context, time.time() + self.timeout)
+        return PokeReturnValue(is_done=False)
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        """Go on after a deferral. Airflow itself skips for ``never_fail`` only what a poke does not raise."""
+        try:
+            return super().resume_execution(next_method, next_kwargs, context)
+        except AirflowSkipException:
+            raise
+        except Exception as error:
+            if self.never_fail:
+                raise AirflowSkipException(str(error)) from error
+            raise
 
     def resume(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
         """Take over from the triggerer: return the deploy, or raise why there is none."""

@@ -22,7 +22,7 @@ from airflow_rollback_provider.deploy_events.subscription import (
     broken_off,
     landed_deploys,
 )
-from airflow_rollback_provider.domain.errors import BadInput, RollbackError
+from airflow_rollback_provider.domain.errors import AccessDenied, BadInput, RollbackError
 from airflow_rollback_provider.domain.poller import PollBackoff, Poller, Wait
 from airflow_rollback_provider.hooks.deploy_history import DeployHistoryHook
 from airflow_rollback_provider.state import StateStore, trigger_store
@@ -289,6 +289,12 @@ class DeployPoller(Poller["tuple[WaitResult | None, Cursor]", WaitResult]):
         """Return the deploy, or None to go on behind it."""
         wait_result, self.cursor = result
         return wait_result
+
+    def give_up(self, error: RollbackError, now: float) -> WaitResult:
+        """Raise the error. A refusal after success leaves the retries in force: a token may have expired."""
+        if self.cursor is not None and isinstance(error, AccessDenied):
+            error.retryable = True
+        raise error
 
     def time_out(self, now: float) -> WaitResult:
         """Return that no deploy had come."""

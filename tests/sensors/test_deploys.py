@@ -16,6 +16,7 @@ from airflow_rollback_provider.compat import (
     AIRFLOW_3,
     AirflowFailException,
     AirflowSensorTimeout,
+    AirflowSkipException,
     PokeReturnValue,
     TaskDeferred,
 )
@@ -36,6 +37,30 @@ def sandbox(monkeypatch: pytest.MonkeyPatch, rollback_sandbox: SandboxProcess) -
     drafts = [{"age": age, "tag": tag, "seconds": 0} for age, tag in ((3000, "a"), (2000, "b"), (1000, "c"))]
     rollback_sandbox.add_deployment(KEY, deploys=drafts)
     return rollback_sandbox
+
+
+class Rescheduled(TaskInstance):
+    """A task instance that Airflow 3 has not rescheduled yet."""
+
+    def get_first_reschedule_date(self, _context: Any) -> None:
+        """Return when that was."""
+
+
+RESCHEDULED = pytest.param(
+    ("reschedule", False),
+    marks=pytest.mark.skipif(not AIRFLOW_3, reason="Airflow 2 reads in its database when that was"),
+)
+
+
+@pytest.fixture(params=[("poke", False), RESCHEDULED, ("poke", True)], ids=str)
+def any_mode(request: pytest.FixtureRequest, sandbox: SandboxProcess) -> Any:
+    """Make a sensor in each of the three modes, for what ends at its first poll."""
+    mode, deferrable = request.param
+
+    def sensor(**kwargs: Any) -> DeploySensor:
+        return DeploySensor(task_id="wait", mode=mode, deferrable=deferrable, **kwargs)
+
+    return sensor
 
 
 @pytest.fixture(params=[False, True], ids=["poking", "deferred"])
@@ -165,6 +190,30 @@ def test_bad_input_fails_at_once(sensor: Any, kwargs: dict[str, Any], kind: type
     with pytest.raises(kind) as failure:
         run(sensor(**kwargs))
     assert isinstance(failure.value, AirflowFailException)
+
+
+def test_soft_fail_skips_what_fails_at_once(any_mode: Any) -> None:
+    """An unknown Deployment skips the task in each mode, as Airflow's documentation says of soft_fail."""
+    with pytest.raises(AirflowSkipException):
+        run(any_mode(deployment_id="c000000000000000000000000", soft_fail=True), Rescheduled())
+
+
+def test_never_fail_skips_what_may_be_retried(
+    any_mode: Any, sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An expired token leaves the retries in force, with soft_fail too; never_fail skips the task."""
+    monkeypatch.setenv("AIRFLOW_CONN_ASTRO_PRIVATE_CLOUD_DEFAULT", sandbox.connection_json("expired"))
+    usual = {"deployment_id": sandbox.deployment(KEY)["id"], "poke_interval": 0.1}
+    with pytest.raises((errors.TokenExpired, errors.WaitBrokenOff)):
+        run(any_mode(**usual, soft_fail=True), Rescheduled())
+    with pytest.raises(AirflowSkipException):
+        run(any_mode(**usual, never_fail=True), Rescheduled())
+
+
+def test_soft_fail_skips_what_ends_later(sensor: Any, sandbox: SandboxProcess) -> None:
+    """The time-out, whether it comes here or in the triggerer."""
+    with pytest.raises(AirflowSkipException):
+        run(sensor(after=row(sandbox, "c")["id"], timeout=0.5, soft_fail=True))
 
 
 def test_an_outage_is_waited_out(sensor: Any, sandbox: SandboxProcess) -> None:

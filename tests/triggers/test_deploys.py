@@ -16,12 +16,18 @@ import pytest
 
 from airflow_rollback_provider.compat import AIRFLOW_3
 from airflow_rollback_provider.deploy_events.poll import Subscription
-from airflow_rollback_provider.deploy_events.subscription import DeployFilter, WaitResult, WaitStatus
-from airflow_rollback_provider.domain.errors import BadInput, DeploymentNotFound, WaitBrokenOff, WaitFailed
+from airflow_rollback_provider.deploy_events.subscription import Cursor, DeployFilter, WaitResult, WaitStatus
+from airflow_rollback_provider.domain.errors import (
+    BadInput,
+    DeploymentNotFound,
+    TokenRefused,
+    WaitBrokenOff,
+    WaitFailed,
+)
 from airflow_rollback_provider.sandbox.process import SandboxProcess
 from airflow_rollback_provider.sandbox.tokens import TOKENS
 from airflow_rollback_provider.triggers import deploys
-from airflow_rollback_provider.triggers.deploys import DeployLandedTrigger, DeployTrigger
+from airflow_rollback_provider.triggers.deploys import DeployLandedTrigger, DeployPoller, DeployTrigger
 from tests.support.store import DictStore
 from tests.support.task_run import first_event, restored
 
@@ -368,6 +374,19 @@ async def test_what_waiting_cannot_cure(sandbox: SandboxProcess) -> None:
     assert ended.status is WaitStatus.BROKEN_OFF
     with pytest.raises(DeploymentNotFound, match="c000000000000000000000000"):
         ended.require()
+
+
+@pytest.mark.parametrize("polled", [False, True])
+def test_a_token_that_stays_refused(polled: bool) -> None:
+    """A retry may cure it if the token was accepted before: the connection may have a new one by then."""
+    poller = DeployPoller(Subscription("dep", DeployFilter()), 100.0, 1.0, lambda: 0.0)
+    if polled:
+        assert poller.on_result((None, Cursor("dep")), 1.0) is None
+    refusals = [TokenRefused("no") for _ in range(3)]
+    assert [poller.on_error(refusal, 1.0) for refusal in refusals[:2]] == [None, None]
+    with pytest.raises(TokenRefused) as caught:
+        poller.on_error(refusals[2], 1.0)
+    assert caught.value.retryable is polled
 
 
 async def test_what_a_retry_may_cure(sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch) -> None:
