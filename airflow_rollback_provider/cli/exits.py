@@ -15,6 +15,7 @@ from airflow_rollback_provider.domain.errors import (
     RollbackError,
     RollbackNotDone,
     RollbackRefused,
+    RunNotSuccessful,
     StateUnavailable,
     WaitFailed,
 )
@@ -53,6 +54,7 @@ _EXITS: tuple[tuple[type[RollbackError], Exit, str], ...] = (
     (RollbackRefused, Exit.REFUSED, "refused"),
     (DeploymentNotDrained, Exit.REFUSED, "not drained"),
     (DeploymentNotHealthy, Exit.REFUSED, "not healthy"),
+    (RunNotSuccessful, Exit.REFUSED, "the run failed"),
     (WaitFailed, Exit.REFUSED, "the wait failed"),
     (InvalidConnection, Exit.UNAVAILABLE, "the connection cannot be used"),
     (CommandUnavailable, Exit.UNAVAILABLE, "not available here"),

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,7 @@ def kubeconfig(server: str, file: Path) -> str:
 
 def verify(tokens: Tokens, monkeypatch: pytest.MonkeyPatch, **kwargs: Any) -> dict[str, Any]:
     """Run the operator against a server that takes these tokens."""
+    import_module("airflow.providers.cncf.kubernetes.hooks.kubernetes")  # takes longer than the timeouts here
     with serving(tokens.respond) as (server, _):
         monkeypatch.setenv("AIRFLOW_CONN_KUBERNETES_DEFAULT", kubeconfig(server, tokens.file))
         arguments: dict[str, Any] = {"min_ready_seconds": 0.5, "poll_interval": 0.1, **kwargs}
@@ -117,7 +119,7 @@ def test_a_refusal_after_success_is_retried(
     tokens = Tokens(tmp_path / "credential.json", 3, expire)
     tokens.make()
     with pytest.raises(errors.WaitBrokenOff, match="kubernetes_default") as failure:
-        verify(tokens, monkeypatch, deferrable=deferrable, timeout=3.0)
+        verify(tokens, monkeypatch, deferrable=deferrable, timeout=5.0)
     assert not isinstance(failure.value, AirflowFailException)
 
 
