@@ -51,12 +51,13 @@ COLUMNS = (
     Column("type", lambda deploy: deploy.type, least=6),
     Column("tag", lambda deploy: deploy.image_tag or "-", least=10),
     Column("Runtime", lambda deploy: deploy.runtime_version or "-", least=7),
+    Column("bundles", lambda deploy: ", ".join(map(str, deploy.bundles)) or "-", least=12),
     Column("by", lambda deploy: deploy.created_by or "-", least=8),
     Column("description", _description, least=16),
 )
 _NOW = "now"
 # A terminal that is too narrow for the least widths drops these, in this order.
-_OPTIONAL = ("type", "by", "Runtime", "tag")
+_OPTIONAL = ("type", "by", "bundles", "Runtime", "tag")
 
 
 class HistoryTable:
@@ -67,7 +68,9 @@ class HistoryTable:
     """
 
     def __init__(self, sample: Sequence[Deploy], width: int | None = None) -> None:
-        self._columns, self._widths = _fitted(sample, width)
+        named = any(deploy.bundles for deploy in sample)
+        self._offered = [column for column in COLUMNS if named or column.title != "bundles"]
+        self._columns, self._widths = _fitted(self._offered, sample, width)
         self._cuts = width is not None
         self._running_found = False
 
@@ -84,7 +87,7 @@ class HistoryTable:
     @property
     def left_out(self) -> tuple[str, ...]:
         """Titles of the columns that do not fit in the terminal."""
-        return tuple(column.title for column in COLUMNS if column not in self._columns)
+        return tuple(column.title for column in self._offered if column not in self._columns)
 
     def _line(self, mark: str, cells: list[str]) -> str:
         if self._cuts:
@@ -114,9 +117,10 @@ def history_lines(deploys: Iterable[Deploy], width: int | None = None) -> Iterat
         yield f"(No room for: {', '.join(table.left_out)}. A wider terminal or --json shows them.)"
 
 
-def _fitted(sample: Sequence[Deploy], width: int | None) -> tuple[list[Column], list[int]]:
+def _fitted(
+    columns: list[Column], sample: Sequence[Deploy], width: int | None
+) -> tuple[list[Column], list[int]]:
     """Choose the columns that fit, and their widths."""
-    columns = list(COLUMNS)
     widths = {column: _natural(column, sample) for column in columns}
     if width is None:
         return columns, list(widths.values())

@@ -25,6 +25,7 @@ from airflow_rollback_provider.domain.errors import DeployNotFound
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from airflow_rollback_provider.domain.deploys import NamedBundle
     from airflow_rollback_provider.domain.history import History
     from airflow_rollback_provider.domain.versions import Versions
 
@@ -70,6 +71,11 @@ class CheckContext:
     def mechanism(self) -> Mechanism:
         """How Dags reach the Deployment now."""
         return self.deployment.mechanism
+
+    @property
+    def bundles_that_stay(self) -> tuple[NamedBundle, ...]:
+        """The named Dag bundles that run now and that the target lacks."""
+        return tuple(one for one in self.current.bundles if self.target.bundle(one.name) is None)
 
     @property
     def mechanism_changes(self) -> bool:
@@ -211,6 +217,35 @@ def _git_sync_on_both_sides(context: CheckContext) -> Iterator[ReasonAndRemedy]:
         )
 
 
+def _named_bundles_run_already(context: CheckContext) -> Iterator[ReasonAndRemedy]:
+    current, target = context.current, context.target
+    for bundle in target.bundles:
+        runs = current.bundle(bundle.name)
+        if not bundle.may_equal(runs):
+            yield (
+                f"Deploy {target.id} has the named Dag bundle {bundle}, and {runs or 'no such bundle'} runs "
+                "now. A rollback of the Deployment is not known to bring a named bundle back.",
+                _bundle_remedy(context, runs or bundle, bundle.version),
+            )
+    if context.bundles_that_stay and target.same_parts(current, context.scope):
+        stay = context.bundles_that_stay
+        yield (
+            f"Deploy {target.id} differs from what runs only in named Dag bundles that it lacks: "
+            f"{', '.join(map(str, stay))}. A rollback of the Deployment is not known to change them.",
+            _bundle_remedy(context, stay[0], None),
+        )
+
+
+def _bundle_remedy(context: CheckContext, bundle: NamedBundle, version: str | None) -> str:
+    endpoint = (context.capabilities.bundle_endpoint or "the platform's API").format(
+        deployment_id=context.deployment.id, bundle_id=bundle.id or "{bundleId}"
+    )
+    body = f'{{"version": "{version or "<an earlier version>"}"}}'
+    return (
+        f"Roll the bundle back by itself ({endpoint} with {body}), or choose a deploy with the same bundles."
+    )
+
+
 def _permitted(context: CheckContext) -> Iterator[ReasonAndRemedy]:
     granted = context.access.permissions
     if granted is None:
@@ -264,6 +299,11 @@ CHECKS: tuple[Check, ...] = (
         "GIT-SYNC-ON-ONE-SIDE",
         "Either both the Deployment and the target use git-sync, or neither does.",
         _git_sync_on_both_sides,
+    ),
+    Check(
+        "NAMED-BUNDLE-DIFFERS",
+        "The named Dag bundles of the target run already: a rollback is not known to change them.",
+        _named_bundles_run_already,
     ),
     Check("PERMISSION-MISSING", "The token has the permissions that the scope needs.", _permitted),
     Check(

@@ -89,6 +89,29 @@ class DeployStatus(str, Enum):
 
 
 @dataclass(frozen=True)
+class NamedBundle:
+    """A Dag bundle beside the main one (hosted Astro). Only an endpoint of its own rolls it back.
+
+    :param name: its name, or the path at which it is mounted.
+    :param version: the version that runs after the deploy; None if it is not known.
+    :param id: the platform's id; None if the platform does not report it.
+    """
+
+    name: str
+    version: str | None = None
+    id: str | None = None
+
+    def may_equal(self, other: NamedBundle | None) -> bool:
+        """Return whether both are the same bundle and no known version differs."""
+        if other is None or self.name != other.name:
+            return False
+        return None in (self.version, other.version) or self.version == other.version
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.version or '(version not known)'}"
+
+
+@dataclass(frozen=True)
 class Deploy(JsonDataclass):
     """One entry of a Deployment's deploy history. A value that the platform leaves out is None.
 
@@ -102,6 +125,7 @@ class Deploy(JsonDataclass):
     :param runtime_version: Astro Runtime version as the platform writes it.
     :param airflow_version: Airflow version as the platform writes it.
     :param dag_bundle: version of the Dag bundle (tarball) that runs after this deploy.
+    :param bundles: the named Dag bundles that run after this deploy, apart from the main one.
     :param mechanism: how Dags reached the Deployment at that time.
     :param git_commit: commit that the deploy was built from.
     :param description: the reason that a user or a Dag gave.
@@ -129,6 +153,7 @@ class Deploy(JsonDataclass):
     rolled_back_to: str | None = None
     scope: Scope | None = None
     status_reason: str | None = None
+    bundles: tuple[NamedBundle, ...] = ()
 
     @property
     def versions(self) -> Versions:
@@ -155,11 +180,22 @@ class Deploy(JsonDataclass):
             image = f"{self.image_repository or ''}:{self.image_tag}"
         return image if name == "image" else (self.dag_bundle or image)
 
+    def bundle(self, name: str) -> NamedBundle | None:
+        """Return the named Dag bundle of that name; None if there is none."""
+        return next((bundle for bundle in self.bundles if bundle.name == name), None)
+
     def same_content(self, other: Deploy, scope: Scope) -> bool:
-        """Return whether both bring the same content within the scope.
+        """Return whether both bring the same content within the scope, and the same named Dag bundles.
 
         A part that is not known of one of the two counts as the same: only a known difference counts.
         """
+        same_bundles = len(self.bundles) == len(other.bundles) and all(
+            bundle.may_equal(other.bundle(bundle.name)) for bundle in self.bundles
+        )
+        return same_bundles and self.same_parts(other, scope)
+
+    def same_parts(self, other: Deploy, scope: Scope) -> bool:
+        """Return the same without the named Dag bundles, which a rollback is not known to change."""
         pairs = [(self.part(name), other.part(name)) for name in scope.parts]
         return all(mine is None or theirs is None or mine == theirs for mine, theirs in pairs)
 
@@ -236,6 +272,8 @@ class Capabilities:
     :param retention_days: maximum age of a target, in days.
     :param latest_always_allowed: whether the latest deploy may be a target at any age.
     :param restricted: Runtime versions that the platform restricts because of major bugs, if known.
+    :param bundle_endpoint: the request that rolls one named Dag bundle back; ``{deployment_id}`` and
+        ``{bundle_id}`` are filled in. None if the platform has no named bundles.
     """
 
     name: str
@@ -252,3 +290,4 @@ class Capabilities:
     retention_days: float = 90.0
     latest_always_allowed: bool = False
     restricted: frozenset[RuntimeVersion] = frozenset()
+    bundle_endpoint: str | None = None

@@ -272,6 +272,8 @@ def _not_rolled_back(context: CheckContext) -> Iterator[str]:
         yield "the Dags"
     if "image" not in context.scope.parts:
         yield "the image and the Astro Runtime version"
+    if context.current.bundles:
+        yield f"the named Dag bundles ({', '.join(map(str, context.current.bundles))})"
     yield from _NEVER_ROLLED_BACK
 
 
@@ -349,6 +351,11 @@ def _about_dags(context: CheckContext, source: Versions) -> Iterator[PlanWarning
             "DAGS-OF-OTHER-AIRFLOW",
             "The Dags come from a deploy with another major version of Airflow.",
             severe=True,
+        )
+    if stay := context.bundles_that_stay:
+        yield PlanWarning(
+            "NAMED-BUNDLES-STAY",
+            f"Named Dag bundles that deploy {target.id} lacks stay: {', '.join(map(str, stay))}.",
         )
     if context.mechanism_changes:
         yield PlanWarning(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_rollback_provider.sandbox.factories import AUTHORS
 
 if TYPE_CHECKING:
-    from airflow_rollback_provider.sandbox.model import Author, Deploy, Deployment, Git
+    from airflow_rollback_provider.sandbox.model import Author, Deploy, Deployment, Git, NamedBundle
     from airflow_rollback_provider.sandbox.world import World
 
 _SMALL = {"Cpu": "0.5", "Memory": "1Gi"}
@@ -36,8 +36,26 @@ def deploy_view(world: World, deploy: Deploy) -> dict[str, Any]:
             description=deploy.description,
             rollbackFromId=deploy.rollback_from_id,
             git=_git_view(deploy.git),
+            bundles=[_bundle_view(bundle) for bundle in content.named_bundles] or None,
+            bundleMountPath=_own_bundle(deploy),
         ),
     }
+
+
+def _bundle_view(bundle: NamedBundle) -> dict[str, str]:
+    return {
+        "bundleType": "dbt",
+        "currentVersion": bundle.version,
+        "deployId": bundle.deploy_id,
+        "desiredVersion": bundle.version,
+        "mountPath": bundle.mount_path,
+    }
+
+
+def _own_bundle(deploy: Deploy) -> str | None:
+    """Return the path of the bundle that a deploy of one bundle brought."""
+    own = (bundle.mount_path for bundle in deploy.content.named_bundles if bundle.deploy_id == deploy.id)
+    return next(own, None) if deploy.type == "BUNDLE" else None
 
 
 def _versions_view(deploy: Deploy) -> dict[str, str]:

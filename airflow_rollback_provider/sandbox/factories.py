@@ -18,6 +18,7 @@ from airflow_rollback_provider.sandbox.model import (
     Deployment,
     Git,
     History,
+    NamedBundle,
     Workspace,
     make_id,
 )
@@ -69,7 +70,8 @@ class Draft:
     """A short description of a deploy: omitted fields are taken from the row before it.
 
     ``age`` is in seconds before the time at which the history is made. ``rollback_to`` is the number of the
-    row (from 0) whose content this one brings back. ``seconds`` is its duration (``None``: it never ends).
+    row (from 0) whose content this one brings back. ``named_bundles`` has new versions by mount
+    path. ``seconds`` is its duration (``None``: it never ends).
     """
 
     age: float
@@ -78,6 +80,7 @@ class Draft:
     airflow: str | None = None
     tag: str | None = None
     bundle: str | None = None
+    named_bundles: dict[str, str] | None = None
     mechanism: str | None = None
     outcome: str = DEPLOYED
     author: str = "github-actions"
@@ -132,7 +135,8 @@ def next_content(before: Content, draft: Draft, number: int) -> Content:
     runtime = draft.runtime or before.runtime
     mechanism = draft.mechanism or before.mechanism
     bundle, tag = before.dag_bundle, before.image_tag
-    if draft.type in ("DAG_ONLY", "BUNDLE", "IMAGE_AND_DAG") and mechanism == "dag_deploy":
+    types = ("DAG_ONLY", "IMAGE_AND_DAG") if draft.named_bundles else ("DAG_ONLY", "BUNDLE", "IMAGE_AND_DAG")
+    if draft.type in types and mechanism == "dag_deploy":
         bundle = draft.bundle or f"bundle-{number:05d}"
     if draft.type in ("IMAGE_ONLY", "IMAGE_AND_DAG"):
         tag = draft.tag or f"deploy-{number:05d}"
@@ -163,10 +167,13 @@ def make_row(
 ) -> Deploy:
     """Return one deploy of the Deployment ``key`` made while ``running`` was the running content."""
     target = None if draft.rollback_to is None else rows[draft.rollback_to]
+    deploy_id = draft.id or make_id(key, "deploy", number)
     content = next_content(running, draft, number) if target is None else target.content
+    # A rollback of the Deployment leaves its named bundles as they are.
+    content = replace(content, named_bundles=_named(running, draft, deploy_id))
     created = now - timedelta(seconds=draft.age)
     return Deploy(
-        id=draft.id or make_id(key, "deploy", number),
+        id=deploy_id,
         deployment_id=make_id(key, "deployment"),
         type=draft.type,
         content=content,
@@ -184,6 +191,14 @@ def make_row(
         shows_runtime=draft.shows_runtime,
         applies=draft.applies,
     )
+
+
+def _named(running: Content, draft: Draft, deploy_id: str) -> tuple[NamedBundle, ...]:
+    new = {
+        path: NamedBundle(path, version, deploy_id) for path, version in (draft.named_bundles or {}).items()
+    }
+    kept = {bundle.mount_path: bundle for bundle in running.named_bundles}
+    return tuple({**kept, **new}.values())
 
 
 def many_rows(count: int) -> RowMaker:

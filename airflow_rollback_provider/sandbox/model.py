@@ -58,9 +58,19 @@ class Author:
 
 
 @dataclass(frozen=True)
+class NamedBundle:
+    """A Dag bundle with a path and versions of its own; ``deploy_id`` is the deploy that brought it."""
+
+    mount_path: str
+    version: str
+    deploy_id: str
+
+
+@dataclass(frozen=True)
 class Content:
     """The content of a Deployment: an image with its Runtime, a Dag bundle, and the Dag deploy mechanism.
 
+    ``named_bundles`` are those beside the main one, which hosted Astro alone has.
     ``runtime`` is the real Runtime of the image; a history row may not show it.
     """
 
@@ -70,6 +80,7 @@ class Content:
     airflow: str
     dag_bundle: str | None
     mechanism: str
+    named_bundles: tuple[NamedBundle, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -73,7 +73,11 @@ def check(attempt: RollbackAttempt, compatibility: RollbackRules) -> Deploy:
 
 
 def result(running: Content, target: Content, scope: str) -> Content:
-    """Return the content after a rollback of that scope (settings of Dag deploys go with both)."""
+    """Return the content after a rollback of that scope (settings of Dag deploys go with both).
+
+    Named bundles stay: a request of their own rolls one back.
+    """
+    target = replace(target, named_bundles=running.named_bundles)
     if scope == "DAGS":
         return replace(running, dag_bundle=target.dag_bundle)
     if scope == "IMAGE":

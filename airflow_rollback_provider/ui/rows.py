@@ -108,7 +108,7 @@ def deploy_fields(deploy: Deploy) -> Row:
         "runtime": deploy.runtime_version,
         "airflow": deploy.airflow_version,
         "airflow_major": versions.airflow_major,
-        "dag_bundle": deploy.dag_bundle,
+        "dag_bundle": ", ".join(filter(None, [deploy.dag_bundle, *map(str, deploy.bundles)])) or None,
         "git_commit": deploy.git_commit,
         "mechanism": deploy.mechanism.value,
         "mechanism_label": str(deploy.mechanism),

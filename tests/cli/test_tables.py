@@ -11,7 +11,7 @@ import pytest
 
 from airflow_rollback_provider.cli.tables import history_lines
 from airflow_rollback_provider.cli.text import width_of
-from airflow_rollback_provider.domain.deploys import Deploy, DeployStatus
+from airflow_rollback_provider.domain.deploys import Deploy, DeployStatus, NamedBundle
 
 _LATEST = datetime(2026, 11, 23, 9, 30, tzinfo=timezone.utc)
 
@@ -98,6 +98,17 @@ def test_descriptions_cannot_steer_the_terminal() -> None:
     table = _table([_deploy(0, description="bad\x1b[2J\nnow  forged line")])
     assert "\x1b" not in table
     assert len(table.splitlines()) == 2
+
+
+def test_named_bundles_have_a_column_where_there_are_any() -> None:
+    """Name and version; a deploy without bundles has a dash."""
+    rows = [_deploy(0, bundles=(NamedBundle("dbt/prices", "7"),)), _deploy(1)]
+    head, first, second = _table(rows).splitlines()
+    at = head.index("bundles")
+    assert first[at:].startswith("dbt/prices 7")
+    assert second[at:].startswith("- ")
+    assert "bundles" not in _table(_HISTORY)
+    assert "bundles" not in _table(_HISTORY, 80)
 
 
 def test_a_missing_value_is_a_dash() -> None:

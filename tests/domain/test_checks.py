@@ -18,7 +18,7 @@ from airflow_rollback_provider.domain.checks import (
     failed_checks,
     required_permissions,
 )
-from airflow_rollback_provider.domain.deploys import Access, Mechanism, Scope
+from airflow_rollback_provider.domain.deploys import Access, Mechanism, NamedBundle, Scope
 from tests.support.builders import (
     ASTRO,
     BAD,
@@ -34,6 +34,7 @@ from tests.support.builders import (
 
 CURRENT, TARGET = deploy("d2", 1), deploy("d1", 2)
 GOOD = CheckContext(deployment(), CURRENT, TARGET, CURRENT, Scope.IMAGE_AND_DAGS, FULL_ACCESS, HOUSTON, NOW)
+V1, V2 = NamedBundle("dbt", "1", "b1"), NamedBundle("dbt", "2", "b1")
 IMAGES, DAGS = PERMISSIONS["image"], PERMISSIONS["dags"]
 
 
@@ -71,6 +72,12 @@ SPOILED: list[tuple[str, dict[str, Any]]] = [
         {"scope": Scope.DAGS, "target": replace(TARGET, mechanism=Mechanism.IMAGE)},
     ),
     ("GIT-SYNC-ON-ONE-SIDE", {"target": replace(TARGET, mechanism=Mechanism.GIT_SYNC)}),
+    ("NAMED-BUNDLE-DIFFERS", {"target": replace(TARGET, bundles=(V1,))}),
+    (
+        "NAMED-BUNDLE-DIFFERS",
+        {"current": replace(CURRENT, bundles=(V2,)), "target": replace(TARGET, bundles=(V1,))},
+    ),
+    ("NAMED-BUNDLE-DIFFERS", {"current": replace(TARGET, id="now", bundles=(V2,))}),
     ("PERMISSION-MISSING", {"access": replace(FULL_ACCESS, permissions=frozenset({IMAGES}))}),
     ("ROLLBACK-OFF-ON-INSTALLATION", {"access": replace(FULL_ACCESS, enabled_on_installation=False)}),
     ("ROLLBACK-OFF-ON-DEPLOYMENT", {"access": replace(FULL_ACCESS, enabled_on_deployment=False)}),
@@ -85,6 +92,28 @@ def test_each_check_fails_alone(code: str, values: dict[str, Any]) -> None:
     assert failure.reason.endswith(".")
     assert failure.remedy.endswith(".")
     assert str(failure) == f"{code}: {failure.reason} {failure.remedy}"
+
+
+def test_bundles_that_run_already_or_stay_forbid_nothing() -> None:
+    """The same version runs, or it is not known, or the target is from before the bundle."""
+    assert codes(current=replace(CURRENT, bundles=(V1,)), target=replace(TARGET, bundles=(V1,))) == []
+    unknown = NamedBundle("dbt")
+    assert codes(current=replace(CURRENT, bundles=(V1,)), target=replace(TARGET, bundles=(unknown,))) == []
+    assert codes(current=replace(CURRENT, bundles=(V1,))) == []
+
+
+@pytest.mark.parametrize(("bundle_id", "shown"), [("b1", "b1"), (None, "{bundleId}")])
+def test_the_request_that_rolls_a_bundle_back_is_named(bundle_id: str | None, shown: str) -> None:
+    """With the Deployment, the bundle and the version of the target."""
+    context = replace(
+        GOOD,
+        current=replace(CURRENT, bundles=(replace(V2, id=bundle_id),)),
+        target=replace(TARGET, bundles=(replace(V1, id=bundle_id),)),
+        capabilities=replace(HOUSTON, bundle_endpoint="POST /d/{deployment_id}/b/{bundle_id}/rollback"),
+    )
+    (failure,) = failed_checks(context)
+    assert f'(POST /d/dep/b/{shown}/rollback with {{"version": "1"}})' in failure.remedy
+    assert "dbt 2 runs now" in failure.reason
 
 
 def test_every_check_has_a_case_and_a_code_of_its_own() -> None:

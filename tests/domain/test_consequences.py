@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from airflow_rollback_provider.domain.compatibility import PlanWarning
-from airflow_rollback_provider.domain.deploys import Access, Mechanism, Scope
+from airflow_rollback_provider.domain.deploys import Access, Mechanism, NamedBundle, Scope
 from airflow_rollback_provider.domain.plan import RollbackPlan
 from airflow_rollback_provider.domain.summary import explain
 from tests.support.builders import ASTRO, BAD, FULL_ACCESS, GOING, ODD, deploy, deployment, plan, rollback
@@ -150,6 +150,17 @@ def test_dags_of_another_airflow_are_warned_of() -> None:
     assert warned(plan(D1, NEW)) == set()
     assert warned(plan(D1, D2, scope=Scope.DAGS)) == set()
     assert warned(plan(replace(D1, runtime_version=None), D2, scope=Scope.DAGS)) == set()
+
+
+def test_named_bundles_stay() -> None:
+    """The plan lists those that run. It warns if the target is from before one of them."""
+    dbt, more = NamedBundle("dbt", "7"), NamedBundle("more", "1")
+    made = plan(replace(D1, bundles=(dbt,)), replace(D2, bundles=(dbt, more)))
+    assert made.allowed
+    assert "the named Dag bundles (dbt 7, more 1)" in made.not_rolled_back
+    (warning,) = [one for one in made.warnings if one.code == "NAMED-BUNDLES-STAY"]
+    assert "more 1" in warning.message
+    assert "dbt" not in warning.message
 
 
 @pytest.mark.parametrize("scope", [Scope.IMAGE_AND_DAGS, Scope.DAGS])

@@ -9,7 +9,14 @@ from typing import Any
 
 import pytest
 
-from airflow_rollback_provider.domain.deploys import Deploy, Deployment, DeployStatus, Mechanism, Scope
+from airflow_rollback_provider.domain.deploys import (
+    Deploy,
+    Deployment,
+    DeployStatus,
+    Mechanism,
+    NamedBundle,
+    Scope,
+)
 from airflow_rollback_provider.domain.errors import BadInput
 from tests.support.builders import BAD, GOING, NOW, ODD, OK, deploy, deployment, rollback
 
@@ -86,6 +93,29 @@ def test_same_content_needs_a_difference_to_be_false() -> None:
     assert not d1.same_content(other_dags, Scope.IMAGE_AND_DAGS)
     assert d1.same_content(silent, Scope.IMAGE_AND_DAGS)
     assert silent.same_content(d1, Scope.IMAGE_AND_DAGS)
+
+
+V1, V2, OTHER = NamedBundle("dbt", "1"), NamedBundle("dbt", "2"), NamedBundle("other", "1")
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs", "same"),
+    [
+        ((), (), True),
+        ((V1,), (V1,), True),
+        ((V1,), (V2,), False),
+        ((V1,), (), False),
+        ((), (V1,), False),
+        ((V1, OTHER), (OTHER, V1), True),
+        ((V1,), (OTHER,), False),
+        ((NamedBundle("dbt"),), (V2,), True),
+    ],
+)
+def test_named_bundles_are_content(mine: Any, theirs: Any, same: bool) -> None:
+    """Their order does not count, and only a known version differs."""
+    one, other = deploy("d", bundles=mine), deploy("d", bundles=theirs)
+    assert one.same_content(other, Scope.IMAGE) is same
+    assert one.same_parts(other, Scope.IMAGE_AND_DAGS)
 
 
 def test_a_rollback_is_known_by_its_target() -> None:

@@ -69,6 +69,23 @@ def test_odd_rows_pass_through(rest: DrainResult) -> None:
     assert {row["createdBySubject"]["subjectType"] for row in rows} == {"USER", "SERVICEKEY"}
 
 
+def test_named_bundles(rest: DrainResult, rollback_sandbox: SandboxProcess) -> None:
+    """A deploy lists all bundles that run after it, each with the deploy that brought its version."""
+    first = rollback_sandbox.land_deploy(
+        "dag-deploy-af3", type="BUNDLE", named_bundles={"dbt/a": "1", "dbt/b": "1"}
+    )
+    second = rollback_sandbox.land_deploy("dag-deploy-af3", type="BUNDLE", named_bundles={"dbt/b": "2"})
+    target = rollback_sandbox.deployment("dag-deploy-af3")["deploys"][-1]["id"]
+    assert rest("POST", f"{DEPLOYS}/{target}/rollback", {}).status_code == 200
+    rollback, latest, before, older = listed(rest)[:4]
+    assert "bundles" not in older
+    assert [bundle["currentVersion"] for bundle in before["bundles"]] == ["1", "1"]
+    assert [bundle["deployId"] for bundle in latest["bundles"]] == [first["id"], second["id"]]
+    assert (latest["bundleMountPath"], latest["bundles"][1]["desiredVersion"]) == ("dbt/b", "2")
+    assert latest["dagTarballVersion"] == older["dagTarballVersion"]
+    assert rollback["bundles"] == latest["bundles"], "a rollback of the Deployment leaves its bundles"
+
+
 @pytest.mark.parametrize(
     ("query", "expected"),
     [

@@ -27,7 +27,7 @@ class Api:
     """
 
     def __init__(self, endpoint: str, organization_id: str, token: Secret) -> None:
-        self._base = f"{endpoint}/organizations/{quote(organization_id, safe='')}"
+        self.base = f"{endpoint}/organizations/{quote(organization_id, safe='')}"
         self._token = token
 
     def read(self, context: RequestContext, *path: str, **query: Any) -> ApiFlow:
@@ -44,7 +44,7 @@ class Api:
         return (yield from self._send(context, "POST", self._url(path), body))
 
     def _url(self, path: tuple[str, ...]) -> str:
-        return "/".join([self._base, *(quote(segment, safe="") for segment in path)])
+        return "/".join([self.base, *(quote(segment, safe="") for segment in path)])
 
     def _send(
         self, context: RequestContext, method: str, url: str, body: Mapping[str, Any] | None = None

@@ -48,6 +48,7 @@ _LONGEST_NAME = 200
 _CAN_BE_NAMESPACE = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 # Each row contains all settings and variables of a Deployment.
 _DEPLOYMENTS_PER_PAGE = 100
+_BUNDLE_ROLLBACK = "/deployments/{deployment_id}/bundles/{bundle_id}/rollback"
 _USE_THE_ID = " A token of a single Deployment may not list Deployments: name the Deployment by its id."
 
 
@@ -79,6 +80,7 @@ class Astro:
             retention_days=self._settings.retention_days,
             latest_always_allowed=True,
             restricted=self._settings.restricted,
+            bundle_endpoint=f"POST {self._api.base}{_BUNDLE_ROLLBACK}",
         )
 
     @property

@@ -3,7 +3,13 @@
 
 from __future__ import annotations
 
-from airflow_rollback_provider.domain.deploys import Deploy, Deployment, DeployStatus, Mechanism
+from airflow_rollback_provider.domain.deploys import (
+    Deploy,
+    Deployment,
+    DeployStatus,
+    Mechanism,
+    NamedBundle,
+)
 from airflow_rollback_provider.platforms.rows import Row
 
 _STATUSES = {
@@ -38,7 +44,30 @@ def read_deploy(row: Row) -> Deploy:
         created_by=_author(row),
         updated_at=row.time("updatedAt"),
         rolled_back_to=row.text("rollbackFromId"),
+        bundles=_bundles(row),
     )
+
+
+def _bundles(row: Row) -> tuple[NamedBundle, ...]:
+    """Read the named Dag bundles.
+
+    The API's document has the path of a bundle; a name and an id are read where there are any. The default
+    bundle is not among them: a rollback of the Deployment brings it back.
+    """
+    listed = [] if row.find("bundles") is None else read_rows(row, "bundles", "deploys")
+    found = [
+        NamedBundle(
+            name=one.text("name") or one.text("mountPath") or one.text("id") or "without a name",
+            version=one.text("desiredVersion") or one.text("currentVersion"),
+            id=one.text("id"),
+        )
+        for one in listed
+        if not one.find("isDefault")
+    ]
+    path = row.text("bundleMountPath")
+    if path and all(path != one.text("mountPath") for one in listed):
+        found.append(NamedBundle(path))
+    return tuple(found)
 
 
 def read_deployment(row: Row) -> Deployment:

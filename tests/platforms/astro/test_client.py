@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from itertools import islice
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -31,6 +32,7 @@ from airflow_rollback_provider.platforms.astro.errors import PERMISSIONS
 from airflow_rollback_provider.platforms.registry import connect
 from airflow_rollback_provider.sandbox.process import SandboxProcess
 from tests.http.test_retry_policy import NOW
+from tests.support.connect import Connect
 from tests.support.openapi import check_request, needs_document, operation
 from tests.support.talking import Talker, checked_against_document, connection, talker
 
@@ -66,6 +68,27 @@ def hosted(**extra: Any) -> Any:
     """Return the platform of a connection."""
     fields = {"conn_type": "astro", "host": "", "password": TOKEN}
     return connect(connection(**fields, extra={"organization_id": "org1", **extra})).platform
+
+
+def test_a_bundle_that_only_its_own_request_rolls_back(sandbox: SandboxProcess) -> None:
+    """The history has names and versions; `previous` is the deploy before the bundle's, and is refused."""
+    key = "dag-deploy-af3"
+    before = sandbox.land_deploy(key, type="BUNDLE", named_bundles={"dbt/prices": "v1"})
+    sandbox.land_deploy(key, type="BUNDLE", named_bundles={"dbt/prices": "v2"})
+    deployment, hook = sandbox.deployment(key)["id"], Connect(sandbox, "astro")()
+    rows = list(islice(hook.deploys(deployment), 3))
+    plan = hook.plan(deployment)
+    hook.close()
+    assert [[str(bundle) for bundle in row.bundles] for row in rows] == [
+        ["dbt/prices v2"],
+        ["dbt/prices v1"],
+        [],
+    ]
+    assert plan.target.id == before["id"]
+    (failure,) = plan.failed_checks
+    assert failure.code == "NAMED-BUNDLE-DIFFERS"
+    assert f"deployments/{deployment}/bundles/{{bundleId}}/rollback" in failure.remedy
+    assert '{"version": "v1"}' in failure.remedy
 
 
 def flow_of(method: str) -> Flow[Any]:

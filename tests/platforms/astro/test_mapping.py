@@ -29,6 +29,25 @@ def test_no_row_raises_anything_else(values: Any) -> None:
             read(Row("deploys", values))
 
 
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({}, []),
+        ({"bundles": [{"mountPath": "dbt/a", "currentVersion": "1"}]}, ["dbt/a 1"]),
+        ({"bundles": [{"mountPath": "a", "currentVersion": "1", "desiredVersion": "2"}]}, ["a 2"]),
+        ({"bundles": [{"name": "orders", "mountPath": "a", "currentVersion": "1"}]}, ["orders 1"]),
+        ({"bundles": [{"name": "main", "isDefault": True, "currentVersion": "1"}]}, []),
+        ({"bundles": [{"id": "b1"}, {}]}, ["b1 (version not known)", "without a name (version not known)"]),
+        ({"type": "BUNDLE", "bundleMountPath": "dbt/a"}, ["dbt/a (version not known)"]),
+        ({"bundleMountPath": "a", "bundles": [{"mountPath": "a", "currentVersion": "3"}]}, ["a 3"]),
+    ],
+)
+def test_named_bundles(values: dict[str, Any], expected: list[str]) -> None:
+    """The version that the deploy brings counts; the default bundle is not a named one."""
+    row = read_deploy(Row("deploys", {**DEPLOY, **values}))
+    assert [str(bundle) for bundle in row.bundles] == expected
+
+
 @given(
     st.dictionaries(
         st.sampled_from([
