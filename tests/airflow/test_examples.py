@@ -386,18 +386,22 @@ def kube(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kub
 
 
 def test_verify_on_a_cluster(stage: Stage, kube: Kube) -> None:
-    """Pods that run the target's image are found, and the health check runs again."""
+    """New pods that run the target's image are found, and the health check runs again."""
     dag_id = "example_roll_back_and_verify"
     key = f"verified-{uuid.uuid4().hex[:6]}"
     deployment = verified(stage, key)
     image = f"registry.sandbox.localhost/{key}/airflow:one"
     with kube.namespace(f"astronomer-{key}") as namespace:
         for component in ("scheduler", "triggerer"):
-            namespace.put_pod(pod(component, image, labels={"release": key}))
             made = workload(component, image)
             made["metadata"]["labels"]["release"] = key
             namespace.put_workload(made)
-        run_id, state = stage.run(dag_id, deployment_id=deployment["id"])
+        conf = {"description": "Wrong totals", "deployment_id": deployment["id"]}
+        run_id = stage.airflow.trigger_dag(dag_id, conf)
+        until(lambda: bool(stage.rollbacks(key)), "the rollback")
+        for component in ("scheduler", "triggerer"):
+            namespace.put_pod(pod(component, image, labels={"release": key}))
+        state = stage.airflow.wait_for_run(dag_id, run_id, SECONDS)
     assert state == "success", stage.airflow.story(dag_id, run_id)
     seen = stage.airflow.xcom(dag_id, run_id, "verify_pods")
     assert seen["components"] == {"scheduler": "1/1", "triggerer": "1/1"}
