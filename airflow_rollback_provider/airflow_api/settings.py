@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 CONN_TYPE = "airflow_api"
 _VERSIONS = ("v1", "v2")
-_SCHEMES = {"bearer": "Bearer ", "none": ""}
 
 
 @dataclass(frozen=True)
@@ -74,8 +73,8 @@ def read_connection(connection: ConnectionLike) -> ApiConnection:
         base=f"{url.scheme}://{url.netloc}{_without_api(url.path)}",
         login=login,
         secret=_password(fields) if login else fields.token(),
-        scheme=_SCHEMES[_one_of(fields, "auth_scheme", tuple(_SCHEMES)) or "bearer"],
-        version=_one_of(fields, "api_version", _VERSIONS),
+        scheme=fields.auth_scheme("bearer"),
+        version=fields.one_of("api_version", _VERSIONS),
     )
     policy = fields.policy()
     proxies = tuple(url for _, url in policy.proxies if "@" in url)
@@ -96,10 +95,3 @@ def _password(fields: Fields) -> Secret:
     if not password:
         raise fields.invalid("password", "is empty: put the login's password there")
     return Secret(password)
-
-
-def _one_of(fields: Fields, name: str, words: tuple[str, ...]) -> str | None:
-    word = (fields.text(name) or "").lower()
-    if word and word not in words:
-        raise fields.invalid(name, f"must be one of {', '.join(words)}, or empty")
-    return word or None

@@ -31,7 +31,7 @@ def of_refused_token(error: RollbackError) -> Finding:
         remedy = "Put a new token in the connection's password, or a service account's key, which lasts."
         return Finding("TOKEN", Status.ERROR, "The token has expired.", remedy)
     if isinstance(error, TokenRefused):
-        remedy = "Put a valid one in the connection's password: the token alone, without 'Bearer'."
+        remedy = "Put a valid one in the connection's password."
         return Finding("TOKEN", Status.ERROR, f"The platform does not accept the token. {error}", remedy)
     return of_error("TOKEN", error)
 

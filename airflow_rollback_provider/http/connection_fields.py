@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Protocol
 from urllib.parse import SplitResult, urlsplit
 
@@ -15,6 +15,7 @@ from airflow_rollback_provider.domain.versions import RuntimeVersion
 from airflow_rollback_provider.http.retry_policy import Policy, is_proxy_url
 from airflow_rollback_provider.http.secret import Secret
 
+_SCHEMES = {"bearer": "Bearer ", "none": ""}
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -93,6 +94,20 @@ class Fields:
             raise self.invalid(name, "must be true or false")
         return known
 
+    def one_of(self, name: str, words: Collection[str]) -> str | None:
+        """Return a text of ``extra`` that is one of some words, in lower case; None for an unset field."""
+        word = (self.text(name) or "").lower()
+        if word and word not in words:
+            raise self.invalid(name, f"must be one of {', '.join(words)}, or empty")
+        return word or None
+
+    def auth_scheme(self, default: str) -> str:
+        """Return the prefix of the token in the header, from the field ``auth_scheme``.
+
+        :param default: the scheme of an unset field: ``bearer`` or ``none``.
+        """
+        return _SCHEMES[self.one_of("auth_scheme", _SCHEMES) or default]
+
     def json(self, name: str) -> Any:
         """Return a JSON value of ``extra``. A form's text field contains it as text."""
         value = self._extra.get(name)
@@ -104,15 +119,18 @@ class Fields:
             raise self.invalid(name, "is not JSON") from None
 
     def token(self) -> Secret:
-        """Return the token from the password.
+        """Return the token from the password, without a ``Bearer`` that was copied with it.
 
         :raises InvalidConnection: when it is missing or cannot be sent in a header.
         """
         text = str(getattr(self._connection, "password", None) or "").strip()
         if not text:
             raise self.invalid("password", "is empty: put the API token there")
+        text = re.sub(r"(?i)^bearer:?\s+", "", text)
         if text.split()[0].lower() in ("bearer", "bearer:", "token", "basic"):
-            raise self.invalid("password", "must be the token alone, without 'Bearer' before it")
+            raise self.invalid(
+                "password", "must be the token alone, without 'Basic' or another word before it"
+            )
         if len(text.split()) > 1:
             raise self.invalid(
                 "password", "has a space or a line break inside the token; copy the token again"

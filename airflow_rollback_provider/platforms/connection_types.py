@@ -104,6 +104,7 @@ PRIVATE_CLOUD = ConnectionType(
     "astro_private_cloud_default",
     fields=(
         FormField("workspace_id", "Workspace ID", "Required only to find Deployments by their release name."),
+        FormField("auth_scheme", "Token scheme", "bearer sends Bearer before the token, none does not."),
         *_NETWORK,
         *_RULES,
         _history_url("app", "deployment_id", "release_name", "workspace_id"),

@@ -42,6 +42,10 @@ class Row:
             value = value.get(name) if isinstance(value, Mapping) else None
         return value
 
+    def has(self, name: str) -> bool:
+        """Whether the object has a field, null included."""
+        return name in self._values
+
     def text(self, path: str | None) -> str | None:
         """Return a text, or None for null and empty."""
         value = self.find(path)

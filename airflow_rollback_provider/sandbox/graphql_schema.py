@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from functools import lru_cache
@@ -12,15 +13,12 @@ from typing import TYPE_CHECKING, cast
 from graphql import GraphQLObjectType, GraphQLSchema, build_schema
 
 if TYPE_CHECKING:
+    from graphql import FieldDefinitionNode, InputValueDefinitionNode, StringValueNode
+
     from airflow_rollback_provider.sandbox.settings import Settings
 
 SCHEMA_FILE = Path(__file__).with_name("schema.graphql")
 
-_UNTIL_1_0 = (
-    "Deployment.airflowVersion",
-    "Deployment.desiredAirflowVersion",
-    "Deployment.desiredRuntimeVersion",
-)
 _ASSUMED_EXTRAS = ("Self.permissions", "Deployment.deployRollbackEnabled")
 
 
@@ -28,9 +26,9 @@ _ASSUMED_EXTRAS = ("Self.permissions", "Deployment.deployRollbackEnabled")
 class Shape:
     """The variable parts of an installation's schema; names are ``Type.field``."""
 
+    version: tuple[int, ...]
     hidden: frozenset[str] = frozenset()
     renamed: tuple[tuple[str, str], ...] = ()
-    flags_take_arguments: bool = True
 
 
 def version_key(version: str) -> tuple[int, ...]:
@@ -40,35 +38,43 @@ def version_key(version: str) -> tuple[int, ...]:
 
 def shape_of(settings: Settings) -> Shape:
     """Return the shape of the schema that an installation with these settings has."""
-    version = version_key(settings.version)
-    hidden = set(settings.hidden_fields)
-    if version >= (1, 0, 0):
-        hidden.update(_UNTIL_1_0)
-    if settings.hide_assumed:
-        hidden.update(_ASSUMED_EXTRAS)
-    return Shape(frozenset(hidden), tuple(sorted(settings.renamed_fields.items())), version >= (2, 0, 0))
+    hidden = {*settings.hidden_fields, *(_ASSUMED_EXTRAS if settings.hide_assumed else ())}
+    return Shape(
+        version_key(settings.version), frozenset(hidden), tuple(sorted(settings.renamed_fields.items()))
+    )
 
 
 @lru_cache(maxsize=32)
 def schema_for(shape: Shape) -> GraphQLSchema:
     """Build the schema of one shape; a renamed field keeps its own name in ``extensions["original"]``."""
     schema = build_schema(SCHEMA_FILE.read_text(encoding="utf-8"))
-    renamed = dict(shape.renamed)
     for kind in schema.type_map.values():
         if isinstance(kind, GraphQLObjectType) and not kind.name.startswith("__"):
-            _reshape(kind, shape.hidden, renamed)
-    if not shape.flags_take_arguments:
-        flags = cast("GraphQLObjectType", schema.type_map["AppConfig"]).fields["featureFlags"]
-        flags.args.clear()
+            _reshape(kind, shape)
     return schema
 
 
-def _reshape(kind: GraphQLObjectType, hidden: frozenset[str], renamed: dict[str, str]) -> None:
-    for original in list(kind.fields):
+def _reshape(kind: GraphQLObjectType, shape: Shape) -> None:
+    renamed = dict(shape.renamed)
+    for original, field in list(kind.fields.items()):
         name = f"{kind.name}.{original}"
-        if name in hidden:
+        for argument in [key for key, value in field.args.items() if not _exists(value.ast_node, shape)]:
+            del field.args[argument]
+        if name in shape.hidden or not _exists(field.ast_node, shape):
             del kind.fields[original]
         elif name in renamed:
-            field = kind.fields.pop(original)
+            del kind.fields[original]
             field.extensions["original"] = original
             kind.fields[renamed[name]] = field
+
+
+def _exists(node: FieldDefinitionNode | InputValueDefinitionNode | None, shape: Shape) -> bool:
+    """Whether the installation's version has a field or argument, by its directive ``@only``."""
+    for directive in (node.directives or ()) if node else ():
+        limits = {
+            item.name.value: version_key(cast("StringValueNode", item.value).value)
+            for item in directive.arguments or ()
+        }
+        if shape.version < limits.get("since", ()) or shape.version >= limits.get("until", (math.inf,)):
+            return False
+    return True

@@ -98,9 +98,29 @@ def log_view(line: LogLine) -> dict[str, str]:
     return {"id": line.id, "timestamp": iso(line.timestamp), "message": f"[{line.component}] {line.message}"}
 
 
-def flags_view(world: World) -> dict[str, Any]:
-    """Return the feature flags; their form changed with 2.0.0."""
+def app_config_view(world: World, deployment: Deployment | None) -> dict[str, Any]:
+    """Return the installation's settings, with the flags merged for a Deployment if one is given."""
+    settings = world.settings
+    switches = (
+        "smtpConfigured prometheusEnabled elasticSearchEnabled manualReleaseNames configureDagDeployment "
+        "nfsMountDagDeployment manualNamespaceNames hardDeleteDeployment triggererEnabled"
+    )
+    return {
+        "version": settings.version,
+        "baseDomain": settings.base_domain,
+        "byoUpdateRegistryHost": "",
+        **dict.fromkeys(switches.split(), True),
+        "featureFlags": _flags(world, deployment),
+    }
+
+
+def _flags(world: World, deployment: Deployment | None) -> dict[str, Any]:
+    """Return the feature flags; their form changed with 2.0.0, which merges a Deployment's own into them."""
     enabled = world.settings.installation_enabled
-    if version_key(world.settings.version) >= (2, 0, 0):
-        return {"deploymentLifecycle": {"deployRollback": {"enabled": enabled}}}
-    return {"deployRollbackEnabled": enabled}
+    if version_key(world.settings.version) < (2, 0, 0):
+        return {"deployRollbackEnabled": enabled}
+    return {
+        "deploymentLifecycle": {
+            "deployRollback": {"enabled": enabled and (deployment is None or deployment.rollback_enabled)}
+        }
+    }

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from airflow_rollback_provider.sandbox.sessions import Session
 
 _MOST_DEPLOYMENTS = 101
+_LONGEST_LOG_WINDOW = timedelta(days=2)
 
 
 def resolve(source: Any, info: GraphQLResolveInfo[Any], **arguments: Any) -> Any:
@@ -39,13 +40,23 @@ def _snake(name: str) -> str:
     return re.sub(r"(?=[A-Z])", "_", name).lower()
 
 
-def _app_config(session: Session, _: Any) -> dict[str, Any]:
-    settings = session.world.settings
-    return {"version": settings.version, "baseDomain": settings.base_domain}
-
-
-def _feature_flags(session: Session, _: Any, **__: Any) -> dict[str, Any]:
-    return views.flags_view(session.world)
+def _app_config(
+    session: Session,
+    _: Any,
+    cluster_id: str | None = None,
+    workspace_uuid: str | None = None,
+    deployment_uuid: str | None = None,
+) -> dict[str, Any]:
+    """Return the installation's settings, or those of a Deployment, which the token must be able to read."""
+    if deployment_uuid is None:
+        return views.app_config_view(session.world, None)
+    deployment = session.deployment(deployment_uuid)
+    if workspace_uuid not in (None, deployment.workspace.id) or cluster_id not in (
+        None,
+        deployment.cluster_id,
+    ):
+        raise not_found("Deployment", str(deployment_uuid))
+    return views.app_config_view(session.world, deployment)
 
 
 def _deployment(session: Session, _: Any, where: dict[str, Any]) -> dict[str, Any]:
@@ -113,10 +124,19 @@ def _logs(
     deployment_uuid: str,
     component: str | None = None,
     timestamp: str | None = None,
+    start_time: str | None = None,
+    end_time: str | None = None,
     search: str | None = None,
 ) -> list[dict[str, str]]:
     deployment = session.deployment(deployment_uuid, LOGS)
-    found = session.world.log_lines(deployment, component, _moment(timestamp), search)
+    since, until = _moment(start_time), _moment(end_time)
+    if since and until and until - since > _LONGEST_LOG_WINDOW:
+        raise invalid("startTime and endTime are more than two days apart")
+    day = _moment(timestamp)
+    if day and not since and not until:
+        since = day.replace(hour=0, minute=0, second=0, microsecond=0)
+        until = since + timedelta(days=1)
+    found = session.world.log_lines(deployment, component, since, until, search)
     return [views.log_view(line) for line in found]
 
 
@@ -170,7 +190,6 @@ def _rollback(
 
 _RESOLVERS: dict[str, Callable[..., Any]] = {
     "Query.appConfig": _app_config,
-    "AppConfig.featureFlags": _feature_flags,
     "Query.deployment": _deployment,
     "Query.workspaceDeployments": _workspace_deployments,
     "Query.paginatedDeployments": _paginated_deployments,

@@ -75,10 +75,15 @@ class Session:
         return [item for item in self.world.deployments.values() if token.may(READ, item.workspace.key)]
 
     def _value(self) -> str | None:
-        return self.authorization
+        """Return the token of the header, if it is sent in a way that the installation accepts."""
+        value = self.authorization or ""
+        is_bearer = value.lower().startswith("bearer ")
+        if self.world.settings.authorization not in ("both", "bearer" if is_bearer else "raw"):
+            return None
+        return value[len("bearer ") :].strip() if is_bearer else value
 
     def _other_name(self) -> str:
-        return "bearer" if (self.authorization or "").startswith("Bearer ") else "unknown"
+        return "unknown"
 
     def _unknown(self) -> Refused:
         return unknown_token()

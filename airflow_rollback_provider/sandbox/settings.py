@@ -29,7 +29,8 @@ class Settings:
     ``hidden_fields``: schema fields this installation lacks, as ``Type.field``; ``hide_assumed`` hides
     ``Self.permissions`` and ``Deployment.deployRollbackEnabled``. ``renamed_fields``: fields with
     another name in this installation, ``{"Type.field": "name"}``. ``expired_tokens``: names of tokens that
-    count as expired. ``introspection``: whether the schema may be read.
+    count as expired. ``introspection``: whether the schema may be read. ``authorization``: how Houston takes
+    the token, ``both`` (with and without ``Bearer``), ``raw`` or ``bearer``.
     """
 
     version: str = "2.0.0"
@@ -48,6 +49,7 @@ class Settings:
     renamed_fields: dict[str, str] = field(default_factory=dict)
     expired_tokens: list[str] = field(default_factory=lambda: ["expired"])
     introspection: bool = True
+    authorization: str = "both"
     date_offset: float = 0.0
 
     def update(self, changes: dict[str, Any]) -> None:

@@ -249,9 +249,10 @@ class World:
         deployment: Deployment,
         component: str | None = None,
         since: datetime | None = None,
+        until: datetime | None = None,
         search: str | None = None,
     ) -> list[progress.LogLine]:
-        """Return log lines later than ``since``, oldest first, at most 500."""
+        """Return the log lines between two times, oldest first, at most 500."""
         now = self.clock.now()
         rows = deployment.history.latest_first()
         recent = takewhile(lambda row: now - row.created_at <= _LOGS_KEPT, rows)
@@ -260,7 +261,8 @@ class World:
             line
             for line in found
             if (component in (None, "", line.component))
-            and (since is None or line.timestamp > since)
+            and (since is None or line.timestamp >= since)
+            and (until is None or line.timestamp <= until)
             and (search or "").lower() in line.message.lower()
         ]
         return sorted(lines, key=lambda line: line.timestamp)[:_MOST_LOG_LINES]

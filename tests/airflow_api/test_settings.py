@@ -60,7 +60,7 @@ def test_login_and_password() -> None:
         ({"host": "http://elsewhere.example.com"}, "host"),
         ({"password": None}, "password"),
         ({"login": None, "password": None}, "password"),
-        ({"login": None, "password": "Bearer tok"}, "password"),
+        ({"login": None, "password": "Basic tok"}, "password"),
         ({"extra": {"api_version": "v3"}}, "api_version"),
         ({"extra": {"auth_scheme": "digest"}}, "auth_scheme"),
         ({"extra": {"read_timeout": -1}}, "read_timeout"),

@@ -145,7 +145,7 @@ def test_the_documentation_names_each_field(
 def test_each_platform_asks_for_what_it_needs_alone() -> None:
     """An Organization here; a Workspace and assumptions there."""
     private, hosted = ({field.name for field in kind.fields} for kind in (PRIVATE_CLOUD, ASTRO))
-    assert private - hosted == {"workspace_id", "assumptions"}
+    assert private - hosted == {"workspace_id", "auth_scheme", "assumptions"}
     assert hosted - private == {"organization_id"}
 
 

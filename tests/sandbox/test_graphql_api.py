@@ -2,11 +2,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from graphql import build_client_schema, build_schema, get_introspection_query, validate_schema
 
+from airflow_rollback_provider.sandbox.clock import iso
 from airflow_rollback_provider.sandbox.errors import EXPIRED_TEXT, PERMISSION_TEXT
 from airflow_rollback_provider.sandbox.graphql_api import read_operation
 from airflow_rollback_provider.sandbox.graphql_schema import SCHEMA_FILE
@@ -47,7 +49,7 @@ def test_the_schema_file_is_a_schema() -> None:
 def test_every_field_of_the_schema_is_answered(ask: Ask) -> None:
     """Each field of a Deployment, a deploy and the rest gives a value of its type."""
     query = """query($id: Uuid!, $key: String!) {
-      appConfig { version baseDomain featureFlags(deploymentUuid: $id) }
+      appConfig(deploymentUuid: $id) { version baseDomain byoUpdateRegistryHost smtpConfigured featureFlags }
       deployment(where: {id: $key}) { id type label releaseName workspace { id label } runtimeVersion
         runtimeAirflowVersion urls { type url } dagDeployment { type } clusterId version createdAt updatedAt
         deployInfo { nextCli current } deployRollbackEnabled status namespace }
@@ -121,7 +123,7 @@ def test_a_token_reads_what_its_permissions_allow(
         ("expired", EXPIRED_TEXT),
         (None, PERMISSION_TEXT),
         ("nonsense", PERMISSION_TEXT),
-        ("Bearer sandbox-token-editor", PERMISSION_TEXT),
+        ("Bearer secret", PERMISSION_TEXT),
     ],
 )
 def test_a_bad_token_is_refused_everywhere_but_for_the_configuration(
@@ -230,15 +232,56 @@ def test_bad_requests_get_a_clear_error(
 def test_the_fields_follow_the_version(
     ask: Ask, world: World, version: str, flags: dict[str, Any], old_fields: bool, arguments: bool
 ) -> None:
-    """Older installations have other fields, and their flags take no arguments and look different."""
+    """Older installations have other fields, appConfig takes no Deployment, and the flags look different."""
     world.settings.update({"version": version})
     assert ask("{ appConfig { version featureFlags } }")["data"] == {
         "appConfig": {"version": version, "featureFlags": flags}
     }
-    scoped = ask("query($id: Uuid) { appConfig { featureFlags(deploymentUuid: $id) } }", id=BILLING)
+    scoped = ask("query($id: Uuid) { appConfig(deploymentUuid: $id) { featureFlags } }", id=BILLING)
     assert ("errors" not in scoped) is arguments
     query = "query($id: String!) { deployment(where: {id: $id}) { airflowVersion desiredRuntimeVersion } }"
     assert ("errors" not in ask(query, id=BILLING)) is old_fields
+
+
+def test_flags_are_merged_for_a_deployment_in_its_own_workspace(ask: Ask, world: World) -> None:
+    """A Deployment's toggle is in the answer that names it; another workspace is refused."""
+    query = """query($id: Uuid, $workspace: Uuid) {
+      appConfig(deploymentUuid: $id, workspaceUuid: $workspace) { featureFlags } }"""
+    locked = world.deployments[make_id("rollback-disabled", "deployment")]
+    merged = ask(query, id=locked.id, workspace=locked.workspace.id)["data"]["appConfig"]["featureFlags"]
+    assert merged == {"deploymentLifecycle": {"deployRollback": {"enabled": False}}}
+    other = world.deployments[MARKETING].workspace.id
+    assert "was not found" in messages(ask(query, id=locked.id, workspace=other))[0]
+
+
+@pytest.mark.parametrize(
+    ("setting", "raw", "bearer"), [("both", True, True), ("raw", True, False), ("bearer", False, True)]
+)
+def test_the_token_is_taken_with_and_without_bearer(
+    ask: Ask, world: World, setting: str, raw: bool, bearer: bool
+) -> None:
+    """Installations take both; a setting makes one that takes only one of them."""
+    world.settings.update({"authorization": setting})
+    value = TOKENS["editor"].value
+    accepted = [not messages(ask("{ self { id } }", token)) for token in (value, f"Bearer {value}")]
+    assert accepted == [raw, bearer]
+
+
+def test_logs_are_read_in_windows_of_two_days_or_by_the_day(ask: Ask, world: World) -> None:
+    """Two times may be two days apart; a timestamp alone means its whole UTC day."""
+    query = """query($id: Uuid!, $at: DateTime, $from: DateTime, $to: DateTime) {
+      logs(deploymentUuid: $id, timestamp: $at, startTime: $from, endTime: $to) { timestamp } }"""
+    target = ask(HISTORY, id=ORDERS)["data"]["paginatedDeployRevisions"][2]["id"]
+    ask(ROLLBACK, id=ORDERS, row=target, scope="IMAGE", why="why")
+    world.clock.advance(60)
+    now = world.clock.now()
+    lines = ask(query, id=ORDERS, at=iso(now.replace(hour=23)))["data"]["logs"]
+    assert lines
+    assert ask(query, id=ORDERS, at=iso(now + timedelta(days=1)))["data"]["logs"] == []
+    window = {"from": iso(now - timedelta(days=1)), "to": iso(now)}
+    assert ask(query, id=ORDERS, **window)["data"]["logs"] == lines
+    long = {"from": iso(now - timedelta(days=3)), "to": iso(now)}
+    assert "two days apart" in messages(ask(query, id=ORDERS, **long))[0]
 
 
 def test_assumed_fields_can_be_hidden_and_renamed(ask: Ask, world: World) -> None:

@@ -212,6 +212,7 @@ def test_log_lines_appear_during_the_rollback(world: World, clock: Clock, mine: 
     """Lines appear with the clock, oldest first, and can be searched and filtered by time."""
     roll_back(world, mine, mine.history.rows[0])
     early = world.log_lines(mine, since=clock.now() - timedelta(seconds=1))
+    assert world.log_lines(mine, until=clock.now() - timedelta(seconds=1, days=9)) == []
     clock.advance(3)
     late = world.log_lines(mine, since=clock.now() - timedelta(seconds=4))
     assert 0 < len(early) < len(late)
@@ -219,7 +220,7 @@ def test_log_lines_appear_during_the_rollback(world: World, clock: Clock, mine: 
     assert late[-1].message == "release my-release is deployed"
     assert {line.component for line in world.log_lines(mine, "helm")} == {"helm"}
     assert world.log_lines(mine, search="IS DEPLOYED")
-    assert world.log_lines(mine, since=clock.now()) == []
+    assert world.log_lines(mine, since=clock.now() + timedelta(seconds=1)) == []
 
 
 def test_new_rows_have_the_same_ids_in_each_run(world: World, mine: Deployment) -> None:

@@ -150,7 +150,7 @@ def test_objects_of_a_used_hook(sandbox: SandboxProcess, evidence: Evidence) -> 
 
 def test_a_request(evidence: Evidence) -> None:
     """The one object with the token in clear text does not show it."""
-    request = post("https://houston.example.com/v1", "deploy", "query { x }", {}, Secret(EDITOR))
+    request = post("https://houston.example.com/v1", "deploy", "query { x }", {}, EDITOR)
     assert request.headers["authorization"] == EDITOR
     evidence.add("request", request)
 
@@ -162,7 +162,7 @@ def test_a_request(evidence: Evidence) -> None:
         {"host": "https://127.0.0.1:9"},
         {"host": "http://no-such-host.invalid", "extra": {"allow_http": True}},
         {"host": "http://elsewhere.example.com"},
-        {"password": f"Bearer {EDITOR}"},
+        {"password": f"Basic {EDITOR}"},
         {"password": f"{EDITOR}\n{EDITOR}"},
         {"password": f"{EDITOR}é"},
         {"extra": {"connect_timeout": EDITOR}},

@@ -33,7 +33,7 @@ _ROW = """
 
 _COMMON = """
 scalar JSON
-type AppConfig { version: String, baseDomain: String, featureFlags(deploymentUuid: ID): JSON }
+type AppConfig { version: String, baseDomain: String, featureFlags: JSON }
 type Self { username: String, permissions(deploymentUuid: ID): [String!]! }
 type Workspace { id: ID }
 type DeployInfo { current: String }
@@ -181,7 +181,7 @@ def other_houston(sandbox: SandboxProcess, sdl: str = WRAPPED) -> Iterator[str]:
 
     def respond(handler: BaseHTTPRequestHandler) -> None:
         request = json.loads(handler.body)  # type: ignore[attr-defined]
-        token = BY_VALUE[str(handler.headers["authorization"])].name
+        token = BY_VALUE[str(handler.headers["authorization"]).removeprefix("Bearer ")].name
 
         def query(text: str, **variables: Any) -> dict[str, Any]:
             body = sandbox.graphql(text, variables, token)

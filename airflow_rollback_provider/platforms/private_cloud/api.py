@@ -40,41 +40,54 @@ class Api:
     :param endpoint: address of the GraphQL endpoint.
     :param token: the raw token.
     :param assumptions: the assumptions about the API.
+    :param scheme: prefix of the token in the header. Default: none.
     """
 
-    def __init__(self, endpoint: str, token: Secret, assumptions: Assumptions) -> None:
+    def __init__(self, endpoint: str, token: Secret, assumptions: Assumptions, scheme: str = "") -> None:
         self._endpoint = endpoint
         self._token = token
+        self._scheme = scheme
         self._assumptions = assumptions
         # By operation: the number of the document that fits this installation.
         self._fitting: dict[str, int] = {}
 
-    def send(self, context: RequestContext, variables: Mapping[str, Any]) -> ApiFlow:
+    @property
+    def scheme(self) -> str:
+        """The prefix of the token in the header."""
+        return self._scheme
+
+    def with_scheme(self, scheme: str) -> Api:
+        """Return the API with another prefix of the token."""
+        return Api(self._endpoint, self._token, self._assumptions, scheme)
+
+    def send(self, context: RequestContext, variables: Mapping[str, Any], first: int = 0) -> ApiFlow:
         """Send the latest document of an operation that fits the installation's schema.
 
         Later requests begin with the same document.
 
+        :param first: number of the latest document that the installation's version can have.
         :raises UnknownField: when none of them fits.
         """
         documents = self._assumptions.operation(context.operation).documents
-        first: UnknownField | None = None
-        for number in range(self._fitting.get(context.operation, 0), len(documents)):
+        refusal: UnknownField | None = None
+        first = min(max(first, self._fitting.get(context.operation, 0)), len(documents) - 1)
+        for number in range(first, len(documents)):
             try:
                 found = yield from self.send_document(context, documents[number], variables)
             except UnknownField as error:
-                first = first or error
+                refusal = refusal or error
                 continue
             self._fitting[context.operation] = number
             return found
-        assert first is not None  # noqa: S101 - an operation has at least one document
-        raise first
+        assert refusal is not None  # noqa: S101 - an operation has at least one document
+        raise refusal
 
     def send_document(self, context: RequestContext, document: str, variables: Mapping[str, Any]) -> ApiFlow:
         """Send one document.
 
         :raises UnknownField: when it does not fit the installation's schema.
         """
-        response = yield post(self._endpoint, context.operation, document, variables, self._token)
+        response = yield self._post(context.operation, document, variables)
         if (problem := error_of_status(response, context)) is not None:
             raise problem
         try:
@@ -97,11 +110,15 @@ class Api:
         from graphql import get_introspection_query
 
         query = get_introspection_query(descriptions=False)
-        response = yield post(self._endpoint, "introspection", query, {}, self._token)
+        response = yield self._post("introspection", query, {})
         answer = read_answer("introspection", response, self._token)
         if self._token.reveal() in str(answer.data):
             raise malformed("introspection", "contains the token")
         return answer
+
+    def _post(self, operation: str, document: str, variables: Mapping[str, Any]) -> Request:
+        header = f"{self._scheme}{self._token.reveal()}"
+        return post(self._endpoint, operation, document, variables, header)
 
     def _usable(self, answer: Answer) -> bool:
         """Whether an answer with errors has the main result: a started rollback or a history."""

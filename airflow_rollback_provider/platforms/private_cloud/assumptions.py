@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Assumptions about Astro Private Cloud's API, where no public text describes it.
 
-Documents from public texts are in ``documents/known``, assumed ones in ``documents/assumed``. The
-connection's extra field ``assumptions`` replaces any of them without a new version of this package::
+Documents that published clients send are in ``documents/known``, those with fields that are published
+elsewhere in ``documents/likely``, assumed ones in ``documents/assumed``. The connection's extra field
+``assumptions`` replaces any of them without a new version of this package::
 
     {"roll_back": {"document": "mutation …", "path": "undoDeploy.deploy"},
      "deploy_fields": {"image_tag": "tag", "dag_bundle": null},
@@ -50,7 +51,7 @@ def load(name: str) -> str:
 # name: (documents, paths)
 _OPERATIONS: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
     "survey_context": (
-        ("known/survey_context", "known/survey_context_before_2_0"),
+        ("likely/survey_context", "known/survey_context"),
         {
             "result": "deployment",
             "version": "appConfig.version",
@@ -58,7 +59,7 @@ _OPERATIONS: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
             "flags": "appConfig.featureFlags",
         },
     ),
-    "deployment": (("known/deployment",), {"result": "deployment"}),
+    "deployment": (("likely/deployment", "known/deployment"), {"result": "deployment"}),
     "deployment_before_1_0": (("known/deployment_before_1_0",), {"result": "deployment"}),
     "workspace_deployments": (("known/workspace_deployments",), {"result": "workspaceDeployments"}),
     "logs": (("known/logs",), {"result": "logs"}),
@@ -74,12 +75,13 @@ _OPERATIONS: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
         },
     ),
     "survey_history": (
-        ("assumed/survey_history_with_health", "assumed/survey_history"),
+        ("assumed/survey_history", "assumed/survey_history_before_2_0"),
         {
             "result": "paginatedDeployRevisions",
             "permissions": "self.permissions",
             "toggle": "deployment.deployRollbackEnabled",
             "health": "deployment.status",
+            "flags": "appConfig.featureFlags",
         },
     ),
     "deploys": (("assumed/deploys",), {"result": "paginatedDeployRevisions"}),

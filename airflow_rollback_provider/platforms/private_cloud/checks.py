@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -18,7 +19,7 @@ from airflow_rollback_provider.domain.errors import (
 )
 from airflow_rollback_provider.domain.findings import Finding, Status, skip
 from airflow_rollback_provider.platforms.private_cloud.api import NAME
-from airflow_rollback_provider.platforms.private_cloud.mapping import read_deployment
+from airflow_rollback_provider.platforms.private_cloud.mapping import read_deployment, read_flag
 
 if TYPE_CHECKING:
     from airflow_rollback_provider.domain.deploys import Deployment
@@ -85,6 +86,24 @@ def of_token(basics: PartialResult) -> Finding:
     return Finding("TOKEN", Status.OK, what)
 
 
+def of_other_scheme(found: Finding, scheme: str, *, accepted: bool) -> Finding:
+    """Add to the finding on the token whether the installation accepts it in the other form.
+
+    :param scheme: prefix of the token in the other form.
+    """
+    sent, other = ("without", "with") if scheme else ("with", "without")
+    if found.status is not Status.ERROR:
+        word = "accepts it" if accepted else "refuses it"
+        return replace(
+            found, what=f"{found.what} It is sent {sent} 'Bearer'; the platform {word} {other} it."
+        )
+    if not accepted:
+        return found
+    setting = {"auth_scheme": "bearer" if scheme else "none"}
+    what = f"The platform does not accept the token {sent} 'Bearer', but {other} it."
+    return Finding("TOKEN", Status.ERROR, what, f"Set it in the connection: {json.dumps(setting)}.", setting)
+
+
 def of_version(basics: PartialResult) -> Finding:
     """Return the finding on the installation's version."""
     error = basics.error("version")
@@ -105,12 +124,17 @@ def of_deployment(read: Deployment | RollbackError) -> tuple[Finding, ...]:
     return doctor_checks.of_deployment(read), doctor_checks.of_mechanism(read)
 
 
-def of_toggle(history: PartialResult, deployment: Deployment) -> Finding:
-    """Return the finding on a Deployment's own switch; it is unknown if the schema has no such field."""
+def of_toggle(history: PartialResult, deployment: Deployment, flags: tuple[str, ...]) -> Finding:
+    """Return the finding on a Deployment's own switch; it is unknown if the schema has no such field.
+
+    :param flags: possible keys of the switch in the feature flags, which are merged for the Deployment.
+    """
     error = history.error("toggle")
     if error is not None and not isinstance(error, UnknownField):
         return of_error("DEPLOYMENT-TOGGLE", error)
     toggle = history.value("toggle")
+    if not isinstance(toggle, bool):
+        _, toggle = read_flag(history.value("flags"), flags)
     return doctor_checks.of_toggle(toggle if isinstance(toggle, bool) else None, deployment)
 
 

@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_rollback_provider.domain.deploys import Access, Capabilities, Deploy, Deployment, Scope
@@ -30,6 +31,7 @@ from airflow_rollback_provider.platforms.private_cloud.mapping import (
     read_deployment,
     read_flag,
     read_log_line,
+    survey_variables,
 )
 from airflow_rollback_provider.platforms.request_context import RequestContext
 
@@ -42,6 +44,10 @@ LARGEST_PAGE = 101
 """Largest page of the platform by default, in rows (chart: ``pagination.deployRevision.maxTake``)."""
 
 PERMISSIONS = {"image": "deployment.images.push", "dags": "deployment.dags.push"}
+_MERGES_FLAGS = 2
+"""First major version whose ``appConfig`` merges the flags (public astro-cli, houston/app.go)."""
+_LOG_WINDOW = timedelta(days=2)
+"""Longest time between startTime and endTime (public astro-cli, houston/deployment.go)."""
 _CAN_BE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -54,7 +60,7 @@ class PrivateCloud:
     def __init__(self, settings: PrivateCloudSettings) -> None:
         self._settings = settings
         self._assumptions = settings.assumptions
-        self._api = Api(settings.endpoint, settings.token, settings.assumptions)
+        self._api = Api(settings.endpoint, settings.token, settings.assumptions, settings.scheme)
         self._has_survey_history = True
 
     @property
@@ -82,17 +88,14 @@ class PrivateCloud:
         """
         deployment_id = yield from self.identify(deployment)
         context = context_of("survey_context", deployment_id)
-        answer, _ = yield from self._api.send(context, {"id": deployment_id, "deploymentUuid": deployment_id})
+        answer, _ = yield from self._api.send(context, {"id": deployment_id})
         found = self._read_deployment(answer, deployment_id)
-        if not found.versions.known and _before_1_0(self._api.optional(answer, "version")):
+        version = self._api.optional(answer, "version")
+        if not found.versions.known and _major(version) == 0:
             found = yield from self._older_versions(found)
-        access, health, page, response = yield from self._survey_history(found.id)
         flag, enabled = read_flag(self._api.optional(answer, "flags"), self._assumptions.flags)
-        access = replace(
-            access,
-            enabled_on_installation=enabled,
-            installation_flag=installation_setting(self._api.optional(answer, "version"), flag),
-        )
+        access, health, page, response = yield from self._survey_history(found, version, enabled)
+        access = replace(access, installation_flag=installation_setting(version, flag))
         now = response.platform_time
         skew = response.received_at - now if now else None
         found = replace(found, status=health)
@@ -164,13 +167,23 @@ class PrivateCloud:
             raise OutcomeUnknown(f"The answer to the rollback request cannot be read. {error}") from None
 
     def logs(self, deployment: Deployment, since: datetime) -> Flow[tuple[LogLine, ...]]:
-        """Read the platform's log lines about the Deployment's deploys since a time, oldest first."""
-        variables: dict[str, Any] = {"deploymentUuid": deployment.id, "timestamp": since.isoformat()}
+        """Read the platform's log lines about the Deployment's deploys since a time, oldest first.
+
+        The API reads at most two days at once: it reads window after window.
+        """
+        context = RequestContext("logs", subject=str(deployment))
+        variables: dict[str, Any] = {"deploymentUuid": deployment.id}
         if self._assumptions.log_component:
             variables["component"] = self._assumptions.log_component
-        answer, _ = yield from self._api.send(RequestContext("logs", subject=str(deployment)), variables)
-        lines = (read_log_line(values, "logs") for values in self._api.rows(answer))
-        return tuple(sorted(lines, key=lambda line: line.at))
+        lines: set[LogLine] = set()
+        start, now = since, None
+        while now is None or start < now:
+            end = start + _LOG_WINDOW
+            window = {"startTime": start.isoformat(), "endTime": end.isoformat()}
+            answer, response = yield from self._api.send(context, {**variables, **window})
+            lines.update(read_log_line(values, "logs") for values in self._api.rows(answer))
+            start, now = end, response.platform_time or response.received_at
+        return tuple(sorted(lines, key=lambda line: (line.at, line.id)))
 
     def history_url(self, deployment: Deployment) -> str | None:
         """Return the address of the deploy history; its form is assumed unless the connection has one."""
@@ -245,29 +258,44 @@ class PrivateCloud:
             airflow_version=row.text("airflowVersion") or row.text("desiredAirflowVersion"),
         )
 
-    def _survey_history(self, deployment_id: str) -> Flow[tuple[Access, str | None, Page, Response]]:
+    def _survey_history(
+        self, deployment: Deployment, version: object, enabled: bool | None
+    ) -> Flow[tuple[Access, str | None, Page, Response]]:
         """Read the latest deploys, with permissions, toggle and health if the installation has them."""
-        subject = f"Deployment {deployment_id}"
-        variables = {"id": deployment_id, "deploymentUuid": deployment_id, "take": LARGEST_PAGE}
+        deployment_id = deployment.id
+        subject, variables = f"Deployment {deployment_id}", survey_variables(deployment, LARGEST_PAGE)
         if self._has_survey_history:
             try:
                 answer, response = yield from self._api.send(
-                    RequestContext("survey_history", subject=subject), variables
+                    RequestContext("survey_history", subject=subject),
+                    variables,
+                    first=0 if _major(version) >= _MERGES_FLAGS else 1,
                 )
                 health = self._api.optional(answer, "health")
                 known = health if isinstance(health, str) else None
-                return self._read_access(answer), known, self._read_page(answer, deployment_id), response
+                return (
+                    self._read_access(answer, enabled),
+                    known,
+                    self._read_page(answer, deployment_id),
+                    response,
+                )
             except UnknownField:
                 self._has_survey_history = False
         answer, response = yield from self._api.send(RequestContext("deploys", subject=subject), variables)
-        return Access(), None, self._read_page(answer, deployment_id), response
+        access = Access(enabled_on_installation=enabled)
+        return access, None, self._read_page(answer, deployment_id), response
 
-    def _read_access(self, answer: Answer) -> Access:
+    def _read_access(self, answer: Answer, enabled: bool | None) -> Access:
+        """Read permissions and switches. The flags that are merged for a Deployment have its toggle too."""
         permissions, toggle = self._api.optional(answer, "permissions"), self._api.optional(answer, "toggle")
+        _, merged = read_flag(self._api.optional(answer, "flags"), self._assumptions.flags)
+        if not isinstance(toggle, bool):
+            toggle = merged if enabled is not False else None
         known = isinstance(permissions, list) and all(isinstance(name, str) for name in permissions)
         return Access(
             permissions=frozenset(permissions) if known else None,
-            enabled_on_deployment=toggle if isinstance(toggle, bool) else None,
+            enabled_on_installation=merged or enabled,
+            enabled_on_deployment=toggle,
         )
 
     def _read_deployment(self, answer: Answer, deployment_id: str) -> Deployment:
@@ -288,8 +316,10 @@ class PrivateCloud:
         return Page(deploys, deploys[-1].id if deploys else None)
 
 
-def _before_1_0(version: object) -> bool:
-    return isinstance(version, str) and version.startswith("0.")
+def _major(version: object) -> float:
+    """Return an installation's major version; one that is not known counts as the latest."""
+    found = re.match(r"\d+", version) if isinstance(version, str) else None
+    return int(found[0]) if found else math.inf
 
 
 def _missing_permissions(permissions: object) -> list[str]:

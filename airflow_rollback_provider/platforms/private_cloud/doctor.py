@@ -8,10 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_rollback_provider.domain import doctor_checks
 from airflow_rollback_provider.domain.deploys import Deploy, Deployment, DeployStatus
-from airflow_rollback_provider.domain.errors import DeploymentNotFound, RollbackError, UnknownField
+from airflow_rollback_provider.domain.errors import (
+    DeploymentNotFound,
+    RollbackError,
+    TokenRefused,
+    UnknownField,
+)
 from airflow_rollback_provider.domain.findings import Finding, Status, merge, skip, skip_from
 from airflow_rollback_provider.http.flow import attempt
 from airflow_rollback_provider.platforms.private_cloud.api import NAME, context_of
+from airflow_rollback_provider.platforms.private_cloud.assumptions import load
 from airflow_rollback_provider.platforms.private_cloud.checks import (
     api_error,
     deployment_of,
@@ -19,6 +25,7 @@ from airflow_rollback_provider.platforms.private_cloud.checks import (
     of_deployment,
     of_error,
     of_missing_schema,
+    of_other_scheme,
     of_toggle,
     of_token,
     of_version,
@@ -31,6 +38,7 @@ from airflow_rollback_provider.platforms.private_cloud.mapping import (
     installation_setting,
     read_deploy,
     read_flag,
+    survey_variables,
 )
 from airflow_rollback_provider.platforms.private_cloud.partial_read import PartialResult, read_in_parts
 from airflow_rollback_provider.platforms.private_cloud.schema_comparison import (
@@ -42,7 +50,7 @@ from airflow_rollback_provider.platforms.private_cloud.schema_comparison import 
 from airflow_rollback_provider.platforms.request_context import RequestContext
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from airflow_rollback_provider.http.messages import Flow
     from airflow_rollback_provider.platforms.private_cloud.api import Api
@@ -73,16 +81,29 @@ class PrivateCloudDoctor:
 
         :param deployment: id or release name of a Deployment to check; None checks none.
         """
-        basics = yield from self._read(RequestContext("check"))
+        basics = yield from self._read(RequestContext("check"), {})
         error = api_error(basics)
         if error is not None:
             reason = "the API gave no usable answer."
             return of_error("API", error), *skip_from("TOKEN", reason)
         api = Finding("API", Status.OK, f"The API is that of {NAME}.")
-        found = [api, of_token(basics), of_version(basics)]
+        token = yield from self._token(basics)
+        found = [api, token, of_version(basics)]
         found += yield from self._rest(basics, deployment, token_refused=is_refused(basics))
         schema = yield from self._schema(basics.value("version"))
         return (*refer_to_schema(found, schema), *schema)
+
+    def _token(self, basics: PartialResult) -> Flow[Finding]:
+        """Return the finding on the token. It is sent in the other form too that installations accept."""
+        found = of_token(basics)
+        scheme = "" if self._api.scheme else "Bearer "
+        other = self._api.with_scheme(scheme)
+        answer = yield from attempt(
+            other.send_document(RequestContext("check"), load("known/check_known"), {})
+        )
+        if isinstance(answer, RollbackError) and not isinstance(answer, TokenRefused):
+            return found
+        return of_other_scheme(found, scheme, accepted=not isinstance(answer, RollbackError))
 
     def _rest(
         self, basics: PartialResult, deployment: str | None, *, token_refused: bool
@@ -95,7 +116,7 @@ class PrivateCloudDoctor:
             return [self._of_installation(basics), *self._of_permissions(basics, None), *skipped]
         return (yield from self._deployment(basics, deployment))
 
-    def _read(self, context: RequestContext, **variables: Any) -> Flow[PartialResult]:
+    def _read(self, context: RequestContext, variables: Mapping[str, Any]) -> Flow[PartialResult]:
         operation = self._assumptions.operation(context.operation)
         return (yield from read_in_parts(self._api, operation, context, variables))
 
@@ -106,7 +127,7 @@ class PrivateCloudDoctor:
         if isinstance(found, RollbackError):
             return [self._of_installation(basics), *self._without_deployment(basics, found)]
         context = context_of("survey_context", found)
-        result = yield from self._read(context, id=found, deploymentUuid=found)
+        result = yield from self._read(context, {"id": found})
         installation = self._of_installation(result if result.answered("flags") else basics)
         deployment = result.only_whole_error or deployment_of(result, context)
         if isinstance(deployment, DeploymentNotFound):
@@ -127,16 +148,13 @@ class PrivateCloudDoctor:
         known = read if isinstance(read, Deployment) else None
         deployment = known or Deployment(deployment_id, deployment_id)
         history = yield from self._read(
-            RequestContext("survey_history", subject=str(deployment)),
-            id=deployment.id,
-            deploymentUuid=deployment.id,
-            take=_ROWS,
+            RequestContext("survey_history", subject=str(deployment)), survey_variables(deployment, _ROWS)
         )
         permitted = history if history.answered("permissions") else basics
         return [
             *self._of_permissions(permitted, known),
             *of_deployment(read),
-            of_toggle(history, deployment),
+            of_toggle(history, deployment, self._assumptions.flags),
             (yield from self._history(history, deployment)),
         ]
 
@@ -145,7 +163,7 @@ class PrivateCloudDoctor:
         result = survey
         if isinstance(survey.error("result"), UnknownField):
             context = RequestContext("deploys", subject=str(deployment))
-            result = yield from self._read(context, deploymentUuid=deployment.id, take=_ROWS)
+            result = yield from self._read(context, survey_variables(deployment, _ROWS))
         error = result.only_whole_error or result.error("result")
         if error is not None:
             return of_error("HISTORY", error)

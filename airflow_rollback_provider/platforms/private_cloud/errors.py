@@ -155,7 +155,7 @@ def _remedy(name: str, context: RequestContext, assumptions: Assumptions) -> str
 def _token_refused(context: RequestContext, text: str) -> TokenRefused:
     return TokenRefused(
         f"The platform does not accept the token ({text}) and refused to {context.description}. Put a valid "
-        "one in the connection's password: a service account's API key or a user's token, without 'Bearer'."
+        "one in the connection's password: a service account's API key or a user's token."
     )
 
 

@@ -62,11 +62,13 @@ def malformed(operation: str, problem: str) -> MalformedAnswer:
     )
 
 
-def post(url: str, operation: str, document: str, variables: Mapping[str, Any], token: Secret) -> Request:
+def post(
+    url: str, operation: str, document: str, variables: Mapping[str, Any], authorization: str
+) -> Request:
     """Return the request of an operation. Only a query may be sent twice.
 
     :param variables: the variables; those that the document does not use are omitted.
-    :param token: the value of the header; Astro Private Cloud does not take ``Bearer`` before it.
+    :param authorization: the value of the header.
     """
     used = {name: value for name, value in variables.items() if f"${name}" in document}
     return Request(
@@ -74,7 +76,7 @@ def post(url: str, operation: str, document: str, variables: Mapping[str, Any], 
         method="POST",
         url=url,
         body={"query": document, "variables": used},
-        headers={"authorization": token.reveal()},
+        headers={"authorization": authorization},
         repeatable=operation != "roll_back",
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow_rollback_provider.domain.deploys import Deploy, Deployment, Mechanism
 from airflow_rollback_provider.platforms import rows
@@ -31,6 +31,17 @@ class Row(rows.Row):
         :param problem: end of the sentence "the answer …".
         """
         return malformed(self._operation, problem)
+
+
+def survey_variables(deployment: Deployment, take: int) -> dict[str, Any]:
+    """Return the variables with which a Deployment's history and its own settings are read."""
+    return {
+        "id": deployment.id,
+        "deploymentUuid": deployment.id,
+        "clusterId": deployment.cluster_id,
+        "workspaceUuid": deployment.workspace_id,
+        "take": take,
+    }
 
 
 def read_deploy(values: object, operation: str, deployment_id: str, assumptions: Assumptions) -> Deploy:
@@ -69,13 +80,20 @@ def read_deployment(values: object, operation: str) -> Deployment:
         id=row.needed("id"),
         name=row.text("label") or release or row.needed("id"),
         release_name=release,
-        mechanism=Mechanism.read(row.text("dagDeployment.type")),
+        mechanism=_read_mechanism(row),
         runtime_version=row.text("runtimeVersion"),
         airflow_version=row.text("runtimeAirflowVersion"),
         image_tag=row.text("deployInfo.current"),
         workspace_id=row.text("workspace.id"),
         cluster_id=row.text("clusterId"),
     )
+
+
+def _read_mechanism(row: Row) -> Mechanism:
+    """Read the Dag deploy mechanism: no type means ``image`` (public astro-cli), no field means not known."""
+    if not row.has("dagDeployment"):
+        return Mechanism.UNKNOWN
+    return Mechanism.read(row.text("dagDeployment.type") or Mechanism.IMAGE.value)
 
 
 def read_log_line(values: object, operation: str) -> LogLine:

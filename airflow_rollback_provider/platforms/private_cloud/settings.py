@@ -33,6 +33,7 @@ class PrivateCloudSettings:
 
     :param endpoint: address of the GraphQL endpoint.
     :param token: service account's API key or user token.
+    :param scheme: prefix of the token in the header. Default: none, as the public astro-cli sends it.
     :param workspace_id: workspace in which release names are searched.
     :param app_url: base address of the platform's UI, None if it is unknown.
     :param history_url: template of the address of a Deployment's deploy history.
@@ -43,6 +44,7 @@ class PrivateCloudSettings:
 
     endpoint: str
     token: Secret
+    scheme: str = ""
     workspace_id: str | None = None
     app_url: str | None = None
     history_url: str = _HISTORY_URL
@@ -63,6 +65,7 @@ def private_cloud_settings(fields: Fields) -> PrivateCloudSettings:
     return PrivateCloudSettings(
         endpoint=f"{url.scheme}://{url.netloc}{path or '/v1'}",
         token=fields.token(),
+        scheme=fields.auth_scheme("none"),
         workspace_id=fields.text("workspace_id"),
         app_url=ui_address(url, api="houston", ui="app"),
         history_url=read_template(fields, _HISTORY_URL, _PLACEHOLDERS),

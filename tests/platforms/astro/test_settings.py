@@ -53,7 +53,7 @@ def test_the_address_is_known_or_given(fields: dict[str, Any], endpoint: str, ap
         ({"extra": {"organization_id": "../x"}}, "organization_id is not an id"),
         ({"extra": {"organization_id": "My organization"}}, "organization_id is not an id"),
         ({"password": None}, "password is empty"),
-        ({"password": f"Bearer {TOKEN}"}, "without 'Bearer'"),
+        ({"password": f"Basic {TOKEN}"}, "the token alone"),
         ({"host": "http://api.example.com"}, "clear text"),
         (
             {"extra": {"organization_id": "o", "history_url": "https://x/{nothing}"}},

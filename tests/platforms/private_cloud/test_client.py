@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
 
-from airflow_rollback_provider.domain.deploys import Deployment, Scope
+from airflow_rollback_provider.domain.deploys import Deployment, Mechanism, Scope
 from airflow_rollback_provider.domain.errors import (
     DeploymentNotFound,
     DeployNotFound,
@@ -99,6 +101,12 @@ def test_the_raw_token_goes_into_the_header() -> None:
     assert request.repeatable
 
 
+def test_bearer_is_a_field_of_the_connection() -> None:
+    """It is sent only if the field says so."""
+    given = connection(password=TOKEN, extra={"auth_scheme": "Bearer"})
+    assert next(connect(given).platform.deploys("c1")).headers["authorization"] == f"Bearer {TOKEN}"
+
+
 def test_only_the_rollback_is_not_repeatable() -> None:
     """Two requests would be two rollbacks."""
     platform = connect(connection()).platform
@@ -107,7 +115,7 @@ def test_only_the_rollback_is_not_repeatable() -> None:
     assert not request.repeatable
 
 
-@pytest.mark.parametrize(("version", "requests"), [("2.0.0", 2), ("1.0.0", 3), ("0.37.0", 3)])
+@pytest.mark.parametrize(("version", "requests"), [("2.0.0", 2), ("1.0.0", 2), ("0.37.0", 3)])
 def test_older_installations_have_their_own_documents(
     sandbox: SandboxProcess, version: str, requests: int
 ) -> None:
@@ -137,7 +145,6 @@ def test_unreadable_permissions_are_unknown(sandbox: SandboxProcess) -> None:
     talking, before = talk(sandbox), len(sandbox.requests())
     survey = talking.run(talking.platform.survey(sandbox.deployment("image-af3")["id"]))
     assert survey.access.permissions is None
-    assert survey.access.enabled_on_deployment is None
     assert survey.page.deploys
     assert operations(sandbox, before) == ["SurveyContext", "SurveyHistory", "SurveyHistory", "Deploys"]
     talking.run(talking.platform.survey(sandbox.deployment("image-af3")["id"]))
@@ -274,6 +281,33 @@ def test_the_check_works_without_the_assumed_fields(sandbox: SandboxProcess) -> 
     expired = talk(sandbox, "expired")
     with pytest.raises(TokenExpired):
         expired.run(expired.platform.check())
+
+
+def test_no_type_of_the_dag_deployment_means_image(sandbox: SandboxProcess) -> None:
+    """A Deployment without the object too; where the field is not read, the mechanism is not known."""
+    deployment_id = "c" * 25
+    for value in ({"type": None}, {"type": ""}, {}, None):
+        body = {"data": {"deployment": {"id": deployment_id, "dagDeployment": value}}}
+        assert answered(200, body, "deployment").mechanism is Mechanism.IMAGE
+    body = {"data": {"deployment": {"id": deployment_id}}}
+    assert answered(200, body, "deployment").mechanism is Mechanism.UNKNOWN
+
+
+def test_the_log_of_some_days_is_read_in_windows_of_two_days() -> None:
+    """No line is lost over midnight or between windows, and one on the edge of two is read once."""
+    flow = connect(connection()).platform.logs(Deployment("c1", "One"), NOW)
+    windows, request, found = [], next(flow), []
+    line = {"id": "l1", "timestamp": (NOW + timedelta(days=2)).isoformat(), "message": "half way"}
+    try:
+        while True:
+            windows.append((request.body["variables"]["startTime"], request.body["variables"]["endTime"]))
+            body = json.dumps({"data": {"logs": [line]}}).encode()
+            request = flow.send(Response(200, {}, body, NOW + timedelta(days=3)))
+    except StopIteration as end:
+        found = [line.message for line in end.value]
+    assert found == ["half way"]
+    edges = [(NOW + timedelta(days=days)).isoformat() for days in (0, 2, 4)]
+    assert windows == list(pairwise(edges))
 
 
 def test_log_lines_can_be_limited_to_a_component(sandbox: SandboxProcess) -> None:
@@ -447,7 +481,7 @@ def test_of_several_errors_the_most_specific_counts() -> None:
 def _without(fields: tuple[str, ...]) -> str:
     from airflow_rollback_provider.platforms.private_cloud.assumptions import load
 
-    text = load("known/survey_context_before_2_0")
+    text = load("known/survey_context")
     for field in fields:
         text = text.replace(f"    {field}\n", "")
     return text

@@ -25,6 +25,9 @@ OK, ERROR, UNKNOWN, SKIPPED, WARNING = (
 )
 
 
+ACCEPTED = Response(200, {}, b'{"data": {"paginatedDeployments": []}}', NOW)
+
+
 def talk(sandbox: Sandbox, token: str = "editor", **extra: Any) -> Talker:
     """Return a talker to the sandbox without retries."""
     return talker("requests", sandbox.connection(token, **extra)).with_faults(tries=1)
@@ -49,10 +52,38 @@ def operations(sandbox: Sandbox) -> list[str]:
     return [request["operation"] for request in sandbox.requests()]
 
 
-def test_a_healthy_connection_takes_four_requests(rollback_sandbox: Sandbox) -> None:
-    """Each operation is sent once, as a whole."""
+def test_a_healthy_connection_takes_five_requests(rollback_sandbox: Sandbox) -> None:
+    """Each operation is sent once, as a whole, and the token once in the other form."""
     findings_of(rollback_sandbox)
-    assert operations(rollback_sandbox) == ["Check", "SurveyContext", "SurveyHistory", "IntrospectionQuery"]
+    assert operations(rollback_sandbox) == [
+        "Check",
+        "CheckKnown",
+        "SurveyContext",
+        "SurveyHistory",
+        "IntrospectionQuery",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("accepted", "scheme", "status", "words"),
+    [
+        ("both", "none", OK, "It is sent without 'Bearer'; the platform accepts it with it."),
+        ("both", "bearer", OK, "It is sent with 'Bearer'; the platform accepts it without it."),
+        ("raw", "none", OK, "It is sent without 'Bearer'; the platform refuses it with it."),
+        ("bearer", "none", ERROR, "does not accept the token without 'Bearer', but with it."),
+        ("raw", "bearer", ERROR, "does not accept the token with 'Bearer', but without it."),
+    ],
+)
+def test_the_finding_on_the_token_says_which_form_is_accepted(
+    rollback_sandbox: Sandbox, accepted: str, scheme: str, status: Status, words: str
+) -> None:
+    """If the other form is accepted, the finding has the setting, and with it the token is accepted."""
+    rollback_sandbox.settings(authorization=accepted)
+    found = findings_of(rollback_sandbox, None, auth_scheme=scheme)["TOKEN"]
+    assert (found.status, words in found.what) == (status, True)
+    if status is ERROR:
+        assert found.setting is not None
+        assert findings_of(rollback_sandbox, None, **found.setting)["TOKEN"].status is OK
 
 
 BASICS = {"TOKEN", "PERMISSION-IMAGE"}
@@ -126,7 +157,7 @@ def test_a_schema_without_self(rollback_sandbox: Sandbox) -> None:
     """The list of Deployments shows whether the token is accepted; its owner stays unknown."""
     rollback_sandbox.settings(hidden_fields=["Query.self"])
     found = findings_of(rollback_sandbox)
-    assert found["TOKEN"].what == "Astro Private Cloud 2.0.0 accepts the token."
+    assert found["TOKEN"].what.startswith("Astro Private Cloud 2.0.0 accepts the token. It is sent")
     assert found["PERMISSION-IMAGE"].status is UNKNOWN
     assert errors(findings_of(rollback_sandbox, token="expired")) == {"TOKEN"}
 
@@ -136,8 +167,9 @@ def test_permissions_and_toggle_may_be_unknown(rollback_sandbox: Sandbox) -> Non
     rollback_sandbox.settings(hide_assumed=True)
     found = findings_of(rollback_sandbox)
     assert not errors(found)
-    for code in ("PERMISSION-HISTORY", "PERMISSION-IMAGE", "DEPLOYMENT-TOGGLE", "SCHEMA-OPERATION"):
+    for code in ("PERMISSION-HISTORY", "PERMISSION-IMAGE", "SCHEMA-OPERATION"):
         assert found[code].status is UNKNOWN
+    assert found["DEPLOYMENT-TOGGLE"].status is OK, "the flags that are merged for the Deployment have it"
     assert "survey_history" in found["SCHEMA-OPERATION"].what
     assert found["SCHEMA-OPERATION"].setting is None
 
@@ -299,6 +331,7 @@ def test_an_answer_that_is_not_a_schema_is_a_warning(body: bytes) -> None:
     }
     next(flow)
     flow.send(Response(200, {}, json.dumps(answer).encode(), NOW))
+    flow.send(ACCEPTED)
     with pytest.raises(StopIteration) as end:
         flow.send(Response(200, {}, body, NOW))
     found = {item.code: item for item in end.value.value}
@@ -312,6 +345,7 @@ def test_a_schema_with_the_token_is_not_quoted() -> None:
     next(flow)
     data = {"appConfig": {"version": "2.0.0"}, "self": None}
     flow.send(Response(200, {}, json.dumps({"data": data}).encode(), NOW))
+    flow.send(ACCEPTED)
     answer = {"data": {"__schema": {"queryType": {"name": "tok3cr3tvalue"}, "types": []}}}
     with pytest.raises(StopIteration) as end:
         flow.send(Response(200, {}, json.dumps(answer).encode(), NOW))
@@ -333,6 +367,7 @@ def test_null_values_are_unknown(data: dict[str, Any], status: Status) -> None:
     flow = connect(connection()).platform.diagnose(None)
     next(flow)
     flow.send(Response(200, {}, json.dumps({"data": data}).encode(), NOW))
+    flow.send(ACCEPTED)
     with pytest.raises(StopIteration) as end:
         flow.send(Response(200, {}, b"{}", NOW))
     found = {item.code: item for item in end.value.value}

@@ -59,7 +59,9 @@ def test_every_file_has_one_operation_and_its_source(file: Path) -> None:
     text = file.read_text(encoding="utf-8")
     assert isinstance(_operation(text), OperationDefinitionNode)
     head = text.partition("\n")[2]
-    assert head.startswith("# Known" if file.parent.name == "known" else "# ASSUMED")
+    assert head.startswith(
+        {"known": "# Known", "likely": "# LIKELY", "assumed": "# ASSUMED"}[file.parent.name]
+    )
 
 
 def test_every_file_is_used() -> None:

@@ -290,7 +290,7 @@ def without(sdl: str, *lines: str) -> str:
 
 def test_the_status_depends_on_the_use_of_the_operation() -> None:
     """Logs and release names are optional, a history is not; permissions and toggle may be unknown."""
-    sdl = without(BARE, "logs(", "workspaceDeployments(", "deployRevision(", "self:")
+    sdl = without(BARE.replace("  logs(", "  lines("), "workspaceDeployments(", "deployRevision(", "self:")
     status = {item.what.partition(",")[0]: item.status for item in found_in(sdl)}
     assert status == {
         "survey_history": Status.UNKNOWN,
