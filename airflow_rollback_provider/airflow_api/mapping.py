@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_rollback_provider.airflow_api.errors import malformed
+from airflow_rollback_provider.domain.arguments import read_time
 from airflow_rollback_provider.domain.runs import DagRow, DagRun, TaskRow
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ class Reader:
         if not value:
             return None
         try:
-            moment = datetime.fromisoformat(str(value).replace("Z", "+00:00"))
+            moment = read_time(str(value))
         except ValueError:
             moment = None
         if moment is None or moment.tzinfo is None:

@@ -12,6 +12,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from airflow_rollback_provider.domain import errors
+from airflow_rollback_provider.domain.arguments import optional, read_time
 from airflow_rollback_provider.domain.deploys import Deploy, DeployStatus
 from airflow_rollback_provider.domain.errors import (
     BadInput,
@@ -272,7 +273,7 @@ def time_in(after: str) -> datetime | None:
     if not _BEGINS_LIKE_A_TIME.match(after):
         return None
     try:
-        moment = datetime.fromisoformat(re.sub(r"[zZ]$", "+00:00", after.strip()))
+        moment = read_time(after)
     except ValueError:
         moment = None
     if moment is None or moment.tzinfo is None:
@@ -283,13 +284,13 @@ def time_in(after: str) -> datetime | None:
     return moment
 
 
-def cursor_in(after: str | Mapping[str, Any] | None) -> Cursor | None:
+def cursor_in(after: object) -> Cursor | None:
     """Read a cursor from the parameter ``after``; return None if it is an id, a time or nothing.
 
-    :param after: a text, or a mapping if a template returned one.
+    :param after: a text, or a mapping, a number or a datetime if a template returned one.
     :raises BadInput: for a cursor that cannot be read.
     """
-    text = json.dumps(after) if isinstance(after, Mapping) else (after or "").strip()
+    text = json.dumps(after) if isinstance(after, Mapping) else optional(after, "after") or ""
     if not text.startswith("{"):
         return None
     try:

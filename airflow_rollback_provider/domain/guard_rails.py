@@ -10,6 +10,7 @@ from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from airflow_rollback_provider.domain.arguments import read_time, seconds
 from airflow_rollback_provider.domain.errors import BadInput
 from airflow_rollback_provider.domain.jsonable import encode
 from airflow_rollback_provider.domain.summary import describe_deploy
@@ -115,6 +116,8 @@ def read_freeze(text: str) -> Freeze:
 class GuardRails:
     """Conditions for an automatic rollback. Each can be switched off by its parameter.
 
+    Durations are timedeltas or numbers of seconds.
+
     :param cool_down: minimum time since the last rollback of the Deployment by any author. Default one hour;
         zero switches it off.
     :param max_rollbacks: maximum number of rollbacks of the Deployment in ``period``, by any author. Default
@@ -138,10 +141,11 @@ class GuardRails:
             raise BadInput("freezes is a list of texts, one for each freeze.")
         for text in self.freezes:
             read_freeze(text)
-        if self.cool_down < timedelta(0) or self.period <= timedelta(0) or (self.max_rollbacks or 0) < 0:
-            raise BadInput(
-                "cool_down and max_rollbacks must not be negative, and period must be longer than zero."
-            )
+        for name in ("cool_down", "period"):
+            duration = timedelta(seconds=seconds(getattr(self, name), name))
+            object.__setattr__(self, name, duration)
+        if not self.period or (self.max_rollbacks or 0) < 0:
+            raise BadInput("max_rollbacks must not be negative, and period must be longer than zero.")
 
     @property
     def lookback(self) -> timedelta:
@@ -303,7 +307,7 @@ def _zone(name: str, text: str) -> tzinfo:
 
 def _time(text: str, whole: str) -> datetime:
     try:
-        moment = datetime.fromisoformat(re.sub(r"[zZ]$", "+00:00", text))
+        moment = read_time(text)
     except ValueError:
         moment = None
     if moment is None or moment.tzinfo is None:

@@ -13,6 +13,7 @@ import json
 import re
 from typing import TYPE_CHECKING
 
+from airflow_rollback_provider.domain.arguments import optional
 from airflow_rollback_provider.domain.errors import InvalidDescription
 
 if TYPE_CHECKING:
@@ -51,14 +52,14 @@ def same_target(idempotency_key: str, other: str) -> bool:
     return idempotency_key[-_TARGET_DIGITS:] == other[-_TARGET_DIGITS:]
 
 
-def check_description(description: str, limit: int) -> str:
+def check_description(description: object, limit: int) -> str:
     """Return a description without white space around it.
 
-    :param description: the reason that a user or a Dag gives.
+    :param description: the reason that a user or a Dag gives; a native template makes a number of digits.
     :param limit: longest description that the platform keeps, in characters, the tag included.
     :raises InvalidDescription: when it is empty or too long with the tag.
     """
-    text = description.strip() if isinstance(description, str) else ""
+    text = optional(description, "description") or ""
     if not text:
         raise InvalidDescription("A rollback needs a description: say in a sentence why it is made.")
     room = limit - TAG_LENGTH
@@ -70,7 +71,7 @@ def check_description(description: str, limit: int) -> str:
     return text
 
 
-def describe(description: str, idempotency_key: str, limit: int) -> str:
+def describe(description: object, idempotency_key: str, limit: int) -> str:
     """Check a description and put the tag behind it; see :func:`check_description`.
 
     :param idempotency_key: the key as :func:`make_idempotency_key` made it.

@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import timezone
 from functools import cache
 from typing import TYPE_CHECKING
 
+from airflow_rollback_provider.domain.arguments import optional, read_time
 from airflow_rollback_provider.domain.errors import (
     AmbiguousTarget,
     DeployNotFound,
@@ -53,12 +54,12 @@ class DeploySelector:
         self._matcher()
 
     @classmethod
-    def parse(cls, text: str) -> DeploySelector:
-        """Read ``previous``, ``KIND:VALUE`` or a deploy's bare id.
+    def parse(cls, text: object) -> DeploySelector:
+        """Read ``previous``, ``KIND:VALUE`` or a deploy's bare id, which may be a number.
 
         :raises InvalidTarget: when the text is empty or too long, or its value does not fit its kind.
         """
-        text = text.strip() if isinstance(text, str) else ""
+        text = optional(text, "target") or ""
         if not text or len(text) > _LONGEST:
             raise InvalidTarget(f"The target is empty or longer than {_LONGEST} characters. {_HELP}")
         if text == "previous":
@@ -234,7 +235,7 @@ def _match_airflow(value: str) -> Callable[[Deploy], bool]:
 
 def _match_before(value: str) -> Callable[[Deploy], bool]:
     try:
-        moment = datetime.fromisoformat(re.sub(r"[zZ]$", "+00:00", value))
+        moment = read_time(value)
         in_utc = moment.astimezone(timezone.utc)
     except (ValueError, OverflowError):
         raise InvalidTarget(

@@ -9,6 +9,7 @@ from itertools import takewhile
 from typing import TYPE_CHECKING, TypeVar
 
 from airflow_rollback_provider.deploy_events.poll import wait_for_deploy
+from airflow_rollback_provider.domain.arguments import seconds
 from airflow_rollback_provider.domain.compatibility import PlanWarning
 from airflow_rollback_provider.domain.deploys import Capabilities, Deploy, Deployment, Scope
 from airflow_rollback_provider.domain.errors import (
@@ -184,7 +185,7 @@ class DeployHistoryClient:
         idempotency_key: str,
         *,
         before_sending: Callable[[], None] = lambda: None,
-        grace_period: float = GRACE_PERIOD,
+        grace_period: float | timedelta = GRACE_PERIOD,
     ) -> Deploy:
         """Carry a plan out: read the history once more, then send the rollback exactly once.
 
@@ -193,7 +194,7 @@ class DeployHistoryClient:
         :param idempotency_key: the key of :func:`make_idempotency_key`; its tag goes behind the description.
         :param before_sending: called right before the request is sent. If it raises, nothing is sent.
         :param grace_period: how long a request whose answer was lost may take to show in the deploy history,
-            in seconds. Default 120.
+            in seconds or as a timedelta. Default 120.
         :return: the rollback's entry in the history: the new one, or one that carries the tag already. That
             one goes to the deploy that the first try chose (``rolled_back_to``), which may differ from this
             plan's.
@@ -204,6 +205,7 @@ class DeployHistoryClient:
         :raises RequestLost: when the answer was lost and the history shows no trace after the grace period.
         :raises OutcomeUnknown: when the answer was lost and the history cannot be read.
         """
+        grace_period = seconds(grace_period, "grace_period")
         plan.require_allowed()
         text = describe(description, idempotency_key, self.capabilities.description_limit)
         resumed = self._last_check(plan, idempotency_key)

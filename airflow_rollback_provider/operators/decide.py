@@ -67,13 +67,15 @@ class RollbackDecisionOperator(BaseOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Return the decision, or skip what follows; the decision is in XCom either way."""
         with task_failures():
-            reading = DeployHistoryHook(self.astro_conn_id).read(text(self.deployment_id, "deployment_id"))
+            reading = DeployHistoryHook(text(self.astro_conn_id, "astro_conn_id")).read(
+                text(self.deployment_id, "deployment_id")
+            )
             decision = decide(
                 reading.history,
                 reading.survey.now,
                 self.guards,
                 verdict=_verdict(self.verdict),
-                evaluated_id=optional(self.deploy_id) or _suspect(self.verdict),
+                evaluated_id=optional(self.deploy_id, "deploy_id") or _suspect(self.verdict),
             )
             summary = _summary(reading.deployment, decision)
             result = {
@@ -104,7 +106,7 @@ def _verdict(verdict: object) -> str:
 
 def _suspect(verdict: object) -> str | None:
     named = verdict.get("deploy_id") if isinstance(verdict, Mapping) else None
-    return named if isinstance(named, str) and named else None
+    return optional(named, "deploy_id")
 
 
 def _summary(deployment: Deployment, decision: Decision) -> str:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_rollback_provider.compat import BaseOperator, conf, deferral_timeout
-from airflow_rollback_provider.domain.arguments import flag, names, optional
+from airflow_rollback_provider.domain.arguments import flag, interval, moment, names, optional, seconds, text
 from airflow_rollback_provider.domain.errors import DeploymentNotHealthy
 from airflow_rollback_provider.health.poller import check_health
 from airflow_rollback_provider.health.rule import HealthRule
@@ -19,7 +19,6 @@ from airflow_rollback_provider.hooks.deploy_history import DeployHistoryHook
 from airflow_rollback_provider.hooks.failures import task_failures
 from airflow_rollback_provider.operators.health_check import (
     HealthCheckRequest,
-    moment,
     new_health_check,
 )
 
@@ -61,7 +60,7 @@ class DeployHealthOperator(BaseOperator):
     :param require_healthy: let the task fail unless the verdict is ``healthy``. Default False.
     :param wait_for_completion: wait until the windows are over; False evaluates the runs so far.
         Default True.
-    :param poll_interval: time between two polls, in seconds. Default 60.
+    :param poll_interval: time between two polls, in seconds or as a timedelta. Default 60.
     :param timeout: how long to go on trying, once the windows are over, while Airflow's API does not answer;
         in seconds or as a timedelta. Default 30 minutes.
     :param deferrable: wait in the triggerer. Default: ``[operators] default_deferrable``.
@@ -100,7 +99,7 @@ class DeployHealthOperator(BaseOperator):
         rule: HealthRule | Mapping[str, Any] | None = None,
         require_healthy: bool | str = False,
         wait_for_completion: bool = True,
-        poll_interval: float = 60.0,
+        poll_interval: float | timedelta = 60.0,
         timeout: float | timedelta | None = None,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         **kwargs: Any,
@@ -118,8 +117,8 @@ class DeployHealthOperator(BaseOperator):
         self.rule = rule
         self.require_healthy = require_healthy
         self.wait_for_completion = wait_for_completion
-        self.poll_interval = poll_interval
-        self.timeout = timeout
+        self.poll_interval = interval(poll_interval)
+        self.timeout = None if timeout is None else seconds(timeout, "timeout")
         self.deferrable = deferrable
 
     def execute(self, context: Context) -> dict[str, Any]:
@@ -134,7 +133,7 @@ class DeployHealthOperator(BaseOperator):
             )
             health_check = new_health_check(case, poll_interval=self.poll_interval, timeout=self.timeout)
             superseded = case.superseded_at is not None  # what was not over then never will be
-            with closing(AirflowApiHook(self.airflow_conn_id)) as hook:
+            with closing(AirflowApiHook(text(self.airflow_conn_id, "airflow_conn_id"))) as hook:
                 waits = self.wait_for_completion and not superseded
                 wait = check_health(hook.api, health_check, self.log, waits=waits)
                 # A verdict that is there already must not be deferred (apache/airflow#46424).
@@ -154,8 +153,8 @@ class DeployHealthOperator(BaseOperator):
     def _request(self) -> HealthCheckRequest:
         return HealthCheckRequest(
             rule=HealthRule.read(self.rule),
-            deployment=optional(self.deployment_id),
-            deploy_id=optional(self.deploy_id),
+            deployment=optional(self.deployment_id, "deployment_id"),
+            deploy_id=optional(self.deploy_id, "deploy_id"),
             since=moment(self.since, "since"),
             baseline_until=moment(self.baseline_until, "baseline_until"),
             critical=names(self.critical_dags, "critical_dags") or (),
@@ -164,13 +163,15 @@ class DeployHealthOperator(BaseOperator):
         )
 
     def _case(self, request: HealthCheckRequest) -> HealthCase:
-        return request.case(DeployHistoryHook(self.astro_conn_id) if request.deployment else None)
+        if request.deployment is None:
+            return request.case(None)
+        return request.case(DeployHistoryHook(text(self.astro_conn_id, "astro_conn_id")))
 
     def _defer(self, health_check: HealthCheck) -> dict[str, Any]:
         from airflow_rollback_provider.triggers.deploy_health import DeployHealthTrigger
 
         self.defer(
-            trigger=DeployHealthTrigger(self.airflow_conn_id, health_check.to_dict()),
+            trigger=DeployHealthTrigger(str(self.airflow_conn_id), health_check.to_dict()),
             method_name="resume",
             timeout=deferral_timeout(health_check.deadline),
         )

@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_rollback_provider.compat import BaseOperator, conf, deferral_timeout, states_of
-from airflow_rollback_provider.domain.arguments import in_seconds, names
+from airflow_rollback_provider.domain.arguments import interval, names, seconds, text
 from airflow_rollback_provider.domain.errors import (
     DeployInProgress,
     DeploymentNotDrained,
@@ -67,7 +67,7 @@ class DrainDeploymentOperator(BaseOperator):
         and does not wait. Default 30 minutes.
     :param fail_on_timeout: resume all Dags and fail when the time is up. False succeeds all the same.
         Default True.
-    :param poll_interval: longest time between two polls, in seconds. Default 15.
+    :param poll_interval: longest time between two polls, in seconds or as a timedelta. Default 15.
     :param deferrable: wait in the triggerer. Default: ``[operators] default_deferrable``.
     :raises DeploymentNotDrained: when the time is up, or the Dags were resumed meanwhile; the task's retries
         apply.
@@ -91,7 +91,7 @@ class DrainDeploymentOperator(BaseOperator):
         exclude_dags: Sequence[str] | str = (),
         timeout: float | timedelta = timedelta(minutes=30),
         fail_on_timeout: bool = True,
-        poll_interval: float = 15.0,
+        poll_interval: float | timedelta = 15.0,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         **kwargs: Any,
     ) -> None:
@@ -99,17 +99,17 @@ class DrainDeploymentOperator(BaseOperator):
         self.airflow_conn_id = airflow_conn_id
         self.pause = pause
         self.exclude_dags = exclude_dags
-        self.timeout = timeout
+        self.timeout = seconds(timeout, "timeout")
         self.fail_on_timeout = fail_on_timeout
-        self.poll_interval = poll_interval
+        self.poll_interval = interval(poll_interval)
         self.deferrable = deferrable
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Pause and wait; return what was paused and what was going on."""
-        with task_failures(), closing(AirflowApiHook(self.airflow_conn_id)) as hook:
+        with task_failures(), closing(AirflowApiHook(self._conn_id)) as hook:
             request = self._request(context, hook)
             with task_failures(after_success=True):
-                if not in_seconds(self.timeout):
+                if not self.timeout:
                     return self._without_waiting(hook, request)
                 wait = drain(hook.api, request, self._paused(), self.log)
                 drained = hook.run(wait.once() if self.deferrable else wait.until_done())
@@ -117,7 +117,7 @@ class DrainDeploymentOperator(BaseOperator):
 
     def resume(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
         """Take over from the triggerer."""
-        with task_failures(after_success=True), closing(AirflowApiHook(self.airflow_conn_id)) as hook:
+        with task_failures(after_success=True), closing(AirflowApiHook(self._conn_id)) as hook:
             return self._finish(
                 hook, DrainRequest.from_dict(event["request"]), DrainResult(**event["drained"])
             )
@@ -129,15 +129,19 @@ class DrainDeploymentOperator(BaseOperator):
             "them, and ResumeDeploymentOperator resumes them."
         )
 
+    @property
+    def _conn_id(self) -> str:
+        return text(self.airflow_conn_id, "airflow_conn_id")
+
     def _paused(self) -> PausedDagsStore:
-        return PausedDagsStore(self.airflow_conn_id)
+        return PausedDagsStore(self._conn_id)
 
     def _request(self, context: Context, hook: AirflowApiHook) -> DrainRequest:
         ti = context["ti"]
         return DrainRequest(
             ours=self._to_pause(context, hook) if self.pause else (),
             own=(ti.dag_id, ti.run_id, ti.task_id),
-            deadline=time.time() + in_seconds(self.timeout),
+            deadline=time.time() + self.timeout,
             poll_interval=self.poll_interval,
         )
 
@@ -158,7 +162,7 @@ class DrainDeploymentOperator(BaseOperator):
         """Claim this Airflow for this run, with the Dags that earlier tries and runs left paused."""
         earlier = self._paused_dags()
         if earlier is not None and is_of_others(earlier, context):
-            raise DeployInProgress(_in_use(self.airflow_conn_id, earlier))
+            raise DeployInProgress(_in_use(self._conn_id, earlier))
         paused_dags = PausedDags(run_of(context), earlier.dags if earlier is not None else ())
         self._paused().set(paused_dags)
         if earlier is None or earlier.run != paused_dags.run:
@@ -169,7 +173,7 @@ class DrainDeploymentOperator(BaseOperator):
 
     def _require_claim(self, paused_dags: PausedDags) -> None:
         if (now := self._paused_dags()) != paused_dags:
-            raise DeployInProgress(_in_use(self.airflow_conn_id, now))
+            raise DeployInProgress(_in_use(self._conn_id, now))
 
     def _paused_dags(self) -> PausedDags | None:
         return self._paused().get()
@@ -184,7 +188,7 @@ class DrainDeploymentOperator(BaseOperator):
         from airflow_rollback_provider.triggers.drain import DrainTrigger
 
         self.defer(
-            trigger=DrainTrigger(self.airflow_conn_id, request.to_dict()),
+            trigger=DrainTrigger(self._conn_id, request.to_dict()),
             method_name="resume",
             timeout=deferral_timeout(request.deadline),
         )
@@ -222,7 +226,7 @@ class ResumeDeploymentOperator(BaseOperator):
 
     :param airflow_conn_id: Airflow connection to the Airflow of the Deployment, as for the drain.
     :param timeout: how long to wait for Airflow to answer, in seconds or as a timedelta. Default 30 minutes.
-    :param poll_interval: longest time between two tries, in seconds. Default 15.
+    :param poll_interval: longest time between two tries, in seconds or as a timedelta. Default 15.
     :raises PlatformError: when Airflow does not answer in time; the task's retries apply. The list of
         paused Dags stays stored.
     :raises AccessDenied: when Airflow refuses the login or the token, which may have expired; the task's
@@ -238,13 +242,13 @@ class ResumeDeploymentOperator(BaseOperator):
         *,
         airflow_conn_id: str = AirflowApiHook.default_conn_name,
         timeout: float | timedelta = timedelta(minutes=30),
-        poll_interval: float = 15.0,
+        poll_interval: float | timedelta = 15.0,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.airflow_conn_id = airflow_conn_id
-        self.timeout = timeout
-        self.poll_interval = poll_interval
+        self.timeout = seconds(timeout, "timeout")
+        self.poll_interval = interval(poll_interval)
         # Without a setup of its own, so that it runs even if the drain was killed half-way. With
         # on_failure_fail_dagrun its success hides the failures before it, hence _require_success.
         self.as_teardown(on_failure_fail_dagrun=True)
@@ -265,10 +269,10 @@ class ResumeDeploymentOperator(BaseOperator):
             )
             return {"resumed": [], "gone": [], "count": 0}
         try:
-            with closing(AirflowApiHook(self.airflow_conn_id)) as hook:
+            with closing(AirflowApiHook(self._conn_id)) as hook:
                 resumed, gone = _resume_all(paused, paused_dags, lambda: self._resume(hook, paused_dags.dags))
         except RollbackError as error:
-            error.args = (f"{error} {_left_paused(self.airflow_conn_id, paused_dags)}",)
+            error.args = (f"{error} {_left_paused(self._conn_id, paused_dags)}",)
             raise
         self.log.info("Resumed %d Dag(s): %s", len(resumed), ", ".join(resumed) or "none")
         if gone:
@@ -289,11 +293,15 @@ class ResumeDeploymentOperator(BaseOperator):
                 f"{', '.join(failed)} failed: otherwise Airflow would show the run as a success."
             )
 
+    @property
+    def _conn_id(self) -> str:
+        return text(self.airflow_conn_id, "airflow_conn_id")
+
     def _paused(self) -> PausedDagsStore:
-        return PausedDagsStore(self.airflow_conn_id)
+        return PausedDagsStore(self._conn_id)
 
     def _resume(self, hook: AirflowApiHook, ours: tuple[str, ...]) -> Resumed:
-        deadline = time.time() + in_seconds(self.timeout)
+        deadline = time.time() + self.timeout
         poller = UntilAirflowAnswers(deadline, self.poll_interval, random.random)  # noqa: S311 - spreads load
 
         def report(error: RollbackError) -> None:

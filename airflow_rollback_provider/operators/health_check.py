@@ -5,10 +5,9 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from typing import TYPE_CHECKING
 
-from airflow_rollback_provider.domain.arguments import in_seconds, optional
 from airflow_rollback_provider.domain.deploys import DeployStatus
 from airflow_rollback_provider.domain.errors import BadInput, DeployInProgress, DeployNotFound
 from airflow_rollback_provider.domain.summary import describe_deploy
@@ -101,36 +100,12 @@ def _require_landed(deploy: Deploy) -> None:
     )
 
 
-def new_health_check(
-    case: HealthCase, *, poll_interval: float, timeout: float | timedelta | None
-) -> HealthCheck:
+def new_health_check(case: HealthCase, *, poll_interval: float, timeout: float | None) -> HealthCheck:
     """Return the health check with its deadline.
 
     :param poll_interval: time between two polls, in seconds.
     :param timeout: how long to go on trying, once the windows are over, while Airflow's API does not answer;
-        in seconds or as a timedelta. None takes half an hour.
+        in seconds. None takes half an hour.
     """
     start = max(case.verdict_at.timestamp(), time.time())
-    return HealthCheck(case, start + in_seconds(_TIMEOUT if timeout is None else timeout), poll_interval)
-
-
-def moment(value: datetime | str | None, name: str) -> datetime | None:
-    """Read a time that a template may have turned into text, and return it in UTC.
-
-    Other zones repeat and skip hours, and Python's arithmetic within one zone ignores that.
-
-    :raises BadInput: when it is none, or has no zone.
-    """
-    if isinstance(value, str) or value is None:
-        text = optional(value)
-        if text is None:
-            return None
-        try:
-            value = datetime.fromisoformat(text.replace("Z", "+00:00"))
-        except ValueError:
-            raise BadInput(
-                f"{name} is {text!r}; it must be a time such as 2026-11-01T12:00:00+00:00."
-            ) from None
-    if value.tzinfo is None:
-        raise BadInput(f"{name} is {value}, which has no zone. Write one, such as +00:00.")
-    return value.astimezone(timezone.utc)
+    return HealthCheck(case, start + (_TIMEOUT if timeout is None else timeout), poll_interval)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_rollback_provider.compat import BaseOperator, conf, deferral_timeout, states_of
 from airflow_rollback_provider.domain import summary
-from airflow_rollback_provider.domain.arguments import flag, optional, seconds, text
+from airflow_rollback_provider.domain.arguments import flag, interval, optional, seconds, text
 from airflow_rollback_provider.domain.errors import BadInput, RollbackError
 from airflow_rollback_provider.hooks.failures import task_failures
 from airflow_rollback_provider.links.deploy_history import DeployHistoryLink
@@ -84,7 +84,8 @@ class RollbackOperator(BaseOperator):
         history, in seconds or as a timedelta. A later try waits that long before it takes the request for
         lost. Default 120.
     :param wait_for_completion: track the rollback to its end; False submits it and ends. Default True.
-    :param poll_interval: longest time between two polls of the platform, in seconds. Default 15.
+    :param poll_interval: longest time between two polls of the platform, in seconds or as a timedelta.
+        Default 15.
     :param timeout: how long to wait for the end, in seconds or as a timedelta. Default 30 minutes, from
         Airflow 3 to 2 two hours. A rollback cannot be recalled: after the time-out it may still be going on.
     :param deferrable: wait in the triggerer. Default: ``[operators] default_deferrable``.
@@ -138,7 +139,7 @@ class RollbackOperator(BaseOperator):
         in_progress_timeout: float | timedelta = 0.0,
         submission_grace_period: float | timedelta = 120.0,
         wait_for_completion: bool = True,
-        poll_interval: float = 15.0,
+        poll_interval: float | timedelta = 15.0,
         timeout: float | timedelta | None = None,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         airflow_conn_id: str | None = None,
@@ -158,11 +159,13 @@ class RollbackOperator(BaseOperator):
         self.plan_only = plan_only
         self.acknowledge_airflow_3_to_2 = acknowledge_airflow_3_to_2
         self.expected_current_deploy_id = expected_current_deploy_id
-        self.in_progress_timeout = in_progress_timeout
-        self.submission_grace_period = submission_grace_period
+        self.in_progress_timeout = seconds(in_progress_timeout, "in_progress_timeout")
+        self.submission_grace_period = seconds(
+            submission_grace_period, "submission_grace_period", least=_SHORTEST_GRACE_PERIOD
+        )
         self.wait_for_completion = wait_for_completion
-        self.poll_interval = poll_interval
-        self.timeout = timeout
+        self.poll_interval = interval(poll_interval)
+        self.timeout = None if timeout is None else seconds(timeout, "timeout")
         self.deferrable = deferrable
         self.airflow_conn_id = airflow_conn_id
         self.guards = guards
@@ -190,12 +193,13 @@ class RollbackOperator(BaseOperator):
 
         report = self._start_report(context)
         with report.failures(self._left_behind), task_failures():
-            hook = DeployHistoryHook(self.astro_conn_id)
-            # Stored before anything can fail: users need the link of a task that failed.
-            DeployHistoryLink.store(context, hook.history_url(self.deployment_id))
+            request = self.request(context)
+            hook = DeployHistoryHook(text(self.astro_conn_id, "astro_conn_id"))
+            # Stored before a request can fail: users need the link of a task that failed.
+            DeployHistoryLink.store(context, hook.history_url(request.deployment_id))
             try:
                 done = submit_rollback(
-                    self.request(context),
+                    request,
                     hook,
                     self.state_store(context),
                     self.log,
@@ -206,7 +210,7 @@ class RollbackOperator(BaseOperator):
                 )
             except RollbackError:
                 # The Deployment may have been read by now, and show an address that its id alone does not.
-                DeployHistoryLink.store(context, hook.history_url(self.deployment_id))
+                DeployHistoryLink.store(context, hook.history_url(request.deployment_id))
                 raise
             if isinstance(done, Submitted):
                 return self._wait(context, report, hook, done)
@@ -232,7 +236,7 @@ class RollbackOperator(BaseOperator):
         if outcome.status is RollbackStatus.DONE and time.time() - event["at"] > tracking.poll_interval:
             # The event waited for a worker: another deploy may have landed since. An outage now does not
             # change what the platform reported before.
-            hook = DeployHistoryHook(self.astro_conn_id)
+            hook = DeployHistoryHook(text(self.astro_conn_id, "astro_conn_id"))
             outcome = hook.run(track(hook.platform, tracking, self.log).once()) or outcome
         return self._finish(report, tracking, outcome)
 
@@ -276,21 +280,21 @@ class RollbackOperator(BaseOperator):
         ti: Any = context["ti"]
         return RollbackRequest(
             deployment_id=text(self.deployment_id, "deployment_id"),
-            description=self.description,
+            description=optional(self.description, "description") or "",
             target=DeploySelector.parse(self.target),
-            scope=optional(self.scope),
+            scope=optional(self.scope, "scope"),
             # Mapped instances differ by their Deployments, not by their places in a list that may change.
             identity=(ti.dag_id, ti.run_id, ti.task_id),
             mapped=getattr(ti, "map_index", -1) >= 0,
             first_try=_first_try(context),
-            expected_current_deploy_id=optional(self.expected_current_deploy_id),
+            expected_current_deploy_id=optional(
+                self.expected_current_deploy_id, "expected_current_deploy_id"
+            ),
             acknowledge_airflow_3_to_2=flag(self.acknowledge_airflow_3_to_2, "acknowledge_airflow_3_to_2"),
             plan_only=flag(self.plan_only, "plan_only"),
             wait_for_completion=self.wait_for_completion,
-            in_progress_timeout=seconds(self.in_progress_timeout, "in_progress_timeout"),
-            submission_grace_period=seconds(
-                self.submission_grace_period, "submission_grace_period", least=_SHORTEST_GRACE_PERIOD
-            ),
+            in_progress_timeout=self.in_progress_timeout,
+            submission_grace_period=self.submission_grace_period,
         )
 
     def state_store(self, context: Context) -> StateStore:
@@ -324,7 +328,7 @@ class RollbackOperator(BaseOperator):
 
         :raises BadInput: when the connection cannot be used.
         """
-        airflow_conn_id = optional(self.airflow_conn_id)
+        airflow_conn_id = optional(self.airflow_conn_id, "airflow_conn_id")
         if airflow_conn_id is None:
             return ()
         from airflow_rollback_provider.drain.active_work import not_read, work_warnings
@@ -375,7 +379,7 @@ class RollbackOperator(BaseOperator):
         from airflow_rollback_provider.triggers.rollback import RollbackTrigger
 
         self.defer(
-            trigger=RollbackTrigger(astro_conn_id=self.astro_conn_id, tracking=tracking.to_dict()),
+            trigger=RollbackTrigger(astro_conn_id=str(self.astro_conn_id), tracking=tracking.to_dict()),
             method_name="resume",
             timeout=deferral_timeout(tracking.deadline),
         )

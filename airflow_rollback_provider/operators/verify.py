@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_rollback_provider.compat import AirflowSkipException, BaseOperator, conf, deferral_timeout
-from airflow_rollback_provider.domain.arguments import in_seconds, optional
+from airflow_rollback_provider.domain.arguments import interval, optional, read_time, seconds, text
 from airflow_rollback_provider.domain.errors import (
     BadInput,
     NoClusterAccess,
@@ -22,7 +22,6 @@ from airflow_rollback_provider.domain.errors import (
 from airflow_rollback_provider.domain.summary import paragraph
 from airflow_rollback_provider.hooks.cluster import DEFAULT_CONN_ID, Cluster, Surroundings
 from airflow_rollback_provider.hooks.failures import task_failures
-from airflow_rollback_provider.platforms.rows import read_time
 from airflow_rollback_provider.pods.cluster import Release, problems, wait_until_ready
 from airflow_rollback_provider.pods.report import PodsOutcome, broken_off
 from airflow_rollback_provider.pods.stability import StabilityWindow
@@ -59,9 +58,9 @@ class VerifyPodsOperator(BaseOperator):
     :param require_new_pods: count only pods that were created after ``submitted_at``. False is for rollbacks
         that restart no pod, such as those of Dags alone on some installations. Default True.
     :param kubernetes_conn_id: Airflow connection to the cluster. Default ``kubernetes_default``.
-    :param min_ready_seconds: how long everything must have been ready without a restart, in seconds. Default
-        30.
-    :param poll_interval: longest time between two polls, in seconds. Default 10.
+    :param min_ready_seconds: how long everything must have been ready without a restart, in seconds or as
+        a timedelta. Default 30.
+    :param poll_interval: longest time between two polls, in seconds or as a timedelta. Default 10.
     :param timeout: how long to wait, in seconds or as a timedelta. Default 10 minutes.
     :param skip_without_access: skip without access to a cluster; False fails. Default True.
     :param deferrable: wait in the triggerer. Default: ``[operators] default_deferrable``.
@@ -92,8 +91,8 @@ class VerifyPodsOperator(BaseOperator):
         label_selector: str | None = None,
         require_new_pods: bool = True,
         kubernetes_conn_id: str = DEFAULT_CONN_ID,
-        min_ready_seconds: float = 30.0,
-        poll_interval: float = 10.0,
+        min_ready_seconds: float | timedelta = 30.0,
+        poll_interval: float | timedelta = 10.0,
         timeout: float | timedelta = 600.0,
         skip_without_access: bool = True,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
@@ -108,18 +107,18 @@ class VerifyPodsOperator(BaseOperator):
         self.label_selector = label_selector
         self.require_new_pods = require_new_pods
         self.kubernetes_conn_id = kubernetes_conn_id
-        self.min_ready_seconds = min_ready_seconds
-        self.poll_interval = poll_interval
-        self.timeout = timeout
+        self.min_ready_seconds = seconds(min_ready_seconds, "min_ready_seconds")
+        self.poll_interval = interval(poll_interval)
+        self.timeout = seconds(timeout, "timeout")
         self.skip_without_access = skip_without_access
         self.deferrable = deferrable
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Wait until the release is ready; return the report."""
-        deadline = time.time() + in_seconds(self.timeout)
+        deadline = time.time() + self.timeout
         with task_failures(), self._skipping():
             release = self._release()
-            cluster = Cluster(self.kubernetes_conn_id)
+            cluster = Cluster(text(self.kubernetes_conn_id, "kubernetes_conn_id"))
             surroundings = cluster.surroundings()
             if self.deferrable:
                 self._defer(release, deadline, surroundings)
@@ -146,15 +145,18 @@ class VerifyPodsOperator(BaseOperator):
             raise BadInput(
                 f"rollback is {str(result)[:80]!r}. Give the result of a rollback: roll_back.output."
             )
-        name = optional(self.release_name) or result.get("release_name")
+
+        def named(parameter: str) -> str | None:
+            return optional(getattr(self, parameter), parameter) or optional(result.get(parameter), parameter)
+
+        name = named("release_name")
         if not name:
             raise BadInput("The release has no name. Give release_name, or the result of a rollback.")
-        namespace = optional(self.namespace) or result.get("namespace") or "astronomer-{release_name}"
         selector = self.label_selector
         return Release(
-            namespace=namespace.replace("{release_name}", name),
+            namespace=(named("namespace") or "astronomer-{release_name}").replace("{release_name}", name),
             name=name,
-            image=optional(self.image) or result.get("image"),
+            image=named("image"),
             required=tuple(self.components),
             selector=selector.replace("{release_name}", name) if selector else None,
             since=_submitted_at(result) if self.require_new_pods else None,
@@ -172,7 +174,7 @@ class VerifyPodsOperator(BaseOperator):
 
         self.defer(
             trigger=PodsTrigger(
-                kubernetes_conn_id=self.kubernetes_conn_id,
+                kubernetes_conn_id=str(self.kubernetes_conn_id),
                 inside=surroundings.inside,
                 by_chance=surroundings.by_chance,
                 release=release.to_dict(),

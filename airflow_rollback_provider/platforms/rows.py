@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import Any
 
+from airflow_rollback_provider.domain.arguments import read_time
 from airflow_rollback_provider.domain.errors import MalformedAnswer
 
 
@@ -66,9 +66,10 @@ class Row:
         """Return a time with its zone, or None for null."""
         text = self.text(path)
         try:
-            return read_time(text) if text else None
+            moment = read_time(text) if text else None
         except ValueError:
             raise self.malformed(f"has no ISO 8601 time in the field {path!r}") from None
+        return moment and moment.replace(tzinfo=moment.tzinfo or timezone.utc)
 
     def needed_time(self, path: str | None) -> datetime:
         """Return a required time."""
@@ -76,15 +77,3 @@ class Row:
         moment = self.time(path)
         assert moment is not None  # noqa: S101 - needed() found a text
         return moment
-
-
-def read_time(text: str) -> datetime:
-    """Read an ISO 8601 time with any number of decimals; a time without a zone is UTC.
-
-    :raises ValueError: for any other text.
-    """
-    # Python 3.10 reads neither a final Z nor decimals other than 3 or 6.
-    text = re.sub(r"[zZ]$", "+00:00", text.strip())
-    text = re.sub(r"\.(\d+)", lambda match: f".{match[1][:6]:0<6}", text)
-    moment = datetime.fromisoformat(text)
-    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)

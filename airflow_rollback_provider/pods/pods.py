@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from airflow_rollback_provider.domain.arguments import read_time
 from airflow_rollback_provider.domain.redaction import redact
-from airflow_rollback_provider.platforms.rows import read_time
 from airflow_rollback_provider.pods.report import Finding, PodsReport, Restarts
 
 FLOWER = "flower"

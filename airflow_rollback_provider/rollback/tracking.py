@@ -5,11 +5,9 @@ from __future__ import annotations
 
 import random
 import time
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_rollback_provider.domain import summary
-from airflow_rollback_provider.domain.arguments import in_seconds
 from airflow_rollback_provider.domain.checks import default_scope
 from airflow_rollback_provider.domain.compatibility import crosses_airflow_major
 from airflow_rollback_provider.domain.deploys import Deployment
@@ -35,11 +33,11 @@ _TIMEOUT_ACROSS_MAJORS = 2 * 60 * 60.0
 
 
 def new_tracking(
-    submitted: Submitted, *, timeout: float | timedelta | None, poll_interval: float, where: str
+    submitted: Submitted, *, timeout: float | None, poll_interval: float, where: str
 ) -> Tracking:
     """Say what to wait for.
 
-    :param timeout: how long, in seconds or as a timedelta; None takes 30 minutes, from Airflow 3 to 2 two
+    :param timeout: how long, in seconds; None takes 30 minutes, from Airflow 3 to 2 two
         hours.
     :param poll_interval: longest time between two polls, in seconds.
     :param where: where a user finds the deploy history.
@@ -55,7 +53,7 @@ def new_tracking(
         target=submitted.target,
         scope=rollback.scope or default_scope(deployment.mechanism),
         started_at=now,
-        deadline=now + in_seconds(timeout),
+        deadline=now + timeout,
         poll_interval=poll_interval,
         where=where,
         facts=_facts(submitted),

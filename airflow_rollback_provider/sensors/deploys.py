@@ -24,7 +24,7 @@ from airflow_rollback_provider.deploy_events.subscription import (
     WaitStatus,
     cursor_in,
 )
-from airflow_rollback_provider.domain.arguments import optional, text
+from airflow_rollback_provider.domain.arguments import interval, optional, seconds, text
 from airflow_rollback_provider.domain.errors import AccessDenied, RollbackError
 from airflow_rollback_provider.domain.poller import PollBackoff
 from airflow_rollback_provider.hooks.deploy_history import DeployHistoryHook
@@ -56,7 +56,7 @@ class DeploySensor(BaseSensorOperator):
     :param types: the platform's words for the types that count, such as ``DAG_ONLY``; by default all.
     :param rollbacks: whether rollbacks count. Default False.
     :param astro_conn_id: Airflow connection to the platform.
-    :param poke_interval: time between two polls, in seconds. Default 30.
+    :param poke_interval: time between two polls, in seconds or as a timedelta. Default 30.
     :param soft_fail: skip the task instead of failing it, at the time-out and for an error that no retry
         cures; the same whether it pokes, is rescheduled or defers. Default False.
     :param deferrable: wait in the triggerer. Default: ``[operators] default_deferrable``.
@@ -74,7 +74,7 @@ class DeploySensor(BaseSensorOperator):
         *,
         deployment_id: str,
         deploy_id: str | None = None,
-        after: str | Mapping[str, Any] | None = None,
+        after: str | datetime | Mapping[str, Any] | None = None,
         statuses: Sequence[str] = ("succeeded",),
         types: Sequence[str] = (),
         rollbacks: bool = False,
@@ -83,7 +83,9 @@ class DeploySensor(BaseSensorOperator):
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         **kwargs: Any,
     ) -> None:
-        super().__init__(poke_interval=poke_interval, **kwargs)
+        if "timeout" in kwargs:
+            kwargs["timeout"] = seconds(kwargs["timeout"], "timeout")
+        super().__init__(poke_interval=interval(poke_interval, "poke_interval"), **kwargs)
         self.deployment_id = deployment_id
         self.deploy_id = deploy_id
         self.after = after
@@ -126,7 +128,7 @@ class DeploySensor(BaseSensorOperator):
     def _look(self, context: Context) -> WaitResult | None:
         with task_failures(after_success=self._cursor is not None):
             subscription = self._subscription(context)
-            self._hook = self._hook or DeployHistoryHook(self.astro_conn_id)
+            self._hook = self._hook or DeployHistoryHook(text(self.astro_conn_id, "astro_conn_id"))
             try:
                 wait_result, self._cursor = self._hook.wait_for_deploy(subscription, self._cursor)
             except RollbackError as error:
@@ -145,12 +147,12 @@ class DeploySensor(BaseSensorOperator):
 
     def _subscription(self, context: Context) -> Subscription:
         start_cursor = cursor_in(self.after)
-        after = optional(self.after) if start_cursor is None and isinstance(self.after, str) else None
+        after = optional(self.after, "after") if start_cursor is None else None
         return Subscription(
             deployment=text(self.deployment_id, "deployment_id"),
             deploy_filter=DeployFilter.parse(self.statuses, self.types, rollbacks=self.rollbacks),
             after=after or _began(context),
-            deploy_id=optional(self.deploy_id),
+            deploy_id=optional(self.deploy_id, "deploy_id"),
             start_cursor=start_cursor,
         )
 
@@ -170,7 +172,7 @@ class DeploySensor(BaseSensorOperator):
 
         self.defer(
             trigger=DeployTrigger(
-                astro_conn_id=self.astro_conn_id,
+                astro_conn_id=str(self.astro_conn_id),
                 subscription=self._subscription(context).to_dict(),
                 cursor=self._cursor.to_dict() if self._cursor is not None else None,
                 poll_interval=float(self.poke_interval),

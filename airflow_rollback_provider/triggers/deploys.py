@@ -10,6 +10,7 @@ import random
 import time
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_rollback_provider.compat import BaseEventTrigger, BaseTrigger, TriggerEvent
@@ -22,6 +23,7 @@ from airflow_rollback_provider.deploy_events.subscription import (
     broken_off,
     landed_deploys,
 )
+from airflow_rollback_provider.domain.arguments import interval, optional, text
 from airflow_rollback_provider.domain.errors import AccessDenied, BadInput, RollbackError
 from airflow_rollback_provider.domain.poller import PollBackoff, Poller, Wait
 from airflow_rollback_provider.hooks.deploy_history import DeployHistoryHook
@@ -68,7 +70,7 @@ class DeployLandedTrigger(BaseEventTrigger):
     :param after: id of a deploy, or a time with its zone, to begin after. An older deploy that is
         still in progress is new too, once it lands. A time is better in a lasting Dag: the platform deletes
         deploys.
-    :param poll_interval: time between two polls, in seconds. Default 60.
+    :param poll_interval: time between two polls, in seconds or as a timedelta. Default 60.
     :param astro_conn_id: Airflow connection to the platform.
     """
 
@@ -78,17 +80,17 @@ class DeployLandedTrigger(BaseEventTrigger):
         statuses: Sequence[str] = ("succeeded",),
         types: Sequence[str] = (),
         rollbacks: bool = False,
-        after: str | None = None,
-        poll_interval: float = 60.0,
+        after: str | datetime | None = None,
+        poll_interval: float | timedelta = 60.0,
         astro_conn_id: str = DeployHistoryHook.default_conn_name,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow's
-        self.deployment_id = deployment_id
+        self.deployment_id = text(deployment_id, "deployment_id")
         self.statuses = statuses
         self.types = types
         self.rollbacks = rollbacks
-        self.after = after
-        self.poll_interval = poll_interval
+        self.after = optional(after, "after")
+        self.poll_interval = interval(poll_interval)
         self.astro_conn_id = astro_conn_id
         self._cursor: Cursor | None = None
         self._kept: Cursor | None = None
@@ -107,7 +109,7 @@ class DeployLandedTrigger(BaseEventTrigger):
             "types": list(deploy_filter.types),
             "rollbacks": self.rollbacks,
             "after": self.after,
-            "poll_interval": float(self.poll_interval),
+            "poll_interval": self.poll_interval,
             "astro_conn_id": self.astro_conn_id,
         }
 

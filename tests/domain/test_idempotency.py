@@ -113,7 +113,7 @@ def test_a_mark_alone_is_read() -> None:
     assert without_tag(f"[idempotency-key:{KEY}]") == ""
 
 
-@pytest.mark.parametrize("text", ["", " ", "\n\t", None, 7])
+@pytest.mark.parametrize("text", ["", " ", "\n\t", None, "None"])
 def test_an_empty_description_is_refused(text: Any) -> None:
     """The reason is for people; the tag alone is no reason."""
     with pytest.raises(InvalidDescription, match="needs a description"):

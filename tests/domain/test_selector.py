@@ -211,7 +211,6 @@ def test_an_exact_id_is_taken_as_it_is() -> None:
         "previous:d1",
         ":d1",
         None,
-        7,
     ],
 )
 def test_nonsense_is_refused_with_help(text: Any) -> None:

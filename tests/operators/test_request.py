@@ -35,6 +35,7 @@ NOON = datetime(2026, 11, 1, 12, 0, tzinfo=timezone.utc)
         ("False", False),
         ("None", False),
         ("", False),
+        (None, False),
     ],
 )
 def test_flags(value: Any, read: bool) -> None:
@@ -42,14 +43,14 @@ def test_flags(value: Any, read: bool) -> None:
     assert flag(value, "plan_only") is read
 
 
-@pytest.mark.parametrize("value", ["yes", "1", "0", 1, 0, None, [], "{{ params.plan_only }}"])
+@pytest.mark.parametrize("value", ["yes", "1", "0", 1, 0, [], "{{ params.plan_only }}"])
 def test_a_value_that_is_no_flag(value: Any) -> None:
     """Nothing is guessed: a template that was not rendered does not count as true or false."""
     with pytest.raises(BadInput, match="plan_only"):
         flag(value, "plan_only")
 
 
-@pytest.mark.parametrize("value", ["", "  ", "None", None, 3])
+@pytest.mark.parametrize("value", ["", "  ", "None", None])
 def test_a_deployment_must_be_named(value: Any) -> None:
     """A parameter that was left empty renders to one of these."""
     with pytest.raises(BadInput, match="deployment_id is empty"):
@@ -61,7 +62,29 @@ def test_a_deployment_must_be_named(value: Any) -> None:
 )
 def test_an_optional_argument(value: Any, read: str | None) -> None:
     """A template turns None into text."""
-    assert optional(value) == read
+    assert optional(value, "scope") == read
+
+
+@pytest.mark.parametrize("value", [[], {}, b"x", object()])
+def test_what_is_no_text(value: object) -> None:
+    """The error names the parameter."""
+    with pytest.raises(BadInput, match="scope is"):
+        optional(value, "scope")
+
+
+@pytest.mark.parametrize(
+    ("native", "written"), [(4711, "4711"), (True, "True"), (1.5, "1.5"), (12345678, "12345678")]
+)
+def test_native_values_are_texts(native: Any, written: str) -> None:
+    """With render_template_as_native_obj a template that renders digits yields a number."""
+    texts = ("deployment_id", "description", "target", "expected_current_deploy_id")
+    arguments = dict.fromkeys(texts, native)
+    request = task(**arguments, plan_only=None, acknowledge_airflow_3_to_2=None).request({
+        "ti": TaskInstance()
+    })
+    assert request.deployment_id == request.description == written
+    assert request.expected_current_deploy_id == str(request.target).removeprefix("id:") == written
+    assert request.plan_only is request.acknowledge_airflow_3_to_2 is False
 
 
 @pytest.mark.parametrize("operator", [RollbackOperator, FleetSummaryOperator, RollbackDecisionOperator])

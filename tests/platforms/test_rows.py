@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 import pytest
 
 from airflow_rollback_provider.domain.errors import MalformedAnswer
-from airflow_rollback_provider.platforms.rows import Row, read_time
+from airflow_rollback_provider.platforms.rows import Row
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ from airflow_rollback_provider.platforms.rows import Row, read_time
 )
 def test_times_are_read_in_all_usual_forms(text: str) -> None:
     """Any number of decimals, Z or an offset; without a zone it is UTC."""
-    assert read_time(text) == datetime(2026, 11, 23, 12, tzinfo=timezone.utc)
+    assert Row("deploys", {"at": text}).needed_time("at") == datetime(2026, 11, 23, 12, tzinfo=timezone.utc)
 
 
 @pytest.mark.parametrize("values", [None, [], "x", 1])

@@ -216,6 +216,12 @@ def test_soft_fail_skips_what_ends_later(sensor: Any, sandbox: SandboxProcess) -
         run(sensor(after=row(sandbox, "c")["id"], timeout=0.5, soft_fail=True))
 
 
+def test_a_time_may_be_native(sandbox: SandboxProcess, sensor: Any) -> None:
+    """With render_template_as_native_obj a template renders a datetime; the time of the run is not taken."""
+    last = datetime.fromisoformat(row(sandbox, "b")["createdAt"].replace("Z", "+00:00"))
+    assert run(sensor(after=last + timedelta(seconds=1)))["image_tag"] == "c"
+
+
 def test_an_outage_is_waited_out(sensor: Any, sandbox: SandboxProcess) -> None:
     """A platform that answers again answers the sensor."""
     after = row(sandbox, "b")["id"]

@@ -104,7 +104,8 @@ def test_the_raw_token_goes_into_the_header() -> None:
 def test_bearer_is_a_field_of_the_connection() -> None:
     """It is sent only if the field says so."""
     given = connection(password=TOKEN, extra={"auth_scheme": "Bearer"})
-    assert next(connect(given).platform.deploys("c1")).headers["authorization"] == f"Bearer {TOKEN}"
+    request: Any = next(connect(given).platform.deploys("c1"))
+    assert request.headers["authorization"] == f"Bearer {TOKEN}"
 
 
 def test_only_the_rollback_is_not_repeatable() -> None:
@@ -296,7 +297,8 @@ def test_no_type_of_the_dag_deployment_means_image(sandbox: SandboxProcess) -> N
 def test_the_log_of_some_days_is_read_in_windows_of_two_days() -> None:
     """No line is lost over midnight or between windows, and one on the edge of two is read once."""
     flow = connect(connection()).platform.logs(Deployment("c1", "One"), NOW)
-    windows, request, found = [], next(flow), []
+    request: Any = next(flow)
+    windows, found = [], []
     line = {"id": "l1", "timestamp": (NOW + timedelta(days=2)).isoformat(), "message": "half way"}
     try:
         while True:
