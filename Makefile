@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The front door. `make help` lists what there is. Needs git, make and Python 3.10-3.13, nothing else.
 
-# The Airflow line to work with: 2.10, 2.11, 3.1 or 3.3.
+# The Airflow line to work with: 2.10, 2.11, 3.1 or 3.3; or lowest, the lowest versions that pyproject.toml allows.
 AIRFLOW ?= 3.3
 # The interpreter; empty: the first one found that runs and fits.
 PYTHON ?=

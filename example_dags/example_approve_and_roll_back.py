@@ -47,7 +47,8 @@ if ApprovalOperator is not None:
             task_id="approve",
             subject="Roll back {{ ti.xcom_pull('plan')['deployment']['name'] }}?",
             body="{{ ti.xcom_pull('plan')['summary'] }}\n\nReason: {{ params.description }}",
-            response_timeout=timedelta(hours=8),
+            # It waits without an end. A late answer does no harm: the deploy of the plan must still run then.
+            # From apache-airflow-providers-standard 1.12.2 on, response_timeout ends the wait.
         )
         roll_back = RollbackOperator(
             task_id="roll_back",

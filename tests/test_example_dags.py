@@ -44,6 +44,22 @@ def operator_of(task: Any) -> type:
     return type(task) if isinstance(task, BaseOperator) else task.operator_class
 
 
+@pytest.mark.skipif(airflow_major() < 3, reason="no human in the loop on Airflow 2")
+def test_the_approval_needs_no_newer_provider(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The package allows every version of Airflow's standard provider; before 1.12.2 it has no time-out."""
+    from airflow.providers.standard.operators.hitl import HITLOperator
+
+    made, init = [], HITLOperator.__init__
+
+    def older(self: Any, **kwargs: Any) -> None:
+        made.append(kwargs.keys() & {"response_timeout"})
+        init(self, **kwargs)
+
+    monkeypatch.setattr(HITLOperator, "__init__", older)
+    our_tasks(next(file for file in FILES if file.stem == "example_approve_and_roll_back"))
+    assert made == [set()]
+
+
 @pytest.mark.matrix
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_tasks_with_requests_have_retries(file: Path) -> None:
