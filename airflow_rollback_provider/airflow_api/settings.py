@@ -77,9 +77,8 @@ def read_connection(connection: ConnectionLike) -> ApiConnection:
         version=fields.one_of("api_version", _VERSIONS),
     )
     policy = fields.policy()
-    proxies = tuple(url for _, url in policy.proxies if "@" in url)
     basic = settings.basic_header.removeprefix("Basic ")
-    return ApiConnection(settings, policy, (settings.secret.reveal(), basic, *proxies))
+    return ApiConnection(settings, policy, (settings.secret.reveal(), basic, *policy.secrets))
 
 
 def _without_api(path: str) -> str:

@@ -4,11 +4,16 @@
 from __future__ import annotations
 
 import argparse
+import math
 
+from airflow_rollback_provider.domain.arguments import seconds
 from airflow_rollback_provider.domain.deploys import Scope
+from airflow_rollback_provider.domain.errors import BadInput
 
 # Repeated here because the hook that defines the name imports Airflow. A test compares the two.
 DEFAULT_CONN_ID = "astro_private_cloud_default"
+
+_MOST = 1_000_000
 
 TARGET_HELP = """\
 the deploy to go back to (--to):
@@ -49,13 +54,14 @@ def add_target(parser: argparse.ArgumentParser) -> None:
 
 
 def positive_int(text: str) -> int:
-    """Parse a whole number of at least 1.
+    """Parse a whole number from 1 to a million.
 
     :raises argparse.ArgumentTypeError: for everything else.
     """
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
-    return int(text)
+    number = int(text) if text.isdecimal() and len(text) < 20 else 0
+    if not 1 <= number <= _MOST:
+        raise argparse.ArgumentTypeError(f"{text[:80]!r} is not a whole number from 1 to {_MOST:,}")
+    return number
 
 
 def positive_seconds(text: str) -> float:
@@ -64,9 +70,9 @@ def positive_seconds(text: str) -> float:
     :raises argparse.ArgumentTypeError: for everything else.
     """
     try:
-        seconds = float(text)
-    except ValueError:
-        seconds = 0.0
-    if not 0.0 < seconds <= 7 * 86400.0:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a time in seconds (more than 0, at most a week)")
-    return seconds
+        duration = seconds(text, "the time", least=0.001)
+    except BadInput:
+        duration = math.inf
+    if duration > 7 * 86400.0:
+        raise argparse.ArgumentTypeError(f"{text[:80]!r} is not a number of seconds, above 0, up to a week")
+    return duration

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from airflow_rollback_provider.cli.console import quiet
 from airflow_rollback_provider.cli.exits import CommandUnavailable
 from airflow_rollback_provider.domain.errors import InvalidConnection, RollbackError
+from airflow_rollback_provider.domain.redaction import quote_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,15 +56,17 @@ def _hook(conn_id: str, validate: bool) -> DeployHistoryHook:
     try:
         from airflow_rollback_provider.compat import AirflowNotFoundException
         from airflow_rollback_provider.hooks.deploy_history import DeployHistoryHook
-    except Exception as error:
-        raise CommandUnavailable(f"Airflow does not start here: {type(error).__name__}: {error}") from error
+    except (Exception, SystemExit) as error:
+        raise CommandUnavailable(f"Airflow does not start here: {quote_error(error)}") from error
     hook = DeployHistoryHook(conn_id)
     try:
         hook.get_conn()
     except RollbackError:
         if validate:
             raise
-    except AirflowNotFoundException:
+    except AirflowNotFoundException as error:
+        if os.environ.get(_variable(conn_id)):  # some lines of Airflow skip a variable that they cannot read
+            raise InvalidConnection(_unreadable(conn_id, error)) from None
         raise InvalidConnection(_not_found(conn_id)) from None
     except Exception as error:  # noqa: BLE001 - its message may contain a piece of the connection, or the token
         raise InvalidConnection(_unreadable(conn_id, error)) from None

@@ -25,6 +25,10 @@ class CommandUnavailable(RollbackError):
     """The command cannot run on this machine: Airflow does not start, or an extra is not installed."""
 
 
+class OutputFailed(CommandUnavailable):
+    """The result cannot be written, because stdout is closed or its disk is full."""
+
+
 class Exit(IntEnum):
     """The exit codes of the command. They are part of the public interface."""
 
@@ -42,7 +46,7 @@ MEANINGS: dict[Exit, str] = {
     Exit.REFUSED: "refused by a rule or a check, out of date, or not confirmed; nothing was submitted; "
     "the doctor found an error",
     Exit.BAD_INPUT: "an argument cannot be used; nothing was submitted",
-    Exit.UNAVAILABLE: "the connection or the platform cannot be used; nothing was submitted",
+    Exit.UNAVAILABLE: "the connection, the platform or stdout cannot be used; nothing was submitted",
     Exit.NOT_DONE: "a rollback was, or may have been, submitted and is not known to have succeeded",
     Exit.BUG: "an error in this package; please report it",
     Exit.INTERRUPTED: "interrupted; nothing was submitted",

@@ -39,12 +39,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     console = Console.of_process()
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
-        args = read_arguments(arguments)
+        return _run(arguments, console)
+    finally:
+        console.end()
+
+
+def _run(arguments: Sequence[str], console: Console) -> int:
+    try:
+        try:
+            args = read_arguments(arguments)
+        except SystemExit as end:  # argparse has printed its help, the version or an error
+            return int(end.code or 0)
         return int(args.run(args, console))
-    except SystemExit as end:  # argparse has printed its help, the version or an error
-        return int(end.code or 0)
     except RollbackError as error:
         return fail(error, console, debug="--debug" in arguments)
+    except SystemExit as end:  # such as in airflow_local_settings: it must not look like a success
+        ended = f"Code outside of this package ended the command (SystemExit: {end.code})."
+        return fail(CommandUnavailable(ended), console)
     except BrokenPipeError:  # as in `… | head`
         return Exit.DONE
     except KeyboardInterrupt:
@@ -70,11 +81,14 @@ def make_parser(command: str = "") -> argparse.ArgumentParser:
         description="Roll an Astro Deployment back to an earlier deploy.",
         epilog=exit_table(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, summary in COMMANDS.items():
-        sub = commands.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
+        described = f"{summary[0].upper()}{summary[1:]}."
+        # Nobody agrees to something by an abbreviation.
+        sub = commands.add_parser(name, help=summary, description=described, allow_abbrev=False)
         if name == command:
             _add_options(sub, _module_of(name))
     return parser

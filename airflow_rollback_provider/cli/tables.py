@@ -8,8 +8,9 @@ from datetime import timezone
 from itertools import chain, islice
 from typing import TYPE_CHECKING
 
-from airflow_rollback_provider.cli.text import clean, cut, pad, width_of
+from airflow_rollback_provider.cli.text import cut, pad, width_of
 from airflow_rollback_provider.domain.idempotency import without_tag
+from airflow_rollback_provider.domain.redaction import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -82,7 +83,8 @@ class HistoryTable:
         """Return the line of the next older deploy."""
         runs_now = deploy.succeeded and not self._running_found
         self._running_found = self._running_found or deploy.succeeded
-        return self._line(_NOW if runs_now else "", [clean(column.read(deploy)) for column in self._columns])
+        cells = [one_line(column.read(deploy)) for column in self._columns]
+        return self._line(_NOW if runs_now else "", cells)
 
     @property
     def left_out(self) -> tuple[str, ...]:
@@ -134,7 +136,7 @@ def _fitted(
 
 
 def _natural(column: Column, sample: Sequence[Deploy]) -> int:
-    return max(width_of(clean(text)) for text in [column.title, *map(column.read, sample)])
+    return max(width_of(one_line(text)) for text in [column.title, *map(column.read, sample)])
 
 
 def _least(column: Column, widths: dict[Column, int]) -> int:

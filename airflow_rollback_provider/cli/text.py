@@ -1,24 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Text for a terminal: its width, and the removal of control characters."""
+"""The width of a text on a terminal."""
 
 from __future__ import annotations
 
 import unicodedata
-
-
-def clean(text: str) -> str:
-    """Return a text on one line, without control characters.
-
-    Every user who may deploy writes descriptions and names. They must not control the terminal.
-    """
-    return " ".join("".join(char if char.isprintable() else " " for char in text).split())
-
-
-def clean_lines(text: str) -> str:
-    """Remove control characters from a text of several lines. Keep the lines and their indentation."""
-    return "\n".join(
-        "".join(char if char.isprintable() else " " for char in line) for line in text.split("\n")
-    )
 
 
 def width_of(text: str) -> int:

@@ -22,6 +22,7 @@ from airflow_rollback_provider.domain.errors import (
     WaitFailed,
 )
 from airflow_rollback_provider.domain.jsonable import JsonDataclass
+from airflow_rollback_provider.domain.redaction import quote_error
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -238,8 +239,8 @@ def broken_off(deployment: str, error: Exception) -> WaitResult:
         return WaitResult(WaitStatus.BROKEN_OFF, str(error), refusal=type(error).__name__)
     return WaitResult(
         WaitStatus.BROKEN_OFF,
-        f"The wait for a deploy of Deployment {deployment} was interrupted ({type(error).__name__}: {error}"
-        "). Nothing was changed; the task's next try continues to wait.",
+        f"The wait for a deploy of Deployment {deployment} was interrupted ({quote_error(error)}). "
+        "Nothing was changed; the task's next try continues to wait.",
     )
 
 

@@ -19,11 +19,19 @@
 
 from __future__ import annotations
 
+from airflow_rollback_provider.domain.redaction import printable, redact
+
 
 class RollbackError(Exception):
-    """Root of all errors of this package. ``retryable`` is whether the same call may succeed later."""
+    """Root of all errors of this package. ``retryable`` is whether the same call may succeed later.
+
+    Messages quote texts of others, so each is cleaned of credentials and control characters here.
+    """
 
     retryable = False
+
+    def __init__(self, message: object = "") -> None:
+        super().__init__(printable(redact(str(message))))
 
 
 class BadInput(RollbackError, ValueError):

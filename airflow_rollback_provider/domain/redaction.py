@@ -32,9 +32,16 @@ def redact(text: str) -> str:
     return text
 
 
+def printable(text: str) -> str:
+    """Return a text with blanks for control characters, which must not control a terminal or a log."""
+    return "\n".join(
+        "".join(char if char.isprintable() else " " for char in line) for line in text.split("\n")
+    )
+
+
 def one_line(text: str) -> str:
-    """Return a text on one line, without control characters: they must not control a terminal or a log."""
-    return " ".join("".join(char if char.isprintable() else " " for char in text).split())
+    """Return a text on one line, without control characters."""
+    return " ".join(printable(text).split())
 
 
 def quote(text: object, *secrets: str) -> str:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import math
 import re
@@ -189,6 +190,8 @@ def base_url(fields: Fields, default: str = "") -> SplitResult:
     host = fields.base("host") or default
     if not host:
         raise fields.invalid("host", "is empty: put the platform's base URL or base domain there")
+    if _is_ipv6(host):
+        host = f"[{host}]"
     if schema not in ("", "http", "https"):
         raise fields.invalid("schema", "must be http, https or empty")
     url = _split(fields, host if "://" in host else f"{schema or 'https'}://{host}")
@@ -215,9 +218,18 @@ def _split(fields: Fields, text: str) -> SplitResult:
         port = url.port
     except ValueError:
         raise fields.invalid("host", "or port is not an address") from None
-    if not url.hostname or port == 0 or any(character.isspace() for character in text):
+    # `https:/host`, with a slash too few, would be the host `https` with an empty port.
+    no_port = url.netloc.endswith(":")
+    if not url.hostname or port == 0 or no_port or any(character.isspace() for character in text):
         raise fields.invalid("host", "or port is not an address")
     return url
+
+
+def _is_ipv6(text: str) -> bool:
+    try:
+        return ipaddress.ip_address(text).version == 6
+    except ValueError:
+        return False
 
 
 def is_loopback(url: SplitResult) -> bool:

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from airflow_rollback_provider import __version__
 from airflow_rollback_provider.domain.errors import ProxyUnusable, RollbackError, TlsFailed
@@ -91,6 +91,13 @@ class Policy:
             return "the connection's field ca_bundle", self.ca_bundle
         name = next((name for name in _CA_VARIABLES if os.environ.get(name)), None)
         return (name, os.environ[name]) if name else ("certifi", None)
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """URLs and passwords of the connection's proxies, which must not appear in a log."""
+        urls = [url for _, url in self.proxies if "@" in url]
+        passwords = [urlsplit(url).password or "" for url in urls]
+        return tuple(dict.fromkeys(text for text in (*urls, *passwords, *map(unquote, passwords)) if text))
 
     def proxy_for(self, url: str) -> str | None:
         """Return the proxy for a URL: the connection's, else the environment's, else None.

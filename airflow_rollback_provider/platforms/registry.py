@@ -59,8 +59,7 @@ def connect(connection: ConnectionLike) -> Connected:
             f"{', '.join(_PLATFORMS)}."
         )
     policy = fields.policy()
-    proxies = tuple(url for _, url in policy.proxies if "@" in url)
-    return Connected(make(fields), policy, (fields.token().reveal(), *proxies))
+    return Connected(make(fields), policy, (fields.token().reveal(), *policy.secrets))
 
 
 def _private_cloud(fields: Fields) -> Platform:

@@ -6,6 +6,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
+from airflow_rollback_provider.domain.redaction import printable, redact
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -59,6 +61,6 @@ def feed_for(tracking: Tracking) -> LogFeed:
 
 
 def _shown(line: LogLine) -> str:
-    text = line.message.rstrip()
+    text = printable(redact(line.message.rstrip()))
     cut = text if len(text) <= _LONGEST_LINE else f"{text[:_LONGEST_LINE]}…"
     return f"[{line.component}] {cut}" if line.component else cut

@@ -17,6 +17,7 @@ from airflow_rollback_provider.domain.errors import (
     RollbackTimedOut,
 )
 from airflow_rollback_provider.domain.jsonable import JsonDataclass
+from airflow_rollback_provider.domain.redaction import quote
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -85,7 +86,7 @@ def progress_outcome(rollback: Deploy, newer: Sequence[Deploy]) -> Outcome | Non
 
 
 def _failed(rollback: Deploy, superseding: Deploy | None) -> Outcome:
-    reason = (rollback.status_reason or "the platform gives no reason").rstrip(". ")
+    reason = quote(rollback.status_reason or "the platform gives no reason").rstrip(". ")
     runs = "the release from before, unless the failure came halfway"
     if superseding is not None:
         runs = f"the newer deploy {superseding.id}"
@@ -98,7 +99,7 @@ def _failed(rollback: Deploy, superseding: Deploy | None) -> Outcome:
 
 
 def _superseded(rollback: Deploy, superseding: Deploy) -> Outcome:
-    author = f" by {superseding.created_by}" if superseding.created_by else ""
+    author = f" by {quote(superseding.created_by)}" if superseding.created_by else ""
     return Outcome(
         RollbackStatus.SUPERSEDED,
         rollback.id,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_rollback_provider.domain.deploys import Deploy, Scope
 from airflow_rollback_provider.domain.errors import AccessDenied, RollbackError
 from airflow_rollback_provider.domain.poller import Poller
+from airflow_rollback_provider.domain.redaction import quote_error
 from airflow_rollback_provider.rollback.outcome import Outcome, RollbackStatus, timed_out
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ def broken_off(tracking: Tracking, error: Exception) -> Outcome:
     return Outcome(
         RollbackStatus.UNKNOWN,
         tracking.rollback_id,
-        f"The rollback {tracking.rollback_id} was submitted; tracking it broke off ({type(error).__name__}: "
-        f"{error}). It goes on: look at {tracking.where}. The next try of this task finds it and waits for "
+        f"The rollback {tracking.rollback_id} was submitted; tracking it broke off ({quote_error(error)}). "
+        f"It goes on: look at {tracking.where}. The next try of this task finds it and waits for "
         "it.",
     )

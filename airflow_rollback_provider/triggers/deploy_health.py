@@ -7,6 +7,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from airflow_rollback_provider.compat import BaseTrigger, TriggerEvent
+from airflow_rollback_provider.domain.redaction import quote_error
 from airflow_rollback_provider.health.evaluate import without_evidence
 from airflow_rollback_provider.health.poller import HealthCheck, check_health
 from airflow_rollback_provider.health.verdict import explain
@@ -43,7 +44,7 @@ class DeployHealthTrigger(BaseTrigger):
             evaluation = await self._check(health_check)
         except Exception as error:
             self.log.exception("The health check broke off.")
-            message = f"The health check broke off ({type(error).__name__}: {error})."
+            message = f"The health check broke off ({quote_error(error)})."
             evaluation = without_evidence(
                 health_check.case, "BROKEN-OFF", message, datetime.now(timezone.utc)
             )

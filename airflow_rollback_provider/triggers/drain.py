@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_rollback_provider.compat import BaseTrigger, TriggerEvent
+from airflow_rollback_provider.domain.redaction import quote_error
 from airflow_rollback_provider.drain.drain import DrainRequest, DrainResult
 from airflow_rollback_provider.drain.paused_dags import PausedDagsStore
 from airflow_rollback_provider.drain.poller import drain
@@ -42,7 +43,7 @@ class DrainTrigger(BaseTrigger):
             drained = await self._wait(DrainRequest.from_dict(self.request))
         except Exception as error:
             self.log.exception("Draining the Deployment broke off.")
-            drained = DrainResult(False, f"Draining broke off ({type(error).__name__}: {error}).")
+            drained = DrainResult(False, f"Draining broke off ({quote_error(error)}).")
         event = {"drained": dict(vars(drained)), "request": self.request}
         yield TriggerEvent(event)  # type: ignore[no-untyped-call]  # Airflow's
 

@@ -47,6 +47,11 @@ def test_json_holds_the_whole_verdict(cli: Cli) -> None:
     result = cli("compat", "--json", "3.1-12", "3.1-8")
     verdict = json.loads(result.out)
     assert (verdict["allowed"], verdict["code"]) == (True, "AIRFLOW-3-TO-3")
+    assert (verdict["source"], verdict["target"]) == (
+        "Runtime 3.1-12 (Airflow 3.1)",
+        "Runtime 3.1-8 (Airflow 3.1)",
+    )
+    assert "Astronomer" in verdict["rule_source"]
     assert {"RUNNING-TASKS-FAIL", "DATA-ERASED"} <= {warning["code"] for warning in verdict["warnings"]}
 
 

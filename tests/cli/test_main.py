@@ -5,6 +5,9 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import io
+import json
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +16,7 @@ import pytest
 
 import airflow_rollback_provider
 from airflow_rollback_provider.cli import exits
+from airflow_rollback_provider.cli.console import Console
 from airflow_rollback_provider.cli.exits import Exit, exit_of
 from airflow_rollback_provider.cli.main import COMMANDS
 from airflow_rollback_provider.domain import errors
@@ -126,3 +130,78 @@ def test_the_script_is_declared() -> None:
     declared = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     assert 'airflow-rollback = "airflow_rollback_provider.cli:main"' in declared
     assert callable(sys.modules["airflow_rollback_provider.cli"].main)
+
+
+CLOSINGS = ("<&-", ">&-", "2>&-", "<&- >&- 2>&-", ">/dev/full", ">/dev/full 2>&1")
+CLOSED = pytest.mark.parametrize("closed", CLOSINGS)
+
+
+def in_shell(line: str) -> subprocess.CompletedProcess[bytes]:
+    """Run the command with a shell's redirections."""
+    program = shlex.join(command())
+    return subprocess.run(["sh", "-c", f"{program} {line}"], capture_output=True, cwd=ROOT, check=False)
+
+
+@CLOSED
+@pytest.mark.parametrize(("versions", "code"), [("2 1", 2), ("3.1-12 3.1-8", 0), ("nonsense 3.1-8", 2)])
+def test_exit_codes_are_true_whatever_is_closed(closed: str, versions: str, code: int) -> None:
+    """Only a result that cannot be written changes the exit code, to the one of what is not available."""
+    done = in_shell(f"compat {versions} {closed}")
+    lost = code == 0 and closed not in ("<&-", "2>&-")
+    assert done.returncode == (Exit.UNAVAILABLE if lost else code)
+    assert b"error in the package" not in done.stderr
+    assert b"Exception ignored" not in done.stderr
+
+
+def test_a_reader_that_has_gone_does_not_make_a_refusal_a_success() -> None:
+    """`airflow-rollback compat … | true` has the exit code of the verdict."""
+    refused = ("compat", "3.1-12", "airflow:1.10.15")
+    expected = subprocess.run(command(*refused), capture_output=True, cwd=ROOT, check=False).returncode
+    assert expected == Exit.REFUSED
+    pipeline = subprocess.Popen(command(*refused), stdout=subprocess.PIPE, cwd=ROOT)
+    assert pipeline.stdout is not None
+    pipeline.stdout.close()
+    assert pipeline.wait() == expected
+
+
+@pytest.mark.parametrize("limit", ["0", "-1", "9223372036854775808", "9" * 5000, "x", "1.5", "²"])
+def test_a_limit_that_cannot_be_used(cli: Cli, limit: str) -> None:
+    """It is bad input, before anything is read."""
+    result = cli("history", "d", f"--limit={limit}")
+    assert result.code == Exit.BAD_INPUT
+    assert "whole number" in result.err
+
+
+@pytest.mark.parametrize("option", ["--ack", "--a", "--y", "--ye", "--no", "--desc=x"])
+def test_no_option_is_abbreviated(cli: Cli, option: str) -> None:
+    """A user who agrees to something writes so."""
+    result = cli("roll-back", "d", "--description", "x", option)
+    assert result.code == Exit.BAD_INPUT
+    assert "unrecognized arguments" in result.err
+
+
+def test_a_library_that_ends_the_process_is_no_success(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such as airflow_local_settings with SystemExit(0)."""
+    module = importlib.import_module("airflow_rollback_provider.cli.commands.compat")
+
+    def leave(*_: object) -> None:
+        raise SystemExit(0)
+
+    monkeypatch.setattr(module, "run", leave)
+    assert cli("compat", "3.1-12", "3.1-8").code == Exit.UNAVAILABLE
+
+
+def test_json_is_exact_and_ascii() -> None:
+    """Values are escaped and not cleaned, under any locale."""
+    text = "a\u200d\u00a0\u2028\x1b\ud800ü"
+    out = io.StringIO()
+    Console(out, None, None).print_json({"x": text})
+    assert out.getvalue().isascii()
+    assert json.loads(out.getvalue()) == {"x": text}
+
+
+def test_a_question_is_cleaned() -> None:
+    """A Deployment's name must not control the terminal."""
+    err = io.StringIO()
+    assert Console(None, err, io.StringIO(" yes\n")).prompt("Roll Evil\x1b[2J back?") == "yes"
+    assert err.getvalue() == "Roll Evil [2J back? "

@@ -104,7 +104,7 @@ def test_a_missing_connection_is_named(cli: Cli) -> None:
     assert "Traceback" not in result.err
 
 
-@pytest.mark.parametrize("text", ["{broken", "https://someone:s3cret/tok@host:port", '["a list"]', "{}"])
+@pytest.mark.parametrize("text", ["{", "{broken", "https://someone:s3cret/tok@host:port", '["a list"]', "{}"])
 def test_a_connection_that_cannot_be_read_keeps_its_secrets(
     cli: Cli, monkeypatch: pytest.MonkeyPatch, text: str
 ) -> None:
@@ -113,4 +113,5 @@ def test_a_connection_that_cannot_be_read_keeps_its_secrets(
     result = cli("plan", "x", "--conn-id", "broken", "--debug")
     assert (result.code, result.out) == (3, "")
     assert "'broken'" in result.err
+    assert "finds no connection" not in result.err
     assert "s3cret" not in result.err

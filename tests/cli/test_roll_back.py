@@ -9,11 +9,13 @@ import pty
 import re
 import signal
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from airflow_rollback_provider.cli import main
 from airflow_rollback_provider.cli.commands import roll_back
 from airflow_rollback_provider.sandbox.process import SandboxProcess
 from tests.cli.running import Cli, command
@@ -311,6 +313,38 @@ def test_a_terminal_gets_a_confirmation(platform: SandboxProcess, environment: d
         os.close(keyboard)
         os.close(terminal)
     assert _rows(platform) == before
+
+
+def test_the_exit_code_does_not_need_the_streams(
+    platform: SandboxProcess, deployment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without stderr, a failed rollback is still 4. Without stdout, none is submitted."""
+    platform.next_rollbacks({"outcome": "FAILED", "seconds": 0})
+    monkeypatch.setenv("_AIRFLOW_PROCESS_CONTEXT", "server")
+    monkeypatch.setattr(sys, "stderr", None)
+    assert main([*ROLL_BACK, deployment]) == 4
+    before = _rows(platform)
+    monkeypatch.setattr(sys, "stdout", None)
+    assert main([*ROLL_BACK, deployment]) == 3
+    assert _rows(platform) == before
+
+
+@pytest.mark.parametrize("kind", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_says_what_goes_on(
+    cli: Cli,
+    platform: SandboxProcess,
+    deployment: str,
+    monkeypatch: pytest.MonkeyPatch,
+    kind: signal.Signals,
+) -> None:
+    """SIGTERM and SIGHUP end as Ctrl-C does, and have their old effect afterwards."""
+    before = signal.getsignal(kind)
+    monkeypatch.setattr(roll_back, "track_in_terminal", lambda *_: os.kill(os.getpid(), kind))
+    result = cli(*ROLL_BACK, deployment)
+    assert result.code == 4
+    assert "cannot be cancelled and goes on" in result.err
+    assert "To track it: airflow-rollback roll-back" in result.err
+    assert signal.getsignal(kind) is before
 
 
 @pytest.mark.slow

@@ -7,24 +7,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_rollback_provider.cli.text import clean, clean_lines, cut, pad, width_of
+from airflow_rollback_provider.cli.text import cut, pad, width_of
+from airflow_rollback_provider.domain.redaction import one_line, printable
 
 
 @given(st.text())
 def test_cleaned_text_has_no_control_characters(text: str) -> None:
     """Any description becomes one printable line."""
-    assert clean(text).isprintable()
-    assert all(line.isprintable() for line in clean_lines(text).split("\n"))
+    assert one_line(text).isprintable()
+    assert all(line.isprintable() for line in printable(text).split("\n"))
 
 
 def test_cleaning_keeps_the_words() -> None:
     """Escape sequences lose their escape, line breaks become blanks, the rest stays."""
-    assert clean("fix\n\tbilling \x1b[2Jnow \u202eexe") == "fix billing [2Jnow exe"
+    assert one_line("fix\n\tbilling \x1b[2Jnow \u202eexe") == "fix billing [2Jnow exe"
 
 
 def test_cleaning_lines_keeps_lines_and_indentation() -> None:
     """A plan keeps its layout."""
-    assert clean_lines("Plan\n  - a\rb") == "Plan\n  - a b"
+    assert printable("Plan\n  - a\rb") == "Plan\n  - a b"
 
 
 @pytest.mark.parametrize(

@@ -446,3 +446,16 @@ def test_killed_after_a_deferral(
         )
     another.on_kill()
     assert f"The rollback {rollback}" in caplog.text + capsys.readouterr().out
+
+
+def test_killed_before_a_deferral_is_resumed(
+    operator: Any, deployment_id: str, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Airflow 2 may end it before it calls another method; the rollback was submitted."""
+    task, ti = operator(deployment_id), TaskInstance()
+    ti.next_method = "resume"  # type: ignore[attr-defined]
+    task.pre_execute({"ti": ti})
+    task.on_kill()
+    shown = caplog.text + capsys.readouterr().out
+    assert "cannot be recalled and may still be going on" in shown
+    assert "No rollback is known" not in shown

@@ -40,7 +40,9 @@ def run(args: argparse.Namespace, console: Console) -> Exit:
     source, target = read_versions(args.source, args.target)
     verdict = check(source, target)
     if args.json:
-        console.print_json({"source": str(source), "target": str(target), **asdict(verdict)})
+        rule = asdict(verdict)
+        rule["rule_source"] = rule.pop("source")
+        console.print_json({"source": str(source), "target": str(target), **rule})
     else:
         console.print("\n".join(_lines(source, target, verdict)))
     return Exit.DONE if verdict.allowed else Exit.REFUSED

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from airflow_rollback_provider.cli.arguments import DEFAULT_CONN_ID
 from airflow_rollback_provider.cli.connecting import open_hook
 from airflow_rollback_provider.cli.exits import Exit
-from airflow_rollback_provider.cli.text import clean
 from airflow_rollback_provider.domain.findings import CHECKS, Status
+from airflow_rollback_provider.domain.redaction import one_line
 
 if TYPE_CHECKING:
     import argparse
@@ -84,9 +84,9 @@ def _lines(report: Report, width: int | None) -> Iterator[str]:
 
 def _finding(finding: Finding, width: int | None) -> Iterator[str]:
     head = f"{_MARKS[finding.status]:<{_TAG_WIDTH}}  {finding.code:<{_CODE_WIDTH}}  "
-    yield from _wrapped(head, clean(finding.what), width)
+    yield from _wrapped(head, one_line(finding.what), width)
     if finding.remedy:
-        yield from _wrapped(f"{'':{_INDENT - 2}}→ ", clean(finding.remedy), width)
+        yield from _wrapped(f"{'':{_INDENT - 2}}→ ", one_line(finding.remedy), width)
 
 
 def _wrapped(head: str, text: str, width: int | None) -> Iterator[str]:

@@ -41,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, console: Console) -> Exit:
     """Print the history. Read only the pages that are needed."""
     limit = None if args.all else args.limit
+    console.stop_early = True
     with open_hook(args.conn_id, debug=args.debug) as hook:
         deployment = hook.get_deployment(args.deployment)
         deploys = islice(hook.deploys(deployment.id), limit)

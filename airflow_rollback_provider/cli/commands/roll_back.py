@@ -8,7 +8,10 @@ import json
 import re
 import secrets
 import shlex
+import signal
+import threading
 import time
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,6 +36,7 @@ from airflow_rollback_provider.domain.errors import (
 )
 from airflow_rollback_provider.domain.idempotency import describe
 from airflow_rollback_provider.domain.plan import RollbackPlan
+from airflow_rollback_provider.domain.redaction import one_line
 from airflow_rollback_provider.domain.summary import describe_deploy, explain
 from airflow_rollback_provider.hooks.client import GRACE_PERIOD, pauses
 from airflow_rollback_provider.rollback.self_target import runs_inside
@@ -40,6 +44,8 @@ from airflow_rollback_provider.rollback.submit import Submitted
 from airflow_rollback_provider.rollback.tracking import new_tracking, track
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from airflow_rollback_provider.cli.console import Console
     from airflow_rollback_provider.domain.deploys import Deploy, Deployment
     from airflow_rollback_provider.hooks.deploy_history import DeployHistoryHook, Reading
@@ -107,6 +113,7 @@ def run(args: argparse.Namespace, console: Console) -> Exit:
     """Roll back. The table of exit codes lists the results."""
     if args.plan and (args.to or args.scope):
         raise BadInput("--plan already names the deploy and the scope. Leave --to and --scope out.")
+    console.must_show = True
     stored = read_plan(args.plan, console) if args.plan else None
     with open_hook(args.conn_id, debug=args.debug) as hook:
         return RollBack(args, console, hook, stored).run()
@@ -139,14 +146,15 @@ class RollBack:
         Once the request is sent, every error message says that the rollback may be in progress.
         """
         try:
-            return self._run()
+            with interruptible():
+                return self._run()
         except KeyboardInterrupt:
             if not self._sent:
                 raise
             raise OutcomeUnknown(f"Interrupted. {self._state()}\n{self._hints()}") from None
         except RollbackNotDone as error:
             raise type(error)(f"{error}\n{self._hints()}") from error
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             if not self._sent or (isinstance(error, RollbackError) and self._rollback is None):
                 raise  # nothing was submitted, or the hook found that the platform did not accept it
             problem = f"{type(error).__name__}: {error}"
@@ -206,7 +214,7 @@ class RollBack:
 
     def _submit(self, reading: Reading, plan: RollbackPlan) -> Exit:
         self._console.print(f"Idempotency key {self._idempotency_key}")
-        self._sent = self._console.ignore_broken_pipe = True
+        self._sent = self._console.keep_going = True
         self._chosen = plan
         self._rollback = self._hook.submit(
             plan, self._args.description, self._idempotency_key, grace_period=GRACE_PERIOD
@@ -218,7 +226,7 @@ class RollBack:
 
     def _resume_existing(self, reading: Reading, rollback: Deploy) -> Exit:
         """Track the rollback of an earlier call, to the deploy which that call chose."""
-        self._sent = self._console.ignore_broken_pipe = True
+        self._sent = self._console.keep_going = True
         self._rollback = rollback
         self._console.print(f"Found, so nothing is submitted now: {describe_deploy(rollback)}.")
         return self._track(reading, rollback, self._hook.target_of(rollback), resumed=True)
@@ -268,6 +276,25 @@ class RollBack:
             return []
         pinned = ["--to", f"id:{self._chosen.target.id}", "--scope", self._chosen.scope.value]
         return [*pinned, ACKNOWLEDGE] if self._args.acknowledged else pinned
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Treat SIGTERM and SIGHUP as Ctrl-C: the command says what may go on. It leaves ``nohup`` its effect."""
+
+    def interrupt(number: int, _frame: object) -> None:
+        raise KeyboardInterrupt(signal.Signals(number).name)
+
+    changed: list[signal.Signals] = []
+    if threading.current_thread() is threading.main_thread():
+        changed = [one for one in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(one) is signal.SIG_DFL]
+    for one in changed:
+        signal.signal(one, interrupt)
+    try:
+        yield
+    finally:
+        for one in changed:
+            signal.signal(one, signal.SIG_DFL)
 
 
 def read_plan(path: str, console: Console) -> RollbackPlan:
@@ -339,11 +366,11 @@ def _confirm(plan: RollbackPlan, console: Console) -> None:
         raise BadInput(
             "There is no terminal for the confirmation. Nothing was submitted. Add --yes to skip it."
         )
-    expected = plan.deployment.name if plan.needs_acknowledgement else "yes"
+    expected = one_line(plan.deployment.name) if plan.needs_acknowledgement else "yes"
     question = (
-        f"This goes from Airflow 3 to Airflow 2. Type the Deployment's name ({expected}) to roll it back: "
+        f"This goes from Airflow 3 to Airflow 2. Type the Deployment's name ({expected}) to roll it back:"
         if plan.needs_acknowledgement
-        else f"Roll {plan.deployment} back? Type yes: "
+        else f"Roll {plan.deployment} back? Type yes:"
     )
     if console.prompt(question) != expected:
         raise NotConfirmed("Not confirmed. Nothing was submitted.")
