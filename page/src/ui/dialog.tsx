@@ -117,28 +117,28 @@ export function RollbackDialog({ option, summary, target, close, reload, started
           {reason ?? missing ?? (answer?.start && `Starts the Dag ${option.dag_id} with your own rights.`)}
         </span>
         <span className="rbk-buttons">
-        <button type="button" aria-disabled={run.busy} onClick={closeDialog}>
-          {answer && reason === null ? "Cancel" : "Close"}
-        </button>
-        {isAllowed && (
-          <button
-            type="button"
-            className={answer?.plan.warnings.some((warning) => warning.severe) ? "rbk-danger" : "rbk-primary"}
-            disabled={!answer || Boolean(reason)}
-            aria-disabled={run.busy || missing !== null}
-            aria-describedby="rbk-blocked"
-            title={nameOf(target)}
-            onClick={submit}
-          >
-            {run.busy ? (
-              "Starting…"
-            ) : (
-              <>
-                Roll back to <Name>{shortName(nameOf(target))}</Name>
-              </>
-            )}
+          <button type="button" aria-disabled={run.busy} onClick={closeDialog}>
+            {answer && reason === null ? "Cancel" : "Close"}
           </button>
-        )}
+          {isAllowed && (
+            <button
+              type="button"
+              className={answer?.plan.warnings.some((warning) => warning.severe) ? "rbk-danger" : "rbk-primary"}
+              disabled={!answer || Boolean(reason)}
+              aria-disabled={run.busy || missing !== null}
+              aria-describedby="rbk-blocked"
+              title={nameOf(target)}
+              onClick={submit}
+            >
+              {run.busy ? (
+                "Starting…"
+              ) : (
+                <>
+                  Roll back to <Name>{shortName(nameOf(target))}</Name>
+                </>
+              )}
+            </button>
+          )}
         </span>
       </footer>
     </dialog>

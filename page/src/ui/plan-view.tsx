@@ -37,17 +37,17 @@ export function PlanView({ plan, children }: { plan: Plan; children: ReactNode }
       </p>
       <details>
         <summary>Rule and permissions</summary>
-      <dl className="rbk-facts">
-        <dt>Permissions</dt>
-        <dd>
-          {plan.permissions.length ? plan.permissions.map((name) => <code key={name}>{name}</code>) : "not published"} on{" "}
-          {plan.platform}
-        </dd>
-        <dt>Rule</dt>
-        <dd>
-          {plan.verdict.reason} <small title={plan.verdict.source}>({plan.verdict.code})</small>
-        </dd>
-      </dl>
+        <dl className="rbk-facts">
+          <dt>Permissions</dt>
+          <dd>
+            {plan.permissions.length ? plan.permissions.map((name) => <code key={name}>{name}</code>) : "not published"} on{" "}
+            {plan.platform}
+          </dd>
+          <dt>Rule</dt>
+          <dd>
+            {plan.verdict.reason} <small title={plan.verdict.source}>({plan.verdict.code})</small>
+          </dd>
+        </dl>
       </details>
     </>
   );

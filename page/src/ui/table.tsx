@@ -35,7 +35,7 @@ const FOLDED: Column[] = [...BEGIN, ["Release", "15em"], ...END];
 
 /** The widths, in pixels, from which the list is a table, and from which no column is folded. */
 const TABLE_FROM = 864;
-const ALL_FROM = 1240;
+const ALL_FROM = 1200;
 
 /** Cards, a table with a column for the whole release, or one with all columns. */
 export type Layout = "cards" | "folded" | "full";

@@ -53,7 +53,7 @@ def test_axe_finds_nothing(scene: Scene, browse: Browse, dark: bool) -> None:
     page = shown.page
     assert problems(page) == []
     shown.open_plan("release-42")
-    shown.press_roll_back()
+    shown.press_too_early()
     expect(shown.dialog.get_by_text("A reason is required.")).to_be_visible()
     assert problems(page) == []
     shown.describe("Invoices are doubled")
@@ -82,7 +82,8 @@ def test_screenshots_for_the_docs(scene: Scene, browse: Browse, tmp_path: Path, 
     shown = open_history(browse, scene, "moved-to-af3", dark=dark)
     page = shown.page
     name = f"page-airflow-{airflow_major()}-{'dark' if dark else 'light'}"
-    assert page.evaluate(
+    # The chart is laid out again when a scroll bar appears.
+    page.wait_for_function(
         "document.querySelector('.rbk').scrollWidth <= document.querySelector('.rbk').clientWidth"
     )
     page.screenshot(path=folder / f"{name}.png")
