@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A fake Airflow for work on the page: `npm run dev`, then http://127.0.0.1:5555/.
-// It serves the JSON API with invented histories. ?theme=dark shows the dark theme. It is not shipped.
+// It serves the JSON API with invented histories. ?theme=dark shows the dark theme, ?dir=rtl a right-to-left Airflow.
+// It is not shipped.
 
 import { createServer } from "node:http";
 import { spawnSync } from "node:child_process";
@@ -15,9 +16,11 @@ const out = mkdtempSync(join(tmpdir(), "page-"));
 const build = fileURLToPath(new URL("../build.mjs", import.meta.url));
 const world = new World();
 
-const PAGE = `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Deploy History</title>
-<style>body{margin:0;background:#fff;font-size:16px} html{font-size:10px} html.dark body{background:#0d1017}</style>
-<script>if (new URLSearchParams(location.search).get("theme") === "dark") document.documentElement.classList.add("dark")</script>
+const PAGE = `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Airflow</title>
+<style>body{margin:0;background:#fff;font-size:16px} html{font-size:10px} html.dark body{background:#0d1017}
+/* as in Airflow 3 */ *{overflow-wrap:break-word}</style>
+<script>document.documentElement.dir = new URLSearchParams(location.search).get("dir") ?? "";
+if (new URLSearchParams(location.search).get("theme") === "dark") document.documentElement.classList.add("dark")</script>
 </head><body><main><div id="deploy-history" data-base="/" data-csrf="dev"></div></main>
 <script type="module" src="/rollback/static/deploy-history-2.js"></script></body></html>`;
 
@@ -43,4 +46,6 @@ createServer(async (request, response) => {
   for await (const piece of request) body += piece;
   const [status, content] = answer(request, url, body && JSON.parse(body));
   setTimeout(() => send(status, "application/json", JSON.stringify(content)), 100);
-}).listen(PORT, "127.0.0.1", () => console.log(`http://127.0.0.1:${PORT}/`));
+}).listen(PORT, "127.0.0.1", function () {
+  console.log(`http://127.0.0.1:${this.address().port}/`);
+});

@@ -22,7 +22,13 @@ const RUNTIMES = [
   ["3.3-2", "3.3.1"],
 ];
 
-const ids = ["billing", "orders", "big", "empty", "down", "expired", "readonly", "busy"];
+const ids = ["billing", "orders", "big", "empty", "down", "expired", "readonly", "busy", "odd"];
+/** Names that are hard to show: right-to-left override, the words of the page itself, HTML. */
+const ODD_NAME = "Rolled back \u202efdp.txt <b>bold</b>";
+const LONG_TAG = `registry-mirror-${"0123456789abcdef".repeat(7)}`.slice(0, 127);
+const LONG_TEXT = "Release 3 loses orders. ".repeat(125);
+
+const nameOf = (id) => (id === "odd" ? ODD_NAME : id.charAt(0).toUpperCase() + id.slice(1));
 
 export class World {
   constructor() {
@@ -35,7 +41,7 @@ export class World {
     const options = ids.map((id) => ({
       connection: id === "expired" || id === "down" ? "private_cloud_staging" : "astro_private_cloud_default",
       deployment: `${id}-4821`,
-      label: id.charAt(0).toUpperCase() + id.slice(1),
+      label: nameOf(id),
       dag_id: "example_manual_rollback",
       may_roll_back: id !== "readonly",
       reason:
@@ -64,7 +70,7 @@ export class World {
     const open = rows[0]?.status === "in progress" ? rows[0] : null;
     return {
       id: `cm${id}0000000000`,
-      name: id.charAt(0).toUpperCase() + id.slice(1),
+      name: nameOf(id),
       release_name: `${id}-4821`,
       runtime: running?.runtime ?? "3.3-2",
       airflow: running?.airflow ?? "3.3.1",
@@ -90,6 +96,7 @@ export class World {
     const current = all.find((row) => row.status === "succeeded");
     const scope = query.get("scope") ?? "image_and_dags";
     const warnings = [
+      ...(target.rolled_back_by ? [{ code: "TARGET-ROLLED-BACK-FROM", message: `Deploy ${target.id} brings back what was rolled back from (rollback ${target.rolled_back_by}). The reason was: “${all.find((row) => row.id === target.rolled_back_by).description}”.`, severe: true }] : []),
       ...(target.crosses_major ? [{ code: "DAGS-DO-NOT-CARRY-OVER", message: "Dags written for Airflow 3 do not run on Airflow 2: roll the Dags back too.", severe: true }] : []),
       ...(target.downgrade
         ? [
@@ -162,6 +169,7 @@ function make(id, count) {
     time += HOUR * (3 + ((number * 7919) % 46));
     rows.unshift(row(id, number, count, time));
   }
+  if (id === "odd") for (const one of rows.slice(1, 4)) Object.assign(one, { image_tag: LONG_TAG, description: LONG_TEXT, created_by: "someone.with-a-long-name@subsidiary.example.com", status: "succeeded" });
   if (id === "busy") rows[0] = { ...rows[0], status: "in progress", rollback: { target: rows[4].id, scope: "image" } };
   return rows;
 }

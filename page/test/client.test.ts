@@ -103,6 +103,7 @@ const ERRORS: [status: number, body: unknown, code: string, words: RegExp][] = [
   [403, null, "NO-RIGHT", /may not/],
   [422, { detail: [{ msg: "too long" }, { msg: "missing" }] }, "FAILED", /too long; missing/],
   [400, { detail: { reason: "bad conf" } }, "FAILED", /bad conf/],
+  [400, null, "NOT-LOGGED-IN", /session/], // Airflow 2's page about a CSRF token without a session
   [500, "a page", "FAILED", /500/],
 ];
 for (const [status, body, code, words] of ERRORS) {

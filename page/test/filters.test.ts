@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { applyFilters, choicesIn, type Filters, isFiltered, NO_FILTERS } from "../src/model/filters";
+import { applyFilters, choicesIn, type Filters, filterQuery, filtersOf, isFiltered, NO_FILTERS } from "../src/model/filters";
 import { deploy } from "./builders";
 
 const rows = [
@@ -44,4 +44,12 @@ test("the filters offer the values that occur, the latest Runtime first", () => 
     types: ["DAG_ONLY", "IMAGE_AND_DAG"],
     runtimes: ["3.1-12", "3.1-8", "12.7.1"],
   });
+});
+
+test("a link contains the filters", () => {
+  const filters: Filters = { search: "a&b", status: "failed", type: "", runtime: "3.1-8", possible: true };
+  const given = Object.entries(filterQuery(filters)).filter((entry): entry is [string, string] => entry[1] !== null);
+  assert.deepEqual(given.map(([name]) => name), ["search", "status", "runtime", "possible"]);
+  assert.deepEqual(filtersOf(new URLSearchParams(given)), filters);
+  assert.deepEqual(filtersOf(new URLSearchParams("?deployment=x")), NO_FILTERS);
 });

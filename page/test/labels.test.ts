@@ -2,8 +2,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { DeploymentOption } from "../src/api/contract";
+import { deploy } from "./builders";
 import { selectedOption, linkTo, namesUnknownOption } from "../src/host/selection";
-import { inProgressText, healthTone, nameOf, typeLabel } from "../src/model/labels";
+import { inProgressText, healthTone, isolated, nameOf, quoted, refusalLabel, shortName, typeLabel } from "../src/model/labels";
 
 test("the platform's types become readable text", () => {
   assert.equal(typeLabel("IMAGE_AND_DAG"), "Image and Dag");
@@ -55,4 +56,25 @@ test("a link to a Deployment that is not offered selects nothing", () => {
   assert.equal(selectedOption(search, [options[0]!]), null);
   assert.equal(namesUnknownOption(search, options), true);
   assert.equal(namesUnknownOption("", options), false);
+});
+
+test("a name with its own direction of writing is isolated, any other is unchanged", () => {
+  assert.equal(isolated("Billing"), "Billing");
+  assert.equal(quoted("a\u202eb"), "“\u2068a\u202eb\u2069”");
+  assert.equal(isolated("חיוב"), "\u2068חיוב\u2069");
+});
+
+test("a long tag keeps its beginning and its end on a button", () => {
+  assert.equal(shortName("release-1"), "release-1");
+  const short = shortName(`begin${"x".repeat(117)}end`);
+  assert.ok(short.length < 45 && short.startsWith("begin") && short.endsWith("end"));
+});
+
+test("a refusal is a word", () => {
+  const refused = (change: object, code = "") =>
+    refusalLabel(deploy("d", { reasons: [{ code, reason: "", remedy: "" }], ...change }));
+  assert.equal(refused({ runs_now: true }), "runs now");
+  assert.equal(refused({ status: "failed" }), "failed");
+  assert.equal(refused({}, "TARGET-EXPIRED"), "too old");
+  assert.equal(refused({}, "AIRFLOW-3-TO-OLD-2"), "not possible");
 });

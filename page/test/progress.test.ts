@@ -14,6 +14,7 @@ const started: Started = {
   targetName: "release-1",
   latestId: "d3",
   expectedCurrentDeployId: "d3",
+  description: "Orders fail",
 };
 
 const before = daily({ id: "d3" }, { id: "d2" }, { id: "d1" });
@@ -24,20 +25,26 @@ function after(...newer: (Partial<Deploy> & { id: string })[]): LoadedHistory {
   return { summary: summary(rows.find((row) => row.status === "succeeded")!.id, rows[0]!.id), rows, cursor: null };
 }
 
-const back = (change: Partial<Deploy>) => ({ id: "d4", rollback: { target: "d1", scope: null }, ...change });
+const back = (change: Partial<Deploy>) => ({ id: "d4", rollback: { target: "d1", scope: null }, description: "Orders fail", ...change });
 
 const CASES: [what: string, state: string | null, loaded: LoadedHistory, step: string, result: string | null, words: RegExp][] = [
   ["nothing was read yet", null, after(), "run", null, /started/],
   ["the run waits", "queued", after(), "run", null, /waits/],
   ["the run plans", "running", after(), "submit", null, /checks the plan/],
   ["the run ended before its deploy shows", "success", after(), "submit", null, /has ended.*no rollback is in the history/],
-  ["the platform works", "running", after(back({ status: "in progress" })), "finish", null, /is rolling Billing back/],
-  ["it runs again", "running", after(back({})), "finish", "done", /Billing runs release-1 again/],
-  ["another deploy landed on top", "success", after({ id: "d5" }, back({})), "finish", "done", /brought release-1 back.*tag-d5 by ana.silva landed/],
-  ["the platform failed", "running", after(back({ status: "failed", status_reason: "helm" })), "finish", "failed", /: helm$/],
-  ["the run died, the platform did not", "failed", after(back({ status: "in progress" })), "finish", null, /goes on by itself/],
+  ["the platform works", "running", after(back({ status: "in progress" })), "finish", null, /is rolling “Billing” back to “release-1”/],
+  ["it runs again, the run checks", "running", after(back({})), "finish", null, /has brought “release-1” back/],
+  ["it runs again", "success", after(back({})), "finish", "done", /“Billing” runs “release-1” again/],
+  ["a Dag changed the description", "success", after(back({ description: "Other" })), "finish", "done", /runs “release-1” again/],
+  ["another deploy landed on top", "success", after({ id: "d5" }, back({})), "finish", "done", /brought “release-1” back.*“tag-d5” by ana.silva landed/],
+  ["the platform failed, the run not yet", "running", after(back({ status: "failed", status_reason: "helm" })), "finish", null, /: helm$/],
+  ["the platform failed", "failed", after(back({ status: "failed", status_reason: "helm" })), "finish", "failed", /: helm$/],
+  ["the run died, or another tab was faster", "failed", after(back({ status: "in progress" })), "submit", "failed", /is bringing “release-1” back all the same: this run.* or another/],
+  ["the same, and it runs again", "failed", after(back({})), "submit", "failed", /run failed.*has brought “release-1” back/],
+  ["another tab gave another reason", "failed", after(back({ description: "Other", created_by: "bo" })), "submit", "refused", /“tag-d4” by bo landed/],
+  ["another tab's rollback is not this run's", "running", after(back({ description: "Other" })), "submit", null, /checks the plan/],
   ["the run failed alone", "failed", after(), "submit", "failed", /log says why/],
-  ["somebody else was faster", "failed", after({ id: "d4", created_by: "bo" }), "submit", "refused", /tag-d4 by bo landed/],
+  ["somebody else was faster", "failed", after({ id: "d4", created_by: "bo" }), "submit", "refused", /“tag-d4” by bo landed/],
   ["somebody else has begun", "failed", after({ id: "d4", status: "in progress" }), "submit", "refused", /tag-d4/],
 ];
 for (const [what, state, loaded, step, result, words] of CASES) {

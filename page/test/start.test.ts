@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { blockedReason, confOf, mayHaveStarted, findFieldErrors, newRunId, disabledReason } from "../src/model/start";
+import { blockedReason, confOf, isUnanswered, findFieldErrors, newRunId, disabledReason } from "../src/model/start";
 import { answer, conf } from "./builders";
 
 test("a description is required, up to its limit", () => {
@@ -26,8 +26,8 @@ test("spaces in a typed name do not matter", () => {
 });
 
 test("a refused start is over; one without a response may have started the run", () => {
-  assert.deepEqual([400, 401, 403, 404, 409, 422].filter((status) => mayHaveStarted({ status })), []);
-  assert.deepEqual([0, 500, 502, 504].filter((status) => !mayHaveStarted({ status })), []);
+  assert.deepEqual([400, 401, 403, 404, 409, 422].filter((status) => isUnanswered({ status })), []);
+  assert.deepEqual([0, 500, 502, 504].filter((status) => !isUnanswered({ status })), []);
 });
 
 test("the loss is acknowledged only with a typed name, and the stale guard is kept", () => {

@@ -17,7 +17,7 @@ export class Problem extends Error {
 const UNREACHABLE = new Problem(
   "AIRFLOW-DOWN",
   "Airflow itself does not answer.",
-  "Check the network, and try again in a moment.",
+  "Check the network.",
 );
 
 export const asProblem = (error: unknown): Problem => (error instanceof Problem ? error : UNREACHABLE);
@@ -29,18 +29,15 @@ export function problemOf(status: number, body: unknown): Problem {
   if (message) {
     return new Problem(text(field(ours, "code")) ?? "FAILED", message, text(field(ours, "remedy")) ?? "", status);
   }
+  // This package and Airflow's API answer in JSON. Airflow 2 itself checks the CSRF token, which ends with the session.
+  if (status === 401 || (status === 400 && body === null)) return sessionOver(status);
   return airflowProblem(status, detailText(field(body, "detail")) || detailText(field(body, "title")));
 }
 
+const sessionOver = (status: number): Problem =>
+  new Problem("NOT-LOGGED-IN", "Your session with Airflow has ended.", "Log in again; nothing was changed.", status);
+
 function airflowProblem(status: number, detail: string): Problem {
-  if (status === 401) {
-    return new Problem(
-      "NOT-LOGGED-IN",
-      "Your session with Airflow has ended.",
-      "Log in again; nothing was changed.",
-      status,
-    );
-  }
   if (status === 403) {
     return new Problem(
       "NO-RIGHT",

@@ -39,7 +39,7 @@ export interface Span {
 
 export interface Tick {
   x: number;
-  time: string;
+  day: string;
 }
 
 export interface Chart {
@@ -62,13 +62,13 @@ const EDGE = 22;
 const END = 46;
 const SPACE = 20;
 const SPACE_BETWEEN_DAYS = 92;
-const SPACE_WITHOUT_TICK = 270;
 
 /**
  * @param rows the rows, newest first
  * @param width of the visible part; a wider chart scrolls
+ * @param dayOf the day of a time, in the user's zone
  */
-export function layOut(rows: readonly Deploy[], width: number): Chart {
+export function layOut(rows: readonly Deploy[], width: number, dayOf: (iso: string) => string): Chart {
   const deploys = [...rows].reverse();
   const runtimes = runtimesOf(deploys);
   const { lanes, laneOf } = makeLanes(runtimes);
@@ -89,7 +89,7 @@ export function layOut(rows: readonly Deploy[], width: number): Chart {
     marks,
     arcs: arcsOf(marks),
     spans: spansOf(marks, Math.max(width, end)),
-    ticks: ticksOf(marks),
+    ticks: ticksOf(marks, dayOf),
   };
 }
 
@@ -150,15 +150,14 @@ function spansOf(marks: readonly Mark[], end: number): Span[] {
   });
 }
 
-/** Each day, if there is room; within a long day, some times. */
-function ticksOf(marks: readonly Mark[]): Tick[] {
+/** One tick for each day, at its first deploy, if there is room. */
+function ticksOf(marks: readonly Mark[], dayOf: (iso: string) => string): Tick[] {
   const ticks: Tick[] = [];
+  let before = "";
   for (const { x, deploy } of marks) {
-    const last = ticks.at(-1);
-    const isOtherDay = last?.time.slice(0, 10) !== deploy.created_at.slice(0, 10);
-    if (!last || x - last.x >= (isOtherDay ? SPACE_BETWEEN_DAYS : SPACE_WITHOUT_TICK)) {
-      ticks.push({ x, time: deploy.created_at });
-    }
+    const day = dayOf(deploy.created_at);
+    if (day !== before && x - (ticks.at(-1)?.x ?? -Infinity) >= SPACE_BETWEEN_DAYS) ticks.push({ x, day });
+    before = day;
   }
   return ticks;
 }

@@ -15,6 +15,20 @@ export interface Filters {
 
 export const NO_FILTERS: Filters = { search: "", status: "", type: "", runtime: "", possible: false };
 
+/** The filters as parameters of the page's address; null for those that do not filter. */
+export const filterQuery = ({ possible, ...texts }: Filters): Record<keyof Filters, string | null> => ({
+  search: texts.search.trim() || null,
+  status: texts.status || null,
+  type: texts.type || null,
+  runtime: texts.runtime || null,
+  possible: possible ? "1" : null,
+});
+
+export function filtersOf(query: URLSearchParams): Filters {
+  const text = (name: string) => query.get(name) ?? "";
+  return { search: text("search"), status: text("status"), type: text("type"), runtime: text("runtime"), possible: query.get("possible") === "1" };
+}
+
 export const isFiltered = (filters: Filters): boolean =>
   filters.possible || Boolean(filters.search.trim() || filters.status || filters.type || filters.runtime);
 

@@ -12,11 +12,29 @@ export function typeLabel(type: string): string {
 /** The name of a deploy: its tag, else its id. */
 export const nameOf = (deploy: Pick<Deploy, "id" | "image_tag">): string => deploy.image_tag ?? deploy.id;
 
+/** A long name, such as an image tag of 127 characters, shortened in its middle for a button. */
+export const shortName = (name: string): string => (name.length > 44 ? `${name.slice(0, 28)}…${name.slice(-12)}` : name);
+
+const BIDI = /[\u0590-\u08ff\u200e\u200f\u202a-\u202e\u2066-\u2069]/;
+
+/** A text of others within a plain text: its direction does not change that of the words around it. */
+export const isolated = (text: string): string => (BIDI.test(text) ? `\u2068${text}\u2069` : text);
+
+/** A name of others within a sentence. */
+export const quoted = (name: string): string => `“${isolated(name)}”`;
+
+/** Why there is no rollback to a deploy, in a word or two. */
+export function refusalLabel({ runs_now, status, reasons }: Deploy): string {
+  if (runs_now) return "runs now";
+  if (status !== "succeeded") return status === "unknown" ? "not known" : status;
+  return { "TARGET-RUNS-ALREADY": "same content", "TARGET-EXPIRED": "too old" }[reasons[0]?.code ?? ""] ?? "not possible";
+}
+
 export const shortCommit = (commit: string): string => commit.slice(0, 7);
 
 /** The reason why nothing can be started now. */
 export function inProgressText(going: InProgress): string {
-  const by = going.created_by ? ` by ${going.created_by}` : "";
+  const by = going.created_by ? ` by ${isolated(going.created_by)}` : "";
   const what = going.rollback ? `A rollback${going.target ? ` to deploy ${going.target}` : ""}` : "A deploy";
   return `${what}${by} is in progress. A rollback is possible when it has ended.`;
 }

@@ -3,7 +3,7 @@
 
 import type { Deploy } from "../api/contract";
 import type { LoadedHistory } from "./history";
-import { nameOf } from "./labels";
+import { isolated, nameOf, quoted } from "./labels";
 
 /** A rollback that was started from this page. */
 export interface Started {
@@ -15,6 +15,8 @@ export interface Started {
   /** The latest deploy and the running one when the plan was made. */
   latestId: string;
   expectedCurrentDeployId: string | null;
+  /** As it was sent to the Dag. */
+  description: string;
 }
 
 export type Step = "run" | "submit" | "finish";
@@ -33,34 +35,44 @@ const ended = (step: Step, result: Result, words: string): Progress => ({ step, 
  * @param state the Dag run's state; null until it is read
  */
 export function progressOf(started: Started, state: string | null, loaded: LoadedHistory): Progress {
-  const rollback = rollbackOf(started, loaded.rows);
+  const rollback = rollbackOf(started, state, loaded.rows);
   return rollback ? ofRollback(rollback, started, state, loaded) : ofRun(started, state, loaded);
 }
 
-/** The latest deploy that went back to the target after the plan was made. */
-function rollbackOf({ latestId, target }: Started, rows: readonly Deploy[]): Deploy | undefined {
+/**
+ * The rollback of this run: the latest deploy that went back to the target after the plan was made, with the run's
+ * description. Another user may roll back to the same target, so any other counts only if the run has succeeded: a Dag
+ * may change the description.
+ */
+function rollbackOf({ latestId, target, description }: Started, state: string | null, rows: readonly Deploy[]): Deploy | undefined {
   const before = rows.findIndex((row) => row.id === latestId);
   // If it is missing, the rows are older than the plan.
-  const newer = rows.slice(0, Math.max(0, before));
-  return newer.find((row) => row.rollback?.target === target);
+  const newer = rows.slice(0, Math.max(0, before)).filter((row) => row.rollback?.target === target);
+  return newer.find((row) => row.description.startsWith(description)) ?? (state === "success" ? newer[0] : undefined);
 }
 
-function ofRollback(rollback: Deploy, { targetName }: Started, state: string | null, loaded: LoadedHistory): Progress {
+function ofRollback(rollback: Deploy, started: Started, state: string | null, loaded: LoadedHistory): Progress {
+  const [name, target] = [quoted(loaded.summary.name), quoted(started.targetName)];
   if (rollback.status === "failed") {
     const why = rollback.status_reason ? `: ${rollback.status_reason}` : ".";
-    return ended("finish", "failed", `The platform could not finish the rollback ${rollback.id}${why}`);
+    const words = `The platform could not finish the rollback ${rollback.id}${why}`;
+    return isOver(state) ? ended("finish", "failed", words) : going("finish", words);
   }
-  if (rollback.status === "succeeded" && loaded.summary.running?.id === rollback.id) {
-    return ended("finish", "done", `Done. ${loaded.summary.name} runs ${targetName} again (deploy ${rollback.id}).`);
+  // Two users may give the same reason for the same target.
+  if (state === "failed") return ended("submit", "failed", ofFailedRunBeside(rollback, target));
+  if (rollback.status !== "succeeded") return going("finish", `The platform is rolling ${name} back to ${target}.`);
+  if (state !== "success") return going("finish", `Deploy ${rollback.id} has brought ${target} back. The Dag run has not ended yet.`);
+  if (loaded.summary.running?.id === rollback.id) {
+    return ended("finish", "done", `Done. ${name} runs ${target} again (deploy ${rollback.id}).`);
   }
-  if (rollback.status === "succeeded") {
-    const on = loaded.rows.find((row) => row.id === loaded.summary.running?.id);
-    const what = on ? describe(on) : "another deploy";
-    return ended("finish", "done", `Deploy ${rollback.id} brought ${targetName} back; then ${what} landed on top of it.`);
-  }
-  const untracked = state === "failed" ? " The Dag run has failed meanwhile; the platform goes on by itself." : "";
-  return going("finish", `The platform is rolling ${loaded.summary.name} back to ${targetName}.${untracked}`);
+  const on = loaded.rows.find((row) => row.id === loaded.summary.running?.id);
+  const what = on ? describe(on) : "another deploy";
+  return ended("finish", "done", `Deploy ${rollback.id} brought ${target} back; then ${what} landed on top of it.`);
 }
+
+const ofFailedRunBeside = ({ id, status }: Deploy, target: string): string =>
+  `The Dag run failed; its log says why. Deploy ${id} ${status === "succeeded" ? "has brought" : "is bringing"} ${target} back ` +
+  "all the same: this run requested it, or another one did.";
 
 function ofRun(started: Started, state: string | null, { summary, rows }: LoadedHistory): Progress {
   if (state === "failed") return ofFailedRun(started, summary.running?.id ?? null, summary.latest_id, rows);
@@ -82,7 +94,9 @@ function ofFailedRun(started: Started, running: string | null, latest: string | 
   return ended("submit", "refused", `Refused, because ${what} landed meanwhile. Nothing was changed. Read the current history and make a new plan.`);
 }
 
-const describe = (deploy: Deploy): string => `${nameOf(deploy)}${deploy.created_by ? ` by ${deploy.created_by}` : ""}`;
+const describe = (deploy: Deploy): string => `${quoted(nameOf(deploy))}${deploy.created_by ? ` by ${isolated(deploy.created_by)}` : ""}`;
+
+const isOver = (state: string | null): boolean => state === "failed" || state === "success";
 
 /**
  * The run's state to show. The end of a run counts only with a history that was read after it: an older history
@@ -92,6 +106,5 @@ const describe = (deploy: Deploy): string => `${nameOf(deploy)}${deploy.created_
  * @param isRead whether the history was read after that
  */
 export function stateToShow(before: string | null, read: string | null, isRead: boolean): string | null {
-  const isOver = read === "failed" || read === "success";
-  return read === null || (isOver && !isRead) ? before : read;
+  return read === null || (isOver(read) && !isRead) ? before : read;
 }

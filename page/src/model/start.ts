@@ -49,7 +49,7 @@ export const confOf = (entry: Entry, answer: PlanAnswer, conf: Conf): Conf => ({
 
 /**
  * A start without a response. It may have started the run, so its request is kept until the result is known, also
- * when the dialog is closed and opened again: another run id would be another rollback.
+ * when the dialog is closed or the page is loaded again: another run id would be another rollback.
  */
 export interface PendingStart {
   runId: string;
@@ -57,8 +57,8 @@ export interface PendingStart {
   entry: Entry;
 }
 
-/** Whether a failed start may have started the run: no response, or a server error. */
-export const mayHaveStarted = ({ status }: { status: number }): boolean => status === 0 || status >= 500;
+/** Whether a failed request may have been carried out all the same: no response, or a server error. */
+export const isUnanswered = ({ status }: { status: number }): boolean => status === 0 || status >= 500;
 
 /** An id for the Dag run. It stays the same when the user tries again after a lost response. */
 export const newRunId = (now: Date, random: string): string => `deploy_history__${now.toISOString()}_${random}`;

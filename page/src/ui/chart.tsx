@@ -6,7 +6,7 @@ import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
 import type { Deploy } from "../api/contract";
 import { type Arc, BOTTOM, LANE_HEIGHT, layOut, type Mark, marksBetween, type Chart, type Tick, TOP } from "../model/chart";
 import type { Clock } from "../model/time";
-import { nameOf } from "../model/labels";
+import { isolated, nameOf } from "../model/labels";
 import { usePageContext } from "./context";
 import { useWidth } from "./hooks";
 
@@ -26,7 +26,7 @@ interface Props {
 export function ChartCard({ rows, shown, choose, more }: Props) {
   const { clock } = usePageContext();
   const [measure, width] = useWidth<HTMLDivElement>();
-  const chart = useMemo(() => layOut(rows, width), [rows, width]);
+  const chart = useMemo(() => layOut(rows, width, clock.day), [rows, width, clock.zone]);
   const faint = useMemo(() => faintIn(rows, shown), [rows, shown]);
   const scroller = useRef<HTMLDivElement | null>(null);
   const [left, setLeft] = useState(0);
@@ -92,12 +92,12 @@ function useDistanceFromTheRight(scroller: { readonly current: HTMLElement | nul
 
 const summary = (deploy: Deploy, clock: Clock): string =>
   [
-    nameOf(deploy),
+    isolated(nameOf(deploy)),
     deploy.runtime && `Runtime ${deploy.runtime}`,
-    `${clock.stamp(deploy.created_at)}${deploy.created_by ? ` by ${deploy.created_by}` : ""}`,
+    `${clock.stamp(deploy.created_at)}${deploy.created_by ? ` by ${isolated(deploy.created_by)}` : ""}`,
     deploy.rollback ? `rollback, ${deploy.status}` : deploy.status,
     deploy.rolled_back_by && "rolled back from",
-    deploy.description && `“${deploy.description}”`,
+    deploy.description && `“${isolated(deploy.description)}”`,
     deploy.can_roll_back ? "can be rolled back to" : deploy.reasons[0]?.reason,
   ]
     .filter(Boolean)
@@ -113,7 +113,6 @@ interface DrawingProps {
 }
 
 function Drawing({ chart, window: [from, to], faint, pointed }: DrawingProps) {
-  const { clock } = usePageContext();
   const isVisible = (x1: number, x2: number) => x2 >= from && x1 <= to;
   const lowest = chart.height - BOTTOM;
   return (
@@ -121,7 +120,7 @@ function Drawing({ chart, window: [from, to], faint, pointed }: DrawingProps) {
       {chart.lanes.map(({ name, y }) => (
         <line key={name} className="rbk-lane" x1={0} x2={chart.width} y1={y} y2={y} />
       ))}
-      {dated(chart.ticks, clock)
+      {dated(chart.ticks)
         .filter(({ x }) => isVisible(x, x))
         .map(({ x, words }) => (
           <g key={x} className="rbk-tick">
@@ -145,21 +144,14 @@ function Drawing({ chart, window: [from, to], faint, pointed }: DrawingProps) {
           isPointed={mark.deploy === pointed}
         />
       ))}
+      <Now marks={chart.marks} />
     </svg>
   );
 }
 
-/** The day, with its year if that changes; the time if the day is the same as before. */
-function dated(ticks: readonly Tick[], clock: Clock): { x: number; words: string }[] {
-  let before = "";
-  return ticks.map(({ x, time }) => {
-    const day = clock.day(time);
-    const isSameYear = before.slice(-4) === day.slice(-4);
-    const words = day === before ? clock.stamp(time).slice(-5) : isSameYear ? day.slice(0, -5) : day;
-    before = day;
-    return { x, words };
-  });
-}
+/** The day, with its year if that changes. */
+const dated = (ticks: readonly Tick[]): { x: number; words: string }[] =>
+  ticks.map(({ x, day }, at) => ({ x, words: ticks[at - 1]?.day.slice(-4) === day.slice(-4) ? day.slice(0, -5) : day }));
 
 function ArcBack({ arc: { from, to, top, open } }: { arc: Arc }) {
   // It ends a little above its target.
@@ -170,6 +162,19 @@ function ArcBack({ arc: { from, to, top, open } }: { arc: Arc }) {
       <path d={`M${from.x} ${from.y - 7}C${control},${end.x} ${end.y}`} />
       {!open && <path className="rbk-arrow" d={`M${end.x - 4} ${end.y - 6}L${end.x} ${end.y}L${end.x + 4} ${end.y - 6}`} />}
     </g>
+  );
+}
+
+/** The label of the running deploy: beside it if it is the latest, else above it and over its neighbours. */
+function Now({ marks }: { marks: readonly Mark[] }) {
+  const at = marks.findIndex(({ deploy }) => deploy.runs_now);
+  const mark = marks[at];
+  if (!mark) return null;
+  const isLatest = at === marks.length - 1;
+  return (
+    <text className="rbk-now" x={mark.x + (isLatest ? 14 : 0)} y={mark.y + (isLatest ? 4 : -13)} data-latest={isLatest}>
+      now
+    </text>
   );
 }
 
@@ -192,11 +197,6 @@ function MarkShape({ mark: { deploy, x, y }, isFaint, isPointed }: MarkProps) {
     <g className={classes.filter(Boolean).join(" ")} transform={`translate(${x} ${y})`}>
       {deploy.runs_now && <circle className="rbk-ring" r={9} />}
       {shapeOf(deploy)}
-      {deploy.runs_now && (
-        <text className="rbk-now" x={14} y={4}>
-          now
-        </text>
-      )}
     </g>
   );
 }

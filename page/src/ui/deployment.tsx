@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // One Deployment: its summary, its deploys as a chart and as a table, and the rollback.
 
-import { useMemo, useRef, useState } from "react";
+import { useEffect, useMemo, useRef, useState } from "react";
 import type { Deploy, Summary, DeploymentOption } from "../api/contract";
-import { applyFilters, choicesIn, type Filters, isFiltered, NO_FILTERS } from "../model/filters";
+import { applyFilters, choicesIn, type Filters, filterQuery, filtersOf, isFiltered, NO_FILTERS } from "../model/filters";
 import type { LoadedHistory } from "../model/history";
-import type { PendingStart } from "../model/start";
 import { inProgressText } from "../model/labels";
 import { usePageContext } from "./context";
 import { RollbackDialog } from "./dialog";
@@ -13,7 +12,8 @@ import { FilterBar } from "./filter-bar";
 import { SummaryCard } from "./summary";
 import { usePoll, useTabReturn } from "./hooks";
 import { More } from "./more";
-import { Box, ProblemBox, Reasons, Time, Waiting } from "./parts";
+import { replaceQuery } from "../host/selection";
+import { Box, LongText, Name, ProblemBox, Reasons, Time, Waiting } from "./parts";
 import { ChartCard } from "./chart";
 import { ProgressCard } from "./progress-card";
 import type { RowActions } from "./row";
@@ -24,25 +24,32 @@ import { useProgress } from "./use-progress";
 const POLL_INTERVAL = 4000;
 /** A user who returns to the tab after this time, in milliseconds, gets a new list. */
 const OUTDATED = 60_000;
+const ADDRESS_DELAY = 300;
+/** The reads for the deploy of a link; each may bring 1,000 deploys. */
+const MOST_READS = 10;
 
-export function DeploymentView({ option }: { option: DeploymentOption }) {
+export function DeploymentView({ option, reloadOptions }: { option: DeploymentOption; reloadOptions: () => void }) {
   const { client } = usePageContext();
-  const history = useHistory(client, option);
-  const tracking = useProgress(client, history);
+  // This part belongs to one Deployment. Only the user's rights change when the options are read again.
+  const [place] = useState(option);
+  const history = useHistory(client, place);
+  const tracking = useProgress(client, history, `started ${place.connection} ${place.deployment}`);
   const [target, setTarget] = useState<Deploy | null>(null);
-  const pendingStarts = useRef<Map<string, PendingStart>>(new Map());
-  const { loaded, problem, busy } = history;
+  const { loaded, problem, isRefreshing } = history;
   const isTracking = Boolean(tracking.started) && !tracking.progress?.result;
   usePoll(Boolean(loaded?.summary.in_progress) && !isTracking, POLL_INTERVAL, history.refresh);
 
-  const again = () => void history.refresh(true);
+  const again = () => {
+    void history.refresh(true);
+    reloadOptions();
+  };
   useTabReturn(() => {
     if (loaded && Date.now() - Date.parse(loaded.summary.read_at) > OUTDATED) again();
   });
   return (
     <>
       {problem && (
-        <ProblemBox problem={problem} again={again} busy={busy === "refresh"}>
+        <ProblemBox problem={problem} again={again} busy={isRefreshing}>
           {loaded && (
             <p>
               The history of <Time iso={loaded.summary.read_at} /> is still shown below.
@@ -53,16 +60,15 @@ export function DeploymentView({ option }: { option: DeploymentOption }) {
       {!loaded && !problem && <Waiting>Reading the deploy history…</Waiting>}
       {loaded && (
         <>
-          <SummaryCard summary={loaded.summary} refresh={again} busy={busy === "refresh"} />
+          <SummaryCard summary={loaded.summary} refresh={again} busy={isRefreshing} />
           <ProgressCard tracking={tracking} />
           <Notices option={option} summary={loaded.summary} tracking={isTracking} />
           <Deploys option={option} loaded={loaded} history={history} isTracking={isTracking} plan={setTarget} />
           {target && (
             <RollbackDialog
-              option={option}
+              option={place}
               summary={loaded.summary}
               target={target}
-              pendingStarts={pendingStarts.current}
               close={() => setTarget(null)}
               reload={again}
               started={(started) => {
@@ -85,7 +91,11 @@ function Notices({ option, summary, tracking }: { option: DeploymentOption; summ
         <Box tone="info" role="status" title={summary.in_progress.rollback ? "A rollback is in progress" : "A deploy is in progress"}>
           <p>
             {inProgressText(summary.in_progress)} Since <Time iso={summary.in_progress.since} />
-            {summary.in_progress.description && `: “${summary.in_progress.description}”`}
+            {summary.in_progress.description && (
+              <>
+                : <LongText quote text={summary.in_progress.description} />
+              </>
+            )}
           </p>
         </Box>
       )}
@@ -103,6 +113,11 @@ function Notices({ option, summary, tracking }: { option: DeploymentOption; summ
   );
 }
 
+const deployInAddress = (): { id: string; times: number } | null => {
+  const id = new URLSearchParams(window.location.search).get("deploy");
+  return id ? { id, times: 0 } : null;
+};
+
 interface DeploysProps {
   option: DeploymentOption;
   loaded: LoadedHistory;
@@ -113,10 +128,24 @@ interface DeploysProps {
 
 function Deploys({ option, loaded, history, isTracking, plan }: DeploysProps) {
   const { rows, summary, cursor } = loaded;
-  const [filters, setFilters] = useState<Filters>(NO_FILTERS);
-  const [requested, setRequested] = useState<{ id: string; times: number } | null>(null);
+  const [filters, setFilters] = useState<Filters>(() => filtersOf(new URLSearchParams(window.location.search)));
+  const [requested, setRequested] = useState<{ id: string; times: number } | null>(deployInAddress);
+  useEffect(() => {
+    // Browsers limit how often the address changes.
+    const timer = window.setTimeout(() => replaceQuery({ ...filterQuery(filters), deploy: requested?.id ?? null }), ADDRESS_DELAY);
+    return () => window.clearTimeout(timer);
+  }, [filters, requested]);
   const shown = useMemo(() => applyFilters(rows, filters), [rows, filters]);
   const choices = useMemo(() => choicesIn(rows), [rows]);
+
+  // A link may name a deploy that is further down.
+  const isMissing = requested !== null && !rows.some((row) => row.id === requested.id);
+  const reads = useRef(0);
+  useEffect(() => {
+    if (!isMissing || !cursor || history.busy || history.problem || reads.current >= MOST_READS) return;
+    reads.current++;
+    void history.more(true);
+  }, [isMissing, cursor, history]);
 
   const show = (id: string) => {
     if (!shown.some((row) => row.id === id)) setFilters(NO_FILTERS);
@@ -132,7 +161,7 @@ function Deploys({ option, loaded, history, isTracking, plan }: DeploysProps) {
   if (!rows.length && !cursor) {
     return (
       <Box tone="plain" title="No deploys yet">
-        <p>There are no deploys of {summary.name}. They appear here, newest first.</p>
+        <p>There are no deploys of <Name>{summary.name}</Name>. They appear here, newest first.</p>
       </Box>
     );
   }

@@ -5,35 +5,42 @@ import { useCallback, useEffect, useLayoutEffect, useRef, useState } from "react
 import type { Deploy, Summary, DeploymentOption, PlanAnswer, Start } from "../api/contract";
 import { runAddress } from "../api/client";
 import { asProblem, Problem } from "../api/problem";
-import { blockedReason, confOf, type Entry, mayHaveStarted, type FieldErrors, findFieldErrors, newRunId, type PendingStart, disabledReason } from "../model/start";
+import { blockedReason, confOf, type Entry, isUnanswered, type FieldErrors, findFieldErrors, newRunId, type PendingStart, disabledReason } from "../model/start";
 import type { Started } from "../model/progress";
-import { nameOf, scopeLabel } from "../model/labels";
+import { keep, recall } from "../host/memory";
+import { nameOf, scopeLabel, shortName } from "../model/labels";
 import { usePageContext } from "./context";
 import { useLatest } from "./hooks";
 import { RollbackForm } from "./rollback-form";
-import { ProblemBox, Select, Time, Waiting } from "./parts";
+import { LongText, Name, ProblemBox, Select, Time, Waiting } from "./parts";
 import { PlanView } from "./plan-view";
 
 interface Props {
   option: DeploymentOption;
   summary: Summary;
   target: Deploy;
-  /** Starts without a response, by target and running deploy. */
-  pendingStarts: Map<string, PendingStart>;
   close: () => void;
   /** Read the history again. */
   reload: () => void;
   started: (started: Started) => void;
 }
 
-export function RollbackDialog({ option, summary, target, pendingStarts, close, reload, started }: Props) {
-  const pendingStart = usePendingStart(pendingStarts, `${target.id} from ${summary.running?.id}`);
+export function RollbackDialog({ option, summary, target, close, reload, started }: Props) {
+  const place = `${option.connection} ${option.deployment} ${target.id}`;
+  const pendingStart = usePendingStart(`start ${place} from ${summary.running?.id}`);
   const [scope, setScope] = useState(pendingStart.earlier?.scope ?? null);
   const { answer, problem, read } = usePlan(option, summary, target, scope);
-  const [entry, setEntry] = useState<Entry>(pendingStart.earlier?.entry ?? { description: "", typedName: "" });
+  const [entry, setEntry] = useState<Entry>(
+    () => pendingStart.earlier?.entry ?? { description: recall<string>(`reason ${place}`) ?? "", typedName: "" },
+  );
+  const change = (next: Entry) => {
+    keep(`reason ${place}`, next.description || null);
+    setEntry(next);
+  };
   const [fieldErrors, setMistakes] = useState<FieldErrors>({});
   const run = useStart(answer, { runId: pendingStart.runId, scope, entry }, pendingStart, target, (startedRun) => {
-    dialog.current?.close();
+    keep(`reason ${place}`, null);
+    close();
     started(startedRun);
   });
   const dialog = useModal(close, run.busy);
@@ -50,18 +57,37 @@ export function RollbackDialog({ option, summary, target, pendingStarts, close, 
     else void run.send();
   };
   const reason = answer && disabledReason(answer);
+  // The button stays in the order of the focus: pressed too early, it leads to the field that is missing.
+  const missing = answer && Object.keys(findFieldErrors(entry, answer)).length ? "Fill in the form first." : null;
   const isAllowed = answer?.plan.allowed ?? target.can_roll_back;
 
   return (
     <dialog ref={dialog} className="rbk-dialog" aria-labelledby="rbk-dialog-title">
       <header>
         <h2 id="rbk-dialog-title" tabIndex={-1}>
-          {isAllowed ? `Roll ${summary.name} back to ${nameOf(target)}` : `${nameOf(target)} cannot be rolled back to`}
+          {isAllowed ? (
+            <>
+              Roll “<Name>{summary.name}</Name>” back to “<Name>{nameOf(target)}</Name>”
+            </>
+          ) : (
+            <>
+              “<Name>{nameOf(target)}</Name>” cannot be rolled back to
+            </>
+          )}
         </h2>
         <p className="rbk-muted">
           Deploy {target.id} of <Time iso={target.created_at} />
-          {target.created_by && ` by ${target.created_by}`}
-          {target.description && `: “${target.description}”`}
+          {target.created_by && (
+            <>
+              {" "}
+              by <Name>{target.created_by}</Name>
+            </>
+          )}
+          {target.description && (
+            <>
+              : <LongText quote text={target.description} />
+            </>
+          )}
         </p>
       </header>
       <div className="rbk-dialog-body">
@@ -77,31 +103,43 @@ export function RollbackDialog({ option, summary, target, pendingStarts, close, 
         )}
         {!answer && !problem && <Waiting>Planning…</Waiting>}
         {summary.scopes.length > 1 && <ScopeChoice summary={summary} scope={scope} choose={setScope} disabled={isSent} />}
-        {answer && <PlanView plan={answer.plan} />}
-        {answer && !blockedReason(answer) && (
-          <RollbackForm answer={answer} entry={entry} fieldErrors={fieldErrors} change={setEntry} submit={submit} disabled={isSent} />
-        )}
         {run.problem && <ProblemBox problem={run.problem} />}
+        {answer && (
+          <PlanView plan={answer.plan}>
+            {!blockedReason(answer) && (
+              <RollbackForm answer={answer} entry={entry} fieldErrors={fieldErrors} change={change} submit={submit} disabled={isSent} />
+            )}
+          </PlanView>
+        )}
       </div>
       <footer className="rbk-row">
-        <span className="rbk-end rbk-muted" id="rbk-blocked">
-          {reason ?? (answer?.start && `Starts the Dag ${option.dag_id} with your own rights.`)}
+        <span className="rbk-muted" id="rbk-blocked">
+          {reason ?? missing ?? (answer?.start && `Starts the Dag ${option.dag_id} with your own rights.`)}
         </span>
-        <button type="button" aria-disabled={run.busy} onClick={closeDialog}>
-          {answer && reason === null ? "Cancel" : "Close"}
-        </button>
-        {isAllowed && (
-          <button
-            type="button"
-            className={answer?.plan.warnings.some((warning) => warning.severe) ? "rbk-danger" : "rbk-primary"}
-            disabled={!answer || Boolean(reason)}
-            aria-disabled={run.busy}
-            aria-describedby="rbk-blocked"
-            onClick={submit}
-          >
-            {run.busy ? "Starting…" : `Roll back to ${nameOf(target)}`}
+        <span className="rbk-buttons">
+          <button type="button" aria-disabled={run.busy} onClick={closeDialog}>
+            {answer && reason === null ? "Cancel" : "Close"}
           </button>
-        )}
+          {isAllowed && (
+            <button
+              type="button"
+              className={answer?.plan.warnings.some((warning) => warning.severe) ? "rbk-danger" : "rbk-primary"}
+              disabled={!answer || Boolean(reason)}
+              aria-disabled={run.busy || missing !== null}
+              aria-describedby="rbk-blocked"
+              title={nameOf(target)}
+              onClick={submit}
+            >
+              {run.busy ? (
+                "Starting…"
+              ) : (
+                <>
+                  Roll back to <Name>{shortName(nameOf(target))}</Name>
+                </>
+              )}
+            </button>
+          )}
+        </span>
       </footer>
     </dialog>
   );
@@ -167,20 +205,20 @@ interface PendingStore {
   remove: () => void;
 }
 
-/** Keep a start until there is a response, also after this dialog is closed. */
-function usePendingStart(pendingStarts: Map<string, PendingStart>, meaning: string): PendingStore {
+/** Keep a start until there is a response, also after this dialog is closed or the page is loaded again. */
+function usePendingStart(meaning: string): PendingStore {
   const [key] = useState(meaning);
-  const [earlier, setEarlier] = useState(pendingStarts.get(key) ?? null);
+  const [earlier, setEarlier] = useState(() => recall<PendingStart>(key));
   const [runId] = useState(() => earlier?.runId ?? newRunId(new Date(), Math.random().toString(36).slice(2, 8)));
   return {
     runId,
     earlier,
     keep: (sent) => {
-      pendingStarts.set(key, sent);
+      keep(key, sent);
       setEarlier(sent);
     },
     remove: () => {
-      pendingStarts.delete(key);
+      keep(key, null);
       setEarlier(null);
     },
   };
@@ -215,12 +253,13 @@ function useStart(
         targetName: nameOf(target),
         latestId: plan.latest_id,
         expectedCurrentDeployId: start.body.conf.expected_current_deploy_id,
+        description: request.entry.description.trim(),
       });
     } catch (error) {
       const found = asProblem(error);
       // A refusal does not tell whether an earlier request started the run.
-      if (!earlier && !mayHaveStarted(found)) pendingStart.remove();
-      setProblem(mayHaveStarted(found) ? unknownStart(found.status ? `Airflow answered with ${found.status}` : "Airflow did not answer") : found);
+      if (!earlier && !isUnanswered(found)) pendingStart.remove();
+      setProblem(isUnanswered(found) ? unknownStart(found.status ? `Airflow answered with ${found.status}` : "Airflow did not answer") : found);
       setBusy(false);
     }
   };
@@ -237,7 +276,7 @@ const unknownStart = (what: string): Problem =>
 /**
  * A modal dialog takes the focus. It returns the focus when it is closed, also by Escape, but not when it is removed.
  *
- * @param busy whether Escape is disabled
+ * @param busy whether it stays open. A browser lets a page prevent only the first Escape, so it is opened again
  */
 function useModal(closed: () => void, busy: boolean) {
   const dialog = useRef<HTMLDialogElement | null>(null);
@@ -245,7 +284,7 @@ function useModal(closed: () => void, busy: boolean) {
   const latestBusy = useLatest(busy);
   useLayoutEffect(() => {
     const element = dialog.current!;
-    const notify = () => latest.current();
+    const notify = () => (latestBusy.current ? element.showModal() : latest.current());
     const preventCancel = (event: Event) => latestBusy.current && event.preventDefault();
     element.addEventListener("close", notify);
     element.addEventListener("cancel", preventCancel);

@@ -16,6 +16,17 @@ export function useLatest<T>(value: T): { readonly current: T } {
   return ref;
 }
 
+/** Put a text before the name of this Airflow in the tab's title; the title comes back at the end. */
+export function useTitle(text: string): void {
+  useEffect(() => {
+    const before = document.title;
+    document.title = `${text} - ${before.split(" - ").at(-1) || "Airflow"}`;
+    return () => {
+      document.title = before;
+    };
+  }, [text]);
+}
+
 /** Call a job repeatedly, one call after the other, while it is enabled and the tab is visible. */
 export function usePoll(enabled: boolean, milliseconds: number, job: () => Promise<unknown>): void {
   const latest = useLatest(job);

@@ -11,7 +11,8 @@ import css from "../style.css";
 import { DeploymentSelect, OptionList } from "./deployment-select";
 import { PageContext } from "./context";
 import { DeploymentView } from "./deployment";
-import { useClock } from "./hooks";
+import { isolated } from "../model/labels";
+import { useClock, useTitle } from "./hooks";
 import { Box, ProblemBox, Waiting } from "./parts";
 
 export function DeployHistoryPage({ host }: { host: Host }) {
@@ -20,9 +21,9 @@ export function DeployHistoryPage({ host }: { host: Host }) {
   const { options, problem, read } = useOptions(client);
   return (
     <PageContext.Provider value={useMemo(() => ({ client, clock }), [client, clock])}>
-      <div className={`rbk rbk-airflow-${host.airflow}`}>
+      <div className={`rbk rbk-airflow-${host.airflow}`} dir="ltr" lang="en">
         <style>{css}</style>
-        {options ? <OptionsView answer={options} /> : <h1>Deploy History</h1>}
+        {options ? <OptionsView answer={options} reload={read} /> : <h1>Deploy History</h1>}
         {problem && <ProblemBox problem={problem} again={read} />}
         {!options && !problem && <Waiting>Reading the Deployments…</Waiting>}
       </div>
@@ -35,16 +36,18 @@ function useOptions(client: ReturnType<typeof makeClient>) {
   const read = useCallback(() => {
     client.options().then(
       (options) => setState({ options, problem: null }),
-      (error: unknown) => setState({ options: null, problem: asProblem(error) }),
+      // The options that are known stay: the history shows the same problem.
+      (error: unknown) => setState(({ options }) => ({ options, problem: options ? null : asProblem(error) })),
     );
   }, [client]);
   useEffect(read, [read]);
   return { ...state, read };
 }
 
-function OptionsView({ answer: { options, notice } }: { answer: Options }) {
+function OptionsView({ answer: { options, notice }, reload }: { answer: Options; reload: () => void }) {
   const [search, choose] = useChoice();
   const chosen = useMemo(() => selectedOption(search, options), [search, options]);
+  useTitle(chosen ? `${isolated(chosen.label)} - Deploy History` : "Deploy History");
   return (
     <>
       <header className="rbk-row rbk-top">
@@ -63,7 +66,7 @@ function OptionsView({ answer: { options, notice } }: { answer: Options }) {
         </Box>
       )}
       {chosen ? (
-        <DeploymentView key={`${chosen.connection}\n${chosen.deployment}`} option={chosen} />
+        <DeploymentView key={`${chosen.connection}\n${chosen.deployment}`} option={chosen} reloadOptions={reload} />
       ) : (
         <OptionList options={options} choose={choose} />
       )}

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Small components that many parts of the page use.
 
-import { type ReactNode, useId } from "react";
+import { type ReactNode, useId, useState } from "react";
 import type { Reason } from "../api/contract";
 import type { Problem } from "../api/problem";
 import { utc } from "../model/time";
@@ -40,6 +40,30 @@ export function Select({ label, value, choose, disabled, children }: SelectProps
   );
 }
 
+/** A name of others: its direction of writing does not change that of the words around it. */
+export const Name = ({ children }: { children: string }) => <bdi>{children}</bdi>;
+
+/** A text of others, cut with a button that shows the rest. */
+export function LongText({ text, most = 240, quote = false }: { text: string; most?: number; quote?: boolean }) {
+  const [isOpen, setOpen] = useState(false);
+  const isLong = text.length > most + 40;
+  return (
+    <>
+      {quote && "“"}
+      <bdi>{isLong && !isOpen ? `${text.slice(0, most)}…` : text}</bdi>
+      {quote && "”"}
+      {isLong && (
+        <>
+          {" "}
+          <button type="button" className="rbk-link" aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>
+            {isOpen ? "less" : "more"}
+          </button>
+        </>
+      )}
+    </>
+  );
+}
+
 export const Badge = ({ tone, title, children }: { tone: Tone; title?: string; children: ReactNode }) => (
   <span className={`rbk-badge rbk-${tone}`} title={title}>
     {children}
@@ -66,7 +90,7 @@ export const Reasons = ({ reasons }: { reasons: readonly Reason[] }) => (
   <ul>
     {reasons.map(({ code, reason, remedy }) => (
       <li key={code + reason} title={code}>
-        {reason} {remedy}
+        <LongText text={`${reason} ${remedy}`} most={600} />
       </li>
     ))}
   </ul>
@@ -88,6 +112,9 @@ const TITLES: Record<string, string> = {
   "TOKEN-REFUSED": "The platform refused the connection's token",
 };
 
+/** A sentence at the end that only says what the button beside it does. */
+const TRY_AGAIN = /[^.]*\btry again\b[^.]*\.\s*$/i;
+
 interface ProblemProps {
   problem: Problem;
   again?: (() => void) | undefined;
@@ -99,10 +126,11 @@ interface ProblemProps {
 /** A problem, its remedy, and a button to try again. */
 export function ProblemBox({ problem, again, againLabel = "Try again", busy = false, children }: ProblemProps) {
   const isOver = problem.code === "NOT-LOGGED-IN";
+  const [message, remedy] = [problem.message, problem.remedy].map((text) => (again ? text.replace(TRY_AGAIN, "") : text));
   return (
     <Box tone="bad" role="alert" title={TITLES[problem.code] ?? "Something went wrong"}>
-      <p>{problem.message}</p>
-      {problem.remedy && <p>{problem.remedy}</p>}
+      <p>{message}</p>
+      {remedy && <p>{remedy}</p>}
       {children}
       {isOver ? (
         <button type="button" onClick={() => window.location.reload()}>

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// A plan: first the losses, then the changes, the parts that stay and how to undo it.
+// A plan: first the losses, then the changes and the form, then the rest.
 
+import type { ReactNode } from "react";
 import type { Plan, PlanWarning } from "../api/contract";
 import { scopeLabel } from "../model/labels";
-import { Box, Reasons } from "./parts";
+import { Box, LongText, Reasons } from "./parts";
 
-export function PlanView({ plan }: { plan: Plan }) {
+export function PlanView({ plan, children }: { plan: Plan; children: ReactNode }) {
   const severe = plan.warnings.filter((warning) => warning.severe);
   const other = plan.warnings.filter((warning) => !warning.severe);
   return (
@@ -20,29 +21,34 @@ export function PlanView({ plan }: { plan: Plan }) {
           <Warnings warnings={severe} />
         </Box>
       )}
+      <Changes plan={plan} />
+      {children}
       {other.length > 0 && (
         <Box tone="warn" title="Good to know">
           <Warnings warnings={other} />
         </Box>
       )}
-      <Changes plan={plan} />
       <div className="rbk-columns">
         <Lines title={`Brought back (${scopeLabel(plan.scope)})`} lines={plan.rolled_back} />
         <Lines title="Not rolled back" lines={plan.not_rolled_back} />
       </div>
-      <dl className="rbk-facts">
-        <dt>To undo</dt>
-        <dd>{plan.undo}</dd>
-        <dt>Permissions</dt>
-        <dd>
-          {plan.permissions.length ? plan.permissions.map((name) => <code key={name}>{name}</code>) : "not published"} on{" "}
-          {plan.platform}
-        </dd>
-        <dt>Rule</dt>
-        <dd>
-          {plan.verdict.reason} <small title={plan.verdict.source}>({plan.verdict.code})</small>
-        </dd>
-      </dl>
+      <p>
+        <strong>To undo</strong> {plan.undo}
+      </p>
+      <details>
+        <summary>Rule and permissions</summary>
+        <dl className="rbk-facts">
+          <dt>Permissions</dt>
+          <dd>
+            {plan.permissions.length ? plan.permissions.map((name) => <code key={name}>{name}</code>) : "not published"} on{" "}
+            {plan.platform}
+          </dd>
+          <dt>Rule</dt>
+          <dd>
+            {plan.verdict.reason} <small title={plan.verdict.source}>({plan.verdict.code})</small>
+          </dd>
+        </dl>
+      </details>
     </>
   );
 }
@@ -56,7 +62,7 @@ const Warnings = ({ warnings }: { warnings: readonly PlanWarning[] }) => (
   <ul>
     {warnings.map(({ code, message }) => (
       <li key={code} title={code}>
-        {message}
+        <LongText text={message} most={600} />
       </li>
     ))}
   </ul>
@@ -76,9 +82,17 @@ const Changes = ({ plan }: { plan: Plan }) => (
       {plan.changes.map(({ what, before, after }) => (
         <tr key={what}>
           <th scope="row">{what}</th>
-          <td>{before}</td>
           <td>
-            {before === after ? <span className="rbk-muted">stays</span> : <strong>→ {after}</strong>}
+            <bdi>{before}</bdi>
+          </td>
+          <td>
+            {before === after ? (
+              <span className="rbk-muted">stays</span>
+            ) : (
+              <strong>
+                → <bdi>{after}</bdi>
+              </strong>
+            )}
           </td>
         </tr>
       ))}

@@ -2,6 +2,7 @@
 // The steps of a rollback that this page started.
 
 import { useEffect, useRef } from "react";
+import { quoted } from "../model/labels";
 import type { Result, Progress, Step } from "../model/progress";
 import type { Tone } from "./parts";
 import type { Tracking } from "./use-progress";
@@ -23,14 +24,19 @@ const TITLES: Record<Result, string> = {
 export function ProgressCard({ tracking }: { tracking: Tracking }) {
   const { started, progress, silent, dismiss } = tracking;
   const heading = useRef<HTMLHeadingElement | null>(null);
-  useEffect(() => heading.current?.focus(), [started?.runId]);
+  // A rollback that the browser kept over a reload does not take the focus.
+  const focused = useRef(started?.runId);
+  useEffect(() => {
+    if (focused.current !== started?.runId) heading.current?.focus();
+    focused.current = started?.runId;
+  }, [started?.runId]);
   if (!started || !progress) return null;
   const { result } = progress;
   return (
     <section className={`rbk-box rbk-progress rbk-${result ? TONES[result] : "info"}`} aria-labelledby="rbk-progress">
       <div className="rbk-row">
         <h2 id="rbk-progress" tabIndex={-1} ref={heading}>
-          {result ? TITLES[result] : `Rolling back to ${started.targetName}`}
+          {result ? TITLES[result] : `Rolling back to ${quoted(started.targetName)}`}
         </h2>
         <a className="rbk-end" href={started.runPage} target="_blank" rel="noopener noreferrer">
           Dag run {started.runId}

@@ -42,7 +42,9 @@ export function RollbackForm({ answer, entry, fieldErrors, change, submit, disab
       {answer.confirm_name !== null && (
         <>
           <label htmlFor={`${id}name`}>
-            To accept the loss, type the Deployment's name: <strong>{answer.confirm_name}</strong>
+            To accept the loss, type the Deployment's name: <strong>
+              <bdi>{answer.confirm_name}</bdi>
+            </strong>
           </label>
           <input
             id={`${id}name`}

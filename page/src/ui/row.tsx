@@ -3,8 +3,9 @@
 
 import type { ReactNode } from "react";
 import type { Deploy, Status } from "../api/contract";
-import { nameOf, shortCommit, typeLabel } from "../model/labels";
-import { Badge, Time, type Tone } from "./parts";
+import { nameOf, refusalLabel, shortCommit, typeLabel } from "../model/labels";
+import { Badge, LongText, Name, Reasons, Time, type Tone } from "./parts";
+import type { Layout } from "./table";
 
 export interface RowActions {
   /** Another deploy; undefined if it is not loaded. */
@@ -22,40 +23,74 @@ interface Props {
   deploy: Deploy;
   index: number;
   actions: RowActions;
+  layout: Layout;
   /** Whether the table has a column for Dag bundles. */
   hasBundles: boolean;
 }
 
-export function Row({ deploy, index, actions, hasBundles }: Props) {
+export function Row({ deploy, index, actions, layout, hasBundles }: Props) {
   const classes = [deploy.runs_now && "rbk-runs", deploy.rolled_back_by && "rbk-superseded"].filter(Boolean).join(" ");
   return (
-    <tr className={classes} aria-rowindex={index} data-deploy={deploy.id} tabIndex={-1}>
-      <th scope="row">
+    <tr role="row" className={classes} aria-rowindex={index} data-deploy={deploy.id} tabIndex={-1}>
+      <th role="rowheader" scope="row">
         <Time iso={deploy.created_at} />
         <small>
           <Time iso={deploy.created_at} relative />
         </small>
       </th>
-      <td>{deploy.created_by ? <UserName name={deploy.created_by} /> : <None />}</td>
-      <td>
+      <td role="cell">{deploy.created_by ? <UserName name={deploy.created_by} /> : <None />}</td>
+      <td role="cell" className="rbk-what">
         <Description deploy={deploy} actions={actions} />
       </td>
-      <td title={deploy.type}>{typeLabel(deploy.type)}</td>
-      <Code text={deploy.image_tag} title={deploy.image_repository} />
-      <td>
-        {deploy.runtime ?? <None />}
-        {deploy.airflow && <small>Airflow {deploy.airflow}</small>}
-      </td>
-      {hasBundles && <Code text={deploy.dag_bundle} />}
-      <Code text={deploy.git_commit && shortCommit(deploy.git_commit)} title={deploy.git_commit} />
-      <td>
+      {layout === "full" ? <Release deploy={deploy} hasBundles={hasBundles} /> : <FoldedRelease deploy={deploy} />}
+      <td role="cell">
         <Badge tone={TONES[deploy.status] ?? "plain"}>{deploy.status}</Badge>
         {deploy.runs_now && <small className="rbk-strong">runs now</small>}
       </td>
-      <td>
+      <td role="cell" className="rbk-action">
         <RollbackCell deploy={deploy} actions={actions} />
       </td>
     </tr>
+  );
+}
+
+/** The cells of a release. */
+const Release = ({ deploy, hasBundles }: Pick<Props, "deploy" | "hasBundles">) => (
+  <>
+    <Code text={deploy.image_tag} title={deploy.image_repository} />
+    <td role="cell">
+      {deploy.runtime ?? <None />}
+      {deploy.airflow && <small>Airflow {deploy.airflow}</small>}
+    </td>
+    <td role="cell" title={deploy.type}>
+      {typeLabel(deploy.type)}
+    </td>
+    {hasBundles && <Code text={deploy.dag_bundle} />}
+    <Code text={deploy.git_commit && shortCommit(deploy.git_commit)} title={deploy.git_commit} />
+  </>
+);
+
+/** The same in one cell. */
+function FoldedRelease({ deploy }: Pick<Props, "deploy">) {
+  const { image_tag, image_repository, runtime, airflow, dag_bundle, git_commit, type } = deploy;
+  return (
+    <td role="cell" className="rbk-release">
+      {image_tag ? <code title={image_repository ?? undefined}>{image_tag}</code> : <None />}
+      {(runtime || airflow) && <small>{[runtime && `Runtime ${runtime}`, airflow && `Airflow ${airflow}`].filter(Boolean).join(", ")}</small>}
+      <small title={type}>
+        {typeLabel(type)}
+        {dag_bundle && (
+          <>
+            , bundle <code>{dag_bundle}</code>
+          </>
+        )}
+        {git_commit && (
+          <>
+            , commit <code title={git_commit}>{shortCommit(git_commit)}</code>
+          </>
+        )}
+      </small>
+    </td>
   );
 }
 
@@ -66,21 +101,28 @@ const None = () => (
   </span>
 );
 
-/** An email address may break before its @, but not within a name. */
-function UserName({ name }: { name: string }) {
-  const [who, where] = name.split("@", 2);
-  return where ? (
-    <>
-      {who}
-      <wbr />@{where}
-    </>
-  ) : (
-    <>{name}</>
-  );
-}
+/** A name may break before an @ or a dot, but not within a word. */
+const UserName = ({ name }: { name: string }) => (
+  <bdi>
+    {name.split(/(?=[@.])/).map((part, at) => (
+      <span key={at}>
+        <wbr />
+        {part}
+      </span>
+    ))}
+  </bdi>
+);
 
 const Code = ({ text, title }: { text: string | null; title?: string | null }) => (
-  <td title={title ?? text ?? undefined}>{text ? <code>{text}</code> : <None />}</td>
+  <td role="cell" title={title ?? text ?? undefined}>
+    {text ? (
+      <code>
+        <bdi>{text}</bdi>
+      </code>
+    ) : (
+      <None />
+    )}
+  </td>
 );
 
 function Description({ deploy, actions }: Pick<Props, "deploy" | "actions">) {
@@ -92,14 +134,18 @@ function Description({ deploy, actions }: Pick<Props, "deploy" | "actions">) {
         </small>
       )}
       <span className="rbk-description" title={deploy.description}>
-        {deploy.description || <None />}
+        {deploy.description ? <Name>{deploy.description}</Name> : <None />}
       </span>
       {deploy.rolled_back_by && (
         <small className="rbk-reference">
           <Badge tone="warn">rolled back from</Badge> by <Reference id={deploy.rolled_back_by} actions={actions} />
         </small>
       )}
-      {deploy.status === "failed" && deploy.status_reason && <small className="rbk-reason">{deploy.status_reason}</small>}
+      {deploy.status === "failed" && deploy.status_reason && (
+        <small className="rbk-reason">
+          <LongText text={deploy.status_reason} most={120} />
+        </small>
+      )}
     </>
   );
 }
@@ -111,14 +157,14 @@ function Reference({ id, actions: { find, show } }: { id: string; actions: RowAc
   const name = other.rollback ? "a rollback" : nameOf(other);
   return (
     <button type="button" className="rbk-link" title={id} onClick={() => show(id)}>
-      {name} of <Time iso={other.created_at} />
+      <Name>{name}</Name> of <Time iso={other.created_at} />
     </button>
   );
 }
 
 function RollbackCell({ deploy, actions }: Pick<Props, "deploy" | "actions">) {
   const { mayRollBack, busy, plan } = actions;
-  if (!deploy.can_roll_back) return <Refusal deploy={deploy} plan={plan} />;
+  if (!deploy.can_roll_back) return <Refusal deploy={deploy} />;
   return (
     <div className="rbk-verdict">
       <button
@@ -130,27 +176,21 @@ function RollbackCell({ deploy, actions }: Pick<Props, "deploy" | "actions">) {
         {mayRollBack ? "Roll back…" : "Plan…"}
         <span className="rbk-hidden"> to {nameOf(deploy)}</span>
       </button>
-      <span>
-        <span className="rbk-possible">Possible</span>
-        {deploy.crosses_major && <Badge tone="bad">Airflow 3 → 2</Badge>}
-        {deploy.downgrade && !deploy.crosses_major && <Badge tone="warn">downgrade</Badge>}
-      </span>
+      {deploy.crosses_major && <Badge tone="bad">Airflow 3 → 2</Badge>}
+      {deploy.downgrade && !deploy.crosses_major && <Badge tone="warn">downgrade</Badge>}
     </div>
   );
 }
 
-function Refusal({ deploy, plan }: { deploy: Deploy; plan: RowActions["plan"] }) {
-  const [first, ...others] = deploy.reasons;
+/** The reasons against a rollback, in a word; the sentences on demand. */
+function Refusal({ deploy }: { deploy: Deploy }) {
   return (
-    <div className="rbk-refusal">
-      <span aria-hidden="true">✕ </span>
-      <span className="rbk-hidden">Not possible: </span>
-      {first?.reason ?? "Not possible."}{" "}
-      {others.length > 0 && (
-        <button type="button" className="rbk-link" onClick={() => plan(deploy)}>
-          and {others.length} more<span className="rbk-hidden"> against {nameOf(deploy)}</span>
-        </button>
-      )}
-    </div>
+    <details className="rbk-refusal">
+      <summary>
+        <span className="rbk-hidden">Not possible: </span>
+        {refusalLabel(deploy)}
+      </summary>
+      {deploy.reasons.length > 0 && <Reasons reasons={deploy.reasons} />}
+    </details>
   );
 }

@@ -5,7 +5,7 @@ import type { ReactNode } from "react";
 import type { Summary } from "../api/contract";
 import { healthTone, nameOf } from "../model/labels";
 import { usePageContext } from "./context";
-import { Badge, Time } from "./parts";
+import { Badge, LongText, Name, Time } from "./parts";
 
 const Fact = ({ name, children }: { name: string; children: ReactNode }) => (
   <div>
@@ -19,7 +19,9 @@ export function SummaryCard({ summary, refresh, busy }: { summary: Summary; refr
   return (
     <section className="rbk-card rbk-summary" aria-labelledby="rbk-name">
       <div className="rbk-row">
-        <h2 id="rbk-name">{summary.name}</h2>
+        <h2 id="rbk-name">
+          <Name>{summary.name}</Name>
+        </h2>
         {summary.health && (
           <Badge tone={healthTone(summary.health)} title="Health as the platform reports it">
             {summary.health}
@@ -29,8 +31,8 @@ export function SummaryCard({ summary, refresh, busy }: { summary: Summary; refr
         <span className="rbk-end rbk-muted">
           read <Time iso={summary.read_at} /> ({clock.zone})
         </span>
-        <button type="button" onClick={refresh} aria-disabled={busy}>
-          Refresh
+        <button type="button" className="rbk-refresh" onClick={refresh} aria-disabled={busy}>
+          {busy ? "Refreshing…" : "Refresh"}
         </button>
         {summary.url && (
           <a href={summary.url} target="_blank" rel="noopener noreferrer">
@@ -52,9 +54,22 @@ function Running({ summary: { running } }: { summary: Summary }) {
   if (!running) return <Fact name="Runs now">no deploy is known to have succeeded</Fact>;
   return (
     <Fact name="Runs now">
-      <strong>{nameOf(running)}</strong> since <Time iso={running.since} /> (<Time iso={running.since} relative />)
-      {running.created_by && ` by ${running.created_by}`}
-      {running.description && <span className="rbk-muted"> “{running.description}”</span>}
+      <strong>
+        <Name>{nameOf(running)}</Name>
+      </strong>{" "}
+      since <Time iso={running.since} /> (<Time iso={running.since} relative />)
+      {running.created_by && (
+        <>
+          {" "}
+          by <Name>{running.created_by}</Name>
+        </>
+      )}
+      {running.description && (
+        <span className="rbk-muted">
+          {" "}
+          <LongText quote text={running.description} />
+        </span>
+      )}
     </Fact>
   );
 }

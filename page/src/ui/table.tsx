@@ -4,7 +4,7 @@
 
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
 import type { Deploy } from "../api/contract";
-import { useNear } from "./hooks";
+import { useNear, useWidth } from "./hooks";
 import { Row, type RowActions } from "./row";
 
 /** The first chunk, with the latest deploys, is drawn at once. */
@@ -12,19 +12,35 @@ const CHUNK = 50;
 const NEAR = 1500;
 const USUAL_ROW_HEIGHT = 64;
 
-const BUNDLE = "Dag bundle";
-const COLUMNS: [name: string, width: string][] = [
+type Column = [name: string, width: string];
+
+const BEGIN: Column[] = [
   ["When", "9.6em"],
-  ["By", "9em"],
+  ["By", "9.6em"],
   ["Description", "auto"],
-  ["Type", "7em"],
-  ["Image tag", "8.4em"],
-  ["Runtime", "6.4em"],
-  [BUNDLE, "7em"],
-  ["Commit", "5.6em"],
-  ["Status", "7.4em"],
-  ["Roll back", "18.5em"],
 ];
+const END: Column[] = [
+  ["Status", "8em"],
+  ["Roll back", "11em"],
+];
+/** The columns that fold into one when there is little room. */
+const RELEASE: Column[] = [
+  ["Image tag", "10em"],
+  ["Runtime", "8em"],
+  ["Type", "7em"],
+  ["Dag bundle", "8em"],
+  ["Commit", "6.4em"],
+];
+const FOLDED: Column[] = [...BEGIN, ["Release", "15em"], ...END];
+
+/** The widths, in pixels, from which the list is a table, and from which no column is folded. */
+const TABLE_FROM = 864;
+const ALL_FROM = 1200;
+
+/** Cards, a table with a column for the whole release, or one with all columns. */
+export type Layout = "cards" | "folded" | "full";
+
+const layoutFor = (width: number): Layout => (width < TABLE_FROM ? "cards" : width < ALL_FROM ? "folded" : "full");
 
 interface Props {
   rows: readonly Deploy[];
@@ -40,19 +56,22 @@ export function DeployTable({ rows, total, actions, requested }: Props) {
   const hasBundles = useMemo(() => rows.some((row) => row.dag_bundle), [rows]);
   // A row that moves to another chunk later must not take the focus again.
   const revealed = useRef<Props["requested"]>(null);
-  const columns = hasBundles ? COLUMNS : COLUMNS.filter(([name]) => name !== BUNDLE);
+  const [measure, width] = useWidth<HTMLDivElement>();
+  const layout = layoutFor(width);
+  const columns = layout === "full" ? [...BEGIN, ...RELEASE.filter(([name]) => hasBundles || name !== "Dag bundle"), ...END] : FOLDED;
   return (
-    <div className="rbk-table">
-      <table aria-label="Deploys, newest first" aria-rowcount={total < 0 ? -1 : total + 1}>
+    <div className={`rbk-table rbk-${layout}`} ref={measure}>
+      {/* The roles are for cards: a browser drops those of a table that is not laid out as one. */}
+      <table role="table" aria-label="Deploys, newest first" aria-rowcount={total < 0 ? -1 : total + 1}>
         <colgroup>
           {columns.map(([name, width]) => (
             <col key={name} style={{ width }} />
           ))}
         </colgroup>
-        <thead>
-          <tr aria-rowindex={1}>
+        <thead role="rowgroup">
+          <tr role="row" aria-rowindex={1}>
             {columns.map(([name]) => (
-              <th key={name} scope="col">
+              <th key={name} role="columnheader" scope="col">
                 {name}
               </th>
             ))}
@@ -64,6 +83,8 @@ export function DeployTable({ rows, total, actions, requested }: Props) {
             rows={chunk}
             first={at * CHUNK}
             actions={actions}
+            layout={layout}
+            columns={columns.length}
             hasBundles={hasBundles}
             revealed={revealed}
             requested={requested && chunk.some((row) => row.id === requested.id) ? requested : null}
@@ -81,13 +102,15 @@ interface ChunkProps {
   rows: readonly Deploy[];
   first: number;
   actions: RowActions;
+  layout: Layout;
+  columns: number;
   hasBundles: boolean;
   /** The last row that was scrolled to. */
   revealed: { current: Props["requested"] };
   requested: Props["requested"];
 }
 
-function Chunk({ rows, first, actions, hasBundles, revealed, requested }: ChunkProps) {
+function Chunk({ rows, first, actions, layout, columns, hasBundles, revealed, requested }: ChunkProps) {
   const body = useRef<HTMLTableSectionElement | null>(null);
   const [isNear, setNear] = useState(first === 0);
   const height = useRef<number | null>(null);
@@ -100,14 +123,14 @@ function Chunk({ rows, first, actions, hasBundles, revealed, requested }: ChunkP
     if (isShown) height.current = body.current!.getBoundingClientRect().height;
   });
   return (
-    <tbody ref={body}>
+    <tbody ref={body} role="rowgroup">
       {isShown ? (
         rows.map((row, at) => (
-          <Row key={row.id} deploy={row} index={first + at + 2} actions={actions} hasBundles={hasBundles} />
+          <Row key={row.id} deploy={row} index={first + at + 2} actions={actions} layout={layout} hasBundles={hasBundles} />
         ))
       ) : (
         <tr aria-hidden="true" style={{ height: `${height.current ?? rows.length * USUAL_ROW_HEIGHT}px` }}>
-          <td colSpan={COLUMNS.length} />
+          <td colSpan={columns} />
         </tr>
       )}
     </tbody>

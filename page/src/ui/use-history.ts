@@ -14,6 +14,8 @@ export interface Reading {
   loaded: LoadedHistory | null;
   problem: Problem | null;
   busy: "first" | "more" | "refresh" | null;
+  /** Whether the user's refresh runs, or waits for another read. */
+  isRefreshing: boolean;
 }
 
 export interface HistoryReader extends Reading {
@@ -24,9 +26,10 @@ export interface HistoryReader extends Reading {
 }
 
 export function useHistory(client: Client, option: DeploymentOption): HistoryReader {
-  const [reading, setReading] = useState<Reading>({ loaded: null, problem: null, busy: "first" });
+  const [reading, setReading] = useState<Reading>({ loaded: null, problem: null, busy: "first", isRefreshing: false });
   const latest = useRef<Reading>({ ...reading, busy: null });
   const alive = useRef(true);
+  const current = useRef<Promise<unknown>>(Promise.resolve());
 
   const set = useCallback((change: Partial<Reading>) => {
     latest.current = { ...latest.current, ...change };
@@ -38,13 +41,13 @@ export function useHistory(client: Client, option: DeploymentOption): HistoryRea
     async (busy: Reading["busy"], job: (loaded: LoadedHistory | null) => Promise<LoadedHistory>) => {
       if (latest.current.busy) return false;
       set({ busy });
-      try {
-        set({ loaded: await job(latest.current.loaded), problem: null, busy: null });
-        return true;
-      } catch (error) {
-        set({ problem: asProblem(error), busy: null });
-        return false;
-      }
+      const reading = job(latest.current.loaded).then(
+        (loaded) => set({ loaded, problem: null, busy: null }),
+        (error: unknown) => set({ problem: asProblem(error), busy: null }),
+      );
+      current.current = reading;
+      await reading;
+      return latest.current.problem === null;
     },
     [set],
   );
@@ -60,13 +63,21 @@ export function useHistory(client: Client, option: DeploymentOption): HistoryRea
   );
 
   const refresh = useCallback(
-    (byUser = false) =>
-      read("refresh", async (loaded) => {
+    async (byUser = false) => {
+      if (byUser) {
+        if (latest.current.isRefreshing) return false;
+        set({ isRefreshing: true });
+        while (latest.current.busy) await current.current;
+      }
+      const isRead = await read("refresh", async (loaded) => {
         const page = await client.history(option, { fresh: byUser ? "now" : "1" });
         if (!loaded) return fromFirstPage(page);
         return hasChanged(loaded, page) ? reread(client, option, page, loaded.rows.length) : mergeFirstPage(loaded, page);
-      }),
-    [client, option, read],
+      });
+      if (byUser) set({ isRefreshing: false });
+      return isRead;
+    },
+    [client, option, read, set],
   );
 
   useEffect(() => {

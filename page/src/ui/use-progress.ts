@@ -4,7 +4,10 @@
 import { useEffect, useRef, useState } from "react";
 import type { Client } from "../api/client";
 import type { Started, Progress } from "../model/progress";
+import { asProblem } from "../api/problem";
+import { keep, recall } from "../host/memory";
 import { progressOf, stateToShow } from "../model/progress";
+import { isUnanswered } from "../model/start";
 import { usePoll } from "./hooks";
 import type { HistoryReader } from "./use-history";
 
@@ -19,21 +22,28 @@ export interface Tracking {
   dismiss(): void;
 }
 
-export function useProgress(client: Client, history: HistoryReader): Tracking {
-  const [started, setStarted] = useState<Started | null>(null);
+/**
+ * @param key where the browser keeps the started rollback until its end, also over a reload and a login
+ */
+export function useProgress(client: Client, history: HistoryReader, key: string): Tracking {
+  const [started, setStarted] = useState(() => recall<Started>(key));
   const [state, setState] = useState<string | null>(null);
   const [silent, setSilent] = useState(false);
   const [isConfirmed, setConfirmed] = useState(false);
   const [final, setFinal] = useState<Progress | null>(null);
   const progress = final ?? (started && history.loaded && progressOf(started, state, history.loaded));
 
-  const tracked = useRef<Started | null>(null);
+  const tracked = useRef(started);
   const poll = async () => {
+    let noAnswer = false;
     // First the run: the history that is read after its end contains the rollback.
-    const read = await client.run(started!.runUrl).catch(() => null);
+    const read = await client.run(started!.runUrl).catch((error: unknown) => {
+      noAnswer = isUnanswered(asProblem(error));
+      return null;
+    });
     const isRead = await history.refresh();
     if (tracked.current !== started) return; // no run, or another one, is tracked now
-    setSilent(read === null);
+    setSilent(noAnswer);
     setState((before) => stateToShow(before, read?.state ?? null, isRead));
   };
   usePoll(Boolean(started) && !progress?.result, POLL_INTERVAL, poll);
@@ -45,11 +55,15 @@ export function useProgress(client: Client, history: HistoryReader): Tracking {
   // The result is final: later deploys do not change it.
   useEffect(() => {
     if (!result) setConfirmed(false);
-    else if (isConfirmed) setFinal(progress);
+    else if (isConfirmed) {
+      setFinal(progress);
+      keep(key, null);
+    }
   }, [isConfirmed, result]);
 
   const begin = (next: Started | null) => {
     tracked.current = next;
+    keep(key, next);
     setState(null);
     setSilent(false);
     setConfirmed(false);

@@ -47,7 +47,7 @@ class HistoryPage:
 
     def tags(self) -> list[str]:
         """Return the image tags, from the top."""
-        return self.table.locator("tbody tr td:nth-of-type(4) code").all_inner_texts()
+        return self.table.locator("tbody tr td:nth-of-type(3) > code").all_inner_texts()
 
     def refresh(self) -> None:
         """Press *Refresh*."""
@@ -92,6 +92,10 @@ class HistoryPage:
     def press_roll_back(self) -> None:
         """Press the button that starts the rollback, in the dialog."""
         self.dialog.get_by_role("button", name="Roll back to").click()
+
+    def press_too_early(self) -> None:
+        """Press the same button before the form is filled: it is off, and leads to the missing field."""
+        self.dialog.get_by_role("button", name="Roll back to").click(force=True)
 
     def wait_for_end(self, heading: str) -> str:
         """Wait until the started rollback has this heading; return its text."""

@@ -33,10 +33,16 @@ def test_the_summary_and_every_deploy_newest_first(scene: Scene, browse: Browse)
     summary = shown.page.get_by_role("region", name="Billing")
     for text in ("release-44", "3.3-2", "image-based", "stellar-orbit-4821", "by github-actions"):
         expect(summary).to_contain_text(text)
-    columns = shown.table.locator("thead th").all_inner_texts()
-    assert columns == [
-        "When", "By", "Description", "Type", "Image tag", "Runtime", "Commit", "Status", "Roll back"
-    ]  # fmt: skip
+    for width, release in ((1920, ["Image tag", "Runtime", "Type", "Commit"]), (1100, ["Release"])):
+        shown.page.set_viewport_size({"width": width, "height": 900})
+        expect(shown.table.locator("thead th")).to_have_text([
+            "When",
+            "By",
+            "Description",
+            *release,
+            "Status",
+            "Roll back",
+        ])
     assert shown.tags()[:4] == [deploy["imageTag"] for deploy in scene.deploys("image-af3")[:4]]
 
 
@@ -48,7 +54,6 @@ def test_each_row_shows_whether_a_rollback_to_it_is_possible(scene: Scene, brows
         "has not succeeded, or that is not known (status: failed)"
     )
     possible = shown.row("release-42")
-    expect(possible).to_contain_text("Possible")
     expect(possible).to_contain_text("Airflow 3 → 2")
     expect(possible.get_by_role("button", name="to release-42")).to_be_enabled()
 
@@ -81,7 +86,7 @@ def test_the_link_contains_the_selection(scene: Scene, browse: Browse) -> None:
 
 
 def test_a_link_to_a_deployment_that_is_not_offered(scene: Scene, browse: Browse) -> None:
-    """The page says so and lists the others, without a request to the platform."""
+    """The page says so and lists the others, without a request for it to the platform."""
     scene.sandbox.clear_requests()
     secret = scene.deployment("other-workspace")
     page = browse(f"{scene.url()}?connection={CONNECTION}&deployment={secret}")
@@ -89,7 +94,7 @@ def test_a_link_to_a_deployment_that_is_not_offered(scene: Scene, browse: Browse
     assert page.get_by_role("navigation", name="Deployments").get_by_role("link").count() == len(
         OFFERED
     ) + len(UNUSABLE)
-    assert scene.sandbox.requests() == []
+    assert secret not in repr(scene.sandbox.requests())
 
 
 def test_search_and_filters(scene: Scene, browse: Browse) -> None:
@@ -109,7 +114,7 @@ def test_search_and_filters(scene: Scene, browse: Browse) -> None:
     shown.page.get_by_label("Only possible targets").check()
     expect(shown.row("release-42")).to_be_visible()
     assert 0 < len(shown.rows()) < every
-    assert all("Possible" in row for row in shown.rows())
+    assert all("Roll back…" in row for row in shown.rows())
     shown.page.get_by_label("Only possible targets").uncheck()
     shown.page.get_by_label("Runtime", exact=True).select_option("3.1-8")
     expect(shown.row("release-44")).to_be_hidden()

@@ -32,7 +32,7 @@ def test_read_plan_roll_back_and_track_it_to_the_end(scene: Scene, browse: Brows
         expect(dialog).to_contain_text(text)
     expect(dialog).to_contain_text("deployment.images.push")
 
-    shown.press_roll_back()
+    shown.press_too_early()
     expect(dialog.get_by_text("A reason is required.")).to_be_visible()
     expect(dialog.get_by_label("Why?")).to_be_focused()
     assert scene.airflow.trigger_count(DAG_ID) == runs
@@ -40,7 +40,7 @@ def test_read_plan_roll_back_and_track_it_to_the_end(scene: Scene, browse: Brows
     shown.describe(WHY)
     shown.press_roll_back()
     expect(shown.page.locator("#rbk-progress")).to_be_focused()
-    assert "runs release-42 again" in shown.wait_for_end("Rolled back")
+    assert "runs “release-42” again" in shown.wait_for_end("Rolled back")
     top = shown.table.locator("tbody tr").first
     for text in (WHY, "back to release-42", "runs now"):
         expect(top).to_contain_text(text)
@@ -66,14 +66,29 @@ def test_from_airflow_3_to_2_the_name_is_typed(scene: Scene, browse: Browse) -> 
     shown.describe(WHY)
     name = dialog.get_by_label("type the Deployment's name")
     name.fill("Moved")
-    shown.press_roll_back()
+    shown.press_too_early()
     expect(name).to_have_attribute("aria-invalid", "true")
     expect(name).to_be_focused()
     assert scene.airflow.trigger_count(DAG_ID) == runs
     name.fill("Moved to Airflow 3")
     shown.press_roll_back()
-    assert "runs release-42 again" in shown.wait_for_end("Rolled back")
+    assert "runs “release-42” again" in shown.wait_for_end("Rolled back")
     expect(shown.page.get_by_role("region", name="Moved to Airflow 3")).to_contain_text("13.2.0")
+
+
+def test_a_session_that_ended_before_the_press(scene: Scene, browse: Browse) -> None:
+    """The dialog says so, with the way to log in; nothing starts."""
+    runs = scene.airflow.trigger_count(DAG_ID)
+    shown = open_history(browse, scene, "image-af3")
+    shown.open_plan("release-42")
+    shown.describe(WHY)
+    shown.page.context.clear_cookies()
+    shown.press_roll_back()
+    alert = shown.dialog.get_by_role("alert")
+    expect(alert).to_contain_text("Your session has ended")
+    alert.get_by_role("button", name="Log in again").click()
+    shown.page.wait_for_url(lambda url: "/login" in url)
+    assert scene.airflow.trigger_count(DAG_ID) == runs
 
 
 def test_escape_leaves_everything_as_it_is(scene: Scene, browse: Browse) -> None:
