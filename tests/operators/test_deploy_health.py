@@ -150,7 +150,7 @@ def test_a_password_that_is_refused(airflow: FakeAirflow, watcher: Any, monkeypa
         ({"since": None}, BadInput, "deployment_id"),
         ({"since": LANDED, "deployment_id": "x"}, BadInput, "deployment_id"),
         ({"rule": {"windows": 1}}, BadInput, "windows"),
-        ({"critical_dags": 5}, BadInput, "critical_dags"),
+        ({"critical_dags": True}, BadInput, "critical_dags"),
         ({"critical_dags": "[a"}, BadInput, "critical_dags"),
         ({"require_healthy": "perhaps"}, BadInput, "require_healthy"),
         ({"airflow_conn_id": "broken"}, InvalidConnection, "host"),
