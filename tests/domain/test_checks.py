@@ -18,7 +18,7 @@ from airflow_rollback_provider.domain.checks import (
     failed_checks,
     required_permissions,
 )
-from airflow_rollback_provider.domain.deploys import Access, Mechanism, Scope
+from airflow_rollback_provider.domain.deploys import Access, Mechanism, RequestRefusal, Scope
 from tests.support.builders import (
     ASTRO,
     BAD,
@@ -54,6 +54,7 @@ def test_nothing_fails_when_all_is_well() -> None:
     assert codes() == []
 
 
+REFUSAL = RequestRefusal("No.", "Set it.")
 SPOILED: list[tuple[str, dict[str, Any]]] = [
     ("TARGET-OF-OTHER-DEPLOYMENT", {"target": replace(TARGET, deployment_id="other")}),
     ("TARGET-NOT-SUCCEEDED", {"target": replace(TARGET, status=BAD)}),
@@ -71,6 +72,10 @@ SPOILED: list[tuple[str, dict[str, Any]]] = [
         {"scope": Scope.DAGS, "target": replace(TARGET, mechanism=Mechanism.IMAGE)},
     ),
     ("GIT-SYNC-ON-ONE-SIDE", {"target": replace(TARGET, mechanism=Mechanism.GIT_SYNC)}),
+    (
+        "REQUEST-NOT-KNOWN",
+        {"access": replace(FULL_ACCESS, request_refusals=(RequestRefusal("No.", "Set."),))},
+    ),
     ("PERMISSION-MISSING", {"access": replace(FULL_ACCESS, permissions=frozenset({IMAGES}))}),
     ("ROLLBACK-OFF-ON-INSTALLATION", {"access": replace(FULL_ACCESS, enabled_on_installation=False)}),
     ("ROLLBACK-OFF-ON-DEPLOYMENT", {"access": replace(FULL_ACCESS, enabled_on_deployment=False)}),
