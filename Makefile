@@ -65,5 +65,5 @@ lock-check: ## Fail when a lock does not fit what was asked for
 	@scripts/lock --check
 
 clean: ## Remove everything that make made
-	rm -rf .venv .cache page/node_modules tests/prism/node_modules .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache build dist
+	rm -rf .venv .cache page/node_modules tests/prism/node_modules tests/apollo/node_modules .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

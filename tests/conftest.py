@@ -77,6 +77,14 @@ def no_token_is_left(request: pytest.FixtureRequest) -> Iterator[None]:
     assert not found, "\n".join(found)
 
 
+@pytest.fixture(autouse=True)
+def nothing_is_proven() -> None:
+    """The embedded platform of each test is another installation, though its address stays."""
+    from airflow_rollback_provider.platforms.private_cloud.proof import forget
+
+    forget()
+
+
 @pytest.fixture(scope="session", autouse=True)
 def one_tls_context() -> Iterator[None]:
     """Read this machine's certificate authorities once, instead of 50 ms long for each client of httpx."""

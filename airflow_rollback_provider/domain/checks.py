@@ -274,6 +274,12 @@ def _enabled_on_deployment(context: CheckContext) -> Iterator[ReasonAndRemedy]:
         )
 
 
+def _request_is_known(context: CheckContext) -> Iterator[ReasonAndRemedy]:
+    for refusal in context.access.request_refusals:
+        if refusal.scope in (None, context.scope):
+            yield refusal.reason, refusal.remedy
+
+
 CHECKS: tuple[Check, ...] = (
     Check("TARGET-OF-OTHER-DEPLOYMENT", "The target is a deploy of this Deployment.", _belongs),
     Check("TARGET-NOT-SUCCEEDED", "The target is known to have succeeded.", _succeeded),
@@ -314,6 +320,7 @@ CHECKS: tuple[Check, ...] = (
     Check(
         "ROLLBACK-OFF-ON-DEPLOYMENT", "Rollbacks are switched on on the Deployment.", _enabled_on_deployment
     ),
+    Check("REQUEST-NOT-KNOWN", "The platform knows the rollback request.", _request_is_known),
 )
 
 

@@ -239,6 +239,20 @@ class Deployment(JsonDataclass):
 
 
 @dataclass(frozen=True)
+class RequestRefusal:
+    """A part of the rollback request that the platform does not know.
+
+    :param reason: the platform's own words, as a sentence.
+    :param remedy: the setting to write, as a sentence.
+    :param scope: the scope that is refused; None if the request is refused with every scope.
+    """
+
+    reason: str
+    remedy: str
+    scope: Scope | None = None
+
+
+@dataclass(frozen=True)
 class Access:
     """The token's permissions and the rollback switches; None means *not known*.
 
@@ -246,12 +260,16 @@ class Access:
     :param enabled_on_installation: whether rollbacks are switched on for the installation.
     :param installation_flag: name of the setting that switches them on, for the error message.
     :param enabled_on_deployment: whether the Deployment's own toggle is on.
+    :param request_refusals: the parts of the rollback request that the platform does not know.
+    :param request_unknown: why it is not known whether the platform knows the request; empty if it is known.
     """
 
     permissions: frozenset[str] | None = None
     enabled_on_installation: bool | None = None
     installation_flag: str = "the installation's rollback flag"
     enabled_on_deployment: bool | None = None
+    request_refusals: tuple[RequestRefusal, ...] = ()
+    request_unknown: str = ""
 
 
 @dataclass(frozen=True)

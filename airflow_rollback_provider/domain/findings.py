@@ -32,6 +32,7 @@ CHECKS: Mapping[str, str] = {
     "CLOCK": "This machine's clock agrees with the platform's.",
     "HISTORY": "The deploy history can be read, and its values are known.",
     "SCHEMA": "The platform's schema can be read, and each request fits it.",
+    "SCHEMA-ROLLBACK": "The platform knows the rollback request, which is not run.",
     "SCHEMA-DEPLOY-FIELDS": "The schema has the fields of a deploy with the names that the requests use.",
     "SCHEMA-OPERATION": "The schema has all fields that one operation requests.",
     "SCHEMA-SCOPES": "The schema has the values for the scopes of a rollback.",

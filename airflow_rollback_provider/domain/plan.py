@@ -372,6 +372,12 @@ def _about_what_is_not_known(context: CheckContext) -> Iterator[PlanWarning]:
             "PERMISSIONS-NOT-KNOWN",
             "The token's permissions could not be read; the platform checks them on submission.",
         )
+    if access.request_unknown:
+        yield PlanWarning(
+            "REQUEST-NOT-PROVEN",
+            "Whether the platform knows the rollback request is not known; it checks that on submission. "
+            f"{access.request_unknown}",
+        )
     if capabilities.reports_switches and None in (
         access.enabled_on_installation,
         access.enabled_on_deployment,

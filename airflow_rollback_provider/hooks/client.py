@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 from airflow_rollback_provider.deploy_events.poll import wait_for_deploy
 from airflow_rollback_provider.domain.arguments import seconds
 from airflow_rollback_provider.domain.compatibility import PlanWarning
-from airflow_rollback_provider.domain.deploys import Capabilities, Deploy, Deployment, Scope
+from airflow_rollback_provider.domain.deploys import Access, Capabilities, Deploy, Deployment, Scope
 from airflow_rollback_provider.domain.errors import (
     DeployInProgress,
     DeployNotFound,
@@ -27,7 +27,7 @@ from airflow_rollback_provider.domain.history import History
 from airflow_rollback_provider.domain.idempotency import describe, find_by_key
 from airflow_rollback_provider.domain.plan import RollbackPlan, make_plan
 from airflow_rollback_provider.domain.selector import DeploySelector
-from airflow_rollback_provider.platforms.base import walk
+from airflow_rollback_provider.platforms.base import ProvesRequest, walk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -155,13 +155,18 @@ class DeployHistoryClient:
             reading.history,
             target=target,
             scope=scope,
-            access=survey.access,
+            access=self.prove(survey.access),
             capabilities=self.capabilities,
             now=survey.now,
             chosen=self._chosen(reading, target),
             restricted=self.capabilities.restricted,
             notes=_clock_notes(survey.clock_skew),
         )
+
+    def prove(self, access: Access) -> Access:
+        """Return the access with whether the platform knows the rollback request. Nothing is changed."""
+        platform = self.platform
+        return self.run(platform.prove(access)) if isinstance(platform, ProvesRequest) else access
 
     def find_by_key(
         self, where: Reading | str, idempotency_key: str, *, since: datetime | None = None

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from airflow_rollback_provider.domain.errors import DeployNotFound
 
@@ -159,6 +159,17 @@ class Platform(Protocol):
         support have no finding.
 
         :param deployment: a Deployment to check as well, as for :meth:`deployment`; None for none.
+        """
+
+
+@runtime_checkable
+class ProvesRequest(Protocol):
+    """A platform that can validate the rollback request without running it."""
+
+    def prove(self, access: Access) -> Flow[Access]:
+        """Return the access with whether the platform knows the rollback request, which is not run.
+
+        At most one request for a connection and process.
         """
 
 

@@ -20,6 +20,7 @@ _DESCRIPTIONS = {
     "survey_history": "read the deploy history",
     "deploys": "read the deploy history",
     "deploy": "read a deploy",
+    "prove": "check that the platform knows the rollback request",
     "roll_back": "roll the Deployment back",
     "logs": "read the Deployment's logs",
     "check": "check the connection",

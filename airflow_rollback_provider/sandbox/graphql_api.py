@@ -68,9 +68,11 @@ def execute(session: Session, operation: Operation, variables: dict[str, Any] | 
     if operation.document is None:
         return _answer(None, [operation.error] if operation.error else [])
     settings = session.world.settings
+    if settings.one_operation and _operations(operation.document) > 1:
+        return Answer({"message": "A request may have one operation"}, 400)
     shape = shape_of(settings)
     if problems := _validated(operation.query, shape, settings.introspection):
-        return _answer(None, problems)
+        return _answer(None, problems, settings.error_extensions)
     result = execute_sync(
         schema_for(shape),
         operation.document,
@@ -89,8 +91,17 @@ def _validated(query: str, shape: Shape, introspection: bool) -> tuple[GraphQLEr
     return tuple(validate(schema_for(shape), parse(query), rules))
 
 
-def _answer(data: dict[str, Any] | None, errors: Iterable[GraphQLError]) -> Answer:
-    views = [_error_view(error) for error in errors]
+def _operations(document: DocumentNode) -> int:
+    return sum(isinstance(node, OperationDefinitionNode) for node in document.definitions)
+
+
+def _answer(data: dict[str, Any] | None, errors: Iterable[GraphQLError], invalid: bool = False) -> Answer:
+    """Return the answer in Houston's form.
+
+    :param invalid: whether the errors have the code of a document that does not fit the schema.
+    """
+    extensions = {"extensions": {"code": "GRAPHQL_VALIDATION_FAILED"}} if invalid else {}
+    views = [_error_view(error) | extensions for error in errors]
     body: dict[str, Any] = {"errors": views, "data": data} if views else {"data": data}
     return Answer(body, errors=tuple(item["name"] for item in views))
 

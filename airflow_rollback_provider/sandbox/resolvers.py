@@ -183,6 +183,7 @@ def _own_permissions(session: Session, _: Any, deployment_uuid: str | None = Non
 def _rollback(
     session: Session, _: Any, deployment_uuid: str, deploy_revision_uuid: str, scope: str, description: str
 ) -> dict[str, Any]:
+    session.world.mutations += 1
     deployment = session.deployment(deployment_uuid)
     request = RollbackRequest(deployment.id, str(deploy_revision_uuid), scope, description)
     return views.deploy_view(session.world, session.world.roll_back(session.token(), request))

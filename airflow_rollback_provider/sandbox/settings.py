@@ -30,7 +30,8 @@ class Settings:
     ``Self.permissions`` and ``Deployment.deployRollbackEnabled``. ``renamed_fields``: fields with
     another name in this installation, ``{"Type.field": "name"}``. ``expired_tokens``: names of tokens that
     count as expired. ``introspection``: whether the schema may be read. ``authorization``: how Houston takes
-    the token, ``both`` (with and without ``Bearer``), ``raw`` or ``bearer``.
+    the token, ``both`` (with and without ``Bearer``), ``raw`` or ``bearer``. ``one_operation``: a gateway
+    refuses documents with several operations. ``error_extensions``: whether errors of validation have a code.
     """
 
     version: str = "2.0.0"
@@ -50,6 +51,8 @@ class Settings:
     expired_tokens: list[str] = field(default_factory=lambda: ["expired"])
     introspection: bool = True
     authorization: str = "both"
+    one_operation: bool = False
+    error_extensions: bool = True
     date_offset: float = 0.0
 
     def update(self, changes: dict[str, Any]) -> None:

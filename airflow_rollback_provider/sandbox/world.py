@@ -74,6 +74,7 @@ class World:
         self.settings = Settings()
         self.deployments: dict[str, Deployment] = {item.id: item for item in deployments}
         self.releases = tuple(releases)
+        self.mutations = 0
         self._numbers = count(1)
 
     @property

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from airflow_rollback_provider.domain.errors import DeploymentNotFound
@@ -96,6 +96,7 @@ class Reader:
     def _read(self, option: DeploymentOption) -> Snapshot:
         def read(client: PageClient) -> Snapshot:
             survey = self._survey(client, option)
+            survey = replace(survey, access=client.prove(survey.access))
             self._ids[option] = survey.deployment.id
             return Snapshot(
                 survey,

@@ -22,7 +22,7 @@ def test_a_sound_connection_exits_with_0(cli: Cli, platform: SandboxProcess) -> 
     lines = result.out.splitlines()
     always = [code for code in CHECKS if not code.startswith("SCHEMA-")]
     assert [line.split()[1] for line in lines[: len(always)]] == always
-    assert lines[-1] == "2 skipped, 16 ok."
+    assert lines[-1] == "2 skipped, 17 ok."
 
 
 def test_an_error_exits_with_1_and_says_what_to_do(

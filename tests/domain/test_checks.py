@@ -18,7 +18,7 @@ from airflow_rollback_provider.domain.checks import (
     failed_checks,
     required_permissions,
 )
-from airflow_rollback_provider.domain.deploys import Access, Mechanism, NamedBundle, Scope
+from airflow_rollback_provider.domain.deploys import Access, Mechanism, NamedBundle, RequestRefusal, Scope
 from tests.support.builders import (
     ASTRO,
     BAD,
@@ -55,6 +55,7 @@ def test_nothing_fails_when_all_is_well() -> None:
     assert codes() == []
 
 
+REFUSAL = RequestRefusal("No.", "Set it.")
 SPOILED: list[tuple[str, dict[str, Any]]] = [
     ("TARGET-OF-OTHER-DEPLOYMENT", {"target": replace(TARGET, deployment_id="other")}),
     ("TARGET-NOT-SUCCEEDED", {"target": replace(TARGET, status=BAD)}),
@@ -78,6 +79,10 @@ SPOILED: list[tuple[str, dict[str, Any]]] = [
         {"current": replace(CURRENT, bundles=(V2,)), "target": replace(TARGET, bundles=(V1,))},
     ),
     ("NAMED-BUNDLE-DIFFERS", {"current": replace(TARGET, id="now", bundles=(V2,))}),
+    (
+        "REQUEST-NOT-KNOWN",
+        {"access": replace(FULL_ACCESS, request_refusals=(RequestRefusal("No.", "Set."),))},
+    ),
     ("PERMISSION-MISSING", {"access": replace(FULL_ACCESS, permissions=frozenset({IMAGES}))}),
     ("ROLLBACK-OFF-ON-INSTALLATION", {"access": replace(FULL_ACCESS, enabled_on_installation=False)}),
     ("ROLLBACK-OFF-ON-DEPLOYMENT", {"access": replace(FULL_ACCESS, enabled_on_deployment=False)}),

@@ -360,17 +360,17 @@ async def test_no_token_in_the_serialised_trigger(
     assert task.resume({"ti": TaskInstance()}, event)["status"] == "done"
 
 
-def test_at_most_four_requests_and_the_polls(
+def test_at_most_five_requests_and_the_polls(
     connect: Any, rollback_sandbox: SandboxProcess, deployment_id: str
 ) -> None:
-    """A rollback by id takes two requests for the plan, one last check and the submission."""
+    """Two requests for the plan, one proof in a process, one last check and the submission."""
     rollback_sandbox.clear_requests()
     run(
         RollbackOperator(
             task_id="roll_back", deployment_id=deployment_id, description="why", wait_for_completion=False
         )
     )
-    assert len(rollback_sandbox.requests()) == 4
+    assert len(rollback_sandbox.requests()) == 5
 
 
 def test_killed_while_waiting(

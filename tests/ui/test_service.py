@@ -394,7 +394,7 @@ def test_ten_tabs_are_one_load(page: Page) -> None:
     with ThreadPoolExecutor(10) as tabs:
         answers = list(tabs.map(load, range(10)))
     assert all(answer == answers[0] for answer in answers)
-    assert _operations(page) == ["SurveyContext", "SurveyHistory"]
+    assert _operations(page) == ["SurveyContext", "SurveyHistory", "ProveRollBack"]
 
 
 def test_a_response_is_shared_for_a_few_seconds(page: Page) -> None:
@@ -439,7 +439,7 @@ def test_a_release_name_is_looked_up_once(page: Page) -> None:
     page.clock.now += SECONDS_SHARED
     page.history("stellar-orbit-4821")
     read = ["SurveyContext", "SurveyHistory"]
-    assert _operations(page) == ["WorkspaceDeployments", *read, *read]
+    assert _operations(page) == ["WorkspaceDeployments", *read, "ProveRollBack", *read]
 
 
 def test_a_release_name_that_moved(page: Page) -> None:

@@ -52,6 +52,16 @@ class Api:
         self._fitting: dict[str, int] = {}
 
     @property
+    def endpoint(self) -> str:
+        """The address of the GraphQL endpoint."""
+        return self._endpoint
+
+    @property
+    def token(self) -> Secret:
+        """The token."""
+        return self._token
+
+    @property
     def scheme(self) -> str:
         """The prefix of the token in the header."""
         return self._scheme
@@ -87,7 +97,7 @@ class Api:
 
         :raises UnknownField: when it does not fit the installation's schema.
         """
-        response = yield self._post(context.operation, document, variables)
+        response = yield self.request(context.operation, document, variables)
         if (problem := error_of_status(response, context)) is not None:
             raise problem
         try:
@@ -110,15 +120,19 @@ class Api:
         from graphql import get_introspection_query
 
         query = get_introspection_query(descriptions=False)
-        response = yield self._post("introspection", query, {})
+        response = yield self.request("introspection", query, {})
         answer = read_answer("introspection", response, self._token)
         if self._token.reveal() in str(answer.data):
             raise malformed("introspection", "contains the token")
         return answer
 
-    def _post(self, operation: str, document: str, variables: Mapping[str, Any]) -> Request:
+    def request(self, operation: str, document: str, variables: Mapping[str, Any], run: str = "") -> Request:
+        """Return a request with the token.
+
+        :param run: name of the operation to run, where the document has several.
+        """
         header = f"{self._scheme}{self._token.reveal()}"
-        return post(self._endpoint, operation, document, variables, header)
+        return post(self._endpoint, operation, document, variables, header, run)
 
     def _usable(self, answer: Answer) -> bool:
         """Whether an answer with errors has the main result: a started rollback or a history."""

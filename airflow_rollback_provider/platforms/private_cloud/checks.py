@@ -22,7 +22,7 @@ from airflow_rollback_provider.platforms.private_cloud.api import NAME
 from airflow_rollback_provider.platforms.private_cloud.mapping import read_deployment, read_flag
 
 if TYPE_CHECKING:
-    from airflow_rollback_provider.domain.deploys import Deployment
+    from airflow_rollback_provider.domain.deploys import Access, Deployment
     from airflow_rollback_provider.platforms.private_cloud.partial_read import PartialResult
     from airflow_rollback_provider.platforms.request_context import RequestContext
 
@@ -114,6 +114,17 @@ def of_version(basics: PartialResult) -> Finding:
         return Finding("VERSION", Status.UNKNOWN, "The platform does not show its version.")
     where = f" on the base domain {domain}" if domain else ""
     return Finding("VERSION", Status.OK, f"The platform is {NAME} {version}{where}.")
+
+
+def of_proof(access: Access) -> tuple[Finding, ...]:
+    """Return the findings on the rollback request, which was validated and not run."""
+    code = "SCHEMA-ROLLBACK"
+    if access.request_unknown:
+        what = f"Whether the platform knows the rollback request is not known. {access.request_unknown}"
+        return (Finding(code, Status.UNKNOWN, what),)
+    if not access.request_refusals:
+        return (Finding(code, Status.OK, "The platform knows the rollback request, which was not run."),)
+    return tuple(Finding(code, Status.ERROR, item.reason, item.remedy) for item in access.request_refusals)
 
 
 def of_deployment(read: Deployment | RollbackError) -> tuple[Finding, ...]:

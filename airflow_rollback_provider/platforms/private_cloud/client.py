@@ -166,6 +166,15 @@ class PrivateCloud:
         except MalformedAnswer as error:
             raise OutcomeUnknown(f"The answer to the rollback request cannot be read. {error}") from None
 
+    def prove(self, access: Access) -> Flow[Access]:
+        """Return the access with whether the platform knows the rollback request, which is not run.
+
+        The first call for a connection in a process sends one request.
+        """
+        from airflow_rollback_provider.platforms.private_cloud.proof import prove
+
+        return (yield from prove(self._api, self._assumptions, access))
+
     def logs(self, deployment: Deployment, since: datetime) -> Flow[tuple[LogLine, ...]]:
         """Read the platform's log lines about the Deployment's deploys since a time, oldest first.
 

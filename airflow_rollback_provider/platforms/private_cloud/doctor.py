@@ -7,7 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from airflow_rollback_provider.domain import doctor_checks
-from airflow_rollback_provider.domain.deploys import Deploy, Deployment, DeployStatus
+from airflow_rollback_provider.domain.deploys import Access, Deploy, Deployment, DeployStatus
 from airflow_rollback_provider.domain.errors import (
     DeploymentNotFound,
     RollbackError,
@@ -26,6 +26,7 @@ from airflow_rollback_provider.platforms.private_cloud.checks import (
     of_error,
     of_missing_schema,
     of_other_scheme,
+    of_proof,
     of_toggle,
     of_token,
     of_version,
@@ -90,8 +91,9 @@ class PrivateCloudDoctor:
         token = yield from self._token(basics)
         found = [api, token, of_version(basics)]
         found += yield from self._rest(basics, deployment, token_refused=is_refused(basics))
+        proven = () if is_refused(basics) else of_proof((yield from self._platform.prove(Access())))
         schema = yield from self._schema(basics.value("version"))
-        return (*refer_to_schema(found, schema), *schema)
+        return (*refer_to_schema(found, schema), *schema[:1], *proven, *schema[1:])
 
     def _token(self, basics: PartialResult) -> Flow[Finding]:
         """Return the finding on the token. It is sent in the other form too that installations accept."""

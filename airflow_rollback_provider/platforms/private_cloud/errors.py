@@ -47,7 +47,12 @@ _UNKNOWN = (
     re.compile(r"Unknown type [\"'](?P<name>\w+)[\"']"),
     re.compile(r"(?:argument|Field) [\"'](?P<name>\w+)[\"'] .*(?:is required|must (?:not )?have a )"),
     re.compile(r"Variable [\"']\$(?P<name>\w+)[\"'] .*(?:used in position|got invalid value)"),
+    re.compile(r"Value [\"'](?P<name>\w+)[\"'] does not exist in [\"']\w+[\"'] enum"),
 )
+_INVALID = "GRAPHQL_VALIDATION_FAILED"
+_SUGGESTION = re.compile(r"Did you mean (?:the enum value )?[\"'](?P<name>\w+)[\"']")
+# A mutation of this name is never suggested for a rollback.
+DESTROYS = re.compile(r"delete|remove|destroy|purge", re.IGNORECASE)
 HISTORY = "deployment.deployRevisions.get"
 _READS_HISTORY = ("survey_history", "deploys", "deploy")
 
@@ -99,8 +104,8 @@ def _error_of(error: GraphQLError, context: RequestContext, assumptions: Assumpt
             f"The token has expired: the platform refused to {context.description}. Put a new one in the "
             "connection."
         )
-    if (match := _unknown_name(text)) is not None:
-        return unknown_field(match, text, context, assumptions)
+    if is_invalid(error):
+        return unknown_field(text, context, assumptions)
     if _NOT_KNOWN.search(name):
         return _token_refused(context, text)
     if _NOT_PERMITTED in text or _FORBIDDEN.search(name):
@@ -119,7 +124,7 @@ def _error_of(error: GraphQLError, context: RequestContext, assumptions: Assumpt
 def _is_refusal(error: GraphQLError) -> bool:
     """Whether an error is known to mean that nothing was executed."""
     # graphql-js validates before it executes; only an execution error has a path.
-    if error.field is None and _unknown_name(error.message) is not None:
+    if error.field is None and is_invalid(error):
         return True
     published = (_EXPIRED, _NOT_PERMITTED, "No deployment exists")
     if any(text in error.message for text in published):
@@ -132,24 +137,48 @@ def _unknown_name(text: str) -> str | None:
     return next((match["name"] for pattern in _UNKNOWN if (match := pattern.search(text))), None)
 
 
-def unknown_field(name: str, text: str, context: RequestContext, assumptions: Assumptions) -> UnknownField:
+def is_invalid(error: GraphQLError) -> bool:
+    """Whether the server refused a document that does not fit its schema, before it executed anything."""
+    return _INVALID in (error.code, error.name) or _unknown_name(error.message) is not None
+
+
+def unknown_field(text: str, context: RequestContext, assumptions: Assumptions) -> UnknownField:
     """Return the error for a name that the installation's schema does not have, with the setting to add."""
+    name = _unknown_name(text)
+    what = f"does not have {name!r}, which" if name else "does not accept what"
     return UnknownField(
-        f"This installation's API does not have {name!r}, which the request to {context.description} uses: "
+        f"This installation's API {what} the request to {context.description} uses: "
         f"{text} Nothing was done. Find its name in the installation's schema and set it in the connection's "
-        f"extra: {_remedy(name, context, assumptions)}"
+        f"extra: {suggested_setting(text, context, assumptions)}"
     )
 
 
-def _remedy(name: str, context: RequestContext, assumptions: Assumptions) -> str:
+def suggested_setting(text: str, context: RequestContext, assumptions: Assumptions) -> str:
+    """Return the setting, as JSON, that corrects the name in a server's error.
+
+    The server's own suggestion is in it, if it has one.
+    """
+    name, found = _unknown_name(text), _SUGGESTION.search(text)
+    likely = found["name"] if found and not DESTROYS.search(found["name"]) else None
     for ours, path in assumptions.deploy_fields.items():
         if path and name in path.split("."):
-            return json.dumps({
-                "assumptions": {"deploy_fields": {ours: "<its name there, or null if there is none>"}}
-            })
-    return json.dumps({
-        "assumptions": {context.operation: {"document": "<GraphQL>", "path": "<path of its result>"}}
-    })
+            there = "<its name there, or null if there is none>"
+            if likely:
+                there = ".".join(likely if part == name else part for part in path.split("."))
+            return json.dumps({"assumptions": {"deploy_fields": {ours: there}}})
+    for ours, word in assumptions.scopes.items():
+        if word == name:
+            return json.dumps({"assumptions": {"scopes": {ours: likely or "<the word there>"}}})
+    template = assumptions.template(context.operation)
+    document, path = "<GraphQL>", "<path of its result>"
+    if name and likely:
+        document = re.sub(rf"\b{name}\b(?=\s*[({{:!])", likely, _without_comments(template.documents[0]))
+        path = re.sub(rf"\b{name}\b", likely, template.paths["result"])
+    return json.dumps({"assumptions": {context.operation: {"document": document, "path": path}}})
+
+
+def _without_comments(document: str) -> str:
+    return " ".join(re.sub(r"(?m)^#.*$", "", document).split())
 
 
 def _token_refused(context: RequestContext, text: str) -> TokenRefused:

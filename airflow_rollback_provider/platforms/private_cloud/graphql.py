@@ -21,6 +21,7 @@ class GraphQLError:
     message: str
     name: str = ""
     field: str | None = None
+    code: str = ""
 
 
 @dataclass(frozen=True)
@@ -63,19 +64,20 @@ def malformed(operation: str, problem: str) -> MalformedAnswer:
 
 
 def post(
-    url: str, operation: str, document: str, variables: Mapping[str, Any], authorization: str
+    url: str, operation: str, document: str, variables: Mapping[str, Any], authorization: str, run: str = ""
 ) -> Request:
     """Return the request of an operation. Only a query may be sent twice.
 
     :param variables: the variables; those that the document does not use are omitted.
     :param authorization: the value of the header.
+    :param run: name of the operation to run, where the document has several.
     """
     used = {name: value for name, value in variables.items() if f"${name}" in document}
     return Request(
         operation=operation,
         method="POST",
         url=url,
-        body={"query": document, "variables": used},
+        body={"query": document, "variables": used, **({"operationName": run} if run else {})},
         headers={"authorization": authorization},
         repeatable=operation != "roll_back",
     )
@@ -102,5 +104,8 @@ def _read_error(error: object, token: Secret) -> GraphQLError:
     path = error.get("path")
     field = str(path[0]) if isinstance(path, list) and path else None
     return GraphQLError(
-        token.quote(error.get("message") or "no message"), str(error.get("name") or code or ""), field
+        token.quote(error.get("message") or "no message"),
+        str(error.get("name") or code or ""),
+        field,
+        str(code or ""),
     )

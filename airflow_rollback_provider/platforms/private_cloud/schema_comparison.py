@@ -41,6 +41,7 @@ from graphql.pyutils import suggestion_list
 
 from airflow_rollback_provider.domain.findings import Finding, Status, merge
 from airflow_rollback_provider.platforms.private_cloud.assumptions import FIELDS_PLACEHOLDER, Assumptions
+from airflow_rollback_provider.platforms.private_cloud.errors import DESTROYS
 from airflow_rollback_provider.platforms.request_context import RequestContext
 
 if TYPE_CHECKING:
@@ -56,8 +57,6 @@ _SHOWN = 20
 _LONGEST_REASON = 200
 _MAX_ERRORS = 20
 _NO_FIELD = re.compile(r"Cannot query field '(\w+)' on type '(\w+)'")
-# A mutation of this name is never suggested for a rollback.
-_DESTROYS = re.compile(r"delete|remove|destroy|purge", re.IGNORECASE)
 # Errors of the library for a damaged answer.
 _DAMAGED = (GraphQLError, TypeError, ValueError, KeyError, IndexError, AttributeError, RecursionError)
 
@@ -255,7 +254,7 @@ class _Comparison:
     def _differing_operation(self, name: str, source: str, error: GraphQLError) -> Finding:
         use, missing = USES[name], _NO_FIELD.match(error.message)
         message, _, suggestion = error.message.partition(" Did you mean")
-        if suggestion and not _DESTROYS.search(suggestion):
+        if suggestion and not DESTROYS.search(suggestion):
             message = error.message
         line = f", line {error.locations[0].line}" if error.locations else ""
         what = f"{name}, to {RequestContext(name).description}: {message} ({source}{line})"
@@ -271,7 +270,7 @@ class _Comparison:
         """Describe the fields that are similar to a missing one; return the result's path if it changes."""
         parent = self._schema.get_type(kind)
         fields = parent.fields if isinstance(parent, ObjectType) else {}
-        harmless = [item for item in fields if not _DESTROYS.search(item)]
+        harmless = [item for item in fields if not DESTROYS.search(item)]
         names = (_similar(field, harmless) or get_close_matches(field, harmless, cutoff=0.4))[:3]
         found = "; ".join(_signature(item, fields[item]) for item in names)
         root, dot, rest = self._assumptions.template(name).paths["result"].partition(".")

@@ -27,6 +27,8 @@ OK, ERROR, UNKNOWN, SKIPPED, WARNING = (
 
 ACCEPTED = Response(200, {}, b'{"data": {"paginatedDeployments": []}}', NOW)
 
+PROVEN = Response(200, {}, b'{"data": {"__typename": "Query"}}', NOW)
+
 
 def talk(sandbox: Sandbox, token: str = "editor", **extra: Any) -> Talker:
     """Return a talker to the sandbox without retries."""
@@ -52,14 +54,15 @@ def operations(sandbox: Sandbox) -> list[str]:
     return [request["operation"] for request in sandbox.requests()]
 
 
-def test_a_healthy_connection_takes_five_requests(rollback_sandbox: Sandbox) -> None:
-    """Each operation is sent once, as a whole, and the token once in the other form."""
+def test_a_healthy_connection_takes_six_requests(rollback_sandbox: Sandbox) -> None:
+    """Each operation is sent once, as a whole; the token once in the other form; the rollback is not run."""
     findings_of(rollback_sandbox)
     assert operations(rollback_sandbox) == [
         "Check",
         "CheckKnown",
         "SurveyContext",
         "SurveyHistory",
+        "ProveRollBack",
         "IntrospectionQuery",
     ]
 
@@ -332,6 +335,7 @@ def test_an_answer_that_is_not_a_schema_is_a_warning(body: bytes) -> None:
     next(flow)
     flow.send(Response(200, {}, json.dumps(answer).encode(), NOW))
     flow.send(ACCEPTED)
+    flow.send(PROVEN)
     with pytest.raises(StopIteration) as end:
         flow.send(Response(200, {}, body, NOW))
     found = {item.code: item for item in end.value.value}
@@ -346,6 +350,7 @@ def test_a_schema_with_the_token_is_not_quoted() -> None:
     data = {"appConfig": {"version": "2.0.0"}, "self": None}
     flow.send(Response(200, {}, json.dumps({"data": data}).encode(), NOW))
     flow.send(ACCEPTED)
+    flow.send(PROVEN)
     answer = {"data": {"__schema": {"queryType": {"name": "tok3cr3tvalue"}, "types": []}}}
     with pytest.raises(StopIteration) as end:
         flow.send(Response(200, {}, json.dumps(answer).encode(), NOW))
@@ -368,6 +373,7 @@ def test_null_values_are_unknown(data: dict[str, Any], status: Status) -> None:
     next(flow)
     flow.send(Response(200, {}, json.dumps({"data": data}).encode(), NOW))
     flow.send(ACCEPTED)
+    flow.send(PROVEN)
     with pytest.raises(StopIteration) as end:
         flow.send(Response(200, {}, b"{}", NOW))
     found = {item.code: item for item in end.value.value}
