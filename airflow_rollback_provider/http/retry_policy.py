@@ -22,6 +22,8 @@ _CA_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 _PROXY_SCHEMES = ("http", "https", "socks5", "socks5h")
 # By module: the packages with which requests and httpx use a SOCKS proxy. A task hands over to the triggerer.
 _SOCKS = {"socks": "PySocks", "socksio": "socksio"}
+# To mask a shorter text would make a log unreadable.
+_SHORTEST_SECRET = 5
 _TRANSIENT = frozenset({429, 500, 502, 503, 504})
 
 
@@ -97,7 +99,8 @@ class Policy:
         """URLs and passwords of the connection's proxies, which must not appear in a log."""
         urls = [url for _, url in self.proxies if "@" in url]
         passwords = [urlsplit(url).password or "" for url in urls]
-        return tuple(dict.fromkeys(text for text in (*urls, *passwords, *map(unquote, passwords)) if text))
+        long_enough = (one for one in (*passwords, *map(unquote, passwords)) if len(one) >= _SHORTEST_SECRET)
+        return tuple(dict.fromkeys((*urls, *long_enough)))
 
     def proxy_for(self, url: str) -> str | None:
         """Return the proxy for a URL: the connection's, else the environment's, else None.

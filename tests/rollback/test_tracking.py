@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 from typing import Any
 
 import pytest
@@ -123,7 +123,6 @@ def run(platform: ScriptedPlatform, log: Heard | None = None) -> tuple[Outcome, 
         (None, "3.1-12", "3.1-8", 30 * 60),
         (None, "3.1-12", "13.2.0", 120 * 60),
         (90, "3.1-12", "13.2.0", 90),
-        (timedelta(minutes=3), "3.1-12", "3.1-8", 180),
         (0.5, "3.1-12", "3.1-8", 0.5),
     ],
 )
