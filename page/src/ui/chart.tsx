@@ -172,7 +172,7 @@ function Now({ marks }: { marks: readonly Mark[] }) {
   if (!mark) return null;
   const isLatest = at === marks.length - 1;
   return (
-    <text className="rbk-now" x={mark.x + (isLatest ? 14 : 0)} y={mark.y + (isLatest ? 4 : -13)} data-latest={isLatest}>
+    <text className="rbk-now" x={mark.x + (isLatest ? 14 : 0)} y={mark.y + (isLatest ? 4 : -18)} data-latest={isLatest}>
       now
     </text>
   );
