@@ -52,7 +52,7 @@ format: ## Put the code in the one format
 	@$(LINT)/ruff check --fix-only .
 	@$(LINT)/ruff format .
 
-bench: ## Measure imports, requests, memory, a thousand waits and the judge (Airflow 3.3)
+bench: ## Measure imports, requests, memory, a thousand waits, health checks (Airflow 3.3)
 	@scripts/env bench
 	@.venv/bench/bin/python -m benchmarks $(BENCHMARKS)
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from benchmarks import health, history, imports, page, requests_per_rollback, waits
+from benchmarks import history, imports, judge, page, requests_per_rollback, waits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -17,7 +17,7 @@ BENCHMARKS: dict[str, Callable[[], Iterator[str]]] = {
     "history": history.run,
     "page": page.run,
     "waits": waits.run,
-    "health": health.run,
+    "judge": judge.run,
 }
 
 

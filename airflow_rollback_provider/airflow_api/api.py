@@ -74,12 +74,13 @@ class Api:
         return (yield from self._call(operation, method, path, params, body))
 
     def rows(
-        self, operation: str, path: str, key: str, params: Params = ()
+        self, operation: str, path: str, key: str, params: Params = (), *, cut: bool = False
     ) -> Generator[Request, Response, list[Mapping[str, Any]]]:
         """Read all pages of a list.
 
         :param key: the field with the rows.
-        :raises TooMuchToRead: when there are more than :data:`MOST_ROWS`.
+        :param cut: return the first :data:`MOST_ROWS` rows if there are more.
+        :raises TooMuchToRead: when there are more, without ``cut``.
         """
         found: list[Mapping[str, Any]] = []
         while True:
@@ -87,9 +88,9 @@ class Api:
             answer = yield from self.get(operation, path, page)
             rows, total = self._page(operation, answer, key)
             found += rows
-            if not rows or len(found) >= total:
+            if not rows or len(found) >= total or (cut and len(found) >= MOST_ROWS):
                 return found
-            if total > MOST_ROWS:
+            if total > MOST_ROWS and not cut:
                 raise TooMuchToRead(
                     f"The Airflow at {self._settings.base} has {total:,} rows for {operation!r}; at most "
                     f"{MOST_ROWS:,} are read. Choose a shorter period."

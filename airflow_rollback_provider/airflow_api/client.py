@@ -5,22 +5,23 @@ from __future__ import annotations
 
 from datetime import datetime
 from itertools import islice
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
-from airflow_rollback_provider.airflow_api.api import Api, ApiVersion
+from airflow_rollback_provider.airflow_api.api import MOST_ROWS, Api, ApiVersion
 from airflow_rollback_provider.airflow_api.errors import malformed
 from airflow_rollback_provider.airflow_api.mapping import Reader, file_of, last_line
 from airflow_rollback_provider.domain.runs import DagRow, DagRun, ImportProblem, TaskRow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from airflow_rollback_provider.airflow_api.settings import ApiSettings
     from airflow_rollback_provider.http.messages import Flow
 
 T = TypeVar("T")
 
+_RUNS = "/dags/~/dagRuns"
 _RUNS_PER_REQUEST = 50
 
 
@@ -49,7 +50,7 @@ class AirflowApi:
         """Check that Airflow answers and accepts the credentials; return the result as a sentence."""
         version = yield from self._api.version()
         yield from self._api.get("import errors", "/importErrors", [("limit", 1)])
-        yield from self._api.get("Dag runs", "/dags/~/dagRuns", [("limit", 1)])
+        yield from self._api.get("Dag runs", _RUNS, [("limit", 1)])
         return f"Airflow {version.airflow} answers at {self.address} (REST API {version.api})."
 
     def components(self) -> Flow[dict[str, str]]:
@@ -62,14 +63,30 @@ class AirflowApi:
         statuses = {name: part.get("status") for name, part in answer.items() if isinstance(part, dict)}
         return {name: str(status) for name, status in statuses.items() if status}
 
-    def runs(self, since: datetime, until: datetime) -> Flow[tuple[DagRun, ...]]:
-        """Read the Dag runs that started between two times, oldest first, of all types and in all states."""
-        params = [
-            ("start_date_gte", since.isoformat()),
-            ("start_date_lte", until.isoformat()),
-            ("order_by", "start_date"),  # new runs are added at the end
-        ]
-        rows = yield from self._api.rows("Dag runs", "/dags/~/dagRuns", "dag_runs", params)
+    def runs(
+        self, since: datetime, until: datetime, *, updated_since: datetime | None = None
+    ) -> Flow[tuple[DagRun, ...]]:
+        """Read the Dag runs that started between two times, oldest first, of all types and in all states.
+
+        :param updated_since: read only runs that began, ended or changed at this time or later.
+        """
+        updated = None if updated_since is None else updated_since.isoformat()
+        more = [("order_by", "start_date"), ("updated_at_gte", updated)]  # new runs are added at the end
+        rows = yield from self._api.rows("Dag runs", _RUNS, "dag_runs", [*_started(since, until), *more])
+        return self._read_runs(rows)
+
+    def latest_runs(self, since: datetime, until: datetime) -> Flow[tuple[tuple[DagRun, ...], datetime]]:
+        """Read the latest Dag runs that started between two times, at most :data:`MOST_ROWS`.
+
+        :return: the runs, and the time since which all runs are read.
+        """
+        params = [*_started(since, until), ("order_by", "-start_date")]
+        rows = yield from self._api.rows("Dag runs", _RUNS, "dag_runs", params, cut=True)
+        runs = self._read_runs(rows)
+        oldest = runs[-1].started_at if len(rows) >= MOST_ROWS else None
+        return runs, oldest or since
+
+    def _read_runs(self, rows: Iterable[Mapping[str, Any]]) -> tuple[DagRun, ...]:
         reader = Reader("Dag runs", self._settings)
         return tuple({(run.dag_id, run.run_id): run for run in map(reader.run, rows)}.values())
 
@@ -125,6 +142,10 @@ class AirflowApi:
         yield from self._api.send(
             operation, "PATCH", path, {"is_paused": paused}, [("update_mask", "is_paused")]
         )
+
+
+def _started(since: datetime, until: datetime) -> list[tuple[str, str]]:
+    return [("start_date_gte", since.isoformat()), ("start_date_lte", until.isoformat())]
 
 
 def _quoted(dag_id: str) -> str:

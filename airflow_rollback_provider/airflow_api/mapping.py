@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +12,6 @@ from airflow_rollback_provider.domain.arguments import read_time
 from airflow_rollback_provider.domain.runs import DagRow, DagRun, TaskRow
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from airflow_rollback_provider.airflow_api.settings import ApiSettings
 
 # Timetable description of a Dag without a schedule, on Airflow 2 and 3.
@@ -55,7 +54,7 @@ class Reader:
 
     def task(self, row: Mapping[str, Any]) -> TaskRow:
         """Read a task instance."""
-        map_index = row.get("map_index")
+        map_index, rendered = row.get("map_index"), row.get("rendered_fields")
         return TaskRow(
             self.text(row, "dag_id"),
             self.text(row, "dag_run_id"),
@@ -64,6 +63,7 @@ class Reader:
             str(row.get("state") or ""),
             self.time(row, "start_date"),
             str(row.get("operator") or ""),
+            str(rendered.get("external_dag_id") or "") if isinstance(rendered, Mapping) else "",
         )
 
     def text(self, row: Mapping[str, Any], name: str) -> str:

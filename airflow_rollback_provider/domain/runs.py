@@ -1,18 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Data of a Deployment's Airflow: Dags, runs, tasks, import errors; and the counts of runs."""
+"""Data of a Deployment's Airflow: Dags, runs, tasks, import errors; and which runs count."""
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable
 
 _SUCCEEDED, _FAILED = "success", "failed"
-_UNFINISHED = "unfinished"
+
+UNFINISHED = "unfinished"
+UPSTREAM_FAILED = "upstream failed"
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class DagRun:
     :param ended_at: when it ended; None before that.
     :param upstream: whether only another Dag caused the failure: no task failed except tasks that wait for
         another Dag.
+    :param waited_for: the Dags for which its failed tasks waited, as far as Airflow shows them.
     """
 
     dag_id: str
@@ -34,6 +36,7 @@ class DagRun:
     started_at: datetime | None
     ended_at: datetime | None
     upstream: bool = False
+    waited_for: tuple[str, ...] = ()
 
     @property
     def failed(self) -> bool:
@@ -69,6 +72,7 @@ class TaskRow:
 
     :param started_at: when it began, None before that; a deferred task has begun.
     :param operator: name of the operator's class.
+    :param waits_for: the Dag for which it waits, as its rendered fields name it.
     """
 
     dag_id: str
@@ -78,6 +82,7 @@ class TaskRow:
     state: str
     started_at: datetime | None
     operator: str
+    waits_for: str = ""
 
 
 @dataclass(frozen=True)
@@ -123,64 +128,8 @@ class Counts:
         """Number of all runs."""
         return self.failed + self.succeeded
 
-    def __add__(self, other: Counts) -> Counts:
-        return Counts(self.failed + other.failed, self.succeeded + other.succeeded)
-
     def __str__(self) -> str:
         return f"{self.failed} of {self.runs} failed"
-
-
-@dataclass(frozen=True)
-class Tally:
-    """Counts of the runs in a period.
-
-    :param dags: counts of each Dag that has a run that counts.
-    :param left_out: each reason why runs do not count, with their number.
-    :param unfinished: number of unfinished runs of each Dag; they do not count either.
-    :param undecided: Dags with an unfinished run that began no later than the last failed one.
-    """
-
-    dags: Mapping[str, Counts] = field(default_factory=dict)
-    left_out: Mapping[str, int] = field(default_factory=dict)
-    unfinished: Mapping[str, int] = field(default_factory=dict)
-    undecided: frozenset[str] = frozenset()
-
-    def total(self, dag_ids: Iterable[str]) -> Counts:
-        """Add up the counts of some Dags."""
-        return sum((self.dags.get(dag_id, Counts()) for dag_id in dag_ids), Counts())
-
-
-def tally(
-    runs: Iterable[DagRun],
-    period: Period,
-    *,
-    run_types: Collection[str] = ("scheduled",),
-    ignored: Collection[str] = (),
-    ended_before: datetime | None = None,
-) -> Tally:
-    """Count the runs that started in a period by their final outcome.
-
-    :param run_types: types of runs that count.
-    :param ignored: Dags that do not count.
-    :param ended_before: runs that ended later do not count: a deploy landed while they were running.
-    """
-    dags: dict[str, Counts] = {}
-    left_out: Counter[str] = Counter()
-    going: list[DagRun] = []
-    failed: list[DagRun] = []
-    for run in runs:
-        if not period.has(run.started_at) or run.dag_id in ignored:
-            continue
-        why = _why_not(run, run_types, ended_before)
-        if why is not None:
-            left_out[why] += 1
-            going += [run] if why == _UNFINISHED else []
-            continue
-        failed += [run] if run.failed else []
-        one = Counts(failed=1) if run.failed else Counts(succeeded=1)
-        dags[run.dag_id] = dags.get(run.dag_id, Counts()) + one
-    unfinished = Counter(run.dag_id for run in going)
-    return Tally(dags, dict(left_out), dict(unfinished), _undecided(going, failed))
 
 
 def last_starts(runs: Iterable[DagRun]) -> dict[str, datetime]:
@@ -189,20 +138,16 @@ def last_starts(runs: Iterable[DagRun]) -> dict[str, datetime]:
     return {dag_id: moment for moment, dag_id in sorted(begun)}
 
 
-def _undecided(going: Iterable[DagRun], failed: Iterable[DagRun]) -> frozenset[str]:
-    last = last_starts(failed)
-    return frozenset(
-        run.dag_id
-        for run in going
-        if run.started_at is not None and run.started_at <= last.get(run.dag_id, run.started_at)
-    )
+def why_left_out(run: DagRun, run_types: Collection[str], ended_before: datetime | None) -> str | None:
+    """Return why a run does not count; None if it counts.
 
-
-def _why_not(run: DagRun, run_types: Collection[str], ended_before: datetime | None) -> str | None:
+    :param run_types: types of runs that count.
+    :param ended_before: runs that ended later do not count: a deploy landed while they were running.
+    """
     if run.run_type not in run_types:
         return run.run_type
     if not run.finished:
-        return _UNFINISHED
+        return UNFINISHED
     if ended_before is not None and (run.ended_at is None or run.ended_at >= ended_before):
         return "ran across the deploy"
-    return "upstream failed" if run.failed and run.upstream else None
+    return UPSTREAM_FAILED if run.failed and run.upstream else None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The deploy to evaluate, the time to compare it with, and the windows after it."""
+"""The deploy to evaluate, the time before it, and the time after it in which runs count."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 # The platform may update a row long after the deploy has landed, for another reason.
 _LONGEST_DEPLOY = timedelta(hours=3)
+_SETTLING_TIME = timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class HealthCase(JsonDataclass):
 
     :param landed_at: when the content of the deploy was running.
     :param before_until: end of the time to compare with; usually the start of the deploy.
-    :param rule: the numbers.
+    :param rule: the parameters.
     :param trusted_from: when the content before this deploy had landed: a Dag that ran after that could be
         imported. None takes the start of the time to compare with.
     :param superseded_at: when the next deploy began; None while this one runs.
@@ -49,22 +50,18 @@ class HealthCase(JsonDataclass):
 
     @property
     def before(self) -> Period:
-        """The time before the deploy that is compared."""
-        return Period(self.before_until - self.rule.before, self.before_until)
+        """The time before the deploy that is the past of each Dag."""
+        return Period(self.before_until - self.rule.baseline, self.before_until)
 
     @property
-    def windows(self) -> tuple[Period, ...]:
-        """The windows after the deploy, which overlap neither each other nor the time before."""
-        first, length = self.landed_at + self.rule.grace, self.rule.window
-        return tuple(
-            Period(first + number * length, first + (number + 1) * length)
-            for number in range(self.rule.windows)
-        )
+    def since(self) -> Period:
+        """The time after the landing whose runs count."""
+        return Period(self.landed_at, self.landed_at + self.rule.horizon)
 
     @property
-    def verdict_at(self) -> datetime:
-        """When all data for a verdict is available."""
-        return self.windows[-1].end + self.rule.settling_time
+    def settled_at(self) -> datetime:
+        """When pods have restarted and files are delivered; half the horizon at most."""
+        return self.landed_at + min(_SETTLING_TIME, self.rule.horizon / 2)
 
 
 def case_of(deploy: Deploy, history: History, rule: HealthRule) -> HealthCase:

@@ -6,40 +6,109 @@ Both verdicts, healthy and regressed, need evidence. Everything else is inconclu
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from datetime import datetime
+from math import exp, log
 from typing import TYPE_CHECKING
 
-from airflow_rollback_provider.health.evidence import Evidence, Observation, broken_in_all, count_before
-from airflow_rollback_provider.health.verdict import MOST_FILES, MOST_NAMES, Evaluation, Health, Reason
+from airflow_rollback_provider.health.evidence import UNRELIABLE
+from airflow_rollback_provider.health.verdict import (
+    MOST_DAGS,
+    MOST_FILES,
+    MOST_NAMES,
+    Evaluation,
+    FileEvidence,
+    Health,
+    Reason,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from airflow_rollback_provider.domain.runs import Tally
+    from airflow_rollback_provider.domain.runs import ImportProblem
     from airflow_rollback_provider.health.case import HealthCase
-    from airflow_rollback_provider.health.verdict import WindowEvidence
-
-__all__ = ["Observation", "count_before", "evaluate", "without_evidence"]
+    from airflow_rollback_provider.health.evidence import Evidence
 
 _OK = "healthy"
 _MOST_NAMES = 5
+# A tenth of the evidence that a regression needs prevents the verdict healthy.
+_DOUBT = 0.1
 
 
-def evaluate(case: HealthCase, before: Tally, observation: Observation) -> Evaluation:
+@dataclass(frozen=True)
+class Observation:
+    """The present state of the evaluated Deployment's Airflow.
+
+    :param at: the moment.
+    :param import_errors: files that cannot be read.
+    :param components: each component with the health status that Airflow reports.
+    """
+
+    at: datetime
+    import_errors: tuple[ImportProblem, ...] = ()
+    components: Mapping[str, str] = field(default_factory=dict)
+
+
+def evaluate(evidence: Evidence, observation: Observation) -> Evaluation:
     """Evaluate a deploy.
 
-    :param case: the deploy to evaluate.
-    :param before: the runs before it, as :func:`count_before` counts them.
-    :param observation: the data read now.
+    :param evidence: the runs so far.
+    :param observation: the state at this moment. If another deploy followed, only the runs count: the later
+        deploy causes the rest. Import errors count after a few minutes: before that, files may still be in
+        delivery.
     """
-    evidence = Evidence(case, before, observation)
-    reasons = tuple(_regressions(evidence))
+    case = evidence.case
+    present = case.superseded_at is None
+    knows_files = present and observation.at >= case.settled_at
+    files = tuple(_file(case, problem) for problem in observation.import_errors) if knows_files else ()
+    components = dict(observation.components) if present else {}
+    verdict, reasons = _verdict(evidence, observation.at, files, components)
+    ordered = sorted(files, key=lambda file: (not file.new, file.file))
+    names = tuple(sorted(file.file for file in files))
+    return Evaluation(
+        verdict,
+        reasons,
+        case.landed_at,
+        observation.at,
+        case.deployment_id,
+        case.deploy_id,
+        evidence=exp(evidence.log_value()),
+        evidence_needed=1 / case.rule.false_alarms,
+        dags=evidence.relevant_dags(),
+        silent=evidence.silent(observation.at)[:MOST_DAGS],
+        import_errors=tuple(ordered[:MOST_FILES]),
+        import_error_files=names if knows_files and len(names) <= MOST_NAMES else None,
+        components=components,
+        left_out=evidence.left_out(),
+    )
+
+
+def _verdict(
+    evidence: Evidence, now: datetime, files: Sequence[FileEvidence], components: Mapping[str, str]
+) -> tuple[Health, tuple[Reason, ...]]:
+    reasons = (*_failing_runs(evidence), *_failing_critical_dags(evidence), *_new_import_errors(files))
     if reasons:
-        return _written(evidence, Health.REGRESSED, reasons)
-    doubts = tuple(_doubts(evidence))
-    if doubts:
-        return _written(evidence, Health.INCONCLUSIVE, doubts)
-    return _written(evidence, Health.HEALTHY, (_no_worse(evidence),))
+        return Health.REGRESSED, reasons
+    incomplete = tuple(_incomplete(evidence.case, now))
+    doubts = (
+        *_unhealthy_components(components),
+        *_import_errors_of_unknown_age(evidence.case, files),
+        *(() if incomplete else _no_results(evidence)),
+        *_not_evaluated(evidence, now),
+        *_worse_but_not_enough(evidence),
+    )
+    if doubts or (incomplete and not evidence.all_due_succeeded()):
+        return Health.INCONCLUSIVE, (*incomplete, *doubts)
+    return Health.HEALTHY, (_as_before(evidence),)
+
+
+def _file(case: HealthCase, problem: ImportProblem) -> FileEvidence:
+    if case.known_import_errors is not None:
+        return FileEvidence(problem.file, problem.error, problem.file not in case.known_import_errors)
+    begin = case.before.begin  # a file that last ran before that may have broken before the deploy
+    trusted_from = max(begin, case.trusted_from or begin)
+    new = problem.last_run is not None and problem.last_run >= trusted_from
+    return FileEvidence(problem.file, problem.error, new)
 
 
 def without_evidence(case: HealthCase, code: str, message: str, now: datetime) -> Evaluation:
@@ -54,68 +123,33 @@ def without_evidence(case: HealthCase, code: str, message: str, now: datetime) -
     )
 
 
-def _written(evidence: Evidence, verdict: Health, reasons: tuple[Reason, ...]) -> Evaluation:
-    files = sorted(evidence.files, key=lambda file: (not file.new, file.file))
-    return Evaluation(
-        verdict,
-        reasons,
-        evidence.case.landed_at,
-        evidence.observation.at,
-        evidence.case.deployment_id,
-        evidence.case.deploy_id,
-        windows=evidence.windows,
-        dags=evidence.relevant_dags(),
-        silent=evidence.silent_dags(),
-        import_errors=tuple(files[:MOST_FILES]),
-        import_error_files=_all_names(evidence),
-        components=evidence.components,
-        left_out=evidence.left_out(),
-    )
-
-
-def _all_names(evidence: Evidence) -> tuple[str, ...] | None:
-    if not evidence.knows_files or len(evidence.files) > MOST_NAMES:
-        return None
-    return tuple(sorted(file.file for file in evidence.files))
-
-
 # Reasons for a regression
 
 
-def _regressions(evidence: Evidence) -> Iterator[Reason]:
-    yield from _failing_runs(evidence)
-    yield from _failing_critical_dags(evidence)
-    yield from _new_import_errors(evidence)
-
-
 def _failing_runs(evidence: Evidence) -> Iterator[Reason]:
-    rule = evidence.case.rule
-    for first in range(len(evidence.windows) - rule.consecutive_windows + 1):
-        row = evidence.windows[first : first + rule.consecutive_windows]
-        broken = broken_in_all(row)
-        if all(window.complete and window.significant for window in row) and len(broken) >= rule.broken_dags:
-            yield Reason(
-                "RUNS-FAIL",
-                f"In {len(row)} windows in a row more runs failed than before ({_figures(row)}), and "
-                f"{len(broken)} Dag(s) that worked before failed every run: {_names(broken)}.",
-            )
-            return
+    broken, rule = evidence.alarming(), evidence.case.rule
+    if broken:
+        minutes = rule.outage_tolerance.total_seconds() / 60
+        yield Reason(
+            "RUNS-FAIL",
+            f"{len(broken)} Dag(s) that worked before failed every run since the deploy, for more than "
+            f"{minutes:.0f} minutes: {_names(broken)}. {_figures(evidence)}",
+        )
 
 
 def _failing_critical_dags(evidence: Evidence) -> Iterator[Reason]:
-    least = evidence.case.rule.critical_failures
-    for dag_id, after in evidence.failing_critical_dags():
-        decided = evidence.worked(dag_id) and not evidence.is_undecided(dag_id)
-        if decided and after.failed >= least:
+    for dag_id, since in evidence.failing_critical_dags().items():
+        known = dag_id in evidence.baseline.dags and not since.undecided
+        if known and since.failed >= evidence.case.rule.critical_failures:
             yield Reason(
                 "CRITICAL-DAG-FAILS",
-                f"The critical Dag {dag_id} worked before, and all of its {after.failed} run(s) since the "
+                f"The critical Dag {dag_id} worked before, and all of its {since.failed} run(s) since the "
                 "deploy failed.",
             )
 
 
-def _new_import_errors(evidence: Evidence) -> Iterator[Reason]:
-    new = [file.file for file in evidence.files if file.new]
+def _new_import_errors(files: Sequence[FileEvidence]) -> Iterator[Reason]:
+    new = [file.file for file in files if file.new]
     if new:
         yield Reason(
             "NEW-IMPORT-ERRORS",
@@ -126,57 +160,43 @@ def _new_import_errors(evidence: Evidence) -> Iterator[Reason]:
 # Reasons against the verdict healthy
 
 
-def _doubts(evidence: Evidence) -> Iterator[Reason]:
-    yield from _incomplete(evidence)
-    yield from _unhealthy_components(evidence)
-    yield from _import_errors_of_unknown_age(evidence)
-    yield from _too_few_runs(evidence)
-    yield from _no_results(evidence)
-    yield from _worse_but_not_enough(evidence)
-
-
-def _incomplete(evidence: Evidence) -> Iterator[Reason]:
-    case = evidence.case
-    if evidence.complete:
-        return
-    if case.superseded_at is not None:
+def _incomplete(case: HealthCase, now: datetime) -> Iterator[Reason]:
+    if case.superseded_at is not None and case.superseded_at < case.since.end:
         yield Reason(
             "ANOTHER-DEPLOY",
-            f"Another deploy followed at {case.superseded_at:%Y-%m-%d %H:%M} UTC, before the windows of this "
-            "deploy ended.",
+            f"Another deploy followed at {case.superseded_at:%Y-%m-%d %H:%M} UTC, before each Dag that was "
+            "due had succeeded.",
         )
-    else:
-        yield Reason("TOO-EARLY", f"The windows end at {case.verdict_at:%Y-%m-%d %H:%M} UTC.")
+    elif now < case.since.end:
+        yield Reason(
+            "TOO-EARLY",
+            f"Not each Dag that was due has succeeded. The verdict falls at {case.since.end:%Y-%m-%d %H:%M} "
+            "UTC at the latest.",
+        )
 
 
-def _unhealthy_components(evidence: Evidence) -> Iterator[Reason]:
-    unhealthy = [f"{name} is {status}" for name, status in evidence.components.items() if status != _OK]
+def _unhealthy_components(components: Mapping[str, str]) -> Iterator[Reason]:
+    unhealthy = [f"{name} is {status}" for name, status in components.items() if status != _OK]
     if unhealthy:
         yield Reason("UNHEALTHY-COMPONENT", f"Airflow reports: {', '.join(unhealthy)}.")
 
 
-def _import_errors_of_unknown_age(evidence: Evidence) -> Iterator[Reason]:
-    files = [file.file for file in evidence.files]
-    if files and evidence.case.known_import_errors is None:
+def _import_errors_of_unknown_age(case: HealthCase, files: Sequence[FileEvidence]) -> Iterator[Reason]:
+    if files and case.known_import_errors is None:
         yield Reason(
             "IMPORT-ERRORS-OF-UNKNOWN-AGE",
             f"{len(files)} Dag file(s) cannot be imported, and it is not known whether they could be before "
-            f"the deploy: {_names(files)}.",
+            f"the deploy: {_names([file.file for file in files])}.",
         )
 
 
-def _too_few_runs(evidence: Evidence) -> Iterator[Reason]:
-    least = evidence.case.rule.min_runs
-    for number, window in enumerate(evidence.windows, start=1):
-        if window.complete and min(window.before.runs, window.after.runs) < least:
-            yield Reason(
-                "TOO-FEW-RUNS",
-                f"Of the Dags that ran before and after, {window.after.runs} run(s) in window {number} and "
-                f"{window.before.runs} run(s) before count; {least} of each are needed.",
-            )
-
-
 def _no_results(evidence: Evidence) -> Iterator[Reason]:
+    past = evidence.baseline.dags
+    if not any(dag.counts.runs for dag_id, dag in evidence.dags.items() if dag_id in past):
+        yield Reason(
+            "TOO-FEW-RUNS",
+            f"No run counts of a Dag that ran before, too. {len(past)} Dag(s) ran before the deploy.",
+        )
     missing = evidence.without_result()
     if missing:
         yield Reason(
@@ -189,41 +209,59 @@ def _no_results(evidence: Evidence) -> Iterator[Reason]:
         yield Reason("NO-RESULTS", f"No run of critical Dag(s) has finished since: {_names(critical)}.")
 
 
+def _not_evaluated(evidence: Evidence, now: datetime) -> Iterator[Reason]:
+    stopped = evidence.stopped_upstream(now)
+    if stopped:
+        yield Reason(
+            "UPSTREAM-STOPPED",
+            f"{_names(stopped)} ran before and has begun no run since the deploy, and other Dags fail "
+            "because they wait.",
+        )
+    waited = evidence.only_waited()
+    if waited:
+        yield Reason(
+            "ONLY-WAITED",
+            f"{len(waited)} Dag(s) cannot be evaluated, since all their runs failed only because of other "
+            f"Dags: {_names(waited)}.",
+        )
+
+
 def _worse_but_not_enough(evidence: Evidence) -> Iterator[Reason]:
-    """Yield problems among the runs that have ended, which unfinished runs must not hide."""
-    rule, windows = evidence.case.rule, evidence.windows_of_ended_runs
-    last, broken = windows[-1], broken_in_all(windows)
-    if evidence.windows[-1].complete and last.significant:
-        yield Reason(
-            "WORSE-BUT-NOT-ENOUGH",
-            f"More runs failed than before ({_figures([last])}), but not in {rule.consecutive_windows} "
-            "windows in a row "
-            f"with {rule.broken_dags} Dags that failed every run.",
-        )
-    elif broken and evidence.complete:
-        yield Reason(
-            "WORSE-BUT-NOT-ENOUGH",
-            f"{_names(broken)} worked before and failed every run since, but chance explains the total of "
-            "failed runs.",
-        )
-    failing = [dag_id for dag_id, _ in evidence.failing_critical_dags()]
+    failing = evidence.failing()
     if failing:
         yield Reason(
             "WORSE-BUT-NOT-ENOUGH",
+            f"{_names(failing)} worked before and failed every run since, but that is not enough for a "
+            f"regression. {_figures(evidence)}",
+        )
+    elif max(evidence.log_value(), evidence.log_value(UNRELIABLE)) >= log(
+        _DOUBT / evidence.case.rule.false_alarms
+    ):
+        yield Reason(
+            "WORSE-BUT-NOT-ENOUGH",
+            "More runs fail than the past of their Dags explains, but Dags that fail also succeed.",
+        )
+    critical = list(evidence.failing_critical_dags())
+    if critical:
+        yield Reason(
+            "WORSE-BUT-NOT-ENOUGH",
             "Critical Dag(s) failed each run since the deploy, with too few runs before or after for a "
-            f"verdict: {_names(failing)}.",
+            f"verdict: {_names(critical)}.",
         )
 
 
 # Reason for the verdict healthy
 
 
-def _no_worse(evidence: Evidence) -> Reason:
-    return Reason("AS-BEFORE", f"No more runs failed than before ({_figures(evidence.windows)}).")
+def _as_before(evidence: Evidence) -> Reason:
+    succeeded = sum(dag.works for dag in evidence.dags.values())
+    return Reason("AS-BEFORE", f"{succeeded} Dag(s) have succeeded since the deploy. {_figures(evidence)}")
 
 
-def _figures(windows: Sequence[WindowEvidence]) -> str:
-    return "; ".join(f"{x.after}, before {x.before}, p = {x.p_value:.2g}" for x in windows)
+def _figures(evidence: Evidence) -> str:
+    needed = 1 / evidence.case.rule.false_alarms
+    value = exp(evidence.log_value())
+    return f"The evidence against the deploy is {value:.2g}; a regression needs {needed:,.0f}."
 
 
 def _names(names: Sequence[str]) -> str:

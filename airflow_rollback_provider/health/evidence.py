@@ -1,268 +1,399 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The evidence of one case: counts and comparisons, without a conclusion."""
+"""The evidence against a deploy, run by run: what each Dag's past predicts, and what happened.
+
+The evidence is an e-value: if nothing changed, it reaches 1,000 with a probability of one in a thousand at
+most, however often it is computed (Ville's inequality). docs/deploy-health.md explains the rule.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import cached_property
+from itertools import groupby
+from math import exp, log, log1p
 from typing import TYPE_CHECKING
 
-from airflow_rollback_provider.domain.runs import Counts, DagRun, ImportProblem, Period, Tally, tally
-from airflow_rollback_provider.health.verdict import MOST_DAGS, DagEvidence, FileEvidence, WindowEvidence
+from airflow_rollback_provider.domain.runs import (
+    UNFINISHED,
+    UPSTREAM_FAILED,
+    Counts,
+    DagRun,
+    why_left_out,
+)
+from airflow_rollback_provider.health.verdict import MOST_DAGS, DagEvidence
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from airflow_rollback_provider.health.case import HealthCase
 
-# An hourly Dag is due twice in the default windows; some of its runs before may not count.
-_EXPECTED_RUNS_OF_A_SILENT_DAG = 1.5
-# Dags without a result matter if they are a tenth of those due: the rule finds as few if they fail.
+# Share of failed runs of a Dag that the deploy broke, and of one that it made unreliable.
+BROKEN, UNRELIABLE = 0.95, 0.5
+# Share of the Dags that a deploy breaks, by the first of two expectations; two Dags by the second.
+_SHARE_OF_DAGS = 0.1
+_LEAST_BROKEN_DAGS = 2
+# A single failure is no streak.
+_STREAK = 2
+# Runs of a Dag before the deploy without which its runs after it are no evidence.
+_LEAST_PAST = 5
+# The Deployment's share of failed runs before the deploy is not taken for smaller than this.
+_LEAST_RATE = 0.05
+_MOST_RATE = 0.5
+# An hourly Dag is due twice within the default horizon; some of its runs before may not count.
+_EXPECTED_RUNS_OF_A_DUE_DAG = 1.5
 _DUE_DAGS_FOR_ONE_WITHOUT_RESULT = 10
+_LARGEST_LOG = 50.0
 
 
 @dataclass(frozen=True)
-class Observation:
-    """The data of the evaluated Deployment's Airflow at one moment.
+class DagPast:
+    """One Dag before the deploy.
 
-    :param at: the moment.
-    :param runs: all runs that started since the deploy landed.
-    :param import_errors: files that cannot be read.
-    :param components: each component with the health status that Airflow reports.
+    :param counts: its runs that count.
+    :param longest_streak: most runs in a row that failed.
+    :param last_failed: whether its last run failed.
     """
 
-    at: datetime
-    runs: tuple[DagRun, ...] = ()
-    import_errors: tuple[ImportProblem, ...] = ()
-    components: Mapping[str, str] = field(default_factory=dict)
+    counts: Counts = field(default_factory=Counts)
+    longest_streak: int = 0
+    last_failed: bool = False
+
+    @classmethod
+    def of(cls, outcomes: Sequence[bool]) -> DagPast:
+        """Count runs.
+
+        :param outcomes: of each run, the oldest first, whether it failed.
+        """
+        failed = sum(outcomes)
+        streaks = [len(list(group)) for bad, group in groupby(outcomes) if bad]
+        return cls(Counts(failed, len(outcomes) - failed), max(streaks, default=0), outcomes[-1])
+
+    @property
+    def worked(self) -> bool:
+        """Whether at least half of its runs succeeded; a Dag without a run did not work."""
+        return 0 < self.counts.runs <= 2 * self.counts.succeeded
 
 
-def count_before(case: HealthCase, runs: Iterable[DagRun]) -> Tally:
-    """Count the runs before the deploy of a case."""
-    return tally(
-        runs,
-        case.before,
-        run_types=case.rule.run_types,
-        ignored=case.ignored,
-        ended_before=case.before_until,
-    )
+@dataclass(frozen=True)
+class Baseline:
+    """The Dags before the deploy.
+
+    :param length: length of the time whose runs are known.
+    :param dags: each Dag that has a run that counts.
+    :param left_out: each reason why runs do not count, with their number.
+    """
+
+    length: timedelta
+    dags: Mapping[str, DagPast] = field(default_factory=dict)
+    left_out: Mapping[str, int] = field(default_factory=dict)
+
+    @cached_property
+    def rates(self) -> dict[str, float]:
+        """A careful estimate of each Dag's share of failed runs, for Dags with enough of a past.
+
+        It is the mean of a beta distribution whose prior has the Deployment's share, careful too, as its
+        mean. The prior has no more weight than the Dag's own runs.
+        """
+        every = [past.counts for past in self.dags.values()]
+        failed, runs = sum(counts.failed for counts in every), sum(counts.runs for counts in every)
+        weight = 1 / min(_MOST_RATE, max(_LEAST_RATE, (failed + 1) / (runs + 2)))
+        return {
+            dag_id: (past.counts.failed + 1) / (past.counts.runs + min(past.counts.runs, weight))
+            for dag_id, past in self.dags.items()
+            if past.counts.runs >= _LEAST_PAST
+        }
+
+    def is_due(self, dag_id: str, within: timedelta) -> bool:
+        """Return whether a Dag runs within a time, by its frequency before the deploy."""
+        runs = self.dags[dag_id].counts.runs if dag_id in self.dags else 0
+        return runs * (within / self.length) >= _EXPECTED_RUNS_OF_A_DUE_DAG
+
+
+def count_before(case: HealthCase, runs: Iterable[DagRun], since: datetime | None = None) -> Baseline:
+    """Count the runs before the deploy of a case.
+
+    :param since: the time since which all runs are known. Default: the begin of the baseline.
+    """
+    period, left_out = case.before, Counter[str]()
+    outcomes: defaultdict[str, list[tuple[datetime, bool]]] = defaultdict(list)
+    for run in runs:
+        if run.started_at is None or not period.has(run.started_at) or run.dag_id in case.ignored:
+            continue
+        why = why_left_out(run, case.rule.run_types, case.before_until)
+        if why is None:
+            outcomes[run.dag_id].append((run.started_at, run.failed))
+        else:
+            left_out[why] += 1
+    dags = {dag_id: DagPast.of([failed for _, failed in sorted(rows)]) for dag_id, rows in outcomes.items()}
+    return Baseline(period.end - max(period.begin, since or period.begin), dags, left_out)
+
+
+class DagSince:
+    """The runs of one Dag since the landing.
+
+    :param settled_at: a success of a run that began earlier may be one of the content before.
+    """
+
+    def __init__(self, settled_at: datetime) -> None:
+        self._settled_at = settled_at
+        self._runs: dict[str, tuple[DagRun, str | None]] = {}
+        self._clear()
+
+    def _clear(self) -> None:
+        self.failed = self.succeeded = self.waited = 0
+        self.works = False
+        self.first_failure: datetime | None = None  # when it ended
+        self.last_failure: datetime | None = None  # when it began
+        self.open: dict[str, datetime] = {}
+
+    @property
+    def counts(self) -> Counts:
+        """The runs that ended and count."""
+        return Counts(self.failed, self.succeeded)
+
+    @property
+    def undecided(self) -> bool:
+        """Whether an unfinished run began no later than the last failed one: it may succeed."""
+        last = self.last_failure
+        return last is not None and any(began <= last for began in self.open.values())
+
+    def add(self, run: DagRun, why: str | None) -> None:
+        """Add a run, or replace what was known of it.
+
+        :param why: why it does not count, as :func:`why_left_out` returns it.
+        """
+        known = self._runs.get(run.run_id)
+        if known == (run, why):
+            return
+        self._runs[run.run_id] = run, why
+        if known is None or known[1] == UNFINISHED:
+            self._count(run, why)
+        else:  # it was cleared and ran again, or a user set its state
+            self._clear()
+            for each in self._runs.values():
+                self._count(*each)
+
+    def _count(self, run: DagRun, why: str | None) -> None:
+        assert run.started_at is not None  # noqa: S101 - Evidence.add() has no other
+        self.open.pop(run.run_id, None)
+        if why == UNFINISHED:
+            self.open[run.run_id] = run.started_at
+        elif why == UPSTREAM_FAILED:
+            self.waited += 1
+        elif why is None and run.failed:
+            ended = run.ended_at or run.started_at
+            self.failed += 1
+            self.first_failure = min(ended, self.first_failure or ended)
+            self.last_failure = max(run.started_at, self.last_failure or run.started_at)
+        elif why is None:
+            self.succeeded += 1
+            self.works = self.works or run.started_at >= self._settled_at
 
 
 class Evidence:
-    """The evidence for and against a deploy.
+    """The evidence for and against a deploy. Each run is added once, in any order.
 
     :param case: the deploy to evaluate.
-    :param before: the runs before it, as :func:`count_before` counts them.
-    :param observation: the data read now. If another deploy followed, only the runs count: the later deploy
-        causes the rest. Import errors count after the first window has begun: before that, files may still
-        be in delivery.
+    :param baseline: the Dags before it, as :func:`count_before` counts them.
     """
 
-    def __init__(self, case: HealthCase, before: Tally, observation: Observation) -> None:
-        self.case, self.before, self.observation = case, before, observation
-        self.tallies = tuple(self._count(period) for period in case.windows)
-        self.windows = tuple(map(self._compare, case.windows, self.tallies))
-        ended = (replace(counted, unfinished={}, undecided=frozenset()) for counted in self.tallies)
-        self.windows_of_ended_runs = tuple(map(self._compare, case.windows, ended))
-        present = case.superseded_at is None
-        self.knows_files = present and observation.at >= case.windows[0].begin
-        self.files = tuple(map(self._file, observation.import_errors)) if self.knows_files else ()
-        self.components = dict(observation.components) if present else {}
+    def __init__(self, case: HealthCase, baseline: Baseline) -> None:
+        self.case, self.baseline = case, baseline
+        self.dags: dict[str, DagSince] = {}
+        self._waited_for: set[str] = set()
+        self._left_out: dict[tuple[str, str], str] = {}
+        self._failing: set[str] = set()
 
-    @property
-    def complete(self) -> bool:
-        """Whether every window is complete."""
-        return all(window.complete for window in self.windows)
+    def add(self, runs: Iterable[DagRun]) -> None:
+        """Add runs since the landing; a run that is known already replaces what was known of it."""
+        case, since = self.case, self.case.since
+        for run in runs:
+            if not since.has(run.started_at) or run.dag_id in case.ignored:
+                continue
+            why = why_left_out(run, case.rule.run_types, case.superseded_at)
+            self._left_out.pop((run.dag_id, run.run_id), None)
+            if why is not None:
+                self._left_out[run.dag_id, run.run_id] = why
+            if run.run_type not in case.rule.run_types:
+                continue
+            self._waited_for.update(run.waited_for if why == UPSTREAM_FAILED else ())
+            if run.dag_id not in self.dags:
+                self.dags[run.dag_id] = DagSince(case.settled_at)
+            dag = self.dags[run.dag_id]
+            dag.add(run, why)
+            (self._failing.add if dag.failed and not dag.works else self._failing.discard)(run.dag_id)
 
-    def worked(self, dag_id: str) -> bool:
-        """Return whether a Dag worked before the deploy; a Dag without a run did not."""
-        was = self.before.dags.get(dag_id, Counts())
-        return was.runs > 0 and was.succeeded >= self.case.rule.worked_before * was.runs
+    # The rule
 
-    def failing_critical_dags(self) -> Iterator[tuple[str, Counts]]:
-        """Yield each critical Dag of which all ended runs since the deploy failed, with the counts.
+    def alarming(self) -> tuple[str, ...]:
+        """Return the broken Dags if they and the evidence are enough for a regression, else none."""
+        broken = self.broken()
+        if len(broken) < _LEAST_BROKEN_DAGS:
+            return ()
+        failures = [(dag.first_failure, dag.last_failure) for dag in map(self.dags.__getitem__, broken)]
+        passed = min(first for first, _ in failures if first) + self.case.rule.outage_tolerance
+        lasting = [last for _, last in failures if last and last >= passed]
+        if len(lasting) < _LEAST_BROKEN_DAGS or self.log_value() < -log(self.case.rule.false_alarms):
+            return ()
+        return broken
 
-        A Dag that did not work before is left out. A Dag without a known run before is not.
+    def broken(self) -> tuple[str, ...]:
+        """Return the Dags that worked up to the deploy, and fail since then as they never did before.
+
+        All their runs that count failed, more of them in a row than ever before, where two or more failed in
+        a row. So failures that come in bursts, or at the same hour of each day, are no evidence once the past
+        shows them.
         """
-        for dag_id in self.case.critical:
-            after = sum((counted.total([dag_id]) for counted in self.tallies), Counts())
-            if after.failed and not after.succeeded and (self.worked(dag_id) or not self._ran_before(dag_id)):
-                yield dag_id, after
+        return tuple(sorted(filter(self._is_broken, self._failing)))
 
-    def is_undecided(self, dag_id: str) -> bool:
-        """Return whether a run of this Dag has not ended and may succeed, see :class:`Tally`."""
-        return any(dag_id in counted.undecided for counted in self.tallies)
+    def _is_broken(self, dag_id: str) -> bool:
+        known = dag_id in self.baseline.rates and not self.baseline.dags[dag_id].last_failed
+        return known and not self.dags[dag_id].undecided and self._is_new(dag_id)
+
+    def _is_new(self, dag_id: str) -> bool:
+        """Return whether a Dag worked before and now fails as it never did."""
+        past = self.baseline.dags.get(dag_id, DagPast())
+        longest = past.longest_streak
+        return past.worked and (longest < _STREAK or self.dags[dag_id].failed > longest)
+
+    def log_value(self, share: float = BROKEN) -> float:
+        """Return the logarithm of the evidence of all Dags together.
+
+        It is the mean of two e-values. The first expects that the deploy affects a tenth of the Dags, the
+        second that it affects two of them.
+
+        :param share: the share of runs of such a Dag that fail.
+        """
+        factors = [self._log_factor(dag_id, share) for dag_id in self.baseline.rates]
+        number = len(factors)
+        if number < _LEAST_BROKEN_DAGS:
+            return 0.0
+        tenth = sum(log1p(_SHARE_OF_DAGS * (exp(x) - 1)) for x in factors)
+        two = _mean_product_of_two([exp(x) for x in factors])
+        return log((exp(min(tenth, _LARGEST_LOG)) + two) / 2) if two or tenth > -_LARGEST_LOG else tenth
+
+    def factor(self, dag_id: str) -> float:
+        """Return the evidence of one Dag; 1 without enough of a past."""
+        return exp(self._log_factor(dag_id, BROKEN)) if dag_id in self.baseline.rates else 1.0
+
+    def _log_factor(self, dag_id: str, share: float) -> float:
+        """Return how much more likely the runs are if the Dag is affected than by its past, as a logarithm.
+
+        Runs that fail often end early. So an unfinished run counts as a success until it ends.
+        """
+        dag = self.dags.get(dag_id)
+        if dag is None:
+            return 0.0
+        rate, others = self.baseline.rates[dag_id], dag.succeeded + len(dag.open)
+        return min(
+            dag.failed * log(share / rate) + others * log((1 - share) / (1 - rate)),
+            _LARGEST_LOG,
+        )
+
+    # What prevents the verdict healthy
+
+    def failing(self) -> tuple[str, ...]:
+        """Return the Dags that worked before and of which each run since that ended failed."""
+        return tuple(sorted(x for x in self._failing if not self.dags[x].succeeded and self._is_new(x)))
+
+    def all_due_succeeded(self) -> bool:
+        """Return whether each Dag that was due or has begun, and each critical one, has succeeded."""
+        due = {*self._due(), *self.case.critical}
+        return bool(due) and all(dag_id in self.dags and self.dags[dag_id].works for dag_id in due)
 
     def without_result(self) -> tuple[str, ...]:
         """Return Dags that finished runs before and none after, although one was due or has begun.
 
         Return none if they are few: those may be slow, or removed on purpose.
         """
-        if not self.complete:
-            return ()
-        ended, begun = self._ended(), self._begun()
-        unfinished = set().union(*(counted.unfinished for counted in self.tallies))
-        due = [dag_id for dag_id in self.before.dags if dag_id in begun or self._was_due(dag_id)]
-        missing = [x for x in due if x not in ended and (x not in begun or x in unfinished)]
-        least = max(self.case.rule.broken_dags, len(due) / _DUE_DAGS_FOR_ONE_WITHOUT_RESULT)
-        return tuple(sorted(missing)) if len(missing) >= least else ()
+        due = self._due()
+        missing = [x for x in due if x not in self.dags or (not self._ended(x) and self.dags[x].open)]
+        least = max(_LEAST_BROKEN_DAGS, len(due) / _DUE_DAGS_FOR_ONE_WITHOUT_RESULT)
+        return tuple(missing) if len(missing) >= least else ()
 
     def critical_without_result(self) -> tuple[str, ...]:
         """Return the critical Dags without a run after the deploy that ended and counts."""
-        ended = self._ended()
-        return tuple(x for x in self.case.critical if x not in ended) if self.complete else ()
+        return tuple(dag_id for dag_id in self.case.critical if not self._ended(dag_id))
+
+    def only_waited(self) -> tuple[str, ...]:
+        """Return the Dags that ran before, and since then failed only because of other Dags."""
+        return tuple(
+            sorted(
+                dag_id
+                for dag_id, dag in self.dags.items()
+                if dag_id in self.baseline.dags and dag.waited and not dag.counts.runs
+            )
+        )
+
+    def stopped_upstream(self, now: datetime) -> tuple[str, ...]:
+        """Return the Dags that others wait for, that ran before and do not run since.
+
+        :param now: the time; a Dag that runs once a day is not missed within an hour.
+        """
+        if not any(dag.waited for dag in self.dags.values()):
+            return ()
+        silent = self.silent(now)
+        return tuple(x for x in silent if x in self._waited_for) if self._waited_for else silent
+
+    def silent(self, now: datetime) -> tuple[str, ...]:
+        """Return Dags that were due since the landing by their frequency before, and have not begun a run."""
+        within = min(now, self.case.since.end) - self.case.landed_at
+        return tuple(
+            sorted(x for x in self.baseline.dags if x not in self.dags and self.baseline.is_due(x, within))
+        )
+
+    def failing_critical_dags(self) -> dict[str, DagSince]:
+        """Return the critical Dags of which all ended runs since the deploy failed.
+
+        A Dag that did not work before is left out. A Dag without a known run before is not.
+        """
+        past = self.baseline.dags
+        rows = ((dag_id, self.dags[dag_id]) for dag_id in self.case.critical if dag_id in self.dags)
+        return {
+            dag_id: dag
+            for dag_id, dag in rows
+            if dag.failed and not dag.succeeded and (dag_id not in past or past[dag_id].worked)
+        }
+
+    def _due(self) -> list[str]:
+        horizon, known = self.case.rule.horizon, self.baseline
+        return sorted(x for x in known.dags if x in self.dags or known.is_due(x, horizon))
+
+    def _ended(self, dag_id: str) -> bool:
+        return dag_id in self.dags and self.dags[dag_id].counts.runs > 0
+
+    # For a user
 
     def relevant_dags(self) -> tuple[DagEvidence, ...]:
         """Return the critical Dags and those that failed after the deploy, the most important first."""
-        broken = set(broken_in_all(self.windows))
+        broken, no_run = set(self.broken()), DagSince(self.case.settled_at)
+        critical = self.case.critical
         rows = [
             DagEvidence(
                 dag_id,
-                self.before.total([dag_id]),
-                tuple(counted.total([dag_id]) for counted in self.tallies),
+                self.baseline.dags.get(dag_id, DagPast()).counts,
+                dag.counts,
+                self.factor(dag_id),
                 dag_id in broken,
-                dag_id in self.case.critical,
+                dag_id in critical,
             )
-            for dag_id in set(self.case.critical).union(*(counted.dags for counted in self.tallies))
+            for dag_id in {*self.dags, *critical}
+            if (dag := self.dags.get(dag_id, no_run)).failed or dag_id in critical
         ]
-        relevant = [row for row in rows if row.critical or row.failed]
-        relevant.sort(key=lambda row: (not row.broken, not row.critical, -row.failed, row.dag_id))
-        return tuple(relevant[:MOST_DAGS])
-
-    def silent_dags(self) -> tuple[str, ...]:
-        """Return Dags that were due after the deploy by their frequency before, and did not run."""
-        if not self.complete:
-            return ()
-        begun = self._begun()
-        silent = [x for x in self.before.dags if x not in begun and self._was_due(x)]
-        return tuple(sorted(silent)[:MOST_DAGS])
+        rows.sort(key=lambda row: (not row.broken, not row.critical, -row.factor, row.dag_id))
+        return tuple(rows[:MOST_DAGS])
 
     def left_out(self) -> dict[str, int]:
         """Return the reasons why runs do not count, with their numbers, before and after together."""
-        total = Counter(self.before.left_out)
-        for counted in self.tallies:
-            total.update(counted.left_out)
-        return dict(total)
-
-    def _ran_before(self, dag_id: str) -> bool:
-        return dag_id in self.before.dags
-
-    def _was_due(self, dag_id: str) -> bool:
-        """Return whether a Dag was due in the windows, by its frequency before."""
-        rule = self.case.rule
-        share = rule.windows * rule.window / rule.before
-        return self.before.dags[dag_id].runs * share >= _EXPECTED_RUNS_OF_A_SILENT_DAG
-
-    def _begun(self) -> set[str]:
-        """Return the Dags that began a run in a window, with any outcome."""
-        windows, types = self.case.windows, self.case.rule.run_types
-        return {
-            run.dag_id
-            for run in self.observation.runs
-            if run.run_type in types and any(period.has(run.started_at) for period in windows)
-        }
-
-    def _ended(self) -> set[str]:
-        """Return the Dags with a run in a window that ended and counts."""
-        return set().union(*(counted.dags for counted in self.tallies))
-
-    def _count(self, period: Period) -> Tally:
-        return tally(
-            self.observation.runs,
-            period,
-            run_types=self.case.rule.run_types,
-            ignored=self.case.ignored,
-            ended_before=self.case.superseded_at,
-        )
-
-    def _compare(self, period: Period, after: Tally) -> WindowEvidence:
-        both = self.before.dags.keys() & after.dags.keys()
-        was, now = self.before.total(both), after.total(both)
-        unfinished = sum(number for x, number in after.unfinished.items() if self._ran_before(x))
-        # Failing runs often end early, so unfinished runs count as successes.
-        p_value = fisher_more_failures(was.failed, was.runs, now.failed, now.runs + unfinished)
-        broken = (x for x in both if self.worked(x) and after.dags[x].succeeded == 0)
-        return WindowEvidence(
-            period=period,
-            complete=self._is_complete(period, after),
-            before=was,
-            after=now,
-            unfinished=sum(after.unfinished.values()),
-            p_value=p_value,
-            significant=p_value <= self.case.rule.significance,
-            broken=tuple(sorted(x for x in broken if x not in after.undecided)),
-        )
-
-    def _is_complete(self, period: Period, after: Tally) -> bool:
-        superseded_at = self.case.superseded_at
-        if self.observation.at < period.end or (superseded_at is not None and superseded_at < period.end):
-            return False
-        return not after.unfinished or self.observation.at >= period.end + self.case.rule.settling_time
-
-    def _file(self, problem: ImportProblem) -> FileEvidence:
-        return FileEvidence(problem.file, problem.error, self._is_new(problem))
-
-    def _is_new(self, problem: ImportProblem) -> bool:
-        if self.case.known_import_errors is not None:
-            return problem.file not in self.case.known_import_errors
-        begin = self.case.before.begin  # a file that last ran before that may have broken before the deploy
-        trusted_from = max(begin, self.case.trusted_from or begin)
-        return problem.last_run is not None and problem.last_run >= trusted_from
+        return dict(Counter(self.baseline.left_out) + Counter(self._left_out.values()))
 
 
-def broken_in_all(windows: Iterable[WindowEvidence]) -> tuple[str, ...]:
-    """Return the Dags that are broken in every window."""
-    return tuple(sorted(set.intersection(*(set(window.broken) for window in windows))))
-
-
-def fisher_more_failures(failed_before: int, runs_before: int, failed_after: int, runs_after: int) -> float:
-    """Return the p-value of Fisher's exact test, one-sided: did more runs fail after than before?
-
-    The p-value is the probability that at least ``failed_after`` of the failures are among the runs after, if
-    all failures are distributed over all runs at random. A small value means that chance hardly explains it.
-
-    The most likely outcome has the weight 1, and the others follow by the ratio of neighbours. So no count
-    causes an overflow or a cancellation. A result below the smallest float is 0.
-
-    :param failed_before: runs that failed before.
-    :param runs_before: all runs before.
-    :param failed_after: runs that failed after.
-    :param runs_after: all runs after.
-    :raises ValueError: when a count is negative or more runs failed than there were.
-    """
-    if not (0 <= failed_before <= runs_before and 0 <= failed_after <= runs_after):
-        raise ValueError(
-            f"{failed_before} of {runs_before} and {failed_after} of {runs_after} runs cannot have failed."
-        )
-    failed, runs = failed_before + failed_after, runs_before + runs_after
-    least, most = max(0, failed - runs_before), min(failed, runs_after)
-    likeliest = min(max((failed + 1) * (runs_after + 1) // (runs + 2), least), most)
-
-    def ratio(count: int) -> float:
-        """Return the probability of ``count + 1`` failures after, relative to ``count``."""
-        return (failed - count) * (runs_after - count) / ((count + 1) * (runs_before - failed + count + 1))
-
-    total = at_least = 0.0
-    for count, weight in _weights(likeliest, least, most, ratio):
-        total += weight
-        if count >= failed_after:
-            at_least += weight
-    return min(1.0, at_least / total)
-
-
-def _weights(
-    likeliest: int, least: int, most: int, ratio: Callable[[int], float]
-) -> Iterator[tuple[int, float]]:
-    """Yield each outcome with its weight, from the most likely one outwards, until the weight is 0."""
-    weight, count = 1.0, likeliest
-    while weight > 0.0:
-        yield count, weight
-        if count == most:
-            break
-        weight, count = weight * ratio(count), count + 1
-    weight, count = 1.0, likeliest
-    while count > least and weight > 0.0:
-        count -= 1
-        weight /= ratio(count)
-        yield count, weight
+def _mean_product_of_two(values: list[float]) -> float:
+    """Return the mean of the products of all pairs, without the cancellation of the shorter formula."""
+    total = products = 0.0
+    for value in values:
+        products += value * total
+        total += value
+    return products / (len(values) * (len(values) - 1) / 2)

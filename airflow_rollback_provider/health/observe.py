@@ -5,25 +5,28 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from airflow_rollback_provider.domain.runs import last_starts
-from airflow_rollback_provider.health.evaluate import Observation, count_before, evaluate
+from airflow_rollback_provider.health.evaluate import Observation, evaluate
+from airflow_rollback_provider.health.evidence import Evidence, count_before
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from airflow_rollback_provider.airflow_api.client import AirflowApi
-    from airflow_rollback_provider.domain.runs import DagRun, ImportProblem, Tally, TaskRow
+    from airflow_rollback_provider.domain.runs import DagRun, ImportProblem, TaskRow
     from airflow_rollback_provider.health.case import HealthCase
     from airflow_rollback_provider.health.rule import HealthRule
     from airflow_rollback_provider.health.verdict import Evaluation
     from airflow_rollback_provider.http.messages import Flow
 
 
+# Airflow commits an update some time after the moment that it notes for it.
+_LATEST_COMMIT = timedelta(minutes=2)
+
+
 class Observer:
-    """Polls and evaluates one deploy. Data that cannot change any more is read once.
+    """Polls and evaluates one deploy. Each poll reads only runs that began, ended or changed since the last.
 
     :param api: client of the Deployment's Airflow.
     :param case: the deploy to evaluate.
@@ -32,44 +35,60 @@ class Observer:
     def __init__(self, api: AirflowApi, case: HealthCase) -> None:
         self._api = api
         self._case = case
-        self._before: Tally | None = None
+        self._evidence: Evidence | None = None
+        self._updated_since: datetime | None = None
         self._last_runs: dict[str, datetime] = {}  # of each Dag before the deploy
-        # Failed run with the time of its end → whether only tasks before its own caused the failure.
-        self._causes: dict[tuple[str, str, datetime | None], bool] = {}
+        # Failed run with the time of its end → the tasks that failed in it.
+        self._causes: dict[tuple[str, str, datetime | None], tuple[TaskRow, ...]] = {}
 
     def poll(self, now: datetime) -> Flow[Evaluation]:
         """Read the data once and evaluate it.
 
         :param now: the time.
         """
-        if self._before is None:
-            period = self._case.before
-            runs = yield from self._runs(period.begin, period.end)
-            self._before = count_before(self._case, runs)
-            self._last_runs = last_starts(run for run in runs if period.has(run.started_at))
+        if self._evidence is None:
+            self._evidence = yield from self._read_baseline()
+        yield from self._read_runs(self._evidence)
         observation = yield from self._observe(now)
-        return evaluate(self._case, self._before, observation)
+        return evaluate(self._evidence, observation)
+
+    def _read_baseline(self) -> Flow[Evidence]:
+        period = self._case.before
+        runs, since = yield from self._api.latest_runs(period.begin, period.end)
+        runs = yield from self._with_causes(runs)
+        self._last_runs = last_starts(run for run in runs if period.has(run.started_at))
+        return Evidence(self._case, count_before(self._case, runs, since))
+
+    def _read_runs(self, evidence: Evidence) -> Flow[None]:
+        since = self._case.since
+        runs = yield from self._api.runs(since.begin, since.end, updated_since=self._updated_since)
+        evidence.add((yield from self._with_causes(runs)))
+        times = [moment for run in runs for moment in (run.started_at, run.ended_at) if moment is not None]
+        if times:  # by the clock of that Airflow
+            self._updated_since = max(times) - _LATEST_COMMIT
 
     def _observe(self, now: datetime) -> Flow[Observation]:
-        runs = yield from self._runs(self._case.landed_at, min(now, self._case.windows[-1].end))
         if self._case.superseded_at is not None:  # another deploy causes the present state
-            return Observation(now, runs)
+            return Observation(now)
         problems = yield from self._import_errors()
         components = yield from self._api.components()
-        return Observation(now, runs, problems, components)
+        return Observation(now, problems, components)
 
-    def _runs(self, since: datetime, until: datetime) -> Flow[tuple[DagRun, ...]]:
-        runs = yield from self._api.runs(since, until)
+    def _with_causes(self, runs: tuple[DagRun, ...]) -> Flow[tuple[DagRun, ...]]:
+        """Return the runs, with what the failed tasks show about their failure."""
         rule = self._case.rule
         unclear = [
-            run for run in runs if run.failed and run.run_type in rule.run_types and not self._known(run)
+            run
+            for run in runs
+            if run.failed and run.run_type in rule.run_types and _key(run) not in self._causes
         ]
         tasks = yield from self._api.failed_tasks(unclear)
-        self._causes.update(zip(map(_key, unclear), _upstream(unclear, tasks, rule), strict=True))
-        return tuple(replace(run, upstream=self._causes.get(_key(run), False)) for run in runs)
-
-    def _known(self, run: DagRun) -> bool:
-        return _key(run) in self._causes
+        by_run: defaultdict[tuple[str, str], list[TaskRow]] = defaultdict(list)
+        for task in tasks:
+            by_run[task.dag_id, task.run_id].append(task)
+        for run in unclear:
+            self._causes[_key(run)] = tuple(by_run[run.dag_id, run.run_id])
+        return tuple(_with_cause(run, self._causes.get(_key(run), ()), rule) for run in runs)
 
     def _import_errors(self) -> Flow[tuple[ImportProblem, ...]]:
         problems = yield from self._api.import_errors()
@@ -87,15 +106,11 @@ def _key(run: DagRun) -> tuple[str, str, datetime | None]:
     return run.dag_id, run.run_id, run.ended_at
 
 
-def _upstream(runs: Iterable[DagRun], tasks: Iterable[TaskRow], rule: HealthRule) -> list[bool]:
-    """Return for each failed run whether only tasks that wait for another Dag failed in it."""
-    by_run: defaultdict[tuple[str, str], list[TaskRow]] = defaultdict(list)
-    for task in tasks:
-        by_run[task.dag_id, task.run_id].append(task)
-    return [
-        bool(failed) and all(_only_waited(task, rule) for task in failed)
-        for failed in (by_run[run.dag_id, run.run_id] for run in runs)
-    ]
+def _with_cause(run: DagRun, failed: tuple[TaskRow, ...], rule: HealthRule) -> DagRun:
+    if not failed or not all(_only_waited(task, rule) for task in failed):
+        return run
+    waited_for = {task.waits_for for task in failed if task.operator in rule.waiting_operators}
+    return replace(run, upstream=True, waited_for=tuple(sorted(waited_for - {""})))
 
 
 def _only_waited(task: TaskRow, rule: HealthRule) -> bool:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 class HealthCheck(JsonDataclass):
     """What is checked, in JSON-ready values; without a token.
 
-    :param case: the deploy and the windows.
+    :param case: the deploy to evaluate.
     :param deadline: when to stop at the latest, in seconds since the epoch.
     :param poll_interval: time between two polls, in seconds.
     """
@@ -43,7 +43,7 @@ class HealthPoller(Poller[Evaluation, Evaluation]):
 
     :param health_check: what is evaluated, and until when.
     :param rng: returns random numbers from 0 to 1.
-    :param waits: whether to wait for the windows; otherwise the first poll decides.
+    :param waits: whether to wait for a verdict; otherwise the first poll decides.
     """
 
     least_delay = 0.1
@@ -56,7 +56,7 @@ class HealthPoller(Poller[Evaluation, Evaluation]):
         self._suspected = False
 
     def evaluate(self, result: Evaluation, now: float) -> Evaluation | None:
-        """Return the verdict, or None while the windows are not over."""
+        """Return the verdict, or None while it is too early for one."""
         if not self._waits or now >= self.deadline:
             return result
         if result.verdict is Health.REGRESSED:
@@ -74,13 +74,10 @@ class HealthPoller(Poller[Evaluation, Evaluation]):
         return outcome if outcome is not None or curable else self.give_up(error, now)
 
     def next_delay(self, now: float) -> float:
-        """Return the time until the next poll, in seconds: nothing shows before the first window begins."""
-        steps = [self._case.windows[0].begin, self._case.verdict_at]
-        ahead = [moment.timestamp() - now for moment in steps if moment.timestamp() > now]
+        """Return the time until the next poll, in seconds: one poll is at the end of the horizon."""
+        end = self._case.since.end.timestamp()
         pause = super().next_delay(now)
-        if len(ahead) == len(steps) and self.last_error is None:
-            pause = ahead[0]
-        return max(self.least_delay, min(pause, *ahead, self.deadline - now))
+        return max(self.least_delay, min(pause, end - now if end > now else pause))
 
     def time_out(self, now: float) -> Evaluation:
         """Return the evaluation where the deadline passed during an outage."""
@@ -114,7 +111,7 @@ def check_health(
     :param api: the REST API of that Airflow.
     :param health_check: what is evaluated, and until when.
     :param log: the task's log.
-    :param waits: whether to wait for the windows; otherwise the first poll decides.
+    :param waits: whether to wait for a verdict; otherwise the first poll decides.
     """
     observer = Observer(api, health_check.case)
     return Wait(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The numbers of the health check. Each has a default and can be set."""
+"""The parameters of the health check. Each has a default."""
 
 from __future__ import annotations
 
@@ -18,49 +18,32 @@ if TYPE_CHECKING:
 class HealthRule(JsonDataclass):
     """Defines when a deploy is a regression. Durations are timedeltas; :meth:`read` takes numbers as seconds.
 
-    :param before: length of the time before the deploy whose runs are compared.
-    :param grace: from the landing of the deploy to the first window, while pods restart and Dags are parsed.
-    :param window: length of a window after the deploy. A window with two runs of the usual Dag finds
-        regressions that a shorter one misses.
-    :param windows: number of windows.
-    :param settling_time: from the end of the last window to the verdict, for runs that started in it to end.
-    :param consecutive_windows: windows in a row that must be significant.
-    :param significance: largest p-value of Fisher's exact test, one-sided, that is significant.
-    :param broken_dags: least number of Dags that worked before and now fail every run in those windows.
-    :param worked_before: least share of successful runs before the deploy for a Dag that worked.
-    :param min_runs: runs that must count, before the deploy and in each window, for a verdict from runs.
+    :param outage_tolerance: an outage of something outside that is shorter than this is no regression.
+    :param horizon: from the landing to the last verdict; earlier verdicts need all of their evidence.
+    :param false_alarms: largest probability of a false alarm, if runs fail independently of each other.
+    :param baseline: length of the time before the deploy whose runs are the past of each Dag.
     :param critical_failures: runs of a critical Dag after the deploy that must have failed, all of them.
     :param run_types: types of Dag runs that count.
     :param waiting_operators: operators that wait for another Dag: a run in which no other task failed does
         not count.
     """
 
-    before: timedelta = timedelta(hours=24)
-    grace: timedelta = timedelta(minutes=5)
-    window: timedelta = timedelta(hours=1)
-    windows: int = 2
-    settling_time: timedelta = timedelta(minutes=10)
-    consecutive_windows: int = 2
-    significance: float = 0.01
-    broken_dags: int = 2
-    worked_before: float = 0.5
-    min_runs: int = 10
+    outage_tolerance: timedelta = timedelta(minutes=30)
+    horizon: timedelta = timedelta(hours=2)
+    false_alarms: float = 0.001
+    baseline: timedelta = timedelta(hours=24)
     critical_failures: int = 2
     run_types: tuple[str, ...] = ("scheduled",)
     waiting_operators: tuple[str, ...] = ("ExternalTaskSensor",)
 
     def __post_init__(self) -> None:
-        for name in ("before", "window"):
+        for name in ("horizon", "baseline"):
             self._require(name, getattr(self, name) > timedelta(0), "must be longer than zero")
-        for name in ("grace", "settling_time"):
-            self._require(name, getattr(self, name) >= timedelta(0), "must not be negative")
-        for name in ("consecutive_windows", "broken_dags", "min_runs", "critical_failures"):
-            self._require(name, getattr(self, name) >= 1, "must be at least 1")
-        self._require(
-            "windows", self.windows >= self.consecutive_windows, "must be at least consecutive_windows"
-        )
-        self._require("significance", 0 < self.significance < 1, "must be between 0 and 1")
-        self._require("worked_before", 0 < self.worked_before <= 1, "must be greater than 0 and at most 1")
+        tolerance = self.outage_tolerance
+        self._require("outage_tolerance", tolerance >= timedelta(0), "must not be negative")
+        self._require("outage_tolerance", tolerance < self.horizon, "must be shorter than the horizon")
+        self._require("false_alarms", 0 < self.false_alarms < 1, "must be between 0 and 1")
+        self._require("critical_failures", self.critical_failures >= 1, "must be at least 1")
 
     def _require(self, name: str, holds: bool, what: str) -> None:
         if not holds:

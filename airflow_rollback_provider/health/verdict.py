@@ -14,7 +14,7 @@ from airflow_rollback_provider.domain.summary import paragraph
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from airflow_rollback_provider.domain.runs import Counts, Period
+    from airflow_rollback_provider.domain.runs import Counts
 
 MOST_DAGS = 20
 """Maximum number of Dags in the evidence."""
@@ -51,68 +51,25 @@ class Reason:
 
 
 @dataclass(frozen=True)
-class WindowEvidence:
-    """One window after the deploy and the time before, both with the Dags that have runs in both.
-
-    :param period: the window.
-    :param complete: whether it is over and its runs have had time to end.
-    :param unfinished: number of runs that started in it and have not ended.
-    :param p_value: probability of so many more failures by chance, if all unfinished runs succeed.
-    :param significant: whether the p-value is small enough.
-    :param broken: Dags that worked before and failed every run in it, without an unfinished run that may
-        succeed.
-    """
-
-    period: Period
-    complete: bool
-    before: Counts
-    after: Counts
-    unfinished: int
-    p_value: float
-    significant: bool
-    broken: tuple[str, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return JSON-ready values."""
-        return {
-            "begin": self.period.begin.isoformat(),
-            "end": self.period.end.isoformat(),
-            "complete": self.complete,
-            "before": encode(self.before),
-            "after": encode(self.after),
-            "unfinished": self.unfinished,
-            "p_value": float(f"{self.p_value:.3g}"),
-            "significant": self.significant,
-            "broken": list(self.broken[:MOST_DAGS]),
-        }
-
-    def __str__(self) -> str:
-        state = "significant" if self.significant else "not significant"
-        return (
-            f"{self.period} UTC{'' if self.complete else ' (not over)'}: {self.after}, before {self.before}, "
-            f"p = {self.p_value:.2g}, {state}, {len(self.broken)} broken Dag(s)"
-        )
-
-
-@dataclass(frozen=True)
 class DagEvidence:
-    """One Dag before the deploy and in each window after it."""
+    """One Dag before the deploy and since.
+
+    :param before: its runs before the deploy.
+    :param since: its runs since the landing that ended.
+    :param factor: its evidence: how much more likely these runs are if it is broken than by its past.
+    :param broken: whether it worked up to the deploy and fails since then as it never did before.
+    """
 
     dag_id: str
     before: Counts
-    after: tuple[Counts, ...]
+    since: Counts
+    factor: float
     broken: bool
     critical: bool
 
-    @property
-    def failed(self) -> int:
-        """Failed runs after the deploy."""
-        return sum(counts.failed for counts in self.after)
-
     def __str__(self) -> str:
-        after = ", then ".join(str(counts) for counts in self.after)
         marks = (" BROKEN" if self.broken else "") + (" critical" if self.critical else "")
-        return f"{self.dag_id}: before {self.before}, after {after}{marks}"
+        return f"{self.dag_id}: before {self.before}, since {self.since}, factor {self.factor:.2g}{marks}"
 
 
 @dataclass(frozen=True)
@@ -135,9 +92,10 @@ class Evaluation:
     :param reasons: its reasons, gravest first.
     :param since: when the deploy had landed.
     :param evaluated_at: when it was evaluated.
-    :param windows: the windows.
+    :param evidence: the evidence of all Dags against the deploy; 1 means none.
+    :param evidence_needed: the evidence that a regression needs.
     :param dags: the most important Dags, at most :data:`MOST_DAGS`.
-    :param silent: Dags that ran often before and did not run after.
+    :param silent: Dags that ran often before and have not run since, at most :data:`MOST_DAGS`.
     :param import_errors: files that cannot be imported, at most :data:`MOST_FILES`.
     :param import_error_files: names of all files that cannot be imported; None if they are not known or are
         more than :data:`MOST_NAMES`.
@@ -151,7 +109,8 @@ class Evaluation:
     evaluated_at: datetime
     deployment_id: str | None = None
     deploy_id: str | None = None
-    windows: tuple[WindowEvidence, ...] = ()
+    evidence: float = 1.0
+    evidence_needed: float | None = None
     dags: tuple[DagEvidence, ...] = ()
     silent: tuple[str, ...] = ()
     import_errors: tuple[FileEvidence, ...] = ()
@@ -174,14 +133,20 @@ class Evaluation:
             "evaluated_at": self.evaluated_at.isoformat(),
             "summary": self.summary,
             "reasons": encode(self.reasons),
-            "windows": [window.to_dict() for window in self.windows],
-            "dags": encode(self.dags),
+            "evidence": rounded(self.evidence),
+            "evidence_needed": self.evidence_needed,
+            "dags": [{**encode(dag), "factor": rounded(dag.factor)} for dag in self.dags],
             "silent": encode(self.silent),
             "import_errors": encode(self.import_errors),
             "import_error_files": encode(self.import_error_files),
             "components": dict(self.components),
             "left_out": dict(self.left_out),
         }
+
+
+def rounded(number: float) -> float:
+    """Return a number with three digits, for JSON."""
+    return float(f"{number:.3g}")
 
 
 def overruled(result: Mapping[str, Any], verdict: Health, reason: Reason) -> dict[str, Any]:
@@ -214,7 +179,9 @@ def _summary(
 def explain(evaluation: Evaluation) -> str:
     """Return an evaluation as text for a log."""
     lines = [evaluation.summary]
-    lines += [f"  window  {window}" for window in evaluation.windows]
+    if evaluation.evidence_needed is not None:
+        needed = f"{evaluation.evidence_needed:,.0f} is needed for a regression"
+        lines.append(f"  evidence against the deploy: {evaluation.evidence:.2g}; {needed}")
     lines += [f"  Dag     {dag}" for dag in evaluation.dags]
     lines += [f"  silent  {dag_id}" for dag_id in evaluation.silent]
     lines += [f"  file    {file}" for file in evaluation.import_errors]

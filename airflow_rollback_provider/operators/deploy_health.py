@@ -33,13 +33,13 @@ if TYPE_CHECKING:
 class DeployHealthOperator(BaseOperator):
     """Evaluate whether a deploy broke its Deployment, from the Deployment's own Airflow.
 
-    The Dag runs after the deploy are compared with those before it, in two windows that do not overlap. The
+    Each Dag's runs since the deploy are compared with its runs before it, at each poll. The
     verdict is ``healthy``, ``regressed`` or ``inconclusive``; all three let the task succeed and are returned
     with their evidence. An Airflow that does not answer is no failure of the Deployment: the verdict is
     inconclusive.
 
-    The task waits until the windows are over; a regression ends it earlier. For a rollback it compares with
-    the time when the rollback's target ran, not with the bad deploy.
+    The task ends as soon as the evidence allows a verdict, at the latest after the rule's horizon. For a
+    rollback it compares with the time when the rollback's target ran, not with the bad deploy.
 
     Templated: ``airflow_conn_id``, ``astro_conn_id``, ``deployment_id``, ``deploy_id``, ``since``,
     ``baseline_until``, ``critical_dags``, ``ignored_dags``, ``known_import_errors``, ``require_healthy``.
@@ -56,13 +56,12 @@ class DeployHealthOperator(BaseOperator):
     :param known_import_errors: files that could not be read before the deploy, as ``import_error_files`` of
         an earlier result names them. Default None: an error is new if a Dag of the file ran just before the
         deploy, and else of unknown age, which is inconclusive.
-    :param rule: the numbers, as a :class:`HealthRule` or a mapping of what differs from its defaults.
+    :param rule: the parameters, as a :class:`HealthRule` or a mapping of what differs from its defaults.
     :param require_healthy: let the task fail unless the verdict is ``healthy``. Default False.
-    :param wait_for_completion: wait until the windows are over; False evaluates the runs so far.
-        Default True.
+    :param wait_for_completion: wait for a verdict; False evaluates the runs so far. Default True.
     :param poll_interval: time between two polls, in seconds or as a timedelta. Default 60.
-    :param timeout: how long to go on trying, once the windows are over, while Airflow's API does not answer;
-        in seconds or as a timedelta. Default 30 minutes.
+    :param timeout: how long to go on trying after the horizon, while Airflow's API does not answer; in
+        seconds or as a timedelta. Default 30 minutes.
     :param deferrable: wait in the triggerer. Default: ``[operators] default_deferrable``.
     :raises DeploymentNotHealthy: with ``require_healthy``, for any other verdict; no retry.
     :raises BadInput: when an argument or a connection cannot be used; no retry.
@@ -122,17 +121,17 @@ class DeployHealthOperator(BaseOperator):
         self.deferrable = deferrable
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Wait for the windows, evaluate them and return the evaluation."""
+        """Wait for a verdict and return the evaluation."""
         with task_failures():
             case = self._case(self._request())
             self.log.info(
                 "Evaluating the deploy of %s: the runs in %s are compared with those of %s.",
                 case.landed_at,
-                ", ".join(map(str, case.windows)),
+                case.since,
                 case.before,
             )
             health_check = new_health_check(case, poll_interval=self.poll_interval, timeout=self.timeout)
-            superseded = case.superseded_at is not None  # what was not over then never will be
+            superseded = case.superseded_at is not None  # no further evidence will come
             with closing(AirflowApiHook(text(self.airflow_conn_id, "airflow_conn_id"))) as hook:
                 waits = self.wait_for_completion and not superseded
                 wait = check_health(hook.api, health_check, self.log, waits=waits)
@@ -182,7 +181,7 @@ class DeployHealthOperator(BaseOperator):
         return result
 
     def _unless_superseded(self, result: dict[str, Any]) -> dict[str, Any]:
-        """Another deploy may have landed while the windows went by: it caused part of the evidence."""
+        """Another deploy may have landed in the meantime: it caused part of the evidence."""
         if result["deploy_id"] is None or result["verdict"] == Health.INCONCLUSIVE.value:
             return result
         superseded_at = self._case(replace(self._request(), deploy_id=result["deploy_id"])).superseded_at
@@ -190,8 +189,7 @@ class DeployHealthOperator(BaseOperator):
             return result
         reason = Reason(
             "ANOTHER-DEPLOY",
-            f"Another deploy followed at {superseded_at:%Y-%m-%d %H:%M} UTC, before the windows of this one "
-            "were over.",
+            f"Another deploy followed at {superseded_at:%Y-%m-%d %H:%M} UTC, before the verdict on this one.",
         )
         self.log.warning("%s", reason)
         return overruled(result, Health.INCONCLUSIVE, reason)

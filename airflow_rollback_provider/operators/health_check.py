@@ -26,7 +26,7 @@ _TIMEOUT = 30 * 60.0
 class HealthCheckRequest:
     """The arguments of a health check, with their templates rendered.
 
-    :param rule: the numbers.
+    :param rule: the parameters.
     :param deployment: id or release name of the Deployment; None if ``since`` names the deploy.
     :param deploy_id: the deploy; None means the one that runs now.
     :param since: time of the deploy, if no deploy history is read.
@@ -104,8 +104,8 @@ def new_health_check(case: HealthCase, *, poll_interval: float, timeout: float |
     """Return the health check with its deadline.
 
     :param poll_interval: time between two polls, in seconds.
-    :param timeout: how long to go on trying, once the windows are over, while Airflow's API does not answer;
+    :param timeout: how long to go on trying after the horizon, while Airflow's API does not answer;
         in seconds. None takes half an hour.
     """
-    start = max(case.verdict_at.timestamp(), time.time())
+    start = max(case.since.end.timestamp(), time.time())
     return HealthCheck(case, start + (_TIMEOUT if timeout is None else timeout), poll_interval)

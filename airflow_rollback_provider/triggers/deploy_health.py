@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The trigger that waits for the windows after a deploy, and evaluates them."""
+"""The trigger that waits for the verdict on a deploy."""
 
 from __future__ import annotations
 

@@ -45,13 +45,15 @@ WATCHED = "watched"
 CONSTANTS = {
     "example_watch_and_roll_back.py": {
         r"LOOK_EVERY = 60.0": "LOOK_EVERY = 1.0",
-        r"RULE = HealthRule\(\)": "RULE = HealthRule(grace=timedelta(0), settling_time=timedelta(0))",
+        r"RULE = HealthRule\(\)": (
+            "RULE = HealthRule(outage_tolerance=timedelta(0), horizon=timedelta(seconds=20))"
+        ),
         r'    freezes=\["fri 18:00 - mon 06:00 Europe/Berlin"\],\n': "",
     },
     "example_roll_back_and_verify.py": {
         r"MIN_READY_SECONDS = 30.0": "MIN_READY_SECONDS = 3.0",
         r"RULE = HealthRule\(\)": (
-            "RULE = HealthRule(grace=timedelta(0), window=timedelta(seconds=3), settling_time=timedelta(0))"
+            "RULE = HealthRule(outage_tolerance=timedelta(0), horizon=timedelta(seconds=6))"
         ),
     },
 }

@@ -7,24 +7,18 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from airflow_rollback_provider.domain.runs import Counts, DagRun, Period, Tally, tally
+from airflow_rollback_provider.domain.runs import Counts, Period, last_starts, why_left_out
 from tests.support.health_cases import LANDED, run
 
 PERIOD = Period(LANDED, LANDED + timedelta(hours=1))
 
 
-def test_each_run_counts_once_by_its_outcome() -> None:
-    """Two Dags with their failures and successes."""
-    counted = tally([run("a", PERIOD), run("a", PERIOD, state="failed"), run("b", PERIOD)], PERIOD)
-    assert counted == Tally({"a": Counts(1, 1), "b": Counts(0, 1)})
-
-
 @pytest.mark.parametrize(
     ("values", "why"),
     [
+        ({}, None),
+        ({"state": "failed"}, None),
         ({"run_type": "manual"}, "manual"),
         ({"run_type": "backfill", "state": "failed"}, "backfill"),
         ({"run_type": "asset_triggered"}, "asset_triggered"),
@@ -35,63 +29,28 @@ def test_each_run_counts_once_by_its_outcome() -> None:
         ({"ended_at": None}, "ran across the deploy"),
     ],
 )
-def test_runs_that_do_not_count(values: dict[str, Any], why: str) -> None:
+def test_runs_that_do_not_count(values: dict[str, Any], why: str | None) -> None:
     """A run is left out for one reason, which is in the evidence."""
-    counted = tally([run("a", PERIOD, **values)], PERIOD, ended_before=PERIOD.end)
-    going = ({"a": 1}, frozenset("a")) if why == "unfinished" else ()
-    assert counted == Tally({}, {why: 1}, *going)
-
-
-@pytest.mark.parametrize(("minutes", "undecided"), [(1, "a"), (2, "a"), (3, "")])
-def test_a_run_that_goes_on_decides_until_a_later_one_failed(minutes: int, undecided: str) -> None:
-    """A run that began before the last failed one may succeed; a later one does not count."""
-    failed = run("a", PERIOD, state="failed", started_at=LANDED + timedelta(minutes=2))
-    going = run("a", PERIOD, state="running", ended_at=None, started_at=LANDED + timedelta(minutes=minutes))
-    counted = tally([failed, going, run("b", PERIOD)], PERIOD)
-    assert (counted.unfinished, counted.undecided) == ({"a": 1}, frozenset(undecided))
-
-
-@pytest.mark.parametrize(
-    "moment", [None, PERIOD.begin - timedelta(microseconds=1), PERIOD.end, PERIOD.end + timedelta(days=1)]
-)
-def test_runs_of_other_times(moment: Any) -> None:
-    """A period includes its beginning and not its end; a queued run has no start yet."""
-    row = DagRun("a", "r", "scheduled", "success", moment, moment)
-    assert tally([row], PERIOD) == Tally()
-
-
-def test_the_beginning_belongs_to_a_period() -> None:
-    """Periods that follow each other share no run and lose none."""
-    assert tally([run("a", PERIOD, started_at=PERIOD.begin)], PERIOD).dags == {"a": Counts(0, 1)}
-
-
-def test_ignored_dags() -> None:
-    """An ignored Dag is not counted under the left-out runs either."""
-    assert tally([run("a", PERIOD), run("a", PERIOD, run_type="manual")], PERIOD, ignored=["a"]) == Tally()
+    assert why_left_out(run("a", **values), ("scheduled",), PERIOD.end) == why
 
 
 def test_other_types_can_count() -> None:
     """The rule may include runs that assets started."""
-    row = run("a", PERIOD, run_type="asset_triggered")
-    assert tally([row], PERIOD, run_types=("scheduled", "asset_triggered")).dags == {"a": Counts(0, 1)}
+    row = run("a", run_type="asset_triggered")
+    assert why_left_out(row, ("scheduled", "asset_triggered"), None) is None
 
 
-@given(
-    st.lists(
-        st.builds(
-            run,
-            st.sampled_from("abc"),
-            st.just(PERIOD),
-            state=st.sampled_from(["success", "failed", "running"]),
-            run_type=st.sampled_from(["scheduled", "manual"]),
-            upstream=st.booleans(),
-        )
-    )
-)
-def test_no_run_is_lost(rows: list[DagRun]) -> None:
-    """Each run of the period either counts or is left out with a reason."""
-    counted = tally(rows, PERIOD)
-    assert counted.total("abc").runs + sum(counted.left_out.values()) == len(rows)
+@pytest.mark.parametrize(("seconds", "inside"), [(-1, False), (0, True), (3599, True), (3600, False)])
+def test_the_beginning_belongs_to_a_period(seconds: int, inside: bool) -> None:
+    """Periods that follow each other share no run and lose none; a queued run has no start yet."""
+    assert PERIOD.has(LANDED + timedelta(seconds=seconds)) is inside
+    assert not PERIOD.has(None)
+
+
+def test_last_starts() -> None:
+    """The latest start of each Dag, in whatever order its runs come."""
+    rows = [run("a", 9), run("a", 3), run("b", 5), run("c", started_at=None, ended_at=None)]
+    assert last_starts(rows) == {"a": rows[0].started_at, "b": rows[2].started_at}
 
 
 def test_periods_and_counts_in_words() -> None:

@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The deploy to evaluate: the time before it and the windows after it."""
+"""The deploy to evaluate: the time before it and the time after it."""
 
 from __future__ import annotations
 
 import json
 from datetime import timedelta
-from itertools import pairwise
 
 import pytest
 
@@ -18,14 +17,17 @@ RULE = HealthRule()
 
 
 def test_periods_do_not_overlap() -> None:
-    """The time before, a gap while pods restart, then window after window."""
-    what = case(rule={"windows": 4, "before": 7200})
-    periods = [what.before, *what.windows]
-    assert all(first.end <= second.begin for first, second in pairwise(periods))
-    assert what.before.end - what.before.begin == timedelta(hours=2)
-    assert what.windows[0].begin == LANDED + RULE.grace
-    assert {period.end - period.begin for period in what.windows} == {RULE.window}
-    assert what.verdict_at == what.windows[-1].end + RULE.settling_time
+    """The baseline ends when the deploy begins, the horizon begins when it has landed."""
+    what = case(rule={"baseline": 7200, "horizon": 3600}, before_until=LANDED - timedelta(minutes=9))
+    assert (what.before.begin, what.before.end) == (LANDED - timedelta(minutes=129), what.before_until)
+    assert (what.since.begin, what.since.end) == (LANDED, LANDED + timedelta(hours=1))
+
+
+@pytest.mark.parametrize(("horizon", "settled"), [(7200, 300), (120, 60)])
+def test_the_time_to_settle(horizon: int, settled: int) -> None:
+    """It is five minutes, but no more than half the horizon."""
+    what = case(rule={"horizon": horizon, "outage_tolerance": 0})
+    assert what.settled_at == LANDED + timedelta(seconds=settled)
 
 
 def test_json_and_back() -> None:
@@ -36,7 +38,7 @@ def test_json_and_back() -> None:
 
 
 def test_a_deploy_is_compared_with_the_time_before_it() -> None:
-    """The windows begin after it has landed; the time before ends when it began."""
+    """The horizon begins after it has landed; the time before ends when it began."""
     one = deploy("one", 3)
     two = deploy("two", 1, updated_at=NOW - timedelta(days=1) + timedelta(minutes=7))
     what = case_of(two, history(one, two), RULE)

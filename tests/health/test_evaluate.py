@@ -4,8 +4,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -24,13 +23,9 @@ from airflow_rollback_provider.health.verdict import (
     explain,
     overruled,
 )
-from tests.support.health_cases import LANDED, case, evaluated, run
+from tests.support.health_cases import LANDED, before, case, evaluated, going, hourly, run, usual
 
-# Twenty hourly Dags for a day, with a few failures; and one window of these Dags without failures.
-USUAL = {f"dag_{number:02}": (23, 1) if number < 4 else (24, 0) for number in range(20)}
-NO_FAILURES = dict.fromkeys(USUAL, (2, 0))
-BROKEN = {"dag_10": (0, 2), "dag_11": (0, 2), "dag_12": (0, 2)}
-WORSE = {**NO_FAILURES, **BROKEN}
+BAD = (10, 11, 12)
 
 
 def codes(evaluation: Evaluation) -> list[str]:
@@ -38,133 +33,129 @@ def codes(evaluation: Evaluation) -> list[str]:
     return [reason.code for reason in evaluation.reasons]
 
 
-def going(*dag_ids: str, times: int = 1, windows: tuple[int, ...] = (0, 1)) -> list[DagRun]:
-    """Runs that began in some windows and have not ended."""
-    periods = [case().windows[number] for number in windows for _ in range(times)]
-    return [run(dag_id, period, state="running", ended_at=None) for dag_id in dag_ids for period in periods]
+def at(minutes: float) -> datetime:
+    """A time after the landing."""
+    return LANDED + timedelta(minutes=minutes)
 
 
-def only(number: int) -> dict[str, tuple[int, int]]:
-    """A window in which only some of the usual Dags ran."""
-    return dict(list(NO_FAILURES.items())[:number])
+def waiting(dag_id: str, *upstream: str) -> list[DagRun]:
+    """Runs that failed because they waited for another Dag."""
+    return [
+        run(dag_id, minute, state="failed", upstream=True, waited_for=upstream) for minute in (9, 39, 69, 99)
+    ]
 
 
-def test_all_as_before() -> None:
-    """A deploy that changed nothing is healthy."""
-    found = evaluated(case(), USUAL, NO_FAILURES, NO_FAILURES)
+# Healthy
+
+
+def test_every_dag_that_was_due_has_succeeded() -> None:
+    """The deploy is healthy as soon as the last of them has, long before the horizon."""
+    rows = [run(f"dag_{number:02}", 6 + number) for number in range(20)]
+    found = evaluated(case(), usual(), rows, at=at(30))
     assert (found.verdict, codes(found)) == (Health.HEALTHY, ["AS-BEFORE"])
+    found = evaluated(case(), usual(), rows[:-1], at=at(30))
+    assert (found.verdict, codes(found)) == (Health.INCONCLUSIVE, ["TOO-EARLY"])
+    found = evaluated(case(), usual(), [*rows[:-1], run("dag_19", 3)], at=at(30))
+    assert codes(found) == ["TOO-EARLY"]  # the content before may have run it
 
 
-def test_dags_that_fail_every_run_in_two_windows() -> None:
-    """Two windows in a row are significant, and more than two Dags are broken in both."""
-    found = evaluated(case(), USUAL, WORSE, WORSE)
+def test_a_dag_that_was_not_due_is_not_waited_for() -> None:
+    """A daily Dag delays no verdict, unless it has begun or is critical; a new Dag never does."""
+    rows = [run(f"dag_{number:02}", 6) for number in range(20)]
+    past = [*usual(), *before("daily", "+")]
+    assert evaluated(case(), past, rows, at=at(30)).verdict is Health.HEALTHY
+    assert codes(evaluated(case(), past, [*rows, going("daily", 9)], at=at(30))) == ["TOO-EARLY"]
+    assert codes(evaluated(case(critical=("daily",)), past, rows, at=at(30))) == ["TOO-EARLY"]
+    assert evaluated(case(), past, [*rows, going("new", 9)], at=at(30)).verdict is Health.HEALTHY
+
+
+def test_at_the_horizon_a_few_dags_may_be_missing() -> None:
+    """One Dag may be slow, or removed on purpose."""
+    for rows in (hourly(19), [*hourly(19), going("dag_19", 9)]):
+        found = evaluated(case(), usual(), rows)
+        assert (found.verdict, codes(found)) == (Health.HEALTHY, ["AS-BEFORE"])
+    assert evaluated(case(), usual(), hourly(19)).silent == ("dag_19",)
+
+
+def test_failures_that_are_as_before() -> None:
+    """A Dag that fails as it did before prevents no verdict."""
+    past = [*usual(19), *before("dag_19", "+" * 20 + "--" + "++")]
+    assert evaluated(case(), past, hourly(failed=[19])).verdict is Health.HEALTHY
+
+
+# Regressed
+
+
+def test_dags_that_fail_every_run() -> None:
+    """The deploy is a regression before the horizon; the summary names the Dags and the evidence."""
+    found = evaluated(case(), usual(), hourly(failed=BAD), at=at(80))
     assert (found.verdict, codes(found)) == (Health.REGRESSED, ["RUNS-FAIL"])
-    assert all(window.significant and window.broken == tuple(BROKEN) for window in found.windows)
-    assert [dag.dag_id for dag in found.dags if dag.broken] == list(BROKEN)
-    assert "dag_10, dag_11, dag_12" in found.summary
+    assert [dag.dag_id for dag in found.dags if dag.broken] == ["dag_10", "dag_11", "dag_12"]
+    assert "for more than 30 minutes: dag_10, dag_11, dag_12. The evidence against" in found.summary
+    assert found.evidence >= found.evidence_needed == 1000  # type: ignore[operator]
 
 
-@pytest.mark.parametrize(
-    ("windows", "verdict", "code"),
-    [
-        ((WORSE, NO_FAILURES), Health.HEALTHY, "AS-BEFORE"),
-        ((NO_FAILURES, WORSE), Health.INCONCLUSIVE, "WORSE-BUT-NOT-ENOUGH"),
-        ((WORSE, {**NO_FAILURES, "dag_10": (0, 9)}), Health.INCONCLUSIVE, "WORSE-BUT-NOT-ENOUGH"),
-        (
-            (WORSE, {**NO_FAILURES, **dict.fromkeys(BROKEN, (1, 3))}),
-            Health.INCONCLUSIVE,
-            "WORSE-BUT-NOT-ENOUGH",
-        ),
-        (({**NO_FAILURES, "dag_10": (0, 9)},) * 2, Health.INCONCLUSIVE, "WORSE-BUT-NOT-ENOUGH"),
-        (({**NO_FAILURES, "dag_10": (0, 1)},) * 2, Health.INCONCLUSIVE, "WORSE-BUT-NOT-ENOUGH"),
-    ],
-    ids=[
-        "an outage that passed",
-        "only just begun",
-        "one stays broken",
-        "some succeed",
-        "one Dag",
-        "one, rarely",
-    ],
-)
-def test_short_of_a_regression(windows: Any, verdict: Health, code: str) -> None:
-    """One window, one Dag, or Dags that succeed now and then are not enough."""
-    found = evaluated(case(), USUAL, *windows)
-    assert (found.verdict, codes(found)) == (verdict, [code])
-
-
-def test_two_windows_in_a_row_of_three() -> None:
-    """With more windows, any two in a row count; two with a good one between them do not."""
-    three = case(rule={"windows": 3})
-    assert evaluated(three, USUAL, NO_FAILURES, WORSE, WORSE).verdict is Health.REGRESSED
-    assert evaluated(three, USUAL, WORSE, WORSE, NO_FAILURES).verdict is Health.REGRESSED
-    assert evaluated(three, USUAL, WORSE, NO_FAILURES, WORSE).verdict is Health.INCONCLUSIVE
-
-
-def test_dags_that_did_not_work_before() -> None:
-    """The deploy does not cause failures of Dags that failed before it."""
-    before = {**USUAL, **dict.fromkeys(BROKEN, (4, 20))}
-    assert evaluated(case(), before, WORSE, WORSE).verdict is not Health.REGRESSED
-
-
-def test_new_dags_are_not_compared() -> None:
-    """Dags without a run before the deploy do not count."""
-    found = evaluated(
-        case(), USUAL, {**NO_FAILURES, "new_a": (0, 9), "new_b": (0, 9)}, {**NO_FAILURES, "new_a": (0, 9)}
-    )
-    assert found.verdict is Health.HEALTHY
-    assert found.windows[0].after.failed == 0
-
-
-def test_dags_that_run_at_other_times_are_not_compared() -> None:
-    """A Dag that fails every night is no evidence for the hours after a deploy at noon."""
-    found = evaluated(case(), {**USUAL, "nightly": (0, 500)}, WORSE, WORSE)
-    assert found.windows[0].before.failed == 4
-    assert found.verdict is Health.REGRESSED
+def test_fewer_false_alarms_need_more_evidence() -> None:
+    """The parameter is the probability of a false alarm."""
+    rule = {"false_alarms": 1e-12}
+    found = evaluated(case(rule=rule), usual(), hourly(failed=BAD[:2]))
+    assert (found.verdict, codes(found)) == (Health.INCONCLUSIVE, ["WORSE-BUT-NOT-ENOUGH"])
 
 
 # Critical Dags
 
 
 def test_a_critical_dag_that_fails_its_runs() -> None:
-    """It is a regression alone, and before the windows end."""
-    what = case(critical=("dag_07",))
-    found = evaluated(what, USUAL, {"dag_07": (0, 2)}, at=LANDED + timedelta(minutes=20))
+    """It is a regression alone, and at once."""
+    rows = [run("dag_07", minute, state="failed") for minute in (6, 16)]
+    found = evaluated(case(critical=("dag_07",)), usual(), rows, at=at(20))
     assert (found.verdict, codes(found)) == (Health.REGRESSED, ["CRITICAL-DAG-FAILS"])
     assert found.dags[0].critical
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "verdict"),
+    ("past", "outcomes", "verdict"),
     [
-        ((24, 0), (1, 9), Health.HEALTHY),
-        ((24, 0), (0, 1), Health.INCONCLUSIVE),
-        ((4, 20), (0, 9), Health.HEALTHY),
-        ((0, 0), (0, 9), Health.INCONCLUSIVE),
-        ((0, 0), (9, 0), Health.HEALTHY),
+        ("+" * 24, "++-", Health.HEALTHY),
+        ("+" * 24, "-", Health.INCONCLUSIVE),
+        ("+" * 4 + "-" * 20, "----", Health.HEALTHY),
+        ("", "----", Health.INCONCLUSIVE),
+        ("", "++", Health.HEALTHY),
     ],
     ids=["one succeeded", "one failure", "failed before", "nothing before", "nothing before, and works"],
 )
-def test_a_critical_dag_that_does_not_count(before: Any, after: Any, verdict: Health) -> None:
+def test_a_critical_dag_that_does_not_count(past: str, outcomes: str, verdict: Health) -> None:
     """It must have worked before and fail all of enough runs; if that is not known it is inconclusive."""
-    what = case(critical=("vital",), rule={"significance": 1e-9})
-    found = evaluated(what, {**USUAL, "vital": before}, {**NO_FAILURES, "vital": after}, NO_FAILURES)
+    rows = [
+        run("vital", 6 + number, state="success" if outcome == "+" else "failed")
+        for number, outcome in enumerate(outcomes)
+    ]
+    found = evaluated(case(critical=("vital",)), [*usual(), *before("vital", past)], [*hourly(), *rows])
     assert found.verdict is verdict
 
 
 def test_critical_failures() -> None:
     """The rule sets the number of failures, for example for a daily Dag."""
     what = case(critical=("dag_07",), rule={"critical_failures": 1})
-    assert evaluated(what, USUAL, {"dag_07": (0, 1)}).verdict is Health.REGRESSED
+    assert evaluated(what, usual(), [run("dag_07", state="failed")]).verdict is Health.REGRESSED
 
 
-@pytest.mark.parametrize(("minutes", "code"), [(40, "TOO-EARLY"), (135, "WORSE-BUT-NOT-ENOUGH")])
-def test_a_critical_dag_whose_other_runs_go_on(minutes: int, code: str) -> None:
+def test_a_critical_dag_whose_other_runs_go_on() -> None:
     """Unfinished runs may succeed, and then not all of its runs have failed."""
-    what, at = case(critical=("dag_10",)), LANDED + timedelta(minutes=minutes)
-    found = evaluated(what, USUAL, {**NO_FAILURES, "dag_10": (0, 2)}, only(5), more=going("dag_10"), at=at)
-    assert (found.verdict, codes(found)[0]) == (Health.INCONCLUSIVE, code)
+    rows = [*hourly(failed=[10]), going("dag_10", 6)]
+    found = evaluated(case(critical=("dag_10",)), usual(), rows)
+    assert (found.verdict, codes(found)[-1]) == (Health.INCONCLUSIVE, "WORSE-BUT-NOT-ENOUGH")
     assert "Critical Dag(s) failed each run" in found.summary
+
+
+@pytest.mark.parametrize("more", [[], [going("dag_19", 9)]], ids=["silent", "hangs"])
+@pytest.mark.parametrize("past", ["+" * 24, "+"], ids=["often", "seldom"])
+def test_a_critical_dag_that_has_finished_nothing_since(past: str, more: list[DagRun]) -> None:
+    """Without a run it is not known whether it works, even if it runs rarely."""
+    rows = [*hourly(19), *more]
+    found = evaluated(case(critical=("dag_19",)), [*usual(19), *before("dag_19", past)], rows)
+    assert (found.verdict, codes(found)) == (Health.INCONCLUSIVE, ["NO-RESULTS"])
+    assert "critical" in found.summary
 
 
 # Import errors
@@ -197,7 +188,7 @@ def test_import_errors(last_run: Any, known: Any, trusted: Any, verdict: Health)
     """A file is new if its Dags ran just before the deploy, or if it is not among the known errors."""
     what = case(known_import_errors=known, trusted_from=trusted)
     problem = ImportProblem("broken.py", "SyntaxError: invalid syntax", last_run)
-    found = evaluated(what, USUAL, NO_FAILURES, NO_FAILURES, import_errors=[problem])
+    found = evaluated(what, usual(), hourly(), import_errors=[problem])
     assert found.verdict is verdict
     assert [(file.file, file.new) for file in found.import_errors] == [
         ("broken.py", verdict is Health.REGRESSED)
@@ -207,7 +198,7 @@ def test_import_errors(last_run: Any, known: Any, trusted: Any, verdict: Health)
 def test_an_import_error_that_may_be_old_or_new() -> None:
     """The result is inconclusive; ``known_import_errors`` can decide."""
     problem = ImportProblem("new.py", "ModuleNotFoundError")
-    found = evaluated(case(), USUAL, NO_FAILURES, NO_FAILURES, import_errors=[problem])
+    found = evaluated(case(), usual(), hourly(), import_errors=[problem])
     assert (found.verdict, codes(found)) == (Health.INCONCLUSIVE, ["IMPORT-ERRORS-OF-UNKNOWN-AGE"])
     assert "new.py" in found.summary
 
@@ -215,41 +206,36 @@ def test_an_import_error_that_may_be_old_or_new() -> None:
 def test_all_import_errors_are_known_to_the_next_health_check() -> None:
     """The result names more files than it shows with their errors."""
     problems = [ImportProblem(f"old_{number:02}.py", "E") for number in range(MOST_FILES + 2)]
-    first = evaluated(case(), USUAL, NO_FAILURES, NO_FAILURES, import_errors=problems).to_dict()
+    first = evaluated(case(), usual(), hourly(), import_errors=problems).to_dict()
     known = first["import_error_files"]
     assert (len(first["import_errors"]), len(known)) == (MOST_FILES, len(problems))
     again = case(known_import_errors=tuple(known))
-    assert evaluated(again, USUAL, NO_FAILURES, NO_FAILURES, import_errors=problems).verdict is Health.HEALTHY
+    assert evaluated(again, usual(), hourly(), import_errors=problems).verdict is Health.HEALTHY
     problems.append(ImportProblem("new.py", "E"))
-    assert (
-        evaluated(again, USUAL, NO_FAILURES, NO_FAILURES, import_errors=problems).verdict is Health.REGRESSED
-    )
+    assert evaluated(again, usual(), hourly(), import_errors=problems).verdict is Health.REGRESSED
 
 
 def test_incomplete_file_names_are_left_out() -> None:
     """Too many files, files of another deploy, or files not read: unknown files must not count as new."""
     problems = [ImportProblem(f"{number}.py", "E") for number in range(MOST_NAMES + 1)]
-    full = evaluated(case(), USUAL, NO_FAILURES, NO_FAILURES, import_errors=problems[1:])
+    full = evaluated(case(), usual(), hourly(), import_errors=problems[1:])
     assert len(full.to_dict()["import_error_files"]) == MOST_NAMES
-    assert evaluated(case(), {}, import_errors=problems).import_error_files is None
-    assert evaluated(case(), {}, at=LANDED, import_errors=problems[:1]).import_error_files is None
-    assert evaluated(case(superseded_at=LANDED), {}, import_errors=problems[:1]).import_error_files is None
+    assert evaluated(case(), [], [], import_errors=problems).import_error_files is None
+    assert evaluated(case(), [], [], at=LANDED, import_errors=problems[:1]).import_error_files is None
+    assert (
+        evaluated(case(superseded_at=LANDED), [], [], import_errors=problems[:1]).import_error_files is None
+    )
     assert without_evidence(case(), "API-ERROR", "No answer.", LANDED).import_error_files is None
     later = overruled(full.to_dict(), Health.INCONCLUSIVE, Reason("ANOTHER-DEPLOY", "One came."))
     assert later["import_error_files"] is None
 
 
-def test_a_new_import_error_needs_no_windows() -> None:
-    """It is reported at once."""
+def test_a_new_import_error_needs_no_runs() -> None:
+    """It is reported at once, but not while files are still delivered."""
     problem = ImportProblem("broken.py", "SyntaxError", LANDED - timedelta(minutes=9))
-    found = evaluated(case(), {}, at=LANDED + timedelta(minutes=6), import_errors=[problem])
+    found = evaluated(case(), usual(), [], at=LANDED + timedelta(minutes=6), import_errors=[problem])
     assert (found.verdict, codes(found)) == (Health.REGRESSED, ["NEW-IMPORT-ERRORS"])
-
-
-def test_an_import_error_during_the_delivery_of_files() -> None:
-    """Before the first window begins, it does not count."""
-    problem = ImportProblem("broken.py", "SyntaxError", LANDED - timedelta(minutes=9))
-    found = evaluated(case(), {}, at=LANDED + timedelta(minutes=4), import_errors=[problem])
+    found = evaluated(case(), usual(), [], at=LANDED + timedelta(minutes=4), import_errors=[problem])
     assert codes(found) == ["TOO-EARLY"]
 
 
@@ -259,147 +245,103 @@ def test_an_import_error_during_the_delivery_of_files() -> None:
 @pytest.mark.parametrize("status", ["unhealthy", "unknown"])
 def test_a_component_that_is_not_healthy(status: str) -> None:
     """The deploy is not healthy, and not regressed for this reason alone."""
-    found = evaluated(
-        case(), USUAL, NO_FAILURES, NO_FAILURES, components={"scheduler": status, "triggerer": "healthy"}
-    )
+    found = evaluated(case(), usual(), hourly(), components={"scheduler": status, "triggerer": "healthy"})
     assert (found.verdict, codes(found)) == (Health.INCONCLUSIVE, ["UNHEALTHY-COMPONENT"])
     assert f"scheduler is {status}" in found.summary
 
 
-def test_too_early() -> None:
-    """Before the windows end, no deploy is healthy, and failing runs are no regression."""
-    found = evaluated(case(), USUAL, WORSE, WORSE, at=LANDED + timedelta(hours=1, minutes=30))
-    assert (found.verdict, codes(found)) == (Health.INCONCLUSIVE, ["TOO-EARLY"])
-    assert [window.complete for window in found.windows] == [True, False]
-
-
-@pytest.mark.parametrize(("minutes", "complete"), [(1, False), (11, True)])
-def test_runs_that_still_go_on_keep_a_window_open(minutes: int, complete: bool) -> None:
-    """They have ``settling_time`` to end."""
-    what = case()
-    going = run("dag_05", what.windows[1], state="running", ended_at=None)
-    found = evaluated(
-        what,
-        USUAL,
-        NO_FAILURES,
-        NO_FAILURES,
-        more=[going],
-        at=what.windows[1].end + timedelta(minutes=minutes),
-    )
-    assert found.windows[1].complete is complete
-    assert found.windows[1].unfinished == 1
-    assert found.verdict is (Health.HEALTHY if complete else Health.INCONCLUSIVE)
-
-
 @pytest.mark.parametrize(
-    ("before", "windows", "reasons"),
-    [
-        ({"a": (4, 0), "b": (4, 0)}, ({"a": (9, 0), "b": (9, 0)},) * 2, 2),
-        (USUAL, ({"dag_01": (9, 0)}, NO_FAILURES), 1),
-        ({}, (NO_FAILURES, NO_FAILURES), 2),
-        (USUAL, ({}, {}), 2),
-    ],
-    ids=["few before", "few in one window", "none before", "none after"],
+    ("past", "rows"),
+    [([], hourly()), (usual(1), []), (before("daily", "+"), [])],
+    ids=["none before", "none after", "none due"],
 )
-def test_too_few_runs(before: Any, windows: Any, reasons: int) -> None:
+def test_too_few_runs(past: list[DagRun], rows: list[DagRun]) -> None:
     """A lack of evidence is never healthy."""
-    found = evaluated(case(), before, *windows)
-    assert (found.verdict, codes(found)[:reasons]) == (Health.INCONCLUSIVE, ["TOO-FEW-RUNS"] * reasons)
+    found = evaluated(case(), past, rows)
+    assert (found.verdict, codes(found)) == (Health.INCONCLUSIVE, ["TOO-FEW-RUNS"])
 
 
 @pytest.mark.parametrize(
-    ("window", "more", "verdict"),
+    "rows",
     [
-        (only(6), going(*list(USUAL)[6:], times=2), Health.INCONCLUSIVE),
-        (only(6), [], Health.INCONCLUSIVE),
-        (only(18), going("dag_18"), Health.INCONCLUSIVE),
-        (only(19), going("dag_19"), Health.HEALTHY),
-        (only(19), [], Health.HEALTHY),
+        [*hourly(6), *(going(f"dag_{number:02}", 9) for number in range(6, 20))],
+        hourly(6),
+        [*hourly(18), going("dag_18", 9)],
     ],
-    ids=["many hang", "many are silent", "one hangs and one is silent", "one hangs", "one is silent"],
+    ids=["many hang", "many are silent", "one hangs and one is silent"],
 )
-def test_dags_that_have_finished_nothing_since(window: Any, more: Any, verdict: Health) -> None:
-    """Runs that never end or never begin are no evidence of health; one Dag alone may be slow."""
-    found = evaluated(case(), USUAL, window, window, more=more)
-    expected = ["AS-BEFORE"] if verdict is Health.HEALTHY else ["NO-RESULTS"]
-    assert (found.verdict, codes(found)) == (verdict, expected)
+def test_dags_that_have_finished_nothing_since(rows: list[DagRun]) -> None:
+    """Runs that never end or never begin are no evidence of health."""
+    found = evaluated(case(), usual(), rows)
+    assert (found.verdict, codes(found)) == (Health.INCONCLUSIVE, ["NO-RESULTS"])
 
 
 def test_few_dags_of_many_that_have_finished_nothing_since() -> None:
-    """Less than a tenth of the due Dags may be removed or slow."""
-    many = {f"dag_{number:02}": (24, 0) for number in range(40)}
-    window = dict.fromkeys(list(many)[:37], (2, 0))
-    assert evaluated(case(), many, window, window).verdict is Health.HEALTHY
-    rare = {f"nightly_{number}": (1, 0) for number in range(40)}
-    window.popitem()
-    assert codes(evaluated(case(), {**many, **rare}, window, window)) == ["NO-RESULTS"]
+    """Less than a tenth of the due Dags may be removed or slow; Dags that were not due do not count."""
+    nightly = [row for number in range(40) for row in before(f"nightly_{number}", "+")]
+    assert evaluated(case(), [*usual(40), *nightly], hourly(37)).verdict is Health.HEALTHY
+    assert codes(evaluated(case(), [*usual(40), *nightly], hourly(36))) == ["NO-RESULTS"]
 
 
-def test_dags_that_only_wait_for_others_are_not_silent() -> None:
-    """They ran, and failed because of the Dag that they waited for."""
-    what = case()
-    waiting = [
-        run(dag_id, period, state="failed", upstream=True)
-        for dag_id in list(USUAL)[10:]
-        for period in what.windows
-    ]
-    found = evaluated(what, USUAL, only(10), only(10), more=waiting)
-    assert (codes(found), found.silent) == (["AS-BEFORE"], ())
+@pytest.mark.parametrize("named", [(), ("dag_00",)], ids=["not named", "named by the sensors"])
+def test_an_upstream_that_stopped(named: tuple[str, ...]) -> None:
+    """One Dag does not run since the deploy, and most others wait for it: it is named."""
+    rows = [row for number in range(10, 20) for row in waiting(f"dag_{number:02}", *named)]
+    found = evaluated(case(), usual(), [*hourly(10, first=1), *rows])
+    assert (found.verdict, codes(found)) == (Health.INCONCLUSIVE, ["UPSTREAM-STOPPED", "ONLY-WAITED"])
+    assert "dag_00 ran before and has begun no run since" in found.summary
+    assert "10 Dag(s) cannot be evaluated" in found.summary
 
 
-@pytest.mark.parametrize("more", [[], going("dag_19")], ids=["silent", "hangs"])
-@pytest.mark.parametrize("before", [USUAL, {**USUAL, "dag_19": (1, 0)}], ids=["often", "seldom"])
-def test_a_critical_dag_that_has_finished_nothing_since(before: Any, more: Any) -> None:
-    """Without a run it is not known whether it works, even if it runs rarely."""
-    found = evaluated(case(critical=("dag_19",)), before, only(19), only(19), more=more)
-    assert (found.verdict, codes(found)) == (Health.INCONCLUSIVE, ["NO-RESULTS"])
-    assert "critical" in found.summary
+def test_dags_that_only_wait_for_others() -> None:
+    """They are not silent, but their own health is unknown, even if only one of them waits."""
+    found = evaluated(case(), usual(), [*hourly(19), *waiting("dag_19", "dag_00")])
+    assert (found.verdict, codes(found), found.silent) == (Health.INCONCLUSIVE, ["ONLY-WAITED"], ())
+    assert found.left_out == {"upstream failed": 4}
+    once = [*hourly(), *waiting("dag_19", "dag_00")]
+    assert evaluated(case(), usual(), once).verdict is Health.HEALTHY
 
 
-# Runs that have not ended
+def test_a_silent_dag_is_no_upstream_if_the_sensors_name_another() -> None:
+    """It may have been removed on purpose."""
+    rows = [*hourly(19, first=1), *waiting("dag_19", "dag_01")]
+    assert codes(evaluated(case(), usual(), rows)) == ["ONLY-WAITED"]
 
 
-def test_runs_that_go_on_may_yet_succeed() -> None:
-    """A Dag with such a run is not broken, and not healthy; the run does not count as a failure."""
-    found = evaluated(case(), USUAL, WORSE, WORSE, more=going(*BROKEN))
+def test_one_dag_that_fails_every_run() -> None:
+    """It is no regression without a second one, but not healthy."""
+    found = evaluated(case(), usual(), hourly(failed=[10]))
     assert (found.verdict, codes(found)) == (Health.INCONCLUSIVE, ["WORSE-BUT-NOT-ENOUGH"])
-    assert found.windows[0].broken == ()
-    alone = evaluated(case(), USUAL, WORSE, WORSE)
-    assert found.windows[0].p_value > alone.windows[0].p_value
+    assert "dag_10 worked before" in found.summary
 
 
-def test_runs_that_have_only_just_begun() -> None:
-    """Frequent Dags always have an unfinished run. It does not count if it began after the last failure."""
-    what, often = case(critical=("dag_10",)), dict.fromkeys(BROKEN, (0, 9))
-    later = [
-        run(dag_id, period, state="running", ended_at=None, started_at=period.end - timedelta(seconds=1))
-        for dag_id in BROKEN
-        for period in what.windows
+def test_dags_that_fail_every_other_run() -> None:
+    """They are not broken, but the deploy is not healthy, early or late."""
+    rows = [
+        run(f"dag_{number:02}", 6 + 10 * turn, state="failed" if number < 10 and turn % 2 else "success")
+        for number in range(20)
+        for turn in range(6)
     ]
-    found = evaluated(what, USUAL, {**NO_FAILURES, **often}, {**NO_FAILURES, **often}, more=later)
-    assert codes(found) == ["RUNS-FAIL", "CRITICAL-DAG-FAILS"]
-    assert found.windows[1].broken == tuple(BROKEN)
-
-
-def test_long_runs_of_which_only_the_failures_are_known() -> None:
-    """Dags look worse than they are if good runs take hours and bad runs end at once."""
-    before = {f"dag_{number:02}": (22, 2) for number in range(40)}
-    failed = {"dag_00": (0, 1), "dag_01": (0, 1), "dag_02": (0, 1), "dag_03": (0, 1)}
-    found = evaluated(case(), before, failed, failed, more=going(*list(before)[4:]))
-    assert found.verdict is Health.INCONCLUSIVE
-    assert not any(window.significant for window in found.windows)
+    for moment in (at(70), None):
+        found = evaluated(case(), usual(), rows, at=moment)
+        assert codes(found)[-1] == "WORSE-BUT-NOT-ENOUGH"
+        assert "also succeed" in found.summary
 
 
 def test_another_deploy_came_too_early() -> None:
-    """Runs, errors and components of the later deploy do not count; windows that ended before it do."""
-    what = case(superseded_at=LANDED + timedelta(minutes=90))
+    """Runs, errors and components of the later deploy do not count; what was proved before it does."""
     problem = ImportProblem("broken.py", "SyntaxError", LANDED - timedelta(minutes=9))
-    found = evaluated(what, USUAL, WORSE, {}, import_errors=[problem], components={"scheduler": "unhealthy"})
-    assert found.verdict is Health.INCONCLUSIVE
-    assert codes(found)[0] == "ANOTHER-DEPLOY"
+    found = evaluated(
+        case(superseded_at=at(30)),
+        usual(),
+        hourly(failed=BAD),
+        import_errors=[problem],
+        components={"scheduler": "unhealthy"},
+    )
+    assert (found.verdict, codes(found)[0]) == (Health.INCONCLUSIVE, "ANOTHER-DEPLOY")
     assert found.import_errors == ()
-    late = replace(what, superseded_at=LANDED + timedelta(hours=5))
-    assert evaluated(late, USUAL, WORSE, WORSE).verdict is Health.REGRESSED
+    late = evaluated(case(superseded_at=at(100)), usual(), hourly(failed=BAD))
+    assert late.verdict is Health.REGRESSED
 
 
 def test_the_summary_is_one_paragraph() -> None:
@@ -419,48 +361,47 @@ def test_without_evidence() -> None:
 
 # Properties
 
-COUNTS = st.tuples(st.integers(0, 30), st.integers(0, 30))
-WINDOW = st.dictionaries(st.sampled_from("abcdef"), COUNTS)
+OUTCOMES = st.dictionaries(st.sampled_from("abcdef"), st.text("+-", min_size=1, max_size=26))
 
 
-@given(WINDOW, WINDOW, WINDOW)
-def test_a_deploy_without_a_failure_is_never_a_regression(before: Any, first: Any, second: Any) -> None:
-    """This holds for any runs before."""
-    first, second = ({dag_id: (ok, 0) for dag_id, (ok, _) in x.items()} for x in (first, second))
-    assert evaluated(case(), before, first, second).verdict is not Health.REGRESSED
-
-
-@given(WINDOW, WINDOW, WINDOW)
-def test_a_regression_fulfils_the_rule(before: Any, first: Any, second: Any) -> None:
-    """Both windows are significant, and two Dags that worked before have only failures in both."""
-    found = evaluated(case(), before, first, second)
-    broken = [
-        dag_id
-        for dag_id in "abcdef"
-        if before.get(dag_id, (0, 0))[0] >= max(1, before.get(dag_id, (0, 0))[1])
-        and all(window.get(dag_id, (1, 0))[0] == 0 < window[dag_id][1] for window in (first, second))
+def since(outcomes: dict[str, str]) -> list[DagRun]:
+    """Runs after the landing, one every four minutes."""
+    return [
+        run(dag_id, 4 * number, state="success" if outcome == "+" else "failed")
+        for dag_id, text in outcomes.items()
+        for number, outcome in enumerate(text)
     ]
-    expected = len(broken) >= 2 and all(window.p_value <= 0.01 for window in found.windows)
-    assert (found.verdict is Health.REGRESSED) is expected
 
 
-@given(WINDOW, WINDOW, WINDOW, st.lists(st.sampled_from("abcdef")))
-def test_runs_that_go_on_only_add_doubt(before: Any, first: Any, second: Any, unfinished: Any) -> None:
+def past(outcomes: dict[str, str]) -> list[DagRun]:
+    """Runs before the deploy."""
+    return [row for dag_id, text in outcomes.items() for row in before(dag_id, text)]
+
+
+@given(OUTCOMES, OUTCOMES)
+def test_a_deploy_without_a_failure_is_never_a_regression(old: Any, new: Any) -> None:
+    """This holds for any runs before."""
+    good = {dag_id: "+" * len(text) for dag_id, text in new.items()}
+    assert evaluated(case(), past(old), since(good)).verdict is not Health.REGRESSED
+
+
+@given(OUTCOMES, OUTCOMES, st.lists(st.sampled_from("abcdef")))
+def test_runs_that_go_on_only_add_doubt(old: Any, new: Any, unfinished: Any) -> None:
     """Unfinished runs never turn a verdict into regressed or healthy."""
-    critical = case(critical=("a", "b"))
-    without = evaluated(critical, before, first, second).verdict
-    found = evaluated(critical, before, first, second, more=going(*unfinished)).verdict
-    assert found in (without, Health.INCONCLUSIVE)
+    what = case(critical=("a", "b"))
+    without = evaluated(what, past(old), since(new)).verdict
+    more = [going(dag_id, 7) for dag_id in unfinished]
+    assert evaluated(what, past(old), [*since(new), *more]).verdict in (without, Health.INCONCLUSIVE)
 
 
-@given(WINDOW, WINDOW, WINDOW)
-def test_healthy_needs_evidence(before: Any, first: Any, second: Any) -> None:
-    """Enough runs on both sides, the last window not significant, and no Dag broken in all windows."""
-    found = evaluated(case(), before, first, second)
+@given(OUTCOMES, OUTCOMES, st.integers(0, 130))
+def test_healthy_needs_evidence(old: Any, new: Any, minutes: int) -> None:
+    """A Dag that ran before has run, and no Dag that worked fails every run, at any time."""
+    found = evaluated(case(), past(old), since(new), at=at(minutes))
     if found.verdict is Health.HEALTHY:
-        assert min(min(x.before.runs, x.after.runs) for x in found.windows) >= 10
-        assert not found.windows[-1].significant
-        assert not any(dag.broken for dag in found.dags)
+        assert any(new.get(dag_id) for dag_id in old)
+        assert found.evidence < 100
+        assert not [dag for dag in found.dags if dag.broken and not dag.since.succeeded]
 
 
 # The evidence
@@ -468,14 +409,13 @@ def test_healthy_needs_evidence(before: Any, first: Any, second: Any) -> None:
 
 def test_the_evidence_is_small_and_json() -> None:
     """A thousand broken Dags and files fit an XCom."""
-    many = {f"a_rather_long_name_of_a_dag_{number:04}": (24, 0) for number in range(1000)}
-    errors = [ImportProblem(f"{name}.py", "E" * 200, LANDED - timedelta(hours=1)) for name in many]
-    window = dict.fromkeys(many, (0, 1))
-    found = evaluated(case(critical=tuple(many)[:3]), many, window, window, import_errors=errors)
-    text = json.dumps(found.to_dict())
-    assert len(text) < 20_000
+    names = [f"a_rather_long_name_of_a_dag_{number:04}" for number in range(1000)]
+    errors = [ImportProblem(f"{name}.py", "E" * 200, LANDED - timedelta(hours=1)) for name in names]
+    old, new = past(dict.fromkeys(names, "+" * 9)), since(dict.fromkeys(names, "-" * 20))
+    found = evaluated(case(critical=tuple(names[:3])), old, new, import_errors=errors)
+    assert len(json.dumps(found.to_dict(), allow_nan=False)) < 20_000
     assert (len(found.dags), len(found.import_errors)) == (MOST_DAGS, MOST_FILES)
-    few = evaluated(case(), {}, import_errors=errors[:MOST_NAMES])
+    few = evaluated(case(), [], [], import_errors=errors[:MOST_NAMES])
     assert len(json.dumps(few.to_dict())) < 20_000
     assert len(found.summary) < 2_000
 
@@ -483,15 +423,16 @@ def test_the_evidence_is_small_and_json() -> None:
 def test_the_evidence_as_text() -> None:
     """The text contains each part of the evidence."""
     problem = ImportProblem("old.py", "SyntaxError: here")
-    manual = run("dag_03", case().windows[0], run_type="manual")
+    rows = [*hourly(failed=BAD), run("dag_03", 9, run_type="manual")]
     what = case(critical=("dag_02",))
-    found = evaluated(what, {**USUAL, "gone": (48, 0)}, WORSE, WORSE, import_errors=[problem], more=[manual])
+    found = evaluated(what, [*usual(), *before("gone", "+" * 48)], rows, import_errors=[problem])
     text = explain(found)
     for part in (
-        "is evaluated as regressed: In 2 windows in a row",
-        "window  2026-11-01 12:05 to 13:05 UTC: 6 of 40 failed, before 4 of 480 failed, p = ",
-        "dag_10: before 0 of 24 failed, after 2 of 2 failed, then 2 of 2 failed BROKEN",
-        "dag_02: before 1 of 24 failed, after 0 of 2 failed, then 0 of 2 failed critical",
+        "is evaluated as regressed: 3 Dag(s) that worked before failed every run",
+        "evidence against the deploy: ",
+        "1,000 is needed for a regression",
+        "dag_10: before 0 of 24 failed, since 2 of 2 failed, factor 1.7e+03 BROKEN",
+        "dag_02: before 0 of 24 failed, since 0 of 2 failed, factor 0.0026 critical",
         "silent  gone",
         "old.py: SyntaxError: here (not known to be new)",
         "scheduler: healthy",

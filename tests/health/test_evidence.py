@@ -1,85 +1,299 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fisher's exact test, compared with exact fractions and with SciPy."""
+"""The rule: what each run adds to the evidence, and when it is enough for a regression."""
 
 from __future__ import annotations
 
-from fractions import Fraction
-from math import comb
+import random
+from dataclasses import replace
+from datetime import timedelta
+from itertools import combinations
+from math import exp, log, prod
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import fisher_exact
 
-from airflow_rollback_provider.health.evidence import fisher_more_failures
+from airflow_rollback_provider.domain.runs import Counts, DagRun
+from airflow_rollback_provider.health.evidence import Baseline, DagPast, Evidence, count_before
+from benchmarks.judge import Deployment, by_hour, regressions, simulate
+from tests.support.health_cases import LANDED, before, case, evidence_of, going, hourly, run, usual
 
-COUNTS = st.integers(0, 80).flatmap(lambda runs: st.tuples(st.integers(0, runs), st.just(runs)))
-# failed before, runs before, failed after, runs after
-TABLES = [
-    (0, 0, 0, 0),
-    (0, 10, 0, 10),
-    (3, 10, 0, 10),
-    (0, 10, 10, 10),
-    (1, 480, 4, 20),
-    (19, 1920, 12, 160),
-    (400, 1920, 40, 160),
-    (0, 1, 1, 1),
-    (100, 100_000, 150, 100_000),
-    (1_000, 1_000_000, 1_200, 1_000_000),
-    (999_000, 1_000_000, 999_200, 1_000_000),
-]
-
-
-def exact(failed_before: int, runs_before: int, failed_after: int, runs_after: int) -> Fraction:
-    """The p-value by counting, as a fraction."""
-    failed, runs = failed_before + failed_after, runs_before + runs_after
-    ways = sum(
-        comb(failed, count) * comb(runs - failed, runs_after - count)
-        for count in range(failed_after, min(failed, runs_after) + 1)
-    )
-    return Fraction(ways, comb(runs, runs_after))
+OUTCOMES = st.text("+-", min_size=1, max_size=30)
+MINUTES = st.integers(0, 119)
+PASTS = st.dictionaries(st.sampled_from("abcdef"), OUTCOMES)
+SINCE = st.lists(
+    st.builds(
+        run,
+        st.sampled_from("abcdef"),
+        MINUTES,
+        state=st.sampled_from(["success", "failed", "running"]),
+        run_type=st.sampled_from(["scheduled", "scheduled", "manual"]),
+        upstream=st.booleans(),
+    ).map(lambda row: row if row.finished else going(row.dag_id, 1, started_at=row.started_at)),
+    max_size=40,
+)
 
 
-@given(COUNTS, COUNTS)
-def test_it_is_exact(before: tuple[int, int], after: tuple[int, int]) -> None:
-    """It agrees with counting to the last digits of a float."""
-    assert fisher_more_failures(*before, *after) == pytest.approx(float(exact(*before, *after)), rel=1e-12)
+def past_of(outcomes: dict[str, str]) -> list[DagRun]:
+    """The runs before the deploy of some Dags."""
+    return [row for dag_id, text in outcomes.items() for row in before(dag_id, text)]
 
 
-@given(COUNTS, COUNTS)
-def test_it_agrees_with_scipy(before: tuple[int, int], after: tuple[int, int]) -> None:
-    """SciPy gives the same p-value for any table."""
-    assert fisher_more_failures(*before, *after) == pytest.approx(of_scipy(*before, *after), rel=1e-7)
+def failed(dag_id: str, *minutes: float) -> list[DagRun]:
+    """Failed runs of a Dag that began some minutes after the landing."""
+    return [run(dag_id, minute, state="failed") for minute in minutes]
 
 
-@pytest.mark.parametrize("table", TABLES, ids=str)
-def test_it_agrees_with_scipy_on_large_counts(table: tuple[int, int, int, int]) -> None:
-    """This holds for counts whose factorials are huge; SciPy's own rounding is coarser there."""
-    assert fisher_more_failures(*table) == pytest.approx(of_scipy(*table), rel=1e-4)
+# The past
 
 
-def of_scipy(failed_before: int, runs_before: int, failed_after: int, runs_after: int) -> float:
-    """SciPy's p-value."""
-    table = [[failed_after, runs_after - failed_after], [failed_before, runs_before - failed_before]]
-    return float(fisher_exact(table, alternative="greater").pvalue)
+@pytest.mark.parametrize(
+    ("outcomes", "past"),
+    [
+        ("+", DagPast(Counts(0, 1), 0, False)),
+        ("-++--+", DagPast(Counts(3, 3), 2, False)),
+        ("+++-", DagPast(Counts(1, 3), 1, True)),
+    ],
+)
+def test_the_past_of_a_dag(outcomes: str, past: DagPast) -> None:
+    """Its counts, its longest streak of failures, and whether it failed at last."""
+    assert count_before(case(), before("a", outcomes)).dags == {"a": past}
 
 
-@given(COUNTS, COUNTS)
-def test_a_further_failure_after_makes_it_smaller(before: tuple[int, int], after: tuple[int, int]) -> None:
-    """More failures after give a smaller p-value."""
-    failed, runs = after
-    if failed < runs:
-        more = fisher_more_failures(*before, failed + 1, runs)
-        assert more <= fisher_more_failures(*before, failed, runs) * (1 + 1e-12)
+def test_what_is_no_past() -> None:
+    """Runs of other times, of ignored Dags, of other types, and across the deploy; two are counted."""
+    across = run("a", -5, ended_at=LANDED + timedelta(minutes=1))
+    rows = [
+        run("a", -3),
+        run("a", 3),
+        run("a", -25 * 60),
+        run("b", -3),
+        run("a", -9, run_type="manual"),
+        across,
+    ]
+    known = count_before(case(ignored=("b",)), rows)
+    assert {dag_id: past.counts for dag_id, past in known.dags.items()} == {"a": Counts(0, 1)}
+    assert known.left_out == {"manual": 1, "ran across the deploy": 1}
 
 
-def test_underflow_is_zero() -> None:
-    """A million new failures cause no overflow and no error."""
-    assert fisher_more_failures(0, 1_000_000, 1_000_000, 1_000_000) == 0.0
+def test_a_careful_rate() -> None:
+    """The prior has the Deployment's share of failures, at least 5 %, and never more weight than the Dag."""
+    rates = count_before(case(), past_of({"a": "+" * 40, "b": "+" * 6, "c": "-" * 6, "d": "+" * 4})).rates
+    assert rates["a"] == pytest.approx(1 / (40 + 58 / 7))  # 7 of 58 by the careful estimate of the share
+    assert rates["b"] == pytest.approx(1 / 12)
+    assert rates["c"] == pytest.approx(7 / 12)
+    assert "d" not in rates
 
 
-@pytest.mark.parametrize("counts", [(-1, 5, 0, 5), (6, 5, 0, 5), (0, 5, 6, 5)])
-def test_impossible_counts(counts: tuple[int, int, int, int]) -> None:
-    """More failures than runs raise ValueError."""
-    with pytest.raises(ValueError, match="cannot have failed"):
-        fisher_more_failures(*counts)
+@given(PASTS)
+def test_rates_are_probabilities(past: dict[str, str]) -> None:
+    """They are never 0 or 1, so that no single run is proof."""
+    assert all(0 < rate < 1 for rate in count_before(case(), past_of(past)).rates.values())
+
+
+# The evidence
+
+
+def test_the_evidence_of_all_dags() -> None:
+    """It is the mean of two e-values: a tenth of the Dags is affected, or two of them are."""
+    evidence = evidence_of(case(), usual(5), [*failed("dag_00", 6), *failed("dag_01", 7), run("dag_02", 8)])
+    factors = [evidence.factor(f"dag_{number:02}") for number in range(5)]
+    rate = 1 / (24 + 20)
+    assert factors == pytest.approx([0.95 / rate, 0.95 / rate, 0.05 / (1 - rate), 1, 1])
+    tenth = prod(0.9 + 0.1 * factor for factor in factors)
+    two = sum(a * b for a, b in combinations(factors, 2)) / 10
+    assert exp(evidence.log_value()) == pytest.approx((tenth + two) / 2)
+
+
+@given(PASTS, SINCE)
+def test_the_evidence_does_not_depend_on_polls(past: dict[str, str], rows: list[DagRun]) -> None:
+    """Runs that come one by one, in another order, twice, and first unfinished give the same evidence."""
+    known = count_before(case(), past_of(past))
+    once, piecemeal = Evidence(case(), known), Evidence(case(), known)
+    once.add(rows)
+    for row in reversed(rows):
+        piecemeal.add([replace(row, state="running", ended_at=None)])
+    random.Random(len(rows)).shuffle(rows)
+    for row in [*rows, *rows]:
+        piecemeal.add([row])
+    assert piecemeal.log_value() == pytest.approx(once.log_value())
+    assert piecemeal.left_out() == once.left_out()
+    assert piecemeal.alarming() == once.alarming()
+    assert piecemeal.relevant_dags() == once.relevant_dags()
+
+
+@pytest.mark.parametrize("first", ["failed", "success"])
+def test_a_run_that_was_cleared_and_ran_again(first: str) -> None:
+    """Its last outcome counts."""
+    evidence = evidence_of(case(), usual(), [run("dag_00", 6, state=first, run_id="r"), *failed("dag_00", 7)])
+    again = "success" if first == "failed" else "failed"
+    evidence.add([run("dag_00", 50, state=again, run_id="r")])
+    assert evidence.dags["dag_00"].counts == (Counts(1, 1) if first == "failed" else Counts(2, 0))
+    assert bool(evidence.failing()) is (first == "success")
+
+
+@given(st.floats(0.001, 0.5), st.integers(5, 60), st.integers(1, 6))
+def test_no_evidence_is_expected_of_a_dag_as_before(rate: float, runs: int, since: int) -> None:
+    """Its expected factor is at most 1 if its chance to fail is the careful rate: an e-value."""
+    known = Baseline(timedelta(days=1), {"a": DagPast(Counts(int(rate * runs), runs - int(rate * runs)))})
+    chance = known.rates["a"]
+    expected = 0.0
+    for bits in range(2**since):
+        outcomes = [bool(bits >> number & 1) for number in range(since)]
+        evidence = Evidence(case(), known)
+        evidence.add(run("a", 6 + n, state="failed" if bad else "success") for n, bad in enumerate(outcomes))
+        weight = prod(chance if bad else 1 - chance for bad in outcomes)
+        expected += weight * evidence.factor("a")
+    assert expected <= 1 + 1e-9
+
+
+@given(st.lists(st.booleans(), max_size=30), st.integers(0, 30))
+def test_unfinished_runs_are_no_evidence_against_a_deploy(outcomes: list[bool], unfinished: int) -> None:
+    """Until they end they count as successes: they never make a factor larger."""
+    rows = [run("a", 6 + n, state="failed" if bad else "success") for n, bad in enumerate(outcomes)]
+    evidence = evidence_of(case(), before("a", "+" * 24), rows)
+    factor = evidence.factor("a")
+    evidence.add(going("a", 40 + number) for number in range(unfinished))
+    assert evidence.factor("a") <= factor
+
+
+def test_a_thousand_dags_that_fail_for_hours() -> None:
+    """The evidence is large and finite."""
+    many = usual(1000)
+    rows = [row for number in range(1000) for row in failed(f"dag_{number:02}", *range(0, 110, 10))]
+    assert log(1000) < evidence_of(case(), many, rows).log_value() < 200
+
+
+# A regression
+
+
+def test_two_dags_that_fail_longer_than_an_outage() -> None:
+    """It is one when two of them began a run half an hour after the first had failed, and failed again."""
+    evidence = evidence_of(case(), usual(), [*failed("dag_00", 1), *failed("dag_01", 6, 31)])
+    evidence.add(failed("dag_00", 31.9))
+    assert evidence.alarming() == ()
+    evidence.add([*failed("dag_00", 32), *failed("dag_01", 32)])
+    assert evidence.alarming() == ("dag_00", "dag_01")
+
+
+BAD = {0, 1, 2}
+
+
+@pytest.mark.parametrize(
+    ("past", "more"),
+    [
+        (usual(), [run("dag_00", 40), run("dag_01", 41)]),
+        ([*usual(1), *before("dag_01", "+" * 4), *before("dag_02", "+" * 4), *usual(20)[72:]], []),
+        (
+            [
+                *usual(1),
+                *before("dag_01", "-" * 14 + "+" * 10),
+                *before("dag_02", "+-" * 12),
+                *usual(20)[72:],
+            ],
+            [],
+        ),
+        ([*usual(1), *before("dag_01", "+" * 23 + "-"), *before("dag_02", "+" * 23 + "-")], []),
+        ([*usual(1), *before("dag_01", "++--" + "+" * 20), *before("dag_02", "++--" + "+" * 20)], []),
+        (usual(), [going("dag_00", 5), going("dag_01", 5)]),
+    ],
+    ids=[
+        "they succeed now and then",
+        "little past",
+        "they did not work before",
+        "they failed just before the deploy",
+        "as many in a row failed before",
+        "an earlier run may succeed",
+    ],
+)
+def test_dags_that_are_not_broken(past: list[DagRun], more: list[DagRun]) -> None:
+    """With two such Dags of three, the third is alone, and no evidence is enough."""
+    rows = [row for number in BAD for row in failed(f"dag_{number:02}", 6 + number, 66 + number)]
+    assert evidence_of(case(), usual(), rows).alarming()
+    assert not evidence_of(case(), past, [*rows, *more]).alarming()
+
+
+def test_dags_without_much_of_a_past_silence_no_others() -> None:
+    """A thousand daily Dags that succeed do not change the evidence."""
+    daily = [f"daily_{number}" for number in range(1000)]
+    rows = hourly(failed=BAD)
+    alone = evidence_of(case(), usual(), rows).log_value()
+    past = [*usual(), *(row for dag_id in daily for row in before(dag_id, "+"))]
+    assert evidence_of(case(), past, [*rows, *(run(dag_id, 9) for dag_id in daily)]).log_value() == alone
+
+
+def test_a_success_just_after_the_landing_is_no_proof() -> None:
+    """The content before may have run it; it lowers the evidence, but the Dag may be broken."""
+    rows = [row for number in BAD for row in failed(f"dag_{number:02}", 20, 50, 80)]
+    early = [run(f"dag_{number:02}", 4) for number in BAD]
+    late = [run(f"dag_{number:02}", 6) for number in BAD]
+    assert evidence_of(case(), usual(), [*early, *rows]).alarming()
+    assert not evidence_of(case(), usual(), [*late, *rows]).alarming()
+
+
+@given(PASTS, SINCE, st.integers(1, 29), MINUTES)
+def test_an_outage_that_is_shorter_is_no_regression(
+    past: dict[str, str], rows: list[DagRun], minutes: int, begin: int
+) -> None:
+    """If each run that was in progress during it failed, and no other, there is none, at no time."""
+    evidence = Evidence(case(), count_before(case(), past_of(past)))
+    for row in sorted((row for row in rows if row.finished), key=lambda row: str(row.ended_at)):
+        hit = begin - 1 <= (row.started_at - LANDED) / timedelta(minutes=1) < begin + minutes  # type: ignore[operator]
+        evidence.add([run(row.dag_id, started_at=row.started_at, state="failed" if hit else "success")])
+        assert evidence.alarming() == ()
+
+
+@given(PASTS, SINCE)
+def test_what_a_regression_needs(past: dict[str, str], rows: list[DagRun]) -> None:
+    """At least two Dags that worked and have no success, and evidence of a thousand."""
+    evidence = evidence_of(case(), past_of(past), rows)
+    for dag_id in evidence.alarming():
+        assert evidence.baseline.dags[dag_id].worked
+        assert not evidence.dags[dag_id].works
+        assert evidence.log_value() >= log(1000)
+
+
+# Simulated Deployments: the figures of docs/deploy-health.md, with fewer deploys
+
+
+@pytest.mark.parametrize(
+    ("deployment", "most"),
+    [
+        (Deployment(), 0.0),
+        (Deployment(failures=0.05), 0.5),
+        (Deployment(outage=15), 1.0),
+        (Deployment(episodes=by_hour(120)), 0.5),
+        (Deployment(failures=0.1, takes=150), 0.5),
+    ],
+    ids=["nothing changed", "unreliable Dags", "an outage", "by the hour", "long runs"],
+)
+def test_false_alarms(deployment: Deployment, most: float) -> None:
+    """They are rare, as a percentage of deploys."""
+    (tried,) = regressions(deployment, 100)
+    assert tried.share("regressed") <= most
+
+
+@pytest.mark.parametrize(
+    ("deployment", "least", "minutes"),
+    [
+        (Deployment(broken=0.1), 98, 56),
+        (Deployment(broken=0.5), 100, 42),
+        (Deployment(20, 0.05, broken=0.1), 60, 90),
+        (Deployment(40, 0.05, broken=0.1), 95, 62),
+    ],
+    ids=str,
+)
+def test_bad_deploys_are_caught(deployment: Deployment, least: float, minutes: float) -> None:
+    """Most of them, and soon."""
+    (tried,) = regressions(deployment, 60)
+    assert tried.share("regressed") >= least
+    assert sorted(tried.times["regressed"])[len(tried.times["regressed"]) // 2] <= minutes
+
+
+def test_good_deploys_are_healthy_and_bad_ones_never_are() -> None:
+    """Healthy Dags that run four times an hour say so within the first hour."""
+    good: Any = simulate(Deployment(20, runs_per_hour=(4,)), 10)
+    assert good.share("healthy") >= 90
+    assert max(good.times["healthy"]) < 60
+    assert simulate(Deployment(broken=0.1), 10).share("healthy") == 0

@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 
@@ -16,11 +17,11 @@ from tests.support.fake_airflow import FakeAirflow
 from tests.support.health import BROKEN, DAGS, LANDED, add_history
 
 CASE = HealthCase(LANDED, LANDED)
-LATE = CASE.verdict_at
+LATE = CASE.since.end
 
 
 def poll(airflow: FakeAirflow, case: HealthCase = CASE) -> Evaluation:
-    """Poll once, after the last window."""
+    """Poll once, at the end of the horizon."""
     talker = Talker(of_fake(airflow))
     return talker.run(Observer(talker.api, case).poll(LATE))
 
@@ -30,7 +31,7 @@ def test_a_good_deploy(airflow: FakeAirflow) -> None:
     add_history(airflow)
     found = poll(airflow)
     assert found.verdict is Health.HEALTHY
-    assert found.windows[0].before.runs == 48 * len(DAGS)
+    assert found.evidence < 1
     assert found.components == {"metadatabase": "healthy", "scheduler": "healthy"}
 
 
@@ -39,7 +40,8 @@ def test_a_bad_deploy(airflow: FakeAirflow) -> None:
     add_history(airflow, broken=BROKEN)
     found = poll(airflow)
     assert found.verdict is Health.REGRESSED
-    assert list(found.windows[0].broken) == BROKEN
+    assert [dag.dag_id for dag in found.dags if dag.broken] == BROKEN
+    assert {(dag.before.runs, dag.since.failed) for dag in found.dags} == {(48, 4)}
 
 
 @pytest.mark.parametrize(
@@ -116,19 +118,52 @@ def test_only_runs_before_the_deploy_show_that_a_file_could_be_read(airflow: Fak
     assert not poll(airflow).import_errors[0].new
 
 
-def test_final_data_is_read_once(airflow: FakeAirflow) -> None:
-    """The runs before the deploy and the causes of failed runs are not read again."""
+def test_a_poll_reads_only_what_is_new(airflow: FakeAirflow) -> None:
+    """Runs that ended long before the last poll are not read again; those that ended since are."""
     add_history(airflow, broken=BROKEN)
+    airflow.add_runs("dag_9", [LANDED + timedelta(minutes=97)], state="running")
     talker = Talker(of_fake(airflow))
     observer = Observer(talker.api, CASE)
-    talker.run(observer.poll(LATE))
+    first = talker.run(observer.poll(LATE))
+    assert first.left_out == {"unfinished": 1}
     airflow.requests.clear()
-    assert talker.run(observer.poll(LATE)).verdict is Health.REGRESSED
+    airflow.runs[-1].update(state="success", end_date=(LANDED + timedelta(minutes=119)).isoformat())
+    airflow.add_runs("dag_8", [LANDED + timedelta(minutes=118)], state="running")
+    again = talker.run(observer.poll(LATE))
+    assert (again.verdict, again.dags, again.left_out) == (first.verdict, first.dags, {"unfinished": 1})
     assert [line.partition("?")[0].rpartition("/")[2] for line in airflow.requests] == [
         "dagRuns",
         "importErrors",
         "health",
     ]
+    updated = parse_qs(airflow.requests[0].partition("?")[2])["updated_at_gte"]
+    assert updated == [(LANDED + timedelta(minutes=95)).isoformat()]
+
+
+def test_a_long_past_is_cut(airflow: FakeAirflow, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of more runs than fit a list the latest are read, and how often Dags run is known all the same."""
+    for module in ("api", "client"):
+        monkeypatch.setattr(f"airflow_rollback_provider.airflow_api.{module}.MOST_ROWS", 200)
+    add_history(airflow)
+    found = poll(airflow, HealthCase(LANDED, LANDED, critical=("dag_0",)))
+    assert found.verdict is Health.HEALTHY
+    assert found.dags[0].before.runs == 20
+
+
+def test_an_upstream_that_stopped(airflow: FakeAirflow) -> None:
+    """The sensors' rendered fields name the Dag that they waited for."""
+    add_history(airflow, broken=DAGS[3:])
+    silent = {"dag_0", "dag_1"}
+    airflow.runs = [
+        run
+        for run in airflow.runs
+        if run["dag_id"] not in silent or datetime.fromisoformat(run["start_date"]) < LANDED
+    ]
+    for task in airflow.tasks:
+        task.update(operator="ExternalTaskSensor", rendered_fields={"external_dag_id": "dag_1"})
+    found = poll(airflow)
+    assert [reason.code for reason in found.reasons] == ["NO-RESULTS", "UPSTREAM-STOPPED", "ONLY-WAITED"]
+    assert "dag_1 ran before and has begun no run since" in found.summary
 
 
 def test_only_runs_are_read_of_a_superseded_deploy(airflow: FakeAirflow) -> None:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 
 import pytest
 
@@ -20,7 +20,7 @@ from airflow_rollback_provider.health.verdict import Evaluation, Health, Reason
 from tests.support.health_cases import LANDED, case
 
 CASE = case()
-VERDICT_AT = CASE.verdict_at.timestamp()
+VERDICT_AT = CASE.since.end.timestamp()
 HEALTH_CHECK = HealthCheck(CASE, VERDICT_AT + 1800, 60.0)
 EARLY = LANDED.timestamp() + 1200
 
@@ -46,15 +46,15 @@ def test_json_and_back() -> None:
     assert HealthCheck.from_dict(json.loads(json.dumps(HEALTH_CHECK.to_dict()))) == HEALTH_CHECK
 
 
-def test_it_goes_on_until_the_windows_are_over() -> None:
-    """Then whatever is found is the verdict."""
+def test_it_goes_on_while_it_is_too_early() -> None:
+    """After that whatever is found is the verdict."""
     one = poller()
     assert one.on_result(TOO_EARLY, EARLY) is None
     assert one.on_result(HEALTHY, VERDICT_AT) is HEALTHY
 
 
 def test_failing_runs_need_no_second_look() -> None:
-    """They were counted over two windows already."""
+    """They were counted over half an hour already."""
     assert poller().on_result(RUNS_FAIL, EARLY) is RUNS_FAIL
 
 
@@ -115,26 +115,11 @@ def test_a_connection_that_cannot_be_used_is_the_callers_mistake() -> None:
         poller().on_error(InvalidConnection("no host"), EARLY)
 
 
-def test_before_the_first_window_there_is_nothing_to_see() -> None:
-    """The next look is when it begins."""
-    one = poller()
-    one.on_result(TOO_EARLY, LANDED.timestamp())
-    assert one.next_delay(LANDED.timestamp()) == 300
-
-
 def test_looks_in_between() -> None:
-    """As often as was asked for, but not past the end of the windows, nor past the deadline."""
+    """As often as was asked for, but with one at the end of the horizon, and not past the deadline."""
     one = poller()
     one.on_result(TOO_EARLY, EARLY)
     assert one.next_delay(EARLY) == 60
     assert one.next_delay(VERDICT_AT - 7) == pytest.approx(7)
     assert one.next_delay(HEALTH_CHECK.deadline - 3) == pytest.approx(3)
     assert one.next_delay(HEALTH_CHECK.deadline + 3) > 0
-
-
-def test_an_outage_before_the_first_window() -> None:
-    """It is tried again soon, or it would not be known until then that the connection works."""
-    one = poller()
-    one.on_error(PlatformFailed("no"), LANDED.timestamp())
-    assert one.next_delay(LANDED.timestamp()) < 60
-    assert timedelta(seconds=300) == CASE.windows[0].begin - LANDED

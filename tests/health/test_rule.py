@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The numbers of the rule: read, stored, and refused if they are not usable."""
+"""The parameters of the rule: read, stored, and refused if they are not usable."""
 
 from __future__ import annotations
 
@@ -16,44 +16,38 @@ from airflow_rollback_provider.health.rule import HealthRule
 
 def test_read_a_mapping() -> None:
     """Times may be given in seconds, lists stand for tuples, the rest keeps its default."""
-    rule = HealthRule.read({"window": 1800, "windows": 3, "run_types": ["scheduled", "backfill"]})
-    assert rule == HealthRule(window=timedelta(minutes=30), windows=3, run_types=("scheduled", "backfill"))
+    rule = HealthRule.read({"horizon": 3600, "critical_failures": 3, "run_types": ["scheduled", "backfill"]})
+    assert rule == HealthRule(
+        horizon=timedelta(hours=1), critical_failures=3, run_types=("scheduled", "backfill")
+    )
 
 
 def test_read_a_rule() -> None:
     """A rule is returned unchanged; None and an empty mapping give the defaults."""
-    rule = HealthRule(min_runs=3)
+    rule = HealthRule(false_alarms=0.01)
     assert HealthRule.read(rule) is rule
     assert HealthRule.read(None) == HealthRule.read({}) == HealthRule()
 
 
 def test_json_and_back() -> None:
     """A rule survives JSON."""
-    other = HealthRule(
-        before=timedelta(hours=6.5), worked_before=0.8, waiting_operators=("A", "B"), significance=0.05
-    )
+    other = HealthRule(baseline=timedelta(hours=6.5), waiting_operators=("A", "B"), false_alarms=0.05)
     assert HealthRule.read(json.loads(json.dumps(other.to_dict()))) == other
 
 
 @pytest.mark.parametrize(
     "values",
     [
-        {"window": 0},
-        {"before": -1},
-        {"grace": -1},
-        {"settling_time": timedelta(seconds=-1)},
-        {"windows": 1},
-        {"consecutive_windows": 0},
-        {"consecutive_windows": 3},
-        {"significance": 0},
-        {"significance": 1.0},
-        {"worked_before": 1.5},
-        {"min_runs": 0},
-        {"broken_dags": 0},
+        {"horizon": 0},
+        {"baseline": -1},
+        {"outage_tolerance": -1},
+        {"outage_tolerance": timedelta(hours=2)},
+        {"false_alarms": 0},
+        {"false_alarms": 1.0},
         {"critical_failures": 0},
-        {"window": "an hour"},
-        {"windows": 2.5},
-        {"min_runs": True},
+        {"critical_failures": 2.5},
+        {"critical_failures": True},
+        {"horizon": "an hour"},
         {"run_types": "scheduled"},
         {"no_such_number": 1},
     ],
@@ -65,8 +59,8 @@ def test_bad_values(values: dict[str, Any]) -> None:
         HealthRule.read(values)
 
 
-def test_every_number_is_documented() -> None:
-    """The docstring describes each number."""
+def test_every_parameter_is_documented() -> None:
+    """The docstring describes each."""
     assert HealthRule.__doc__ is not None
     assert [
         field.name for field in fields(HealthRule) if f":param {field.name}:" not in HealthRule.__doc__

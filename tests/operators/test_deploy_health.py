@@ -26,7 +26,7 @@ from tests.support.health import BROKEN, LANDED, add_history, codes
 from tests.support.leaks import Evidence, listening
 from tests.support.task_run import TaskInstance, run
 
-SOON = {"grace": 0.2, "window": 0.4, "settling_time": 0.2, "min_runs": 5, "before": 86400}
+SOON = {"outage_tolerance": 0, "horizon": 1, "baseline": 86400}
 
 
 @pytest.fixture
@@ -71,25 +71,26 @@ def test_a_bad_deploy(airflow: FakeAirflow, watcher: Any) -> None:
     assert len(json.dumps(result)) < 4000
 
 
-def test_waiting_for_the_windows(airflow: FakeAirflow, watcher: Any) -> None:
-    """What is not over is waited for."""
+def test_waiting_for_a_verdict(airflow: FakeAirflow, watcher: Any) -> None:
+    """Dags that were due have not run, so the verdict falls at the end of the horizon."""
     landed = datetime.now(timezone.utc)
     add_history(airflow, landed, hours_after=0)
-    airflow.add_runs("dag_0", [landed + timedelta(seconds=0.25 + number / 100) for number in range(70)])
+    airflow.add_runs("dag_0", [landed + timedelta(seconds=0.25)], state="running")
+    airflow.add_runs("dag_1", [landed + timedelta(seconds=0.25)])
     result = watcher(since=landed, rule=SOON)
     assert codes(result) == ["AS-BEFORE"], result
     assert datetime.fromisoformat(result["evaluated_at"]) >= landed + timedelta(seconds=1)
 
 
 def test_not_waiting(airflow: FakeAirflow, watcher: Any) -> None:
-    """Then what is not over is inconclusive."""
+    """Before the horizon that is inconclusive, without the success of each Dag that was due."""
     add_history(airflow, broken=BROKEN)
     result = watcher(since=datetime.now(timezone.utc) - timedelta(hours=1), wait_for_completion=False)
     assert (result["verdict"], codes(result)) == ("inconclusive", ["TOO-EARLY"])
 
 
 def test_a_regression_ends_the_wait(airflow: FakeAirflow, watcher: Any) -> None:
-    """A file that can no longer be read is known long before the windows are over."""
+    """A file that can no longer be read is known long before the horizon."""
     landed = datetime.now(timezone.utc) - timedelta(minutes=10)
     add_history(airflow, landed)
     airflow.add_import_error("dag_3.py")
@@ -149,7 +150,7 @@ def test_a_password_that_is_refused(airflow: FakeAirflow, watcher: Any, monkeypa
         ({"since": "2026-11-01T12:00:00"}, BadInput, "zone"),
         ({"since": None}, BadInput, "deployment_id"),
         ({"since": LANDED, "deployment_id": "x"}, BadInput, "deployment_id"),
-        ({"rule": {"windows": 1}}, BadInput, "windows"),
+        ({"rule": {"horizon": 0}}, BadInput, "horizon"),
         ({"critical_dags": True}, BadInput, "critical_dags"),
         ({"critical_dags": "[a"}, BadInput, "critical_dags"),
         ({"require_healthy": "perhaps"}, BadInput, "require_healthy"),
@@ -160,7 +161,7 @@ def test_a_password_that_is_refused(airflow: FakeAirflow, watcher: Any, monkeypa
         "no-zone",
         "neither-time-nor-deployment",
         "both",
-        "one-window",
+        "no-horizon",
         "no-patterns",
         "broken-pattern",
         "perhaps",
@@ -204,23 +205,20 @@ def test_times_in_templates(airflow: FakeAirflow, watcher: Any) -> None:
     ids=["the night in which clocks are put forward", "text"],
 )
 def test_times_of_other_zones(airflow: FakeAirflow, watcher: Any, value: Any, utc: str) -> None:
-    """They are told in UTC, and no window gets lost where an hour does."""
+    """They are told in UTC."""
     result = watcher(since=value, wait_for_completion=False)
     assert result["since"] == utc
-    begins = [datetime.fromisoformat(window["begin"]) for window in result["windows"]]
-    ends = [datetime.fromisoformat(window["end"]) for window in result["windows"]]
-    assert [end - begin for begin, end in zip(begins, ends, strict=True)] == [timedelta(hours=1)] * 2
     assert result["summary"].startswith(f"The deploy of {utc[:10]} {utc[11:16]} UTC ")
 
 
 def test_what_was_seen_is_in_the_log(airflow: FakeAirflow, watcher: Any) -> None:
-    """In words, with the windows before it is known how it ends; and the password is not."""
+    """In words, with the times before it is known how it ends; and the password is not."""
     add_history(airflow, broken=BROKEN)
     evidence = Evidence()
     with listening(evidence):
         watcher()
     assert evidence.holds("log", "Evaluating the deploy of")
-    assert evidence.holds("log", "dag_0: before 0 of 48 failed, after 2 of 2 failed")
+    assert evidence.holds("log", "dag_0: before 0 of 48 failed, since 4 of 4 failed")
     assert not evidence.holds("log", PASSWORD)
 
 
@@ -261,7 +259,8 @@ def test_another_deploy_while_waiting(
     rollback_sandbox.land_deploy("observed", tag="new")
     began = landed(rollback_sandbox)
     add_history(airflow, began, hours_after=0)
-    airflow.add_runs("dag_0", [began + timedelta(seconds=0.25 + number / 100) for number in range(70)])
+    airflow.add_runs("dag_0", [began + timedelta(seconds=0.75)])
+    airflow.add_runs("dag_1", [began + timedelta(seconds=0.75)], state="running")
     page = airflow.page
 
     def deploy_at_first(*args: Any) -> Any:
@@ -272,7 +271,7 @@ def test_another_deploy_while_waiting(
     monkeypatch.setattr(airflow, "page", deploy_at_first)
     result = watcher(deployment_id=deployment, rule=SOON)
     assert (result["verdict"], codes(result)) == ("inconclusive", ["ANOTHER-DEPLOY"])
-    assert result["windows"]
+    assert result["evidence"]
 
 
 def test_an_older_deploy(

@@ -43,7 +43,7 @@ def test_every_parameter_is_on_its_page(operator: Any, page: str) -> None:
     assert {name for name in names if f":param {name}:" not in (operator.__doc__ or "")} == set()
 
 
-def test_every_number_is_told_with_its_default() -> None:
+def test_every_parameter_of_the_rule_is_told_with_its_default() -> None:
     """In the unit in which people think of it."""
     rule = HealthRule()
     for field in fields(HealthRule):

@@ -194,6 +194,8 @@ class FakeAirflow:
         first, last = wanted.get("start_date_gte"), wanted.get("start_date_lte")
         rows = [run for run in rows if first is None or _time(run) >= datetime.fromisoformat(first)]
         rows = [run for run in rows if last is None or _time(run) <= datetime.fromisoformat(last)]
+        updated = wanted.get("updated_at_gte")
+        rows = [run for run in rows if updated is None or _updated(run) >= datetime.fromisoformat(updated)]
         order = wanted.get("order_by", "id")
         return sorted(rows, key=_time, reverse=order.startswith("-")) if "start_date" in order else rows
 
@@ -215,6 +217,10 @@ class FakeAirflow:
 
 def _time(run: dict[str, Any]) -> datetime:
     return datetime.fromisoformat(run["start_date"])
+
+
+def _updated(run: dict[str, Any]) -> datetime:
+    return datetime.fromisoformat(run["end_date"] or run["start_date"])
 
 
 def _single(query: dict[str, list[str]]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 from tests.support.fake_airflow import FakeAirflow
 
 LANDED = datetime.now(timezone.utc).replace(microsecond=0) - timedelta(hours=6)
-"""When the deploy had landed: long enough ago for the default windows to be over."""
+"""When the deploy had landed: longer ago than the default horizon."""
 DAGS = [f"dag_{number}" for number in range(10)]
 BROKEN = DAGS[:3]
 

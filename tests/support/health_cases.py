@@ -8,9 +8,10 @@ from datetime import datetime, timedelta, timezone
 from itertools import count
 from typing import Any
 
-from airflow_rollback_provider.domain.runs import DagRun, ImportProblem, Period
+from airflow_rollback_provider.domain.runs import DagRun, ImportProblem
 from airflow_rollback_provider.health.case import HealthCase
-from airflow_rollback_provider.health.evaluate import Observation, count_before, evaluate
+from airflow_rollback_provider.health.evaluate import Observation, evaluate
+from airflow_rollback_provider.health.evidence import Evidence, count_before
 from airflow_rollback_provider.health.rule import HealthRule
 from airflow_rollback_provider.health.verdict import Evaluation
 
@@ -25,41 +26,64 @@ def case(**values: Any) -> HealthCase:
     return HealthCase(**{"landed_at": LANDED, "before_until": LANDED, "rule": rule, **values})
 
 
-def run(dag_id: str, period: Period, **values: Any) -> DagRun:
-    """A scheduled run that succeeded early in a period."""
-    start = values.pop("started_at", period.begin + timedelta(seconds=1))
+def run(dag_id: str, minute: float = 1.0, **values: Any) -> DagRun:
+    """A scheduled run of a minute that began some minutes after the landing, and succeeded."""
+    start: datetime | None = values.pop("started_at", LANDED + timedelta(minutes=minute))
     defaults: dict[str, Any] = {
         "run_id": f"scheduled__{next(_NUMBERS)}",
         "run_type": "scheduled",
         "state": "success",
         "started_at": start,
-        "ended_at": start + timedelta(seconds=1),
+        "ended_at": start and start + timedelta(minutes=1),
     }
     return DagRun(dag_id, **{**defaults, **values})
 
 
-def runs(dag_id: str, period: Period, ok: int = 0, failed: int = 0, **values: Any) -> list[DagRun]:
-    """Some runs of a Dag in a period."""
-    good = [run(dag_id, period, **values) for _ in range(ok)]
-    return good + [run(dag_id, period, state="failed", **values) for _ in range(failed)]
+def going(dag_id: str, minute: float, **values: Any) -> DagRun:
+    """A run that has not ended."""
+    return run(dag_id, minute, state="running", ended_at=None, **values)
+
+
+def before(dag_id: str, outcomes: str) -> list[DagRun]:
+    """Runs spread over the day before the deploy, oldest first: ``+`` succeeded, ``-`` failed."""
+    gap = 24 * 60 / (len(outcomes) + 1)
+    return [
+        run(dag_id, (number - len(outcomes)) * gap - 2, state="success" if outcome == "+" else "failed")
+        for number, outcome in enumerate(outcomes)
+    ]
+
+
+def usual(number: int = 20, past: str = "+" * 24) -> list[DagRun]:
+    """The past of some hourly Dags that work."""
+    return [each for index in range(number) for each in before(f"dag_{index:02}", past)]
+
+
+def hourly(number: int = 20, failed: Iterable[int] = (), first: int = 0) -> list[DagRun]:
+    """Runs of the usual Dags in the two hours after the landing; some Dags fail each."""
+    bad = set(failed)
+    return [
+        run(f"dag_{index:02}", minute + index, state="failed" if index in bad else "success")
+        for index in range(first, number)
+        for minute in (6, 66)
+    ]
+
+
+def evidence_of(what: HealthCase, past: Iterable[DagRun], since: Iterable[DagRun] = ()) -> Evidence:
+    """The evidence of a case."""
+    evidence = Evidence(what, count_before(what, past))
+    evidence.add(since)
+    return evidence
 
 
 def evaluated(
     what: HealthCase,
-    before: Mapping[str, tuple[int, int]],
-    *windows: Mapping[str, tuple[int, int]],
+    past: Iterable[DagRun],
+    since: Iterable[DagRun],
+    *,
     at: datetime | None = None,
     components: Mapping[str, str] = OK_COMPONENTS,
     import_errors: Iterable[ImportProblem] = (),
-    more: Iterable[DagRun] = (),
 ) -> Evaluation:
-    """Evaluate a case by counts: Dag → runs that succeeded, runs that failed."""
-    was = [row for dag_id, counts in before.items() for row in runs(dag_id, what.before, *counts)]
-    after = [
-        row
-        for period, window in zip(what.windows, windows, strict=False)
-        for dag_id, counts in window.items()
-        for row in runs(dag_id, period, *counts)
-    ]
-    observation = Observation(at or what.verdict_at, (*after, *more), tuple(import_errors), dict(components))
-    return evaluate(what, count_before(what, tuple(was)), observation)
+    """Evaluate a case, by default at the end of its horizon."""
+    observation = Observation(at or what.since.end, tuple(import_errors), dict(components))
+    return evaluate(evidence_of(what, past, since), observation)

@@ -138,7 +138,7 @@ def wait_for_runs(
 ) -> float:
     """Wait until something holds of both halves of the time since then; return the seconds of a half.
 
-    So windows are as long as this machine needs for their runs, however slow it is.
+    So the horizon is as long as this machine needs for the runs, however slow it is.
 
     :param wanted: what must hold from one time to another.
     """
@@ -151,6 +151,6 @@ def wait_for_runs(
             halves.append((now - since).total_seconds() / 2)
         return bool(halves)
 
-    airflow.until(both_hold, "runs in two windows")
+    airflow.until(both_hold, "runs in both halves")
     time.sleep(0.1)  # a run that started in the second half is in it
     return halves[0]

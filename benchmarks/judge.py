@@ -1,0 +1,359 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How often the health check is wrong, and how soon it is right: simulated deploys, evaluated as they happen.
+
+Each Dag runs once to four times an hour at a phase of its own, and has its own chance to fail without a
+reason: near zero for most, high for some. A deploy that breaks a Dag makes every run of it fail. The rule is
+the package's own; it gets the runs minute by minute, as a task polls them. ``docs/deploy-health.md`` has the
+figures.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING
+
+from airflow_rollback_provider.domain.runs import DagRun
+from airflow_rollback_provider.health.case import HealthCase
+from airflow_rollback_provider.health.evaluate import Observation, evaluate
+from airflow_rollback_provider.health.evidence import Baseline, DagPast, Evidence
+from airflow_rollback_provider.health.rule import HealthRule
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+SEED = 20261101
+TRIALS = 500
+TRIALS_OF_FALSE_ALARMS = 20_000
+PLOT = Path(__file__).parents[1] / "docs" / "images" / "time-to-verdict.svg"
+TOLERANCES = (15, 30, 60)
+_LANDED = datetime(2026, 11, 1, 12, tzinfo=timezone.utc)
+_DAY = 24 * 60
+_LEAST_RELIABLE = 0.5
+_MINUTES = [_LANDED + timedelta(minutes=number) for number in range(4 * 60)]
+
+Episodes = list[tuple[float, float]]
+"""Times in which every run of a Dag fails, in minutes since the landing."""
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """A Deployment to simulate.
+
+    :param dags: how many Dags it has.
+    :param failures: mean chance of a run to fail anyway.
+    :param runs_per_hour: the possible rates; each Dag has a random one.
+    :param broken: share of the Dags that the deploy breaks.
+    :param breaks: share of the runs of such a Dag that fail.
+    :param outage: minutes from the landing in which 30 % of the Dags fail.
+    :param takes: minutes until a run succeeds; it fails within one.
+    :param episodes: makes the times in which each Dag fails for another reason than the deploy.
+    """
+
+    dags: int = 40
+    failures: float = 0.01
+    runs_per_hour: tuple[int, ...] = (4, 2, 1, 1)
+    broken: float = 0.0
+    breaks: float = 1.0
+    outage: int = 0
+    takes: int = 1
+    episodes: Callable[[random.Random, int], list[Episodes]] | None = None
+
+
+@dataclass
+class Tried:
+    """The results of many deploys.
+
+    :param times: minutes from the landing to each verdict, by verdict.
+    """
+
+    trials: int = 0
+    times: dict[str, list[int]] = field(default_factory=dict)
+
+    def share(self, verdict: str) -> float:
+        """Return the percentage of deploys with this verdict."""
+        return 100 * len(self.times.get(verdict, ())) / self.trials
+
+    def soon(self, verdict: str) -> str:
+        """Return the median time to this verdict, and the time by which nine of ten are there."""
+        times = sorted(self.times.get(verdict, ()))
+        return f"{median(times):.0f}, {times[int(0.9 * len(times))]} min" if times else "-"
+
+
+def simulate(deployment: Deployment, trials: int, *, seed: int = SEED) -> Tried:
+    """Evaluate a number of deploys of a Deployment, minute by minute, until each has its verdict."""
+    rng, tried = random.Random(seed), Tried(trials)
+    case = HealthCase(_LANDED, _LANDED)
+    for _ in range(trials):
+        baseline, polls = _one(deployment, case, rng)
+        verdict, minute = _first_verdict(Evidence(case, baseline), polls)
+        tried.times.setdefault(verdict, []).append(minute)
+    return tried
+
+
+def regressions(
+    deployment: Deployment, trials: int, tolerances: tuple[int, ...] = (30,), *, seed: int = SEED
+) -> list[Tried]:
+    """Find the regressions among a number of deploys, for each of some tolerances in minutes.
+
+    Only runs count here, which is much faster. What is no regression with a tolerance is none with a longer
+    one.
+    """
+    rng, found = random.Random(seed), [Tried(trials) for _ in tolerances]
+    rules = [HealthRule(outage_tolerance=timedelta(minutes=minutes)) for minutes in sorted(tolerances)]
+    for _ in range(trials):
+        baseline, polls = _one(deployment, HealthCase(_LANDED, _LANDED), rng)
+        for rule, tried in zip(rules, found, strict=True):
+            minute = _first_alarm(Evidence(HealthCase(_LANDED, _LANDED, rule), baseline), polls)
+            if minute is None:
+                break
+            tried.times.setdefault("regressed", []).append(minute)
+    return found
+
+
+def _first_alarm(evidence: Evidence, polls: list[list[DagRun]]) -> int | None:
+    for minute, runs in enumerate(polls):
+        evidence.add(runs)
+        if runs and evidence.alarming():
+            return minute
+    return None
+
+
+def _first_verdict(evidence: Evidence, polls: list[list[DagRun]]) -> tuple[str, int]:
+    for minute, runs in enumerate(polls):
+        evidence.add(runs)
+        found = evaluate(evidence, Observation(_LANDED + timedelta(minutes=minute)))
+        if not any(reason.code == "TOO-EARLY" for reason in found.reasons):
+            return found.verdict.value, minute
+    raise AssertionError("The last poll is at the end of the horizon.")
+
+
+def _one(deployment: Deployment, case: HealthCase, rng: random.Random) -> tuple[Baseline, list[list[DagRun]]]:
+    """Return the Dags before a deploy, and the runs that each poll after it finds new or changed."""
+    horizon = int(case.rule.horizon.total_seconds() // 60)
+    past: dict[str, DagPast] = {}
+    polls: list[list[DagRun]] = [[] for _ in range(horizon + 1)]
+    broken, hit = round(deployment.broken * deployment.dags), round(0.3 * deployment.dags)
+    episodes = deployment.episodes(rng, deployment.dags) if deployment.episodes else [[]] * deployment.dags
+    for number in range(deployment.dags):
+        dag_id, gap = f"dag_{number}", 60 // rng.choice(deployment.runs_per_hour)
+        chance = min(_LEAST_RELIABLE, rng.expovariate(1 / deployment.failures)) if deployment.failures else 0
+        outcomes = []
+        for start in range(rng.randrange(gap) - _DAY, horizon, gap):
+            failed = rng.random() < chance
+            if episodes[number]:
+                failed = failed or any(begin <= start < end for begin, end in episodes[number])
+            if start < 0:
+                if failed or start + deployment.takes < 0:  # the rest ran across the deploy
+                    outcomes.append(failed)
+                continue
+            if number < broken:
+                failed = failed or rng.random() < deployment.breaks
+            failed = failed or (start < deployment.outage and deployment.dags - number <= hit)
+            end = start + (1 if failed else deployment.takes)
+            if end - start > 1:  # a shorter run begins and ends between two polls
+                polls[start].append(_run(dag_id, start, "running", None))
+            if end <= horizon:
+                polls[end].append(_run(dag_id, start, "failed" if failed else "success", end))
+        past[dag_id] = DagPast.of(outcomes)
+    return Baseline(case.rule.baseline, past), polls
+
+
+def _run(dag_id: str, start: int, state: str, end: int | None) -> DagRun:
+    ended_at = None if end is None else _MINUTES[end]
+    return DagRun(dag_id, str(start), "scheduled", state, _MINUTES[start], ended_at)
+
+
+# Failures that are not independent
+
+
+def in_bursts(share: float, mean: float) -> Callable[[random.Random, int], list[Episodes]]:
+    """Each Dag fails in bursts of its own.
+
+    :param share: mean share of the time in a burst.
+    :param mean: mean length of a burst, in minutes.
+    """
+
+    def make(rng: random.Random, dags: int) -> list[Episodes]:
+        return [_bursts(rng, min(_LEAST_RELIABLE, rng.expovariate(1 / share)), mean) for _ in range(dags)]
+
+    return make
+
+
+def _bursts(rng: random.Random, share: float, mean: float) -> Episodes:
+    found, time, good = [], -1.5 * _DAY, mean * (1 - share) / max(share, 1e-9)
+    while time < _DAY:
+        begin = time + rng.expovariate(1 / good)
+        time = begin + rng.expovariate(1 / mean)
+        found.append((begin, time))
+    return found
+
+
+def by_hour(length: int) -> Callable[[random.Random, int], list[Episodes]]:
+    """A third of the Dags fails at the same hour of each day; the deploy lands at any hour."""
+
+    def make(rng: random.Random, dags: int) -> list[Episodes]:
+        begin = rng.uniform(0, _DAY)
+        nights = [(begin + day * _DAY, begin + day * _DAY + length) for day in (-2, -1, 0)]
+        return [nights if number < dags // 3 else [] for number in range(dags)]
+
+    return make
+
+
+def together(rng: random.Random, dags: int) -> list[Episodes]:
+    """Ten Dags use one database, which fails once a day for an hour in the mean."""
+    outages = _bursts(rng, 1 / 25, 60)
+    return [outages if number < 10 else [] for number in range(dags)]
+
+
+# The figures
+
+
+def run() -> Iterator[str]:
+    """Print all figures of the health check, and draw the plot."""
+    yield f"seed {SEED}; {TRIALS_OF_FALSE_ALARMS:,} deploys a figure of false alarms, else {TRIALS:,}"
+    yield from _false_alarms(TRIALS_OF_FALSE_ALARMS)
+    yield from _caught(TRIALS)
+    yield from _dependent(TRIALS)
+    yield from _verdicts(TRIALS // 5)
+    yield _cost()
+    PLOT.write_text(plot(TRIALS // 5), encoding="utf-8")
+    yield f"drew {PLOT.name}"
+
+
+def _false_alarms(trials: int) -> Iterator[str]:
+    yield ""
+    yield _columns("nothing changed: false alarms, by outage_tolerance", *(f"{x} min" for x in TOLERANCES))
+    for dags, failures in ((40, 0.01), (20, 0.05), (40, 0.05), (100, 0.05)):
+        good = Deployment(dags, failures)
+        yield _columns(f"{dags} Dags, {failures:.0%} fail anyway", *_regressed(good, trials, "{:.3f} %"))
+    long = Deployment(failures=0.1, takes=150)
+    yield _columns("40 Dags, 10 %, good runs take 150 min", *_regressed(long, trials // 10, "{:.3f} %"))
+    for minutes in (15, 30, 60):
+        outage = Deployment(outage=minutes)
+        yield _columns(f"outage of {minutes} min at 30 % of 40 Dags", *_regressed(outage, trials // 10))
+
+
+def _caught(trials: int) -> Iterator[str]:
+    yield ""
+    yield _columns("Dags broken: caught, median, nine of ten by", *(f"{x} min" for x in TOLERANCES))
+    for broken in (0.05, 0.1, 0.2, 0.5):
+        yield _columns(f"{broken:.0%} of 40 Dags", *_regressed(Deployment(broken=broken), trials))
+    for dags, failures in ((20, 0.01), (20, 0.05), (40, 0.05), (100, 0.01), (100, 0.05), (500, 0.01)):
+        tenth = Deployment(dags, failures, broken=0.1)
+        some = trials if dags < 500 else trials // 10
+        yield _columns(f"10% of {dags} Dags, {failures:.0%} fail anyway", *_regressed(tenth, some))
+
+
+def _regressed(deployment: Deployment, trials: int, share: str = "{:.2f} %") -> list[str]:
+    return [
+        share.format(tried.share("regressed")) + (f", {tried.soon('regressed')}" if deployment.broken else "")
+        for tried in regressions(deployment, trials, TOLERANCES)
+    ]
+
+
+def _dependent(trials: int) -> Iterator[str]:
+    yield ""
+    yield _columns(f"failures that are not independent: false alarms of {trials:,}", "30 min")
+    for title, make in (
+        ("bursts of 1 h, 1 % of the time", in_bursts(0.01, 60)),
+        ("bursts of 2 h, 1 % of the time", in_bursts(0.01, 120)),
+        ("bursts of 1 h, 5 % of the time", in_bursts(0.05, 60)),
+        ("bursts of 2 h, 5 % of the time", in_bursts(0.05, 120)),
+        ("a third of the Dags, the same 1 h each day", by_hour(60)),
+        ("a third of the Dags, the same 2 h each day", by_hour(120)),
+        ("ten Dags together, 1 h once a day", together),
+    ):
+        one = Deployment(failures=0.0 if "bursts" in title else 0.01, episodes=make)
+        (tried,) = regressions(one, trials)
+        yield _columns(title, f"{tried.share('regressed'):.2f} %")
+
+
+def _verdicts(trials: int) -> Iterator[str]:
+    yield ""
+    yield _columns("40 Dags: verdicts", "regressed", "inconclusive", "healthy", "healthy after")
+    half = replace(Deployment(), broken=0.2, breaks=0.5)
+    for title, one in (
+        ("nothing changed, 1 % fail anyway", Deployment()),
+        ("the same, all run four times an hour", Deployment(runs_per_hour=(4,))),
+        ("the same, all run hourly", Deployment(runs_per_hour=(1,))),
+        ("nothing changed, 5 % fail anyway", Deployment(failures=0.05)),
+        ("outage of 30 min", Deployment(outage=30)),
+        ("a tenth broken", Deployment(broken=0.1)),
+        ("a fifth fails every other run", half),
+    ):
+        tried = simulate(one, trials)
+        shares = [f"{tried.share(name):.1f} %" for name in ("regressed", "inconclusive", "healthy")]
+        yield _columns(title, *shares, tried.soon("healthy"))
+
+
+def _cost() -> str:
+    """Return the time of a poll of a large Deployment after two hours."""
+    import time
+
+    case = HealthCase(_LANDED, _LANDED)
+    baseline, polls = _one(Deployment(1_000, runs_per_hour=(60,), takes=2), case, random.Random(SEED))
+    evidence = Evidence(case, baseline)
+    seconds = []
+    for minute, runs in enumerate(polls):
+        begin = time.process_time()
+        evidence.add(runs)
+        evaluate(evidence, Observation(_LANDED + timedelta(minutes=minute)))
+        seconds.append(time.process_time() - begin)
+    slowest, usual = 1000 * max(seconds), 1000 * median(seconds)
+    return f"\n1,000 Dags, a run a minute: {usual:.0f} ms of CPU for the usual poll, {slowest:.0f} ms at most"
+
+
+# The plot
+
+_WIDTH, _HEIGHT, _LEFT, _TOP = 560, 320, 60, 20
+_COLORS = ("#2a78d6", "#1b7f4b", "#b3541e")
+_SHARES = (0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5)
+
+
+def plot(trials: int) -> str:
+    """Return the median time to the verdict against the share of broken Dags, as an SVG."""
+    tried = [regressions(Deployment(broken=share), trials, TOLERANCES) for share in _SHARES]
+    parts = [_axes()]
+    for number, (tolerance, color) in enumerate(zip(TOLERANCES, _COLORS, strict=True)):
+        times = [median(one[number].times["regressed"]) for one in tried]
+        points = [_point(share, minutes) for share, minutes in zip(_SHARES, times, strict=True)]
+        line = " ".join(f"{x:.0f},{y:.0f}" for x, y in points)
+        parts.append(f'<polyline points="{line}" fill="none" stroke="{color}" stroke-width="2"/>')
+        parts += [f'<circle cx="{x:.0f}" cy="{y:.0f}" r="3" fill="{color}"/>' for x, y in points]
+        x, y = points[-1]
+        parts.append(f'<text x="{x + 8:.0f}" y="{y + 4:.0f}" fill="{color}">{tolerance} min</text>')
+    size = f'width="{_WIDTH + 120}" height="{_HEIGHT + 80}"'
+    style = 'font-family="sans-serif" font-size="13"'
+    return "\n".join([
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size} {style}>',
+        '<rect width="100%" height="100%" fill="#fff"/>',
+        *parts,
+        "</svg>\n",
+    ])
+
+
+def _point(share: float, minutes: float) -> tuple[float, float]:
+    return _LEFT + share / 0.5 * (_WIDTH - 40), _TOP + _HEIGHT - minutes / 120 * _HEIGHT
+
+
+def _axes() -> str:
+    parts = []
+    for minutes in range(0, 121, 30):
+        x, y = _point(0, minutes)
+        parts.append(f'<path d="M{x:.0f} {y:.0f}H{_LEFT + _WIDTH - 40}" stroke="#ddd"/>')
+        parts.append(f'<text x="{x - 8:.0f}" y="{y + 4:.0f}" text-anchor="end">{minutes}</text>')
+    for share in (0.05, 0.1, 0.2, 0.3, 0.4, 0.5):
+        x, y = _point(share, 0)
+        parts.append(f'<text x="{x:.0f}" y="{y + 18:.0f}" text-anchor="middle">{share:.0%}</text>')
+    parts.append(f'<text x="{_LEFT}" y="{_TOP + _HEIGHT + 44}">share of 40 Dags that the deploy broke</text>')
+    parts.append(f'<text x="{_LEFT}" y="14">minutes from the landing to the verdict (median)</text>')
+    parts.append(f'<text x="{_LEFT + _WIDTH + 55}" y="14" text-anchor="end">outage_tolerance</text>')
+    return "\n".join(parts)
+
+
+def _columns(title: str, *values: str) -> str:
+    return f"{title:52}" + "".join(f"{value:>22}" for value in values)
