@@ -94,7 +94,7 @@ def test_a_wrong_password(airflow: FakeAirflow, fields: dict[str, Any]) -> None:
 def test_an_expired_token(monkeypatch: pytest.MonkeyPatch) -> None:
     """Airflow 3 names it in its answer."""
     with serving(FakeAirflow()) as airflow:
-        monkeypatch.setattr(airflow, "_page", lambda *_: (401, {"detail": "Token Expired"}))
+        monkeypatch.setattr(airflow, "page", lambda *_: (401, {"detail": "Token Expired"}))
         talker = Talker(of_fake(airflow, login=None, password=TOKEN))
         with pytest.raises(TokenExpired, match="has expired"):
             talker.run(talker.api.components())

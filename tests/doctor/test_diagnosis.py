@@ -44,9 +44,10 @@ def codes(report: Report, status: Status) -> list[str]:
 
 
 def test_a_report_has_every_check_in_order(connect_hook: Connect, rollback_sandbox: Sandbox) -> None:
-    """The list is the same on every platform; it includes what cannot be known."""
+    """The list is the same on every platform, but for the schema; it includes what cannot be known."""
     report = connect_hook().diagnose(rollback_sandbox.deployment("image-af3")["id"])
-    assert [finding.code for finding in report.findings] == ALWAYS
+    found = [finding.code for finding in report.findings if not finding.code.startswith("SCHEMA-")]
+    assert found == ALWAYS
     assert report.sound
     assert report.connection == "apc"
     assert report.platform == connect_hook().capabilities.name
@@ -171,7 +172,9 @@ def test_the_report_is_complete_after_every_failure(
         report = hook.diagnose(deployment)
         assert [finding.code for finding in report.findings if finding.code in ALWAYS] == ALWAYS
         may_not_list = operation == "ListDeployments" and fault.get("status") == 403
-        assert report.worst in (Status.ERROR, Status.WARNING) or may_not_list, operation
+        # Nothing depends on the other form of the token, and the proof is kept for the process.
+        needless = operation in ("CheckKnown", "ProveRollBack")
+        assert report.worst in (Status.ERROR, Status.WARNING) or may_not_list or needless, operation
         assert hook.test_connection()[1]
 
 

@@ -65,6 +65,7 @@ PRIVATE_CLOUD = {
     "read the Deployment": Step("SurveyContext"),
     "read the history": Step("SurveyHistory"),
     "read a target beyond the latest page": Step("Deploy", far=True),
+    "validate the rollback request": Step("ProveRollBack"),
     "last read before the request": Step("Deploys"),
     "the rollback itself": Step("RollBack"),
     "poll the rollback": Step("Deploys", skip=1, deferred=2),

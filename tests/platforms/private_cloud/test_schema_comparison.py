@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -346,7 +345,7 @@ def test_with_the_suggested_setting_rollbacks_work(
     corrected = hook_for(rollback_sandbox.connection(), setting)
     again = corrected.diagnose(deployment)
     assert again.sound, again.of(Status.ERROR)
-    assert not schema_findings(again)
+    assert {finding.status for finding in schema_findings(again)} == {Status.OK}
     plan = corrected.plan(deployment)
     assert plan.target.id == rollback_sandbox.deployment("image-af3")["deploys"][2]["id"]
     assert corrected.submit(plan, "why", "0123456789abcdef0123").id
@@ -498,21 +497,13 @@ def test_a_deeply_nested_type_is_not_a_schema() -> None:
         read_schema(data)
 
 
-def test_only_the_doctor_imports_the_library(rollback_sandbox: Sandbox) -> None:
-    """A worker that imports the operator, plans and submits does not import it."""
+def test_parsing_a_dag_does_not_import_the_library() -> None:
+    """The operator and the hook import it when a plan needs it."""
     code = (
         "import sys\n"
         "import airflow_rollback_provider.operators.rollback\n"
-        "from airflow_rollback_provider.hooks.deploy_history import DeployHistoryHook\n"
-        "hook = DeployHistoryHook('apc')\n"
-        "plan = hook.plan(sys.argv[1])\n"
-        "print(hook.submit(plan, 'why', '0123456789abcdef0123').id, 'graphql' in sys.modules)"
+        "import airflow_rollback_provider.hooks.deploy_history\n"
+        "print('graphql' in sys.modules)"
     )
-    output = subprocess.run(
-        [sys.executable, "-c", code, rollback_sandbox.deployment("image-af3")["id"]],
-        capture_output=True,
-        text=True,
-        check=True,
-        env={**os.environ, "AIRFLOW_CONN_APC": rollback_sandbox.connection_json()},
-    )
+    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert output.stdout.split()[-1] == "False"
