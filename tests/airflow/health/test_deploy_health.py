@@ -129,7 +129,7 @@ def test_an_import_error(observed: ObservedAirflow, harmful: HealthResult) -> No
     for deferrable in (False, True):
         result = evaluate(
             datetime.now(timezone.utc),
-            3600,
+            20,  # import errors count after half of it
             baseline_until=began,
             poll_interval=0.2,
             deferrable=deferrable,
