@@ -198,7 +198,7 @@ def test_a_preparation_that_is_killed(observed: ObservedAirflow, busy: str) -> N
     other = observed.trigger("remedy_fails")
     assert observed.wait_for_run("remedy_fails", other, 240) == "failed"
     states = {task.task_id: task.state for task in observed.metadata.tasks("remedy_fails", other)}
-    assert states == {"prepare": "failed", "roll_back": "upstream_failed", "restore": "success"}
+    assert states == {"prepare": "failed", "roll_back": "upstream_failed", "restore": "failed"}
     assert observed.xcom("remedy_fails", other, "restore")["count"] == 0
     assert paused_dags(observed) >= SCHEDULED
     victims = _processes_of(observed, run_id)
@@ -207,7 +207,7 @@ def test_a_preparation_that_is_killed(observed: ObservedAirflow, busy: str) -> N
         process.kill()
     assert observed.wait_for_run("remedy_killed", run_id, 300) == "failed"
     states = {task.task_id: task.state for task in observed.metadata.tasks("remedy_killed", run_id)}
-    assert states == {"prepare": "failed", "roll_back": "upstream_failed", "restore": "success"}
+    assert states == {"prepare": "failed", "roll_back": "upstream_failed", "restore": "failed"}
     assert paused_dags(observed) == set()
     assert _variables(observed) == []
 
