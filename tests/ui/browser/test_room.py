@@ -193,7 +193,8 @@ def test_a_reason_outlives_a_reload(show: Open) -> None:
     shown.press_roll_back()
     alert = shown.dialog.get_by_role("alert")
     expect(alert).to_contain_text("Your session has ended")
-    alert.get_by_role("button", name="Log in again").click()
+    with shown.page.expect_navigation():
+        alert.get_by_role("button", name="Log in again").click()
     shown.wait()
     open_plan(shown)
     expect(shown.dialog.get_by_label("Why?")).to_have_value("Orders fail")
@@ -283,14 +284,6 @@ def test_a_refusal_is_a_word_with_its_reasons_on_demand(show: Open) -> None:
     expect(refusal.get_by_role("listitem").first).to_be_hidden()
     refusal.locator("summary").press("Enter")
     expect(refusal).to_contain_text("is not known to have succeeded")
-
-
-def test_a_target_that_was_rolled_back_from_is_warned_of(show: Open) -> None:
-    """First in the plan, with the reason that was given then."""
-    shown = show(BILLING)
-    shown.page.get_by_role("searchbox").fill("release-107")
-    open_plan(shown)
-    expect(shown.dialog.locator(".rbk-box").first).to_contain_text("Orders Dag fails since this morning")
 
 
 def test_now_is_not_overprinted(show: Open) -> None:
