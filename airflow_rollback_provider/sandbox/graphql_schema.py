@@ -10,7 +10,15 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from graphql import GraphQLObjectType, GraphQLSchema, build_schema
+from graphql import (
+    GraphQLArgument,
+    GraphQLNonNull,
+    GraphQLObjectType,
+    GraphQLScalarType,
+    GraphQLSchema,
+    GraphQLString,
+    build_schema,
+)
 
 if TYPE_CHECKING:
     from graphql import FieldDefinitionNode, InputValueDefinitionNode, StringValueNode
@@ -24,11 +32,15 @@ _ASSUMED_EXTRAS = ("Self.permissions", "Deployment.deployRollbackEnabled")
 
 @dataclass(frozen=True)
 class Shape:
-    """The variable parts of an installation's schema; names are ``Type.field``."""
+    """The variable parts of an installation's schema; names are ``Type.field``.
+
+    ``history``: the argument that names the Deployment of the deploy history.
+    """
 
     version: tuple[int, ...]
     hidden: frozenset[str] = frozenset()
     renamed: tuple[tuple[str, str], ...] = ()
+    history: str = "deploymentUuid"
 
 
 def version_key(version: str) -> tuple[int, ...]:
@@ -40,7 +52,10 @@ def shape_of(settings: Settings) -> Shape:
     """Return the shape of the schema that an installation with these settings has."""
     hidden = {*settings.hidden_fields, *(_ASSUMED_EXTRAS if settings.hide_assumed else ())}
     return Shape(
-        version_key(settings.version), frozenset(hidden), tuple(sorted(settings.renamed_fields.items()))
+        version_key(settings.version),
+        frozenset(hidden),
+        tuple(sorted(settings.renamed_fields.items())),
+        settings.history_shape,
     )
 
 
@@ -48,10 +63,27 @@ def shape_of(settings: Settings) -> Shape:
 def schema_for(shape: Shape) -> GraphQLSchema:
     """Build the schema of one shape; a renamed field keeps its own name in ``extensions["original"]``."""
     schema = build_schema(SCHEMA_FILE.read_text(encoding="utf-8"))
+    if shape.history == "releaseName":
+        _read_history_by_release_name(schema)
     for kind in schema.type_map.values():
         if isinstance(kind, GraphQLObjectType) and not kind.name.startswith("__"):
             _reshape(kind, shape)
     return schema
+
+
+def _read_history_by_release_name(schema: GraphQLSchema) -> None:
+    """Give the history the arguments of ``deploymentTaskUsage``, a published neighbour."""
+    query, time = schema.type_map["Query"], schema.type_map["DateTime"]
+    assert isinstance(query, GraphQLObjectType)  # noqa: S101 - in the schema file
+    assert isinstance(time, GraphQLScalarType)  # noqa: S101 - in the schema file
+    history = query.fields["paginatedDeployRevisions"]
+    history.args = {
+        "releaseName": GraphQLArgument(GraphQLNonNull(GraphQLString)),
+        "startDate": GraphQLArgument(time),
+        "endDate": GraphQLArgument(time),
+        "take": history.args["take"],
+        "cursor": history.args["cursor"],
+    }
 
 
 def _reshape(kind: GraphQLObjectType, shape: Shape) -> None:

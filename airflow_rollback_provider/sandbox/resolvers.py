@@ -150,13 +150,22 @@ def _moment(text: str | None) -> datetime | None:
 def _deploy_revisions(
     session: Session,
     _: Any,
-    deployment_uuid: str,
+    deployment_uuid: str | None = None,
+    release_name: str | None = None,
+    start_date: str | None = None,
+    end_date: str | None = None,
     take: int | None = None,
     cursor: str | None = None,
     page_number: int | None = None,
 ) -> list[dict[str, Any]]:
-    deployment = session.deployment(deployment_uuid, HISTORY)
-    rows = session.world.page(deployment, take, None if cursor is None else str(cursor), page_number)
+    session.token()
+    world = session.world
+    if release_name is None:
+        deployment = session.deployment(deployment_uuid, HISTORY)
+    else:
+        deployment = session.allowed(world.by_release(release_name), HISTORY)
+    after = None if cursor is None else str(cursor)
+    rows = world.page(deployment, take, after, page_number, _moment(start_date), _moment(end_date))
     return [views.deploy_view(session.world, row) for row in rows]
 
 

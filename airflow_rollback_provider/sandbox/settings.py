@@ -9,6 +9,8 @@ from typing import Any
 from airflow_rollback_provider.sandbox.errors import invalid
 from airflow_rollback_provider.sandbox.model import DEPLOYED, FAILED
 
+HISTORY_SHAPES = ("deploymentUuid", "releaseName")
+
 
 @dataclass
 class Settings:
@@ -32,6 +34,7 @@ class Settings:
     count as expired. ``introspection``: whether the schema may be read. ``authorization``: how Houston takes
     the token, ``both`` (with and without ``Bearer``), ``raw`` or ``bearer``. ``one_operation``: a gateway
     refuses documents with several operations. ``error_extensions``: whether errors of validation have a code.
+    ``history_shape``: how the history is read, by ``deploymentUuid``, or by ``releaseName`` with dates.
     """
 
     version: str = "2.0.0"
@@ -53,6 +56,7 @@ class Settings:
     authorization: str = "both"
     one_operation: bool = False
     error_extensions: bool = True
+    history_shape: str = "deploymentUuid"
     date_offset: float = 0.0
 
     def update(self, changes: dict[str, Any]) -> None:
@@ -68,6 +72,8 @@ class Settings:
                 raise invalid(f"Setting {name!r} takes a {type(known[name]).__name__}")
         for script in changes.get("next_rollbacks", ()):
             check_script(script)
+        if changes.get("history_shape", HISTORY_SHAPES[0]) not in HISTORY_SHAPES:
+            raise invalid(f"The history_shape is one of {', '.join(HISTORY_SHAPES)}")
         for name, value in changes.items():
             setattr(self, name, value)
 

@@ -124,13 +124,27 @@ class World:
         return (row for row in deployment.history.latest_first(after) if not gone(row))
 
     def page(
-        self, deployment: Deployment, take: int | None, cursor: str | None, page_number: int | None
+        self,
+        deployment: Deployment,
+        take: int | None,
+        cursor: str | None,
+        page_number: int | None,
+        since: datetime | None = None,
+        until: datetime | None = None,
     ) -> list[Deploy]:
-        """Return a page of the history; ``cursor`` wins over the page number, which counts from 1."""
+        """Return a page of the history between two times of creation.
+
+        ``cursor`` wins over the page number, which counts from 1.
+        """
         most = self.settings.max_take
         size = most if take is None else max(0, min(take, most))
         skipped = 0 if cursor is not None or page_number is None else max(0, page_number - 1) * size
-        return list(islice(self.listed(deployment, cursor), skipped, skipped + size))
+        rows = (
+            row
+            for row in self.listed(deployment, cursor)
+            if (since is None or row.created_at >= since) and (until is None or row.created_at <= until)
+        )
+        return list(islice(rows, skipped, skipped + size))
 
     def deploy(
         self, deployment: Deployment, deploy_id: str, compatibility: RollbackRules = PRIVATE_CLOUD

@@ -107,6 +107,7 @@ def test_requests_and_faults_can_be_cleared(rollback_sandbox: SandboxProcess) ->
             {"kind": "land_after", "deployment": "image-af3", "draft": {"x": 1}},
             "Unknown field 'x'",
         ),
+        ("/settings", {"history_shape": "page"}, "one of deploymentUuid, releaseName"),
         ("/reset", {"scenario": "nonsense"}, "no scenario"),
         ("/deployments", {}, "KeyError: 'key'"),
         ("/deployments", {"key": "x", "mechanism": "magic"}, "Unknown mechanism"),

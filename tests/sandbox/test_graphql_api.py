@@ -310,6 +310,24 @@ def test_the_mutation_itself_can_be_renamed(ask: Ask, world: World) -> None:
     assert body["data"]["undo"]["rollbackFromId"] == target
 
 
+def test_the_history_can_be_read_by_release_name_and_dates(ask: Ask, world: World) -> None:
+    """Only with that setting; the dates are those of a row's creation, and both are inclusive."""
+    world.settings.update({"history_shape": "releaseName"})
+    query = """query($name: String!, $since: DateTime, $until: DateTime, $after: Uuid) {
+      paginatedDeployRevisions(releaseName: $name, startDate: $since, endDate: $until, take: 3,
+        cursor: $after) { id createdAt deploymentUuid } }"""
+    name = world.deployment(BILLING).release_name
+    rows = ask(query, name=name)["data"]["paginatedDeployRevisions"]
+    assert [row["deploymentUuid"] for row in rows] == [BILLING] * 3
+    times = {"since": rows[1]["createdAt"], "until": rows[1]["createdAt"]}
+    assert ask(query, name=name, **times)["data"]["paginatedDeployRevisions"] == [rows[1]]
+    older = ask(query, name=name, after=rows[0]["id"])["data"]["paginatedDeployRevisions"]
+    assert older[:2] == rows[1:]
+    assert messages(ask(query, name="nothing")) == ["No deployment exists with releaseName: nothing"]
+    assert messages(ask(query, token="no-history", name=name)) == [PERMISSION_TEXT]
+    assert "Unknown argument 'deploymentUuid'" in messages(ask(HISTORY, id=BILLING))[0]
+
+
 def test_the_schema_can_be_read_by_introspection(ask: Ask, world: World) -> None:
     """Introspection gives the installation's own schema, unless it is switched off."""
     world.settings.update({"hidden_fields": ["Query.logs"]})
