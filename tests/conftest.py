@@ -78,9 +78,9 @@ def no_token_is_left(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def nothing_is_proven() -> None:
+def nothing_is_known() -> None:
     """The embedded platform of each test is another installation, though its address stays."""
-    from airflow_rollback_provider.platforms.private_cloud.proof import forget
+    from airflow_rollback_provider.platforms.private_cloud.installation import forget
 
     forget()
 

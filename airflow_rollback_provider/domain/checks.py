@@ -23,7 +23,7 @@ from airflow_rollback_provider.domain.deploys import (
 from airflow_rollback_provider.domain.errors import DeployNotFound
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
     from airflow_rollback_provider.domain.deploys import NamedBundle
     from airflow_rollback_provider.domain.history import History
@@ -108,6 +108,23 @@ def failed_checks(context: CheckContext) -> tuple[FailedCheck, ...]:
         for check in CHECKS
         for reason, remedy in check.violations(context)
     )
+
+
+# Documentation, "User role and permission reference": DEPLOYMENT_EDITOR and above may push.
+_ROLES_THAT_PUSH = ("DEPLOYMENT_EDITOR", "DEPLOYMENT_ADMIN", "SYSTEM_ADMIN")
+
+
+def by_default(roles: Collection[str] | None) -> str:
+    """Return what the default roles grant, as a sentence after a blank; empty where nothing is known.
+
+    An installation may change its roles, so this refuses no plan.
+    """
+    pushing = [role for role in _ROLES_THAT_PUSH if role in (roles or ())]
+    if pushing:
+        return f" By default the role {pushing[0]} of its owner grants them."
+    if roles and all(role.endswith("_VIEWER") for role in roles):
+        return f" By default the role {' and '.join(sorted(roles))} of its owner does not grant them."
+    return ""
 
 
 def required_permissions(scope: Scope, capabilities: Capabilities) -> tuple[str, ...]:

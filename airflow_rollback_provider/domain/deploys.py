@@ -262,6 +262,8 @@ class Access:
     :param enabled_on_deployment: whether the Deployment's own toggle is on.
     :param request_refusals: the parts of the rollback request that the platform does not know.
     :param request_unknown: why it is not known whether the platform knows the request; empty if it is known.
+    :param roles: names of the roles of the token's owner that apply to the Deployment. By default they grant
+        permissions; an installation may change that.
     """
 
     permissions: frozenset[str] | None = None
@@ -270,6 +272,7 @@ class Access:
     enabled_on_deployment: bool | None = None
     request_refusals: tuple[RequestRefusal, ...] = ()
     request_unknown: str = ""
+    roles: frozenset[str] | None = None
 
 
 @dataclass(frozen=True)

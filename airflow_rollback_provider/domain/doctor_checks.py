@@ -6,7 +6,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from airflow_rollback_provider.domain.checks import default_scope
+from airflow_rollback_provider.domain.checks import by_default, default_scope
 from airflow_rollback_provider.domain.deploys import Mechanism
 from airflow_rollback_provider.domain.errors import RollbackError, TokenExpired, TokenRefused
 from airflow_rollback_provider.domain.findings import Finding, Status
@@ -52,15 +52,19 @@ def of_installation(enabled: bool | None, setting: str) -> Finding:
 
 
 def of_permissions(
-    granted: Collection[str] | None, capabilities: Capabilities, deployment: Deployment | None
+    granted: Collection[str] | None,
+    capabilities: Capabilities,
+    deployment: Deployment | None,
+    roles: Collection[str] | None = None,
 ) -> Iterator[Finding]:
     """Return the findings on the token's permissions.
 
     :param granted: names of its permissions; None if they are not known.
     :param deployment: the Deployment of the permissions; None for all Deployments.
+    :param roles: roles of the token's owner. Default: not known.
     """
     if granted is None:
-        yield from _of_unknown_permissions(capabilities)
+        yield from _of_unknown_permissions(capabilities, by_default(roles))
         return
     mine = {name.removeprefix("system.") for name in granted}
     yield _of_history_permission(mine, capabilities.history_permission or "")
@@ -69,8 +73,8 @@ def of_permissions(
         yield _of_part(part, part in scope.parts, mine, capabilities, scope.parts)
 
 
-def _of_unknown_permissions(capabilities: Capabilities) -> Iterator[Finding]:
-    what = "The token's permissions are not known."
+def _of_unknown_permissions(capabilities: Capabilities, likely: str) -> Iterator[Finding]:
+    what = f"The token's permissions are not known.{likely}"
     yield Finding("PERMISSION-HISTORY", Status.UNKNOWN, what)
     for part, (code, words) in _PARTS.items():
         permission = capabilities.permissions.get(part, "a permission")

@@ -188,9 +188,11 @@ class UnknownField(PlatformError):
     """The platform's schema does not have a name that the request uses.
 
     Raised when a GraphQL document does not fit the installation's version; nothing was executed.
+    ``texts`` has all errors of the server.
     """
 
     retryable = False
+    texts: tuple[str, ...] = ()
 
 
 class RollbackNotDone(RollbackError):

@@ -15,6 +15,7 @@ from airflow_rollback_provider.domain.checks import (
     CheckContext,
     FailedCheck,
     assess,
+    by_default,
     default_scope,
     required_permissions,
 )
@@ -370,7 +371,8 @@ def _about_what_is_not_known(context: CheckContext) -> Iterator[PlanWarning]:
     if capabilities.reports_access and access.permissions is None:
         yield PlanWarning(
             "PERMISSIONS-NOT-KNOWN",
-            "The token's permissions could not be read; the platform checks them on submission.",
+            "The token's permissions could not be read; the platform checks them on submission."
+            f"{by_default(access.roles)}",
         )
     if access.request_unknown:
         yield PlanWarning(

@@ -19,6 +19,7 @@ _DESCRIPTIONS = {
     "deployments": "find the Deployment by its name",
     "survey_history": "read the deploy history",
     "deploys": "read the deploy history",
+    "deploys_by_release_name": "read the deploy history by release name",
     "deploy": "read a deploy",
     "prove": "check that the platform knows the rollback request",
     "roll_back": "roll the Deployment back",

@@ -15,7 +15,7 @@ from airflow_rollback_provider.sandbox.tokens import HISTORY, LOGS, READ
 from airflow_rollback_provider.sandbox.world import RollbackRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from graphql import GraphQLResolveInfo
 
@@ -178,7 +178,28 @@ def _self(session: Session, _: Any) -> dict[str, Any]:
     author = session.token().author
     is_person = author.kind == "user"
     expires = iso(session.world.clock.now() + timedelta(hours=24)) if is_person else None
-    return views.author_view(author) | {"tokenExpiresAt": expires}
+    owner = {"tokenExpiresAt": expires, "isAdmin": False, "user": author if is_person else None}
+    return views.author_view(author) | owner
+
+
+def _user(session: Session, source: dict[str, Any]) -> dict[str, Any] | None:
+    if source["user"] is None:
+        return None
+    return {"username": source["username"], "roleBindings": list(_role_bindings(session))}
+
+
+def _role_bindings(session: Session) -> Iterator[dict[str, Any]]:
+    """Yield the roles of the token's owner: on each Deployment, or in each workspace."""
+    token = session.token()
+    for deployment in session.world.deployments.values():
+        if deployment.workspace.key not in token.workspaces:
+            continue
+        on_workspace = token.role.startswith("WORKSPACE_")
+        yield {
+            "role": token.role,
+            "workspace": {"id": deployment.workspace.id} if on_workspace else None,
+            "deployment": None if on_workspace else {"id": deployment.id},
+        }
 
 
 def _own_permissions(session: Session, _: Any, deployment_uuid: str | None = None) -> list[str]:
@@ -209,5 +230,6 @@ _RESOLVERS: dict[str, Callable[..., Any]] = {
     "Query.deployRevision": _deploy_revision,
     "Query.self": _self,
     "Self.permissions": _own_permissions,
+    "Self.user": _user,
     "Mutation.rollbackDeployment": _rollback,
 }

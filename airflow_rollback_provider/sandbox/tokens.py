@@ -30,17 +30,19 @@ IMAGES = "deployment.images.push"
 DAGS = "deployment.dags.push"
 
 _ALL = (READ, LOGS, HISTORY, IMAGES, DAGS)
+_EDITOR = "DEPLOYMENT_EDITOR"
 _BOTH = ("data-platform", "analytics")
 
 
 @dataclass(frozen=True)
 class Token:
-    """A token: its owner and the permissions in each workspace."""
+    """A token: its owner, the permissions in each workspace, and the owner's role there."""
 
     name: str
     author: Author
     permissions: tuple[str, ...]
     workspaces: tuple[str, ...] = _BOTH
+    role: str = "CUSTOM"
 
     @property
     def value(self) -> str:
@@ -67,13 +69,15 @@ def _issue() -> dict[str, Token]:
     return {
         token.name: token
         for token in (
-            Token("editor", _person("edda", "Edda Editor"), _ALL),
-            Token("viewer", _person("vic", "Vic Viewer"), (READ, LOGS, HISTORY)),
+            Token("editor", _person("edda", "Edda Editor"), _ALL, role=_EDITOR),
+            Token("viewer", _person("vic", "Vic Viewer"), (READ, LOGS, HISTORY), role="WORKSPACE_VIEWER"),
             Token("images-only", _person("imani", "Imani Image"), (READ, LOGS, HISTORY, IMAGES)),
             Token("dags-only", _person("dagny", "Dagny Dag"), (READ, LOGS, HISTORY, DAGS)),
             Token("no-history", _person("noa", "Noa Nohistory"), (READ, LOGS, IMAGES, DAGS)),
-            Token("expired", _person("elke", "Elke Expired"), _ALL),
-            Token("other-workspace", _person("otto", "Otto Other"), _ALL, ("analytics",)),
+            Token("expired", _person("elke", "Elke Expired"), _ALL, role=_EDITOR),
+            Token(
+                "other-workspace", _person("otto", "Otto Other"), _ALL, ("analytics",), "DEPLOYMENT_EDITOR"
+            ),
             Token("service-account", robot, tuple(f"system.{item}" for item in _ALL), ()),
         )
     }

@@ -14,6 +14,7 @@ from airflow_rollback_provider.domain.checks import (
     CHECKS,
     CheckContext,
     FailedCheck,
+    by_default,
     default_scope,
     failed_checks,
     required_permissions,
@@ -280,3 +281,18 @@ def test_the_flag_of_the_installation_is_named() -> None:
     (failure,) = failed_checks(replace(GOOD, access=access))
     assert isinstance(failure, FailedCheck)
     assert "some.flag" in failure.remedy
+
+
+@pytest.mark.parametrize(
+    ("roles", "text"),
+    [
+        ({"DEPLOYMENT_EDITOR", "CUSTOM"}, " By default the role DEPLOYMENT_EDITOR of its owner grants them."),
+        ({"WORKSPACE_VIEWER"}, " By default the role WORKSPACE_VIEWER of its owner does not grant them."),
+        ({"CUSTOM"}, ""),
+        ({"CUSTOM", "DEPLOYMENT_VIEWER"}, ""),
+        (None, ""),
+    ],
+)
+def test_a_role_says_only_what_is_its_default(roles: set[str] | None, text: str) -> None:
+    """A role that is not among the defaults says nothing."""
+    assert by_default(roles) == text

@@ -306,7 +306,7 @@ def test_scopes_are_sent_and_read(talk: Talk, rollback_sandbox: Sandbox, scope: 
     deployment = talking.run(talking.platform.deployment(_id(rollback_sandbox, "dag-deploy-af3")))
     target = talking.run(talking.platform.deploys(deployment.id)).deploys[2]
     rollback = talking.run(talking.platform.roll_back(deployment, target, scope, "a reason"))
-    assert rollback.scope is scope
+    assert talking.run(talking.platform.deploy(deployment.id, rollback.id)).scope is scope
 
 
 def test_polls_track_a_rollback_to_its_end(talk: Talk, rollback_sandbox: Sandbox) -> None:

@@ -7,13 +7,14 @@ import re
 from collections.abc import Generator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from airflow_rollback_provider.domain.errors import MalformedAnswer, UnknownField
+from airflow_rollback_provider.domain.errors import MalformedAnswer, RollbackError, UnknownField
 from airflow_rollback_provider.platforms.private_cloud.errors import (
     error_of_answer,
     error_of_status,
     error_without_body,
 )
 from airflow_rollback_provider.platforms.private_cloud.graphql import Answer, malformed, post, read_answer
+from airflow_rollback_provider.platforms.private_cloud.installation import installation_at
 from airflow_rollback_provider.platforms.private_cloud.mapping import Row
 from airflow_rollback_provider.platforms.request_context import RequestContext
 
@@ -48,8 +49,7 @@ class Api:
         self._token = token
         self._scheme = scheme
         self._assumptions = assumptions
-        # By operation: the number of the document that fits this installation.
-        self._fitting: dict[str, int] = {}
+        self.installation = installation_at(endpoint, assumptions)
 
     @property
     def endpoint(self) -> str:
@@ -71,26 +71,61 @@ class Api:
         return Api(self._endpoint, self._token, self._assumptions, scheme)
 
     def send(self, context: RequestContext, variables: Mapping[str, Any], first: int = 0) -> ApiFlow:
-        """Send the latest document of an operation that fits the installation's schema.
+        """Send the document of an operation that fits the installation's schema.
 
-        Later requests begin with the same document.
+        A read that the installation refuses is adapted and sent again, see :class:`Installation`.
 
         :param first: number of the latest document that the installation's version can have.
-        :raises UnknownField: when none of them fits.
+        :raises UnknownField: when none fits.
         """
-        documents = self._assumptions.operation(context.operation).documents
+        name = context.operation
+        if name == "roll_back":
+            rollback = self._assumptions.operation(name).documents[0]
+            return (yield from self.send_document(context, rollback, variables))
         refusal: UnknownField | None = None
-        first = min(max(first, self._fitting.get(context.operation, 0)), len(documents) - 1)
-        for number in range(first, len(documents)):
+        while (document := self.installation.document(name, first)) is not None:
+            if refusal is not None and not self.installation.may_adapt(name):
+                break
             try:
-                found = yield from self.send_document(context, documents[number], variables)
+                return (yield from self.send_document(context, document, variables))
             except UnknownField as error:
-                refusal = refusal or error
-                continue
-            self._fitting[context.operation] = number
-            return found
-        assert refusal is not None  # noqa: S101 - an operation has at least one document
-        raise refusal
+                refusal = error
+            if not (yield from self._adapt(name, document, refusal)):
+                break
+        raise refusal or self._refused_before(context)
+
+    def _adapt(
+        self, operation: str, document: str, refusal: UnknownField
+    ) -> Generator[Request, Response, bool]:
+        """Adapt the reads to a refusal, and return whether anything changed."""
+        changed = False
+        if self.installation.wants_schema(operation, refusal.texts):
+            self.installation.may_adapt(operation)
+            changed = yield from self._settle()
+        return self.installation.learn(operation, document, refusal.texts) or changed
+
+    def _settle(self) -> Generator[Request, Response, bool]:
+        """Look up the names of a deploy's fields in the schema, and return whether anything changed."""
+        from airflow_rollback_provider.platforms.private_cloud.schema_comparison import (
+            NoSchema,
+            read_schema,
+            similar_fields,
+        )
+
+        self.installation.schema_was_read = True
+        try:
+            answer = yield from self.introspect()
+            names = similar_fields(read_schema(answer.data), self.installation.assumptions)
+        except (NoSchema, RollbackError):
+            return False
+        self.installation.settle(names)
+        return bool(names)
+
+    def _refused_before(self, context: RequestContext) -> UnknownField:
+        return UnknownField(
+            f"This installation's API does not know the request to {context.description}: it refused it "
+            f"before. Set the names in the connection's field assumptions, under {context.operation!r}."
+        )
 
     def send_document(self, context: RequestContext, document: str, variables: Mapping[str, Any]) -> ApiFlow:
         """Send one document.
@@ -107,7 +142,10 @@ class Api:
                 raise
             raise error_without_body(response, context) from None
         if answer.errors and not self._usable(answer):
-            raise error_of_answer(answer, context, self._assumptions)
+            problem = error_of_answer(answer, context, self._assumptions)
+            if isinstance(problem, UnknownField):
+                problem.texts = tuple(error.message for error in answer.errors)
+            raise problem
         return answer, response
 
     def introspect(self) -> Generator[Request, Response, Answer]:

@@ -13,7 +13,7 @@ elsewhere in ``documents/likely``, assumed ones in ``documents/assumed``. The co
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
@@ -24,7 +24,9 @@ from airflow_rollback_provider.domain.deploys import DeployStatus, Scope
 from airflow_rollback_provider.domain.errors import InvalidConnection
 
 FIELDS_PLACEHOLDER = "...DeployFields"
-_NEEDED_FIELDS = ("id", "created_at", "status")
+_CANNOT_BE_NULL = ("id", "created_at", "status")
+NEEDED_FIELDS = (*_CANNOT_BE_NULL, "description")
+"""Deploy fields without which no rollback is made: the idempotency key is in the description."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ def load(name: str) -> str:
 # name: (documents, paths)
 _OPERATIONS: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
     "survey_context": (
-        ("likely/survey_context", "known/survey_context"),
+        ("likely/survey_context",),
         {
             "result": "deployment",
             "version": "appConfig.version",
@@ -59,7 +61,7 @@ _OPERATIONS: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
             "flags": "appConfig.featureFlags",
         },
     ),
-    "deployment": (("likely/deployment", "known/deployment"), {"result": "deployment"}),
+    "deployment": (("likely/deployment",), {"result": "deployment"}),
     "deployment_before_1_0": (("known/deployment_before_1_0",), {"result": "deployment"}),
     "workspace_deployments": (("known/workspace_deployments",), {"result": "workspaceDeployments"}),
     "logs": (("known/logs",), {"result": "logs"}),
@@ -79,12 +81,18 @@ _OPERATIONS: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
         {
             "result": "paginatedDeployRevisions",
             "permissions": "self.permissions",
+            "is_admin": "self.isAdmin",
+            "roles": "self.user.roleBindings",
             "toggle": "deployment.deployRollbackEnabled",
             "health": "deployment.status",
             "flags": "appConfig.featureFlags",
         },
     ),
     "deploys": (("assumed/deploys",), {"result": "paginatedDeployRevisions"}),
+    "deploys_by_release_name": (
+        ("assumed/deploys_by_release_name",),
+        {"result": "paginatedDeployRevisions"},
+    ),
     "deploy": (("assumed/deploy",), {"result": "deployRevision"}),
     "roll_back": (("assumed/roll_back",), {"result": "rollbackDeployment"}),
 }
@@ -143,6 +151,11 @@ class Assumptions:
     log_component: str | None = None
     given: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def given_fields(self) -> Mapping[str, Any]:
+        """The deploy fields that the connection sets. Nothing else changes them."""
+        return dict(self.given.get("deploy_fields") or {})
+
     def template(self, name: str) -> Operation:
         """Return an operation with the placeholder of the deploy fields in its documents."""
         return self.replaced.get(name) or _built_in(name)
@@ -150,7 +163,8 @@ class Assumptions:
     def operation(self, name: str) -> Operation:
         """Return an operation with the deploy fields in its documents."""
         found = self.template(name)
-        selection = self.selection()
+        # A rollback is never refused for a field that its answer need not have.
+        selection = self.selection(NEEDED_FIELDS if name == "roll_back" else None)
         return replace(
             found, documents=tuple(text.replace(FIELDS_PLACEHOLDER, selection) for text in found.documents)
         )
@@ -159,11 +173,16 @@ class Assumptions:
         """Return the place of one of an operation's documents, for a user who corrects it."""
         if name in self.replaced:
             return "the document of the connection"
-        return f"platforms/documents/{_OPERATIONS[name][0][number]}.graphql"
+        return f"platforms/private_cloud/documents/{_OPERATIONS[name][0][number]}.graphql"
 
-    def selection(self) -> str:
-        """Return the GraphQL selection of a deploy's fields."""
-        return _write_selection([path.split(".") for path in self.deploy_fields.values() if path])
+    def selection(self, names: Collection[str] | None = None) -> str:
+        """Return the GraphQL selection of a deploy's fields.
+
+        :param names: our names of the fields. Default: all.
+        """
+        fields = self.deploy_fields.items()
+        chosen = [path for name, path in fields if path and (names is None or name in names)]
+        return _write_selection([path.split(".") for path in chosen])
 
     def status(self, word: str | None) -> DeployStatus:
         """Return the status for the platform's word; one that is not listed is ``UNKNOWN``."""
@@ -244,7 +263,7 @@ def _deploy_fields(value: object, where: str) -> Mapping[str, str | None]:
             raise InvalidConnection(
                 f"{where}: {key!r} is not a field of a deploy. Known: {', '.join(_DEPLOY_FIELDS)}."
             )
-        if path is None and key in _NEEDED_FIELDS:
+        if path is None and key in _CANNOT_BE_NULL:
             raise InvalidConnection(f"{where}.{key} cannot be null: no plan can be made without it.")
         if path is not None and not (
             isinstance(path, str) and re.fullmatch(r"[_A-Za-z]\w*(\.[_A-Za-z]\w*)*", path)

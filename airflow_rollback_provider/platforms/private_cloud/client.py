@@ -16,21 +16,25 @@ from airflow_rollback_provider.domain.errors import (
     MalformedAnswer,
     OutcomeUnknown,
     PermissionMissing,
-    UnknownField,
+    RollbackError,
     Unsupported,
 )
+from airflow_rollback_provider.http.flow import attempt
 from airflow_rollback_provider.platforms.base import LogLine, Page, Survey, require_own
 from airflow_rollback_provider.platforms.history_page import fill
 from airflow_rollback_provider.platforms.private_cloud.api import LOOKS_LIKE_ID, NAME, Api, context_of
 from airflow_rollback_provider.platforms.private_cloud.errors import HISTORY
 from airflow_rollback_provider.platforms.private_cloud.graphql import Answer, malformed
 from airflow_rollback_provider.platforms.private_cloud.mapping import (
+    AFTER_ALL_DEPLOYS,
+    BEFORE_ALL_DEPLOYS,
     Row,
     installation_setting,
     read_deploy,
     read_deployment,
     read_flag,
     read_log_line,
+    read_roles,
     survey_variables,
 )
 from airflow_rollback_provider.platforms.request_context import RequestContext
@@ -61,7 +65,7 @@ class PrivateCloud:
         self._settings = settings
         self._assumptions = settings.assumptions
         self._api = Api(settings.endpoint, settings.token, settings.assumptions, settings.scheme)
-        self._has_survey_history = True
+        self._release_names: dict[str, str] = {}
 
     @property
     def capabilities(self) -> Capabilities:
@@ -114,13 +118,8 @@ class PrivateCloud:
     def deploys(self, deployment_id: str, cursor: str | None = None, limit: int | None = None) -> Flow[Page]:
         """Read one page of a deploy history; a limit of None takes the platform's largest page."""
         take = min(limit or LARGEST_PAGE, LARGEST_PAGE)
-        variables: dict[str, Any] = {"deploymentUuid": deployment_id, "take": take}
-        if cursor is not None:
-            variables["cursor"] = cursor
-        answer, _ = yield from self._api.send(
-            RequestContext("deploys", subject=f"Deployment {deployment_id}"), variables
-        )
-        return self._read_page(answer, deployment_id)
+        page, _ = yield from self._history(deployment_id, {"take": take}, cursor)
+        return page
 
     def deploy(self, deployment_id: str, deploy_id: str) -> Flow[Deploy]:
         """Read one deploy.
@@ -138,7 +137,7 @@ class PrivateCloud:
             raise DeployNotFound(
                 f"Deployment {deployment_id} has no deploy {deploy_id}. List the history and choose from it."
             )
-        found = read_deploy(values, "deploy", deployment_id, self._assumptions)
+        found = read_deploy(values, "deploy", deployment_id, self._api.installation.assumptions)
         return require_own(found, deployment_id)
 
     def roll_back(
@@ -162,7 +161,8 @@ class PrivateCloud:
             values = self._api.result(answer)
             if values is None:
                 raise malformed("roll_back", "does not show the new deploy")
-            return read_deploy(values, "roll_back", deployment.id, self._assumptions)
+            rollback = read_deploy(values, "roll_back", deployment.id, self._assumptions)
+            return replace(rollback, rolled_back_to=target.id)
         except MalformedAnswer as error:
             raise OutcomeUnknown(f"The answer to the rollback request cannot be read. {error}") from None
 
@@ -271,30 +271,50 @@ class PrivateCloud:
         self, deployment: Deployment, version: object, enabled: bool | None
     ) -> Flow[tuple[Access, str | None, Page, Response]]:
         """Read the latest deploys, with permissions, toggle and health if the installation has them."""
-        deployment_id = deployment.id
-        subject, variables = f"Deployment {deployment_id}", survey_variables(deployment, LARGEST_PAGE)
-        if self._has_survey_history:
-            try:
-                answer, response = yield from self._api.send(
-                    RequestContext("survey_history", subject=subject),
-                    variables,
-                    first=0 if _major(version) >= _MERGES_FLAGS else 1,
-                )
+        variables = survey_variables(deployment, LARGEST_PAGE)
+        if not self._api.installation.by_release_name:
+            context = RequestContext("survey_history", subject=f"Deployment {deployment.id}")
+            first = 0 if _major(version) >= _MERGES_FLAGS else 1
+            read = yield from attempt(self._api.send(context, variables, first))
+            if not isinstance(read, RollbackError):
+                answer, response = read
                 health = self._api.optional(answer, "health")
-                known = health if isinstance(health, str) else None
-                return (
-                    self._read_access(answer, enabled),
-                    known,
-                    self._read_page(answer, deployment_id),
-                    response,
-                )
-            except UnknownField:
-                self._has_survey_history = False
-        answer, response = yield from self._api.send(RequestContext("deploys", subject=subject), variables)
-        access = Access(enabled_on_installation=enabled)
-        return access, None, self._read_page(answer, deployment_id), response
+                status = health if isinstance(health, str) else None
+                access = self._read_access(answer, enabled, deployment)
+                return access, status, self._read_page(answer, deployment.id), response
+            if not self._api.installation.by_release_name:
+                raise read
+        page, response = yield from self._history(deployment.id, variables)
+        return Access(enabled_on_installation=enabled), None, page, response
 
-    def _read_access(self, answer: Answer, enabled: bool | None) -> Access:
+    def _history(
+        self, deployment_id: str, variables: dict[str, Any], cursor: str | None = None
+    ) -> Flow[tuple[Page, Response]]:
+        """Read a page of the history by the Deployment's id, or by its release name if that is refused."""
+        subject = f"Deployment {deployment_id}"
+        if not self._api.installation.by_release_name:
+            by_id = {**variables, "deploymentUuid": deployment_id, **({"cursor": cursor} if cursor else {})}
+            read = yield from attempt(self._api.send(RequestContext("deploys", subject=subject), by_id))
+            if not isinstance(read, RollbackError):
+                return self._read_page(read[0], deployment_id), read[1]
+            if not self._api.installation.by_release_name:
+                raise read
+        name = self._release_names.get(deployment_id)
+        if name is None:
+            name = (yield from self.deployment(deployment_id)).release_name
+        by_name = {
+            **variables,
+            "releaseName": name,
+            "startDate": BEFORE_ALL_DEPLOYS,
+            "endDate": cursor or AFTER_ALL_DEPLOYS,
+        }
+        context = RequestContext("deploys_by_release_name", subject=subject)
+        answer, response = yield from self._api.send(context, by_name)
+        page = self._read_page(answer, deployment_id)
+        oldest = page.deploys[-1].created_at.isoformat() if page.deploys else None
+        return Page(page.deploys, oldest), response
+
+    def _read_access(self, answer: Answer, enabled: bool | None, deployment: Deployment) -> Access:
         """Read permissions and switches. The flags that are merged for a Deployment have its toggle too."""
         permissions, toggle = self._api.optional(answer, "permissions"), self._api.optional(answer, "toggle")
         _, merged = read_flag(self._api.optional(answer, "flags"), self._assumptions.flags)
@@ -303,6 +323,9 @@ class PrivateCloud:
         known = isinstance(permissions, list) and all(isinstance(name, str) for name in permissions)
         return Access(
             permissions=frozenset(permissions) if known else None,
+            roles=read_roles(
+                self._api.optional(answer, "roles"), self._api.optional(answer, "is_admin"), deployment
+            ),
             enabled_on_installation=merged or enabled,
             enabled_on_deployment=toggle,
         )
@@ -314,12 +337,15 @@ class PrivateCloud:
             raise DeploymentNotFound(
                 f"There is no Deployment {deployment_id}, or the token may not read it.{hint}"
             )
-        return read_deployment(values, answer.operation)
+        found = read_deployment(values, answer.operation)
+        self._release_names[found.id] = found.release_name
+        return found
 
     def _read_page(self, answer: Answer, deployment_id: str) -> Page:
         rows = self._api.rows(answer)
         deploys = tuple(
-            read_deploy(values, answer.operation, deployment_id, self._assumptions) for values in rows
+            read_deploy(values, answer.operation, deployment_id, self._api.installation.assumptions)
+            for values in rows
         )
         # A page that is not full need not be the last one: the platform may return fewer rows than ``take``.
         return Page(deploys, deploys[-1].id if deploys else None)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_rollback_provider.domain import doctor_checks
@@ -39,6 +40,7 @@ from airflow_rollback_provider.platforms.private_cloud.mapping import (
     installation_setting,
     read_deploy,
     read_flag,
+    read_roles,
     survey_variables,
 )
 from airflow_rollback_provider.platforms.private_cloud.partial_read import PartialResult, read_in_parts
@@ -152,7 +154,7 @@ class PrivateCloudDoctor:
         history = yield from self._read(
             RequestContext("survey_history", subject=str(deployment)), survey_variables(deployment, _ROWS)
         )
-        permitted = history if history.answered("permissions") else basics
+        permitted = history if history.answered("roles") else basics
         return [
             *self._of_permissions(permitted, known),
             *of_deployment(read),
@@ -164,23 +166,34 @@ class PrivateCloudDoctor:
         """Return the finding on the history, from the survey or from a request for the history alone."""
         result = survey
         if isinstance(survey.error("result"), UnknownField):
-            context = RequestContext("deploys", subject=str(deployment))
+            by_name = self._api.installation.by_release_name
+            context = RequestContext(
+                "deploys_by_release_name" if by_name else "deploys", subject=str(deployment)
+            )
             result = yield from self._read(context, survey_variables(deployment, _ROWS))
         error = result.only_whole_error or result.error("result")
         if error is not None:
             return of_error("HISTORY", error)
         name, rows = result.operation.name, result.value("result")
+        assumptions = self._api.installation.assumptions
         try:
             if not isinstance(rows, list):
                 raise malformed(name, f"has {type(rows).__name__} instead of a list")
-            deploys = [read_deploy(row, name, deployment.id, self._assumptions) for row in rows]
+            deploys = [read_deploy(row, name, deployment.id, assumptions) for row in rows]
         except RollbackError as unreadable:
             return of_error("HISTORY", unreadable)
-        return self._of_unknown_words(rows, deploys) or doctor_checks.of_history(deploys)
+        return self._of_unknown_words(rows, deploys) or self._of_history(name, deploys)
+
+    def _of_history(self, operation: str, deploys: list[Deploy]) -> Finding:
+        """Return the finding on a history that can be read, with how the requests were adapted for that."""
+        finding = doctor_checks.of_history(deploys)
+        by = "release name" if operation == "deploys_by_release_name" else "the id of the Deployment"
+        what = f"{finding.what} It is read by {by}. {self._api.installation.changes}"
+        return replace(finding, what=what.strip())
 
     def _of_unknown_words(self, rows: Iterable[Any], deploys: Iterable[Deploy]) -> Finding | None:
         """Return the finding on unknown words for a deploy's status."""
-        path = self._assumptions.deploy_fields["status"]
+        path = self._api.installation.assumptions.deploy_fields["status"]
         pairs = zip(rows, deploys, strict=True)
         found = {
             Row("deploys", row).text(path) for row, deploy in pairs if deploy.status is DeployStatus.UNKNOWN
@@ -223,7 +236,10 @@ class PrivateCloudDoctor:
         granted = result.value("permissions")
         known = isinstance(granted, list) and all(isinstance(name, str) for name in granted)
         capabilities = self._platform.capabilities
-        return doctor_checks.of_permissions(granted if known else None, capabilities, deployment)
+        roles = None
+        if deployment is not None:
+            roles = read_roles(result.value("roles"), result.value("is_admin"), deployment)
+        return doctor_checks.of_permissions(granted if known else None, capabilities, deployment, roles)
 
     # The schema
 
@@ -239,5 +255,9 @@ class PrivateCloudDoctor:
         except NoSchema as error:
             return (of_missing_schema(f"The installation's answer is not a complete schema ({error})."),)
         workspace = self._settings.workspace_id
-        in_use = operations_in_use(version, has_workspace=workspace is not None)
+        in_use = operations_in_use(
+            version,
+            has_workspace=workspace is not None,
+            by_release_name=self._api.installation.by_release_name,
+        )
         return compare(schema, self._assumptions, in_use)

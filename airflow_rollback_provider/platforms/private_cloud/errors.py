@@ -54,7 +54,7 @@ _SUGGESTION = re.compile(r"Did you mean (?:the enum value )?[\"'](?P<name>\w+)[\
 # A mutation of this name is never suggested for a rollback.
 DESTROYS = re.compile(r"delete|remove|destroy|purge", re.IGNORECASE)
 HISTORY = "deployment.deployRevisions.get"
-_READS_HISTORY = ("survey_history", "deploys", "deploy")
+_READS_HISTORY = ("survey_history", "deploys", "deploys_by_release_name", "deploy")
 
 
 def error_of_status(response: Response, context: RequestContext) -> RollbackError | None:

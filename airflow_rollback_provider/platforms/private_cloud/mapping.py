@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 # Names of the chart's settings (public astronomer/astronomer Helm chart), before and from 2.0.0.
 _SETTING = "global.deploymentLifecycle.deployRollback.enabled"
 _SETTING_BEFORE_2_0 = "global.deployRollbackEnabled"
+# An installation that reads a history by dates may require both.
+BEFORE_ALL_DEPLOYS, AFTER_ALL_DEPLOYS = "2015-01-01T00:00:00+00:00", "2100-01-01T00:00:00+00:00"
 
 
 class Row(rows.Row):
@@ -38,6 +40,9 @@ def survey_variables(deployment: Deployment, take: int) -> dict[str, Any]:
     return {
         "id": deployment.id,
         "deploymentUuid": deployment.id,
+        "releaseName": deployment.release_name,
+        "startDate": BEFORE_ALL_DEPLOYS,
+        "endDate": AFTER_ALL_DEPLOYS,
         "clusterId": deployment.cluster_id,
         "workspaceUuid": deployment.workspace_id,
         "take": take,
@@ -94,6 +99,25 @@ def _read_mechanism(row: Row) -> Mechanism:
     if not row.has("dagDeployment"):
         return Mechanism.UNKNOWN
     return Mechanism.read(row.text("dagDeployment.type") or Mechanism.IMAGE.value)
+
+
+def read_roles(bindings: object, is_admin: object, deployment: Deployment) -> frozenset[str] | None:
+    """Return the roles of the token's owner that apply to a Deployment; None if they are not known.
+
+    :param bindings: the value of ``roleBindings``.
+    :param is_admin: the value of ``isAdmin``.
+    """
+    found = {"SYSTEM_ADMIN"} if is_admin is True else set()
+    for binding in bindings if isinstance(bindings, list) else ():
+        row = Row("survey_history", binding)
+        elsewhere = (
+            row.text("deployment.id") not in (None, deployment.id),
+            row.text("workspace.id") not in (None, deployment.workspace_id),
+        )
+        role = row.text("role")
+        if role and not any(elsewhere):
+            found.add(role)
+    return frozenset(found) or None
 
 
 def read_log_line(values: object, operation: str) -> LogLine:

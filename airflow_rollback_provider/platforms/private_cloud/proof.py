@@ -8,7 +8,6 @@ variables are sent, without which the mutation could not run in any case.
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -27,20 +26,10 @@ if TYPE_CHECKING:
     from airflow_rollback_provider.platforms.private_cloud.api import Api
     from airflow_rollback_provider.platforms.private_cloud.assumptions import Assumptions
     from airflow_rollback_provider.platforms.private_cloud.graphql import GraphQLError
+    from airflow_rollback_provider.platforms.private_cloud.installation import Proof
 
 OPERATION = "ProveRollBack"
 _WORD = re.compile(r"""(?:Value ["']|found )(?P<word>\w+)""")
-
-Proof = tuple[tuple[RequestRefusal, ...], str]
-"""The refusals, and why it is not known whether the platform knows the request; empty if it is known."""
-
-# One request for a connection and process: another setting is another key.
-_proofs: dict[tuple[str, str], Proof] = {}
-
-
-def forget() -> None:
-    """Forget what was proven in this process. For tests that change a platform behind its address."""
-    _proofs.clear()
 
 
 def prove(api: Api, assumptions: Assumptions, access: Access) -> Flow[Access]:
@@ -48,15 +37,11 @@ def prove(api: Api, assumptions: Assumptions, access: Access) -> Flow[Access]:
 
     It raises no error: if the request fails, the proof is not known. After an outage it is tried again.
     """
-    key = api.endpoint, json.dumps(assumptions.given, sort_keys=True)
-    proof = _proofs.get(key)
-    if proof is None:
-        proof = yield from _ask(api, assumptions, key)
-    refusals, unknown = proof
+    refusals, unknown = api.installation.proof or (yield from _validate(api, assumptions))
     return replace(access, request_refusals=refusals, request_unknown=unknown)
 
 
-def _ask(api: Api, assumptions: Assumptions, key: tuple[str, str]) -> Flow[Proof]:
+def _validate(api: Api, assumptions: Assumptions) -> Flow[Proof]:
     try:
         document = document_of(assumptions)
     except ValueError as error:
@@ -67,7 +52,7 @@ def _ask(api: Api, assumptions: Assumptions, key: tuple[str, str]) -> Flow[Proof
         return (), str(answered)
     proof, lasting = _read(answered, api, assumptions)
     if lasting:
-        _proofs[key] = proof
+        api.installation.proof = proof
     return proof
 
 

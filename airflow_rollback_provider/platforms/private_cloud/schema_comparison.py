@@ -40,8 +40,13 @@ from graphql import (
 from graphql.pyutils import suggestion_list
 
 from airflow_rollback_provider.domain.findings import Finding, Status, merge
-from airflow_rollback_provider.platforms.private_cloud.assumptions import FIELDS_PLACEHOLDER, Assumptions
+from airflow_rollback_provider.platforms.private_cloud.assumptions import (
+    FIELDS_PLACEHOLDER,
+    NEEDED_FIELDS,
+    Assumptions,
+)
 from airflow_rollback_provider.platforms.private_cloud.errors import DESTROYS
+from airflow_rollback_provider.platforms.private_cloud.installation import Installation
 from airflow_rollback_provider.platforms.request_context import RequestContext
 
 if TYPE_CHECKING:
@@ -50,8 +55,6 @@ if TYPE_CHECKING:
 ObjectType = GraphQLObjectType | GraphQLInterfaceType
 
 _CAUTION = "Check in the schema (the Docs tab of the API) that it has the same meaning. It was not tried."
-# No plan can be made without the first three. A rollback is found again by the tag in the description.
-_NEEDED_FIELDS = ("id", "created_at", "status", "description")
 _PROBE = "deployTypeProbe"
 _SHOWN = 20
 _LONGEST_REASON = 200
@@ -81,6 +84,9 @@ USES: Mapping[str, Use] = {
     "check": Use(Status.WARNING, "Without it the doctor cannot show the token's owner."),
     "survey_context": Use(Status.ERROR, "Without it no rollback can be planned."),
     "deploys": Use(Status.ERROR, "Without it no deploy history can be read and no rollback planned."),
+    "deploys_by_release_name": Use(
+        Status.ERROR, "Without it no deploy history can be read and no rollback planned."
+    ),
     "survey_history": Use(Status.WARNING, "Without it plans do not check permissions and toggle."),
     "deploy": Use(Status.ERROR, "Without it a deploy that is not among the latest cannot be read by its id."),
     "deployment": Use(Status.ERROR, "Without it a Deployment cannot be checked after a rollback."),
@@ -93,13 +99,15 @@ USES: Mapping[str, Use] = {
 }
 
 
-def operations_in_use(version: object, *, has_workspace: bool) -> tuple[str, ...]:
+def operations_in_use(version: object, *, has_workspace: bool, by_release_name: bool) -> tuple[str, ...]:
     """Return the names of the operations that a connection needs.
 
     :param version: the installation's version, if it is known.
     :param has_workspace: whether the connection has a workspace, in which release names are searched.
+    :param by_release_name: whether the history is read by release name, because it cannot be read by id.
     """
     left_out = set() if has_workspace else {"workspace_deployments"}
+    left_out |= {"deploys", "survey_history"} if by_release_name else {"deploys_by_release_name"}
     if not (isinstance(version, str) and version.startswith("0.")):
         left_out.add("deployment_before_1_0")
     return tuple(name for name in USES if name not in left_out)
@@ -145,6 +153,30 @@ def _validate(schema: GraphQLSchema, text: str) -> list[GraphQLError]:
         return [GraphQLError(what, source=error.source, positions=error.positions)]
 
 
+def similar_fields(schema: GraphQLSchema, assumptions: Assumptions) -> dict[str, str | None]:
+    """Return the only similar name of each deploy field that the schema does not have; None if there is none.
+
+    The description is left out: a rollback is found again by the key in it, so its name is never guessed. So
+    are fields that the connection sets, and required ones without a similar name.
+    """
+    row = _Comparison(schema, assumptions, ()).row
+    if row is None:
+        return {}
+    used = {path for path in assumptions.deploy_fields.values() if path}
+    free = [path for path in _paths(row) if path not in used]
+    found: dict[str, str | None] = {}
+    for ours, path in assumptions.deploy_fields.items():
+        if not path or _has(row, path) or ours == "description" or ours in assumptions.given_fields:
+            continue
+        similar = _similar(path, free)
+        if len(similar) == 1:
+            free.remove(similar[0])
+            found[ours] = similar[0]
+        elif ours not in NEEDED_FIELDS:
+            found[ours] = None
+    return found
+
+
 class _Comparison:
     """The operations of one connection and one schema."""
 
@@ -152,7 +184,7 @@ class _Comparison:
         self._schema = schema
         self._assumptions = assumptions
         self._in_use = in_use
-        self._row = self._find_row()
+        self.row = self._find_row()
 
     def findings(self) -> Iterator[Finding]:
         differ = [name for name in self._in_use if differences(self._schema, self._assumptions, name)]
@@ -160,10 +192,10 @@ class _Comparison:
         what = f"The installation's schema can be read. Of {len(self._in_use)} operations in use {fit}."
         yield Finding("SCHEMA", Status.OK, what)
         missing: dict[str, str] = {}
-        if self._row is not None:
+        if self.row is not None:
             paths = self._assumptions.deploy_fields
-            missing = {ours: path for ours, path in paths.items() if path and not _has(self._row, path)}
-            yield from self._compare_fields(self._row, missing)
+            missing = {ours: path for ours, path in paths.items() if path and not _has(self.row, path)}
+            yield from self._compare_fields(self.row, missing)
         # A missing field is one finding, not one for each operation that requests it.
         present = {
             ours: path for ours, path in self._assumptions.deploy_fields.items() if ours not in missing
@@ -214,13 +246,13 @@ class _Comparison:
             yield self._missing_field(f"{row.name} has no {path} ({ours}).", ours, similar, free)
 
     def _all_fields_missing(self, row: ObjectType, free: Iterable[str]) -> Finding:
-        setting = _json_of({"deploy_fields": dict.fromkeys(_NEEDED_FIELDS, "<its name there>")})
+        setting = _json_of({"deploy_fields": dict.fromkeys(NEEDED_FIELDS, "<its name there>")})
         remedy = f"Set the names in the connection's extra: {setting}. {_choices(free)}"
         what = f"{row.name} has none of the fields of a deploy under the names in use."
         return Finding("SCHEMA-DEPLOY-FIELDS", Status.ERROR, what, remedy)
 
     def _missing_field(self, what: str, ours: str, similar: str | None, free: Iterable[str]) -> Finding:
-        if similar is None and ours in _NEEDED_FIELDS:
+        if similar is None and ours in NEEDED_FIELDS:
             setting = _json_of({"deploy_fields": {ours: "<its name there>"}})
             remedy = (
                 "No name there is similar, and the field is required. Set its name in the connection's "
@@ -229,9 +261,10 @@ class _Comparison:
             return Finding("SCHEMA-DEPLOY-FIELDS", Status.ERROR, what, remedy)
         patch = {"deploy_fields": {ours: similar}}
         null = f"No name there is similar: null omits the field from plans. {_choices(free)}"
+        status = Status.ERROR if ours in NEEDED_FIELDS else Status.WARNING
         why = f"Probable name: {similar}. {_CAUTION}" if similar else null
         remedy = f"Add to the connection's extra: {_json_of(patch)}. {why}"
-        return Finding("SCHEMA-DEPLOY-FIELDS", Status.ERROR, what, remedy, self._setting(patch))
+        return Finding("SCHEMA-DEPLOY-FIELDS", status, what, remedy, self._setting(patch))
 
     # One operation
 
@@ -243,11 +276,11 @@ class _Comparison:
         for error in {item.message: item for item in found[number]}.values():
             yield self._differing_operation(name, source, error)
         outer = self._type_at_placeholder(documents[number])
-        if outer is not None and outer is not self._row:
+        if outer is not None and outer is not self.row:
             yield self._wrapped_row(name, outer, source)
 
     def _validate_without_missing(self, text: str, assumptions: Assumptions) -> list[GraphQLError]:
-        is_row = self._type_at_placeholder(text) is self._row
+        is_row = self._type_at_placeholder(text) is self.row
         selection = assumptions.selection() if is_row else ""
         return _validate(self._schema, text.replace(FIELDS_PLACEHOLDER, selection or "__typename"))
 
@@ -260,11 +293,20 @@ class _Comparison:
         what = f"{name}, to {RequestContext(name).description}: {message} ({source}{line})"
         similar, path = self._similar_fields(name, missing[1], missing[2]) if missing else ("", {})
         setting = _json_of({name: {"document": "<GraphQL>", **path}})
-        remedy = f"{use.without} {similar}Correct it in a copy of {source}, in the connection's extra: "
-        # Not every installation has permissions and toggle.
-        optional = name == "survey_history" and missing and not suggestion
-        status = Status.UNKNOWN if optional else use.status
+        status, without = use.status, use.without
+        if self._is_left_out(name, error):
+            status = Status.WARNING if suggestion else Status.UNKNOWN
+            without = "The requests leave it out."
+        remedy = f"{without} {similar}Correct it in a copy of {source}, in the connection's extra: "
         return Finding("SCHEMA-OPERATION", status, what, f"{remedy}{setting}.")
+
+    def _is_left_out(self, name: str, error: GraphQLError) -> bool:
+        """Whether a read goes on without what the schema does not have."""
+        if name == "roll_back" or error.source is None:
+            return False
+        installation = Installation(self._assumptions)
+        learned = installation.learn(name, error.source.body, [error.message], quiet=True)
+        return learned and installation.document(name) is not None
 
     def _similar_fields(self, name: str, field: str, kind: str) -> tuple[str, dict[str, str]]:
         """Describe the fields that are similar to a missing one; return the result's path if it changes."""
@@ -279,7 +321,7 @@ class _Comparison:
 
     def _wrapped_row(self, name: str, outer: ObjectType, source: str) -> Finding:
         """Return the finding on a result that contains deploys in one of its fields, or none."""
-        row, path = self._row, self._assumptions.template(name).paths["result"]
+        row, path = self.row, self._assumptions.template(name).paths["result"]
         inside = [key for key, field in outer.fields.items() if get_named_type(field.type) is row]
         description = RequestContext(name).description
         what = f"{name}, to {description}: its result is {outer.name}, which is not a deploy."

@@ -133,23 +133,12 @@ def test_older_installations_have_their_own_documents(
 
 def test_a_deployment_without_a_version_is_read_with_the_older_fields(sandbox: SandboxProcess) -> None:
     """Before 1.0.0 the versions may be in other fields."""
-    sandbox.settings(version="0.30.0")
-    document = _without(("runtimeVersion", "runtimeAirflowVersion"))
-    talking = talk(sandbox, assumptions={"survey_context": {"document": document}})
+    sandbox.settings(
+        version="0.30.0", hidden_fields=["Deployment.runtimeVersion", "Deployment.runtimeAirflowVersion"]
+    )
+    talking = talk(sandbox)
     survey = talking.run(talking.platform.survey(sandbox.deployment("image-af2")["id"]))
     assert str(survey.deployment.versions.runtime) == "13.2.0"
-
-
-def test_unreadable_permissions_are_unknown(sandbox: SandboxProcess) -> None:
-    """An installation without the assumed fields takes two more requests, once; the rest is read."""
-    sandbox.settings(hide_assumed=True)
-    talking, before = talk(sandbox), len(sandbox.requests())
-    survey = talking.run(talking.platform.survey(sandbox.deployment("image-af3")["id"]))
-    assert survey.access.permissions is None
-    assert survey.page.deploys
-    assert operations(sandbox, before) == ["SurveyContext", "SurveyHistory", "SurveyHistory", "Deploys"]
-    talking.run(talking.platform.survey(sandbox.deployment("image-af3")["id"]))
-    assert operations(sandbox, before)[4:] == ["SurveyContext", "Deploys"]
 
 
 def test_an_installation_without_the_deployments_health(sandbox: SandboxProcess) -> None:
@@ -163,18 +152,6 @@ def test_an_installation_without_the_deployments_health(sandbox: SandboxProcess)
     assert survey.deployment.status is None
     assert survey.access.permissions
     assert survey.access.enabled_on_deployment is True
-
-
-def test_the_error_of_a_renamed_field_has_the_setting(sandbox: SandboxProcess) -> None:
-    """The error names the unknown field and the setting; with it in the connection, the field is read."""
-    sandbox.settings(renamed_fields={"DeployRevision.imageTag": "tag"})
-    deployment_id = sandbox.deployment("image-af3")["id"]
-    talking = talk(sandbox)
-    with pytest.raises(UnknownField, match="imageTag") as caught:
-        talking.run(talking.platform.survey(deployment_id))
-    assert '{"assumptions": {"deploy_fields": {"image_tag": ' in str(caught.value)
-    corrected = talk(sandbox, assumptions={"deploy_fields": {"image_tag": "tag"}})
-    assert corrected.run(corrected.platform.survey(deployment_id)).page.deploys[0].image_tag == "release-44"
 
 
 def test_the_error_of_a_renamed_mutation_has_the_setting(sandbox: SandboxProcess) -> None:
@@ -478,12 +455,3 @@ def test_of_several_errors_the_most_specific_counts() -> None:
     }
     with pytest.raises(PermissionMissing):
         answered(200, body)
-
-
-def _without(fields: tuple[str, ...]) -> str:
-    from airflow_rollback_provider.platforms.private_cloud.assumptions import load
-
-    text = load("known/survey_context")
-    for field in fields:
-        text = text.replace(f"    {field}\n", "")
-    return text

@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from graphql import GraphQLSchema, OperationDefinitionNode, build_schema, parse, validate
+from graphql import GraphQLSchema, OperationDefinitionNode, parse, validate
 
 import airflow_rollback_provider
 from airflow_rollback_provider.platforms.private_cloud.assumptions import Assumptions, load, read_assumptions
+from airflow_rollback_provider.sandbox.graphql_schema import schema_for, shape_of
+from airflow_rollback_provider.sandbox.settings import Settings
 
 PACKAGE = Path(airflow_rollback_provider.__file__).parent
 FILES = sorted((PACKAGE / "platforms" / "private_cloud" / "documents").glob("*/*.graphql"))
@@ -23,6 +25,7 @@ OPERATIONS = (
     "check",
     "survey_history",
     "deploys",
+    "deploys_by_release_name",
     "deploy",
     "roll_back",
 )
@@ -31,14 +34,17 @@ OPERATIONS = (
 @pytest.fixture(scope="module")
 def schema() -> GraphQLSchema:
     """The embedded platform's schema."""
-    return build_schema((PACKAGE / "sandbox" / "schema.graphql").read_text(encoding="utf-8"))
+    return schema_for(shape_of(Settings()))
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
-def test_every_built_in_document_fits_the_schema(name: str, schema: GraphQLSchema) -> None:
-    """Each document of each operation, with its deploy fields, is valid for the schema."""
+def test_every_built_in_document_fits_the_schema(name: str) -> None:
+    """Each document of each operation, with its deploy fields, is valid for the schema of its version."""
+    by_name = schema_for(shape_of(Settings(history_shape="releaseName")))
+    old = schema_for(shape_of(Settings(version="0.37.0")))
+    schemas = [schema_for(shape_of(Settings())), *({"deploys_by_release_name": [by_name]}.get(name, [])), old]
     for document in Assumptions().operation(name).documents:
-        assert validate(schema, parse(document)) == []
+        assert any(validate(schema, parse(document)) == [] for schema in schemas)
 
 
 @pytest.mark.parametrize("name", OPERATIONS)

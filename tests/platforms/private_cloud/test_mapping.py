@@ -9,10 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_rollback_provider.domain.deploys import DeployStatus, Mechanism
+from airflow_rollback_provider.domain.deploys import Deployment, DeployStatus, Mechanism
 from airflow_rollback_provider.domain.errors import MalformedAnswer
 from airflow_rollback_provider.platforms.private_cloud.assumptions import Assumptions
-from airflow_rollback_provider.platforms.private_cloud.mapping import read_deploy, read_deployment, read_flag
+from airflow_rollback_provider.platforms.private_cloud.mapping import (
+    read_deploy,
+    read_deployment,
+    read_flag,
+    read_roles,
+)
 
 FLAGS = Assumptions().flags
 JSON = st.recursive(
@@ -68,3 +73,23 @@ def test_unknown_words_pass_through(values: dict[str, Any]) -> None:
     assert deploy.deployment_id == "c1"
     assert isinstance(deploy.mechanism, Mechanism)
     assert deploy.description is not None
+
+
+@pytest.mark.parametrize(
+    ("bindings", "is_admin", "roles"),
+    [
+        ([{"role": "DEPLOYMENT_EDITOR", "deployment": {"id": "c1"}}], False, {"DEPLOYMENT_EDITOR"}),
+        ([{"role": "DEPLOYMENT_ADMIN", "deployment": {"id": "c2"}, "workspace": None}], None, None),
+        ([{"role": "WORKSPACE_VIEWER", "workspace": {"id": "w1"}}], False, {"WORKSPACE_VIEWER"}),
+        ([{"role": "WORKSPACE_ADMIN", "workspace": {"id": "w2"}}], False, None),
+        ([], True, {"SYSTEM_ADMIN"}),
+        (None, None, None),
+        ("nonsense", "yes", None),
+    ],
+)
+def test_the_roles_are_those_that_apply_to_the_deployment(
+    bindings: object, is_admin: object, roles: set[str] | None
+) -> None:
+    """A role on another Deployment or in another workspace says nothing about this one."""
+    deployment = Deployment("c1", "One", workspace_id="w1")
+    assert read_roles(bindings, is_admin, deployment) == roles

@@ -14,7 +14,7 @@ from tests.platforms.private_cloud.test_schema_comparison import SDL
 def test_each_part_of_each_operation_is_valid() -> None:
     """A server refuses unused variables and fragments, so a part has none."""
     schema = build_schema(SDL)
-    for name in USES:
+    for name in set(USES) - {"deploys_by_release_name"}:  # of another schema
         for text in Assumptions().operation(name).documents:
             parts = split(parse(text))
             assert parts

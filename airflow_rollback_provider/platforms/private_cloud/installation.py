@@ -1,0 +1,347 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What this process knows of an installation: the parts of the API it does not have, and other names.
+
+Reads adapt, writes never do. A GraphQL server validates a document before it runs anything, and names
+every field and argument that it does not know. Optional ones are left out from then on. The names of a
+deploy's fields are looked up in the schema, if it may be read.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from airflow_rollback_provider.platforms.private_cloud.assumptions import NEEDED_FIELDS, Assumptions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from graphql import DocumentNode, FieldNode
+
+    from airflow_rollback_provider.domain.deploys import RequestRefusal
+
+_log = logging.getLogger(__name__)
+
+MOST_EXTRA = 2
+"""Largest number of requests that a read may take besides its own, until it fits the installation."""
+# The reads of a plan share that number.
+_OF_A_PLAN = ("survey_context", "survey_history", "deploys", "deploys_by_release_name")
+_OF_DEPLOYS = ("survey_history", "deploys", "deploys_by_release_name", "deploy")
+# Without these an answer cannot be used: the path to the result, and in it:
+_NEEDED_IN_RESULT = {"logs": {"timestamp", "message"}, "workspace_deployments": {"id", "releaseName"}}
+# Without another argument the field has another meaning, so the field is left out.
+_OPTIONAL_ARGUMENTS = ("take", "component", "search")
+
+# Texts of graphql-js.
+_FIELD = re.compile(
+    r"""Cannot query field ["'](\w+)["'] on|Field ["'](\w+)["'] (?:of type .*)?must (?:not )?have a sel"""
+    r"""|Field ["'](\w+)["'] argument ["']\w+["'] of type .* is required"""
+)
+_ARGUMENT = re.compile(r"""Unknown argument ["'](\w+)["'] on field ["'](?:\w+\.)?(\w+)["']""")
+_TYPE = re.compile(r"""Unknown type ["'](\w+)["']""")
+_VARIABLE = re.compile(r"""Variable ["']\$(\w+)["'] of type .* used in position""")
+
+_UNKNOWN_WITHOUT = {
+    "deployment.label": "the name of the Deployment",
+    "deployment.runtimeVersion": "the Runtime version that runs",
+    "deployment.runtimeAirflowVersion": "the Airflow version that runs",
+    "deployment.dagDeployment": "how Dags are deployed",
+    "deployment.deployInfo": "the image that runs",
+    "deployment.workspace": "the settings of the workspace",
+    "deployment.clusterId": "the settings of the cluster",
+    "deployment.deployRollbackEnabled": "whether rollbacks are switched on for the Deployment",
+    "deployment.status": "whether the Deployment is healthy",
+    "appConfig.version": "the version of the platform",
+    "appConfig": "whether rollbacks are switched on",
+    "self": "the permissions of the token",
+}
+
+Proof = tuple[tuple["RequestRefusal", ...], str]
+"""The refusals, and why it is not known whether the platform knows the request; empty if it is known."""
+
+
+@dataclass
+class Installation:
+    """One installation, as a connection reaches it.
+
+    :param assumptions: the connection's assumptions, with the names that were found in the schema.
+    :param left_out: paths of fields, and of arguments as ``field(argument)``, that it does not know.
+    :param names: the name in the installation of a deploy's field, where it was found in the schema.
+    :param extra: numbers of requests that reads took besides their own.
+    :param schema_was_read: whether the schema was requested.
+    :param proof: whether it knows the rollback request; None as long as this was not tried.
+    """
+
+    assumptions: Assumptions
+    left_out: set[str] = field(default_factory=set)
+    names: dict[str, str] = field(default_factory=dict)
+    extra: Counter[str] = field(default_factory=Counter)
+    schema_was_read: bool = False
+    proof: Proof | None = None
+
+    def document(self, operation: str, first: int = 0) -> str | None:
+        """Return the first document of a read that the installation knows; None if it knows none.
+
+        :param first: number of the latest document that its version can have.
+        """
+        documents = self.assumptions.operation(operation).documents
+        for text in documents[min(first, len(documents) - 1) :]:
+            fitting = self._fitting(operation, text)
+            if fitting is not None:
+                return fitting
+        return None
+
+    @property
+    def by_release_name(self) -> bool:
+        """Whether a history is read by release name, because the installation does not take the id."""
+        return f"{self.assumptions.template('deploys').paths['result']}(deploymentUuid)" in self.left_out
+
+    def may_adapt(self, operation: str) -> bool:
+        """Count one more request for a read, and return whether it may be sent."""
+        group = _group(operation)
+        self.extra[group] += 1
+        return self.extra[group] <= MOST_EXTRA
+
+    def wants_schema(self, operation: str, texts: Iterable[str]) -> bool:
+        """Whether the schema is to be read: it was not, and errors name a field of a deploy."""
+        is_first = not self.schema_was_read and not any(self.extra.values())
+        return is_first and any(self._deploy_fields(operation, name) for name in _field_names(texts))
+
+    def settle(self, names: dict[str, str | None]) -> None:
+        """Take over the names of a deploy's fields from the schema; None leaves a field out."""
+        self.schema_was_read = True
+        self.names.update({ours: name for ours, name in names.items() if name})
+        self._set_deploy_fields(names)
+
+    def learn(self, operation: str, document: str, texts: Iterable[str], *, quiet: bool = False) -> bool:
+        """Leave out what a server's errors name, and return whether anything changed.
+
+        :param document: the document that was refused.
+        :param texts: the server's errors.
+        :param quiet: whether to log nothing. Default False: each part has one warning.
+        """
+        before = set(self.left_out), self.assumptions.deploy_fields
+        texts = list(texts)
+        parts = set(_refused_arguments(document, texts))
+        for name in _field_names(texts):
+            found = {path for path in _paths(document) if path.rpartition(".")[2] == name}
+            optional = {path for path in found if not self._is_needed(operation, path)}
+            of_deploys = self._deploy_fields(operation, name)
+            rows = self.assumptions.template(operation).paths["result"]
+            others = {path for path in optional if not (of_deploys and path.startswith(f"{rows}."))}
+            if others or not of_deploys:
+                parts |= others or found
+            else:
+                self._set_deploy_fields(dict.fromkeys(of_deploys))
+        if operation not in self.assumptions.replaced:
+            self.left_out |= parts
+        if (self.left_out, self.assumptions.deploy_fields) == before:
+            return False
+        if not quiet:
+            self._warn(self.left_out - before[0], before[1])
+        return True
+
+    @property
+    def changes(self) -> str:
+        """How the reads differ from the built-in ones, as sentences; empty if they do not."""
+        fields = [f"{ours} is read from {name}" for ours, name in sorted(self.names.items())]
+        none = [ours for ours, path in self.assumptions.deploy_fields.items() if path is None]
+        left_out = sorted({
+            *self.left_out,
+            *(ours for ours in none if ours not in self.assumptions.given_fields),
+        })
+        parts = (
+            [f"Left out, because the installation does not know it: {', '.join(left_out)}."]
+            if left_out
+            else []
+        )
+        return " ".join([*parts, *([f"Found in the schema: {', '.join(fields)}."] if fields else [])])
+
+    def _deploy_fields(self, operation: str, name: str) -> list[str]:
+        """Return the deploy fields with a name in their path, unless the connection set them."""
+        if operation not in _OF_DEPLOYS:
+            return []
+        paths, given = self.assumptions.deploy_fields.items(), self.assumptions.given_fields
+        return [ours for ours, path in paths if path and name in path.split(".") and ours not in given]
+
+    def _set_deploy_fields(self, names: dict[str, str | None]) -> None:
+        usable = {ours: name for ours, name in names.items() if name or ours not in NEEDED_FIELDS}
+        merged = {**self.assumptions.deploy_fields, **usable}
+        self.assumptions = replace(self.assumptions, deploy_fields=merged)
+
+    def _is_needed(self, operation: str, path: str) -> bool:
+        result = self.assumptions.template(operation).paths["result"]
+        # The owner in the answer to check shows that the platform accepts the token.
+        if f"{result}.".startswith(f"{path}.") or (operation, path) == ("check", "self"):
+            return True
+        head, _, leaf = path.rpartition(".")
+        needed = _NEEDED_IN_RESULT.get(operation, {"id"})
+        if operation in _OF_DEPLOYS:
+            needed = {str(self.assumptions.deploy_fields[ours]) for ours in NEEDED_FIELDS}
+        return head == result and leaf in needed
+
+    def _fitting(self, operation: str, text: str) -> str | None:
+        """Return a document without the parts that are left out; None if one of them is needed."""
+        if not self.left_out or operation in self.assumptions.replaced:
+            return text
+        arguments = {part for part in self.left_out if part.endswith(")")}
+        fields = self.left_out - arguments
+        for part in sorted(arguments):
+            path, _, argument = part[:-1].partition("(")
+            if argument not in _OPTIONAL_ARGUMENTS and part in _arguments(text):
+                fields = {*fields, path}
+        smaller = _without(text, fields, arguments)
+        lost = set(_paths(text)).difference(_paths(smaller))
+        return None if any(self._is_needed(operation, path) for path in lost) else smaller
+
+    def _warn(self, parts: set[str], deploy_fields: Any) -> None:
+        now = self.assumptions.deploy_fields
+        gone = [ours for ours in now if deploy_fields[ours] and now[ours] is None]
+        names = {*parts, *(str(deploy_fields[ours]) for ours in gone)}
+        lacking = {*map(_lacking, parts), *(f"{ours.replace('_', ' ')} of a deploy" for ours in gone)}
+        _log.warning(
+            "This installation does not know %s. The requests leave it out, so a plan does not know: %s. "
+            "If it has another name, set it in the connection's field assumptions.",
+            ", ".join(sorted(names)),
+            "; ".join(sorted(lacking)),
+        )
+
+
+# One for a connection and process: another setting is another key.
+_installations: dict[tuple[str, str], Installation] = {}
+
+
+def installation_at(endpoint: str, assumptions: Assumptions) -> Installation:
+    """Return what this process knows of the installation at an address."""
+    key = endpoint, json.dumps(assumptions.given, sort_keys=True)
+    return _installations.setdefault(key, Installation(assumptions))
+
+
+def forget() -> None:
+    """Forget what this process knows. For tests that change a platform behind its address."""
+    _installations.clear()
+
+
+def _group(operation: str) -> str:
+    return "plan" if operation in _OF_A_PLAN else operation
+
+
+def _lacking(part: str) -> str:
+    path = part.partition("(")[0]
+    return next(
+        (text for known, text in _UNKNOWN_WITHOUT.items() if f"{path}.".startswith(f"{known}.")), part
+    )
+
+
+def _field_names(texts: Iterable[str]) -> list[str]:
+    """Return the names of the fields that a server's errors refuse."""
+    matches = (_FIELD.search(text) for text in texts)
+    return [match[1] or match[2] or match[3] for match in matches if match]
+
+
+def _refused_arguments(document: str, texts: Iterable[str]) -> Iterator[str]:
+    """Yield the arguments that a server's errors refuse, as ``path(argument)``."""
+    for text in texts:
+        if match := _ARGUMENT.search(text):
+            name, variable, kind = (match[2], match[1]), None, None
+        else:
+            name = None
+            variable = found[1] if (found := _VARIABLE.search(text)) else None
+            kind = found[1] if (found := _TYPE.search(text)) else None
+        for part, (uses, types) in _arguments(document).items():
+            path, _, argument = part[:-1].partition("(")
+            if name == (path.rpartition(".")[2], argument) or variable in uses or kind in types:
+                yield part
+
+
+def _fields(document: DocumentNode) -> Iterator[tuple[str, FieldNode]]:
+    """Yield the fields of a document's operation with their paths."""
+    from graphql import FieldNode, get_operation_ast
+
+    operation = get_operation_ast(document)
+    below: list[tuple[str, Any]] = [("", operation)] if operation else []
+    for above, node in below:  # the list grows inside the loop
+        for item in node.selection_set.selections if node.selection_set else ():
+            if isinstance(item, FieldNode):
+                path = f"{above}{item.name.value}"
+                below.append((f"{path}.", item))
+                yield path, item
+
+
+def _parse(text: str) -> DocumentNode | None:
+    from graphql import GraphQLError, parse
+
+    try:
+        return parse(text)
+    except (GraphQLError, RecursionError):
+        return None
+
+
+def _paths(text: str) -> list[str]:
+    document = _parse(text)
+    return [path for path, _ in _fields(document)] if document else []
+
+
+def _arguments(text: str) -> dict[str, tuple[set[str], set[str]]]:
+    """Return each argument as ``path(argument)``, with the variables in it and the types of these."""
+    from graphql import VariableNode, get_operation_ast, print_ast, visit
+    from graphql.language import Visitor
+
+    document = _parse(text)
+    operation = get_operation_ast(document) if document else None
+    declared = {
+        item.variable.name.value: print_ast(item.type).strip("[]!")
+        for item in (operation.variable_definitions or () if operation else ())
+    }
+    found: dict[str, tuple[set[str], set[str]]] = {}
+    for path, node in _fields(document) if document else ():
+        for argument in node.arguments or ():
+            used: set[str] = set()
+
+            class Variables(Visitor):
+                def enter_variable(self, item: VariableNode, *_: Any, used: set[str] = used) -> None:
+                    used.add(item.name.value)
+
+            visit(argument, Variables())
+            found[f"{path}({argument.name.value})"] = (
+                used,
+                {declared[name] for name in used if name in declared},
+            )
+    return found
+
+
+def _without(text: str, fields: set[str], arguments: set[str]) -> str:
+    """Return a document without fields, arguments, and the variables that are not used then."""
+    from graphql import REMOVE, FieldNode, SelectionSetNode, VariableDefinitionNode, print_ast, visit
+    from graphql.language import Visitor
+
+    document = _parse(text)
+    if document is None:
+        return text
+    paths = {id(node): path for path, node in _fields(document)}
+
+    class Remove(Visitor):
+        def enter_field(self, node: FieldNode, *_: Any) -> Any:
+            return REMOVE if paths.get(id(node)) in fields else None
+
+        def enter_argument(self, node: Any, key: Any, parent: Any, path: Any, ancestors: Any) -> Any:
+            owner = next((item for item in reversed(ancestors) if isinstance(item, FieldNode)), None)
+            return REMOVE if f"{paths.get(id(owner))}({node.name.value})" in arguments else None
+
+        def leave_field(self, node: FieldNode, *_: Any) -> Any:
+            inside = node.selection_set
+            return REMOVE if isinstance(inside, SelectionSetNode) and not inside.selections else None
+
+    smaller = visit(document, Remove())
+    used = set().union(*(variables for variables, _ in _arguments(print_ast(smaller)).values()), set())
+
+    class RemoveVariables(Visitor):
+        def enter_variable_definition(self, node: VariableDefinitionNode, *_: Any) -> Any:
+            return None if node.variable.name.value in used else REMOVE
+
+    return print_ast(visit(smaller, RemoveVariables()))
