@@ -111,7 +111,7 @@ class DrainDeploymentOperator(BaseOperator):
             with task_failures(after_success=True):
                 if not self.timeout:
                     return self._without_waiting(hook, request)
-                wait = drain(hook.api, request, self._paused(), self.log)
+                wait = drain(hook, request, self._paused(), self.log)
                 drained = hook.run(wait.once() if self.deferrable else wait.until_done())
                 return self._finish(hook, request, drained) if drained is not None else self._defer(request)
 
@@ -307,7 +307,8 @@ class ResumeDeploymentOperator(BaseOperator):
         def report(error: RollbackError) -> None:
             self.log.warning("Could not resume the Dags yet: %s", error)
 
-        return hook.run(Wait(poller, lambda: resume_dags(hook.api, ours), time.time, report).until_done())
+        wait = Wait(poller, lambda: resume_dags(hook.api, ours), time.time, report, hook.reconnect)
+        return hook.run(wait.until_done())
 
 
 class UntilAirflowAnswers(Poller[Resumed, Resumed]):
