@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_rollback_provider.compat import BaseOperator, conf, deferral_timeout, states_of
 from airflow_rollback_provider.domain.arguments import interval, names, seconds, text
 from airflow_rollback_provider.domain.errors import (
+    BadInput,
     DeployInProgress,
     DeploymentNotDrained,
     RollbackError,
@@ -231,6 +232,8 @@ class ResumeDeploymentOperator(BaseOperator):
         paused Dags stays stored.
     :raises AccessDenied: when Airflow refuses the login or the token, which may have expired; the task's
         retries apply, and read the connection anew. The list of paused Dags stays stored.
+    :raises BadInput: when it has another connection than the drain before it, and so finds no paused Dag; no
+        retry.
     :raises RunNotSuccessful: when the Dags were resumed and a task directly before this one failed; no retry.
     """
 
@@ -264,6 +267,7 @@ class ResumeDeploymentOperator(BaseOperator):
         paused = self._paused()
         paused_dags = paused.get()
         if paused_dags is None or is_of_others(paused_dags, context):
+            self._require_drain_of_same_airflow(context)
             self.log.info(
                 "No Dag was paused by this run.%s", f" {paused_dags} has some paused." if paused_dags else ""
             )
@@ -278,6 +282,22 @@ class ResumeDeploymentOperator(BaseOperator):
         if gone:
             self.log.warning("%d Dag(s) that were paused are gone: %s", len(gone), ", ".join(gone))
         return {"resumed": resumed[:_MOST_NAMES], "gone": gone[:_MOST_NAMES], "count": len(resumed)}
+
+    def _require_drain_of_same_airflow(self, context: Context) -> None:
+        """Fail when the drains before this task all have another connection: this task resumes nothing then.
+
+        :raises BadInput: when they do.
+        """
+        before = self.get_flat_relatives(upstream=True)
+        drains = [task for task in before if isinstance(task, DrainDeploymentOperator) and task.pause]
+        rendered = (self.render_template(task.airflow_conn_id, context) for task in drains)
+        conn_ids = {text(conn_id, "airflow_conn_id") for conn_id in rendered}
+        if conn_ids and self._conn_id not in conn_ids:
+            raise BadInput(
+                f"No Dag was resumed: this task has the connection {self._conn_id!r}, and the drain before "
+                f"it has {' and '.join(map(repr, sorted(conn_ids)))}, whose Dags may still be paused. Give "
+                "both tasks the same airflow_conn_id, and clear this task."
+            )
 
     def _require_success(self, context: Context, result: dict[str, Any]) -> None:
         """Fail when a task directly before this one failed."""

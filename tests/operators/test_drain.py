@@ -719,6 +719,24 @@ def upstream(monkeypatch: pytest.MonkeyPatch) -> tuple[ResumeDeploymentOperator,
     return operator, states
 
 
+@pytest.mark.usefixtures("paused")
+def test_a_resume_with_another_connection_than_the_drain(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would find no paused Dag: it fails, and names both connections. Templates are rendered."""
+    monkeypatch.setattr(module, "states_of", lambda _context, _task_id: {-1: "success"})
+
+    def resume(**kwargs: Any) -> Any:
+        with DAG("remediation", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=timezone.utc)):
+            prepare = DrainDeploymentOperator(task_id="prepare", airflow_conn_id="{{ drained }}")
+            restore = ResumeDeploymentOperator(task_id="restore", **kwargs)
+            prepare >> BaseOperator(task_id="roll_back") >> restore
+        return restore
+
+    with pytest.raises(BadInput, match=r"connection 'airflow_api_default', .* has 'other'") as caught:
+        resume().execute({"ti": TaskInstance(), "drained": "other"})
+    assert isinstance(caught.value, AirflowFailException)
+    assert resume(airflow_conn_id="other").execute({"ti": TaskInstance(), "drained": "other"})["count"] == 0
+
+
 def test_the_state_of_the_resume_is_that_of_the_run(upstream: Any) -> None:
     """A run that leaves Dags paused is no success, so the teardown counts; it runs whatever came before."""
     operator, _ = upstream
