@@ -157,17 +157,6 @@ def test_another_run_of_the_dag_has_another_key(
     assert again["target_id"] == before[2]
 
 
-def test_an_answer_lost_after_the_commit(
-    operator: Any, rollback_sandbox: SandboxProcess, key: str, deployment_id: str
-) -> None:
-    """When the platform commits and the answer is lost, the rollback is found and tracked, not repeated."""
-    before = ids(rollback_sandbox, key)
-    rollback_sandbox.fault("drop_after", "rollbackDeployment", count=1)
-    result = run(operator(deployment_id))
-    assert result["target_id"] == before[1]
-    assert len(ids(rollback_sandbox, key)) == len(before) + 1
-
-
 def test_a_failed_rollback_fails_the_task(
     operator: Any, rollback_sandbox: SandboxProcess, deployment_id: str
 ) -> None:
