@@ -47,7 +47,21 @@ Resumed = tuple[list[str], list[str]]
 """Dags that were resumed, and Dags that are gone."""
 
 
-class DrainDeploymentOperator(BaseOperator):
+class _PausesDags(BaseOperator):
+    """Base class: the connection, and the stored list of the Dags that are paused behind it."""
+
+    airflow_conn_id: str
+    ui_color = "#e3ddf0"
+
+    @property
+    def _conn_id(self) -> str:
+        return text(self.airflow_conn_id, "airflow_conn_id")
+
+    def _paused(self) -> PausedDagsStore:
+        return PausedDagsStore(self._conn_id)
+
+
+class DrainDeploymentOperator(_PausesDags):
     """Drain a Deployment before it is downgraded, so that no task is lost and nothing stops the downgrade.
 
     A downgrade fails the tasks that run, and the rows that Airflow 3.2 and later write for deferred tasks
@@ -82,7 +96,6 @@ class DrainDeploymentOperator(BaseOperator):
     """
 
     template_fields: Sequence[str] = ("airflow_conn_id", "exclude_dags")
-    ui_color = "#e3ddf0"
 
     def __init__(
         self,
@@ -108,13 +121,7 @@ class DrainDeploymentOperator(BaseOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Pause and wait; return what was paused and what was going on."""
         with task_failures(), closing(AirflowApiHook(self._conn_id)) as hook:
-            request = self._request(context, hook)
-            with task_failures(after_success=True):
-                if not self.timeout:
-                    return self._without_waiting(hook, request)
-                wait = drain(hook, request, self._paused(), self.log)
-                drained = hook.run(wait.once() if self.deferrable else wait.until_done())
-                return self._finish(hook, request, drained) if drained is not None else self._defer(request)
+            return self._drain(hook, self._request(context, hook))
 
     def resume(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
         """Take over from the triggerer."""
@@ -129,13 +136,6 @@ class DrainDeploymentOperator(BaseOperator):
             "Killed while Dags may be paused. Their list is stored: the next try of this task goes on with "
             "them, and ResumeDeploymentOperator resumes them."
         )
-
-    @property
-    def _conn_id(self) -> str:
-        return text(self.airflow_conn_id, "airflow_conn_id")
-
-    def _paused(self) -> PausedDagsStore:
-        return PausedDagsStore(self._conn_id)
 
     def _request(self, context: Context, hook: AirflowApiHook) -> DrainRequest:
         ti = context["ti"]
@@ -179,6 +179,14 @@ class DrainDeploymentOperator(BaseOperator):
     def _paused_dags(self) -> PausedDags | None:
         return self._paused().get()
 
+    @task_failures(after_success=True)
+    def _drain(self, hook: AirflowApiHook, request: DrainRequest) -> dict[str, Any]:
+        if not self.timeout:
+            return self._without_waiting(hook, request)
+        wait = drain(hook, request, self._paused(), self.log)
+        drained = hook.run(wait.once() if self.deferrable else wait.until_done())
+        return self._finish(hook, request, drained) if drained is not None else self._defer(request)
+
     def _without_waiting(self, hook: AirflowApiHook, request: DrainRequest) -> dict[str, Any]:
         self._pause_all(hook, request)
         work = hook.run(read_active_work(hook.api, request.own))
@@ -215,7 +223,7 @@ class DrainDeploymentOperator(BaseOperator):
         hook.run(still_ours(hook.api, request, self._paused_dags()))  # fails if they were resumed meanwhile
 
 
-class ResumeDeploymentOperator(BaseOperator):
+class ResumeDeploymentOperator(_PausesDags):
     """Resume the Dags of a Deployment that :class:`DrainDeploymentOperator` paused, and no others.
 
     It is a teardown: it runs after success and failure. Its state decides the state of the Dag run, because a
@@ -238,7 +246,6 @@ class ResumeDeploymentOperator(BaseOperator):
     """
 
     template_fields: Sequence[str] = ("airflow_conn_id",)
-    ui_color = "#e3ddf0"
 
     def __init__(
         self,
@@ -312,13 +319,6 @@ class ResumeDeploymentOperator(BaseOperator):
                 f"No Dag is left paused by this run ({result['count']} resumed now). This task fails because "
                 f"{', '.join(failed)} failed: otherwise Airflow would show the run as a success."
             )
-
-    @property
-    def _conn_id(self) -> str:
-        return text(self.airflow_conn_id, "airflow_conn_id")
-
-    def _paused(self) -> PausedDagsStore:
-        return PausedDagsStore(self._conn_id)
 
     def _resume(self, hook: AirflowApiHook, ours: tuple[str, ...]) -> Resumed:
         deadline = time.time() + self.timeout

@@ -51,12 +51,12 @@ def prove(api: Api, assumptions: Assumptions, access: Access) -> Flow[Access]:
     key = api.endpoint, json.dumps(assumptions.given, sort_keys=True)
     proof = _proofs.get(key)
     if proof is None:
-        proof = yield from _ask(api, assumptions, key)
+        proof = yield from _make_proof(api, assumptions, key)
     refusals, unknown = proof
     return replace(access, request_refusals=refusals, request_unknown=unknown)
 
 
-def _ask(api: Api, assumptions: Assumptions, key: tuple[str, str]) -> Flow[Proof]:
+def _make_proof(api: Api, assumptions: Assumptions, key: tuple[str, str]) -> Flow[Proof]:
     try:
         document = document_of(assumptions)
     except ValueError as error:
