@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import base64
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
+from airflow_rollback_provider.airflow_api.client import AirflowApi
 from airflow_rollback_provider.http.connection_fields import ConnectionLike, Fields, base_url
 from airflow_rollback_provider.http.secret import Secret
 
@@ -58,6 +60,11 @@ class ApiConnection:
     settings: ApiSettings
     policy: Policy
     secrets: tuple[str, ...] = field(repr=False)
+
+    @cached_property
+    def api(self) -> AirflowApi:
+        """The client of that Airflow, with the session of its login."""
+        return AirflowApi(self.settings)
 
 
 def read_connection(connection: ConnectionLike) -> ApiConnection:

@@ -8,7 +8,7 @@ A task runs it with ``requests`` and ``time.sleep``, the triggerer with ``httpx`
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from airflow_rollback_provider.domain.errors import (
     AccessDenied,
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 ResultT = TypeVar("ResultT")
 OutcomeT = TypeVar("OutcomeT")
+ClientT_co = TypeVar("ClientT_co", covariant=True)
 
 FIRST_DELAY = 2.0
 _GROWTH = 1.5
@@ -50,6 +51,17 @@ class Call:
 
     run: Callable[[], Any]
     arun: Callable[[], Awaitable[Any]]
+
+
+class Connector(Protocol[ClientT_co]):
+    """A hook, as a wait uses it. A wait may outlast a token."""
+
+    def get_conn(self) -> ClientT_co:
+        """Return the client of the connection as it was last read."""
+
+    @property
+    def reconnect(self) -> Call:
+        """The step that reads the connection again."""
 
 
 class PollBackoff:
@@ -168,12 +180,14 @@ class Wait(Generic[ResultT, OutcomeT]):
     :param read: returns a flow that reads once.
     :param clock: returns seconds since the epoch.
     :param report: called with each error of a poll.
+    :param reconnect: called after a refusal, before the next poll: the connection may have a new token.
     """
 
     poller: Poller[ResultT, OutcomeT]
     read: Callable[[], Generator[Any, Any, ResultT]]
     clock: Callable[[], float]
     report: Callable[[RollbackError], object]
+    reconnect: Call | None = None
 
     def once(self) -> Generator[Any, Any, OutcomeT | None]:
         """Poll once; return the outcome, or None to go on.
@@ -184,7 +198,10 @@ class Wait(Generic[ResultT, OutcomeT]):
             result = yield from self.read()
         except RollbackError as error:
             self.report(error)
-            return self.poller.on_error(error, self.clock())
+            outcome = self.poller.on_error(error, self.clock())
+            if outcome is None and self.reconnect is not None and isinstance(error, AccessDenied):
+                yield self.reconnect
+            return outcome
         return self.poller.on_result(result, self.clock())
 
     def until_done(

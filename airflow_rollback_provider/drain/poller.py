@@ -13,7 +13,7 @@ from airflow_rollback_provider.domain.errors import (
     RollbackError,
     StateUnavailable,
 )
-from airflow_rollback_provider.domain.poller import Call, Poller, Wait
+from airflow_rollback_provider.domain.poller import Call, Connector, Poller, Wait
 from airflow_rollback_provider.drain.drain import DrainRequest, DrainResult, Steps
 from airflow_rollback_provider.drain.survey import pause_idle_dags
 
@@ -72,11 +72,11 @@ class DrainPoller(Poller["tuple[ActiveWork, Steps]", DrainResult]):
 
 
 def drain(
-    api: AirflowApi, request: DrainRequest, store: PausedDagsStore, log: Log
+    hook: Connector[AirflowApi], request: DrainRequest, store: PausedDagsStore, log: Log
 ) -> Wait[tuple[ActiveWork, Steps], DrainResult]:
     """Return the wait until the Deployment is drained. It pauses Dags as soon as no task of theirs waits.
 
-    :param api: the REST API of the Deployment's Airflow.
+    :param hook: the hook for the REST API of the Deployment's Airflow.
     :param request: what is waited for.
     :param store: the Dags that are paused.
     :param log: the task's log.
@@ -84,7 +84,7 @@ def drain(
 
     def read() -> Flow[tuple[ActiveWork, Steps]]:
         paused_dags = yield Call(store.get, store.aget)
-        work, steps = yield from pause_idle_dags(api, request, paused_dags)
+        work, steps = yield from pause_idle_dags(hook.get_conn(), request, paused_dags)
         log.info("%s", work)
         return work, steps
 
@@ -93,4 +93,5 @@ def drain(
         read,
         clock=time.time,
         report=lambda error: log.warning("Could not read the state of the Deployment: %s", error),
+        reconnect=hook.reconnect,
     )

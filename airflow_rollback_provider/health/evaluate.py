@@ -59,8 +59,8 @@ def evaluate(evidence: Evidence, observation: Observation) -> Evaluation:
     """
     case = evidence.case
     present = case.superseded_at is None
-    knows_files = present and observation.at >= case.settled_at
-    files = tuple(_file(case, problem) for problem in observation.import_errors) if knows_files else ()
+    files_count = present and observation.at >= case.settled_at
+    files = tuple(_file(case, problem) for problem in observation.import_errors) if files_count else ()
     components = dict(observation.components) if present else {}
     verdict, reasons = _verdict(evidence, observation.at, files, components)
     ordered = sorted(files, key=lambda file: (not file.new, file.file))
@@ -77,7 +77,7 @@ def evaluate(evidence: Evidence, observation: Observation) -> Evaluation:
         dags=evidence.relevant_dags(),
         silent=evidence.silent(observation.at)[:MOST_DAGS],
         import_errors=tuple(ordered[:MOST_FILES]),
-        import_error_files=names if knows_files and len(names) <= MOST_NAMES else None,
+        import_error_files=names if files_count and len(names) <= MOST_NAMES else None,
         components=components,
         left_out=evidence.left_out(),
     )

@@ -28,12 +28,12 @@ _LATEST_COMMIT = timedelta(minutes=2)
 class Observer:
     """Polls and evaluates one deploy. Each poll reads only runs that began, ended or changed since the last.
 
-    :param api: client of the Deployment's Airflow.
     :param case: the deploy to evaluate.
     """
 
-    def __init__(self, api: AirflowApi, case: HealthCase) -> None:
-        self._api = api
+    _api: AirflowApi
+
+    def __init__(self, case: HealthCase) -> None:
         self._case = case
         self._evidence: Evidence | None = None
         self._updated_since: datetime | None = None
@@ -41,11 +41,13 @@ class Observer:
         # Failed run with the time of its end → the tasks that failed in it.
         self._causes: dict[tuple[str, str, datetime | None], tuple[TaskRow, ...]] = {}
 
-    def poll(self, now: datetime) -> Flow[Evaluation]:
+    def poll(self, api: AirflowApi, now: datetime) -> Flow[Evaluation]:
         """Read the data once and evaluate it.
 
+        :param api: client of the Deployment's Airflow.
         :param now: the time.
         """
+        self._api = api
         if self._evidence is None:
             self._evidence = yield from self._read_baseline()
         yield from self._read_runs(self._evidence)

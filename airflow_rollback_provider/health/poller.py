@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from airflow_rollback_provider.domain.errors import AccessDenied, BadInput, PlatformError, RollbackError
 from airflow_rollback_provider.domain.jsonable import JsonDataclass
-from airflow_rollback_provider.domain.poller import Poller, Wait
+from airflow_rollback_provider.domain.poller import Connector, Poller, Wait
 from airflow_rollback_provider.health.case import HealthCase  # noqa: TC001 - decode() reads it
 from airflow_rollback_provider.health.evaluate import without_evidence
 from airflow_rollback_provider.health.observe import Observer
@@ -104,19 +104,20 @@ class HealthPoller(Poller[Evaluation, Evaluation]):
 
 
 def check_health(
-    api: AirflowApi, health_check: HealthCheck, log: Log, *, waits: bool = True
+    hook: Connector[AirflowApi], health_check: HealthCheck, log: Log, *, waits: bool = True
 ) -> Wait[Evaluation, Evaluation]:
     """Return the wait for a verdict, which polls the Airflow of a Deployment.
 
-    :param api: the REST API of that Airflow.
+    :param hook: the hook for the REST API of that Airflow.
     :param health_check: what is evaluated, and until when.
     :param log: the task's log.
     :param waits: whether to wait for a verdict; otherwise the first poll decides.
     """
-    observer = Observer(api, health_check.case)
+    observer = Observer(health_check.case)
     return Wait(
         HealthPoller(health_check, random.random, waits=waits),  # noqa: S311 - spreads load
-        lambda: observer.poll(datetime.now(timezone.utc)),
+        lambda: observer.poll(hook.get_conn(), datetime.now(timezone.utc)),
         clock=time.time,
         report=lambda error: log.warning("Could not read the state of the Deployment: %s", error),
+        reconnect=hook.reconnect,
     )

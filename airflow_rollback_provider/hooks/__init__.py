@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Hooks: an Airflow connection becomes a platform that can be asked."""
+"""Hooks: an Airflow connection becomes a client of a platform."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_rollback_provider.airflow_api.client import AirflowApi
 from airflow_rollback_provider.airflow_api.settings import CONN_TYPE, ApiConnection, read_connection
 from airflow_rollback_provider.domain.errors import RollbackError
 from airflow_rollback_provider.hooks import airflow_api_form as form
 from airflow_rollback_provider.hooks.http_hook import HttpHook
 
 if TYPE_CHECKING:
+    from airflow_rollback_provider.airflow_api.client import AirflowApi
     from airflow_rollback_provider.http.connection_fields import ConnectionLike
 
 
@@ -31,7 +31,6 @@ class AirflowApiHook(HttpHook[ApiConnection]):
     default_conn_name = "airflow_api_default"
     conn_type = CONN_TYPE
     hook_name = "Airflow REST API"
-    not_pickled = (*HttpHook.not_pickled, "_api")
 
     def __init__(
         self,
@@ -42,7 +41,6 @@ class AirflowApiHook(HttpHook[ApiConnection]):
     ) -> None:
         super().__init__(connection, **kwargs)
         self.airflow_conn_id = airflow_conn_id
-        self._api: AirflowApi | None = None
 
     def read_connection(self, connection: ConnectionLike) -> ApiConnection:
         """Read the fields of a connection. No request is sent.
@@ -59,9 +57,7 @@ class AirflowApiHook(HttpHook[ApiConnection]):
     @property
     def api(self) -> AirflowApi:
         """The client of that Airflow. In an event loop only after ``async with``."""
-        if self._api is None:
-            self._api = AirflowApi(self._connect().settings)
-        return self._api
+        return self._connect().api
 
     def get_conn(self) -> AirflowApi:
         """Return the client of that Airflow."""

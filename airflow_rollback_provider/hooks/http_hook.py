@@ -7,7 +7,8 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from airflow_rollback_provider.compat import BaseHook, amask_secret, get_async_connection, mask_secret
-from airflow_rollback_provider.domain.errors import InvalidConnection
+from airflow_rollback_provider.domain.errors import InvalidConnection, RollbackError
+from airflow_rollback_provider.domain.poller import Call
 from airflow_rollback_provider.http.client_pool import POOL
 from airflow_rollback_provider.http.transports import HttpxTransport, RequestsTransport
 
@@ -43,12 +44,11 @@ class HttpHook(BaseHook, Generic[ConnectedT]):
     """
 
     conn_name_attr: str
-    not_pickled: tuple[str, ...] = ("_connected", "_transport")
-    """Attributes with the token, or that cannot be pickled; they are made anew."""
 
     def __init__(self, connection: ConnectionLike | None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._connected = self.read_connection(connection) if connection is not None else None
+        self._from_airflow = connection is None
         self._transport: RequestsTransport | None = None
         self._leases = AsyncExitStack()
 
@@ -75,6 +75,15 @@ class HttpHook(BaseHook, Generic[ConnectedT]):
         connected = await self._aconnect()
         return await HttpxTransport(connected.policy).run(flow)
 
+    @property
+    def reconnect(self) -> Call:
+        """The step of a flow that reads the connection from Airflow again.
+
+        A connection that cannot be read is logged, and the hook keeps the one that it has. The network policy
+        of a flow that runs stays the same.
+        """
+        return Call(self._reconnect, self._areconnect)
+
     def close(self) -> None:
         """Close connections that are kept open. The hook can be used again."""
         if self._transport is not None:
@@ -91,7 +100,7 @@ class HttpHook(BaseHook, Generic[ConnectedT]):
     def __getstate__(self) -> dict[str, Any]:
         """Leave out the token and what cannot be pickled; the connection is read anew."""
         kept = {name: value for name, value in self.__dict__.items() if name != "_leases"}
-        return {**kept, **dict.fromkeys(self.not_pickled)}
+        return {**kept, "_connected": None, "_transport": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state, _leases=AsyncExitStack())
@@ -100,24 +109,50 @@ class HttpHook(BaseHook, Generic[ConnectedT]):
     # no frame has it in a variable, and the frames of read_connection are cut off.
     def _connect(self) -> ConnectedT:
         if self._connected is None:
-            try:
-                self._connected = self.read_connection(self.get_connection(self._conn_id))
-            except InvalidConnection as error:
-                raise error.with_traceback(None) from None
-            for secret in self._connected.secrets:
-                mask_secret(secret)
+            self._connected = self._load()
         return self._connected
 
     async def _aconnect(self) -> ConnectedT:
         if self._connected is None:
-            try:
-                connected = self.read_connection(await get_async_connection(self._conn_id))
-            except InvalidConnection as error:
-                raise error.with_traceback(None) from None
-            for secret in connected.secrets:
-                await amask_secret(secret)
-            self._connected = connected
+            self._connected = await self._aload()
         return self._connected
+
+    def _load(self) -> ConnectedT:
+        try:
+            connected = self.read_connection(self.get_connection(self._conn_id))
+        except InvalidConnection as error:
+            raise error.with_traceback(None) from None
+        for secret in connected.secrets:
+            mask_secret(secret)
+        return connected
+
+    async def _aload(self) -> ConnectedT:
+        try:
+            connected = self.read_connection(await get_async_connection(self._conn_id))
+        except InvalidConnection as error:
+            raise error.with_traceback(None) from None
+        for secret in connected.secrets:
+            await amask_secret(secret)
+        return connected
+
+    def _reconnect(self) -> None:
+        if self._from_airflow:
+            try:
+                self._connected = self._load()
+            except Exception as error:  # noqa: BLE001 - the next poll shows whether the old one still works
+                self._warn(error)
+
+    async def _areconnect(self) -> None:
+        if self._from_airflow:
+            try:
+                self._connected = await self._aload()
+            except Exception as error:  # noqa: BLE001 - as in a task
+                self._warn(error)
+
+    def _warn(self, error: Exception) -> None:
+        # Another error's message may quote the connection.
+        reason = error if isinstance(error, RollbackError) else type(error).__name__
+        self.log.warning("Could not read the connection %s again: %s", self._conn_id, reason)
 
     @property
     def _conn_id(self) -> str:

@@ -134,7 +134,7 @@ class DeployHealthOperator(BaseOperator):
             superseded = case.superseded_at is not None  # no further evidence will come
             with closing(AirflowApiHook(text(self.airflow_conn_id, "airflow_conn_id"))) as hook:
                 waits = self.wait_for_completion and not superseded
-                wait = check_health(hook.api, health_check, self.log, waits=waits)
+                wait = check_health(hook, health_check, self.log, waits=waits)
                 # A verdict that is there already must not be deferred (apache/airflow#46424).
                 evaluation = hook.run(wait.once() if self.deferrable else wait.until_done())
             if evaluation is None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_rollback_provider.compat import BaseOperator, conf, deferral_timeout, states_of
 from airflow_rollback_provider.domain.arguments import interval, names, seconds, text
 from airflow_rollback_provider.domain.errors import (
+    BadInput,
     DeployInProgress,
     DeploymentNotDrained,
     RollbackError,
@@ -46,7 +47,21 @@ Resumed = tuple[list[str], list[str]]
 """Dags that were resumed, and Dags that are gone."""
 
 
-class DrainDeploymentOperator(BaseOperator):
+class _PausesDags(BaseOperator):
+    """Base class: the connection, and the stored list of the Dags that are paused behind it."""
+
+    airflow_conn_id: str
+    ui_color = "#e3ddf0"
+
+    @property
+    def _conn_id(self) -> str:
+        return text(self.airflow_conn_id, "airflow_conn_id")
+
+    def _paused(self) -> PausedDagsStore:
+        return PausedDagsStore(self._conn_id)
+
+
+class DrainDeploymentOperator(_PausesDags):
     """Drain a Deployment before it is downgraded, so that no task is lost and nothing stops the downgrade.
 
     A downgrade fails the tasks that run, and the rows that Airflow 3.2 and later write for deferred tasks
@@ -81,7 +96,6 @@ class DrainDeploymentOperator(BaseOperator):
     """
 
     template_fields: Sequence[str] = ("airflow_conn_id", "exclude_dags")
-    ui_color = "#e3ddf0"
 
     def __init__(
         self,
@@ -107,13 +121,7 @@ class DrainDeploymentOperator(BaseOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Pause and wait; return what was paused and what was going on."""
         with task_failures(), closing(AirflowApiHook(self._conn_id)) as hook:
-            request = self._request(context, hook)
-            with task_failures(after_success=True):
-                if not self.timeout:
-                    return self._without_waiting(hook, request)
-                wait = drain(hook.api, request, self._paused(), self.log)
-                drained = hook.run(wait.once() if self.deferrable else wait.until_done())
-                return self._finish(hook, request, drained) if drained is not None else self._defer(request)
+            return self._drain(hook, self._request(context, hook))
 
     def resume(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
         """Take over from the triggerer."""
@@ -128,13 +136,6 @@ class DrainDeploymentOperator(BaseOperator):
             "Killed while Dags may be paused. Their list is stored: the next try of this task goes on with "
             "them, and ResumeDeploymentOperator resumes them."
         )
-
-    @property
-    def _conn_id(self) -> str:
-        return text(self.airflow_conn_id, "airflow_conn_id")
-
-    def _paused(self) -> PausedDagsStore:
-        return PausedDagsStore(self._conn_id)
 
     def _request(self, context: Context, hook: AirflowApiHook) -> DrainRequest:
         ti = context["ti"]
@@ -178,6 +179,14 @@ class DrainDeploymentOperator(BaseOperator):
     def _paused_dags(self) -> PausedDags | None:
         return self._paused().get()
 
+    @task_failures(after_success=True)
+    def _drain(self, hook: AirflowApiHook, request: DrainRequest) -> dict[str, Any]:
+        if not self.timeout:
+            return self._without_waiting(hook, request)
+        wait = drain(hook, request, self._paused(), self.log)
+        drained = hook.run(wait.once() if self.deferrable else wait.until_done())
+        return self._finish(hook, request, drained) if drained is not None else self._defer(request)
+
     def _without_waiting(self, hook: AirflowApiHook, request: DrainRequest) -> dict[str, Any]:
         self._pause_all(hook, request)
         work = hook.run(read_active_work(hook.api, request.own))
@@ -214,7 +223,7 @@ class DrainDeploymentOperator(BaseOperator):
         hook.run(still_ours(hook.api, request, self._paused_dags()))  # fails if they were resumed meanwhile
 
 
-class ResumeDeploymentOperator(BaseOperator):
+class ResumeDeploymentOperator(_PausesDags):
     """Resume the Dags of a Deployment that :class:`DrainDeploymentOperator` paused, and no others.
 
     It is a teardown: it runs after success and failure. Its state decides the state of the Dag run, because a
@@ -231,11 +240,12 @@ class ResumeDeploymentOperator(BaseOperator):
         paused Dags stays stored.
     :raises AccessDenied: when Airflow refuses the login or the token, which may have expired; the task's
         retries apply, and read the connection anew. The list of paused Dags stays stored.
+    :raises BadInput: when it has another connection than the drain before it, and so finds no paused Dag; no
+        retry.
     :raises RunNotSuccessful: when the Dags were resumed and a task directly before this one failed; no retry.
     """
 
     template_fields: Sequence[str] = ("airflow_conn_id",)
-    ui_color = "#e3ddf0"
 
     def __init__(
         self,
@@ -264,6 +274,7 @@ class ResumeDeploymentOperator(BaseOperator):
         paused = self._paused()
         paused_dags = paused.get()
         if paused_dags is None or is_of_others(paused_dags, context):
+            self._require_drain_of_same_airflow(context)
             self.log.info(
                 "No Dag was paused by this run.%s", f" {paused_dags} has some paused." if paused_dags else ""
             )
@@ -279,6 +290,22 @@ class ResumeDeploymentOperator(BaseOperator):
             self.log.warning("%d Dag(s) that were paused are gone: %s", len(gone), ", ".join(gone))
         return {"resumed": resumed[:_MOST_NAMES], "gone": gone[:_MOST_NAMES], "count": len(resumed)}
 
+    def _require_drain_of_same_airflow(self, context: Context) -> None:
+        """Fail when the drains before this task all have another connection: this task resumes nothing then.
+
+        :raises BadInput: when they do.
+        """
+        before = self.get_flat_relatives(upstream=True)
+        drains = [task for task in before if isinstance(task, DrainDeploymentOperator) and task.pause]
+        rendered = (self.render_template(task.airflow_conn_id, context) for task in drains)
+        conn_ids = {text(conn_id, "airflow_conn_id") for conn_id in rendered}
+        if conn_ids and self._conn_id not in conn_ids:
+            raise BadInput(
+                f"No Dag was resumed: this task has the connection {self._conn_id!r}, and the drain before "
+                f"it has {' and '.join(map(repr, sorted(conn_ids)))}, whose Dags may still be paused. Give "
+                "both tasks the same airflow_conn_id, and clear this task."
+            )
+
     def _require_success(self, context: Context, result: dict[str, Any]) -> None:
         """Fail when a task directly before this one failed."""
         failed = [
@@ -293,13 +320,6 @@ class ResumeDeploymentOperator(BaseOperator):
                 f"{', '.join(failed)} failed: otherwise Airflow would show the run as a success."
             )
 
-    @property
-    def _conn_id(self) -> str:
-        return text(self.airflow_conn_id, "airflow_conn_id")
-
-    def _paused(self) -> PausedDagsStore:
-        return PausedDagsStore(self._conn_id)
-
     def _resume(self, hook: AirflowApiHook, ours: tuple[str, ...]) -> Resumed:
         deadline = time.time() + self.timeout
         poller = UntilAirflowAnswers(deadline, self.poll_interval, random.random)  # noqa: S311 - spreads load
@@ -307,7 +327,8 @@ class ResumeDeploymentOperator(BaseOperator):
         def report(error: RollbackError) -> None:
             self.log.warning("Could not resume the Dags yet: %s", error)
 
-        return hook.run(Wait(poller, lambda: resume_dags(hook.api, ours), time.time, report).until_done())
+        wait = Wait(poller, lambda: resume_dags(hook.api, ours), time.time, report, hook.reconnect)
+        return hook.run(wait.until_done())
 
 
 class UntilAirflowAnswers(Poller[Resumed, Resumed]):

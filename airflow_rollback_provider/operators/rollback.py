@@ -237,7 +237,7 @@ class RollbackOperator(BaseOperator):
             # The event waited for a worker: another deploy may have landed since. An outage now does not
             # change what the platform reported before.
             hook = DeployHistoryHook(text(self.astro_conn_id, "astro_conn_id"))
-            outcome = hook.run(track(hook.platform, tracking, self.log).once()) or outcome
+            outcome = hook.run(track(hook, tracking, self.log).once()) or outcome
         return self._finish(report, tracking, outcome)
 
     def on_kill(self) -> None:
@@ -370,7 +370,7 @@ class RollbackOperator(BaseOperator):
         result = self._submitted(report, tracking, resumed=submitted.resumed)
         if not self.wait_for_completion:
             return result
-        wait = track(hook.platform, tracking, self.log)
+        wait = track(hook, tracking, self.log)
         # A rollback that has ended already must not be deferred (apache/airflow#46424).
         outcome = hook.run(wait.once() if self.deferrable else wait.until_done())
         return self._defer(tracking) if outcome is None else self._finish(report, tracking, outcome)

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_rollback_provider.compat import AirflowSkipException, BaseOperator, conf, deferral_timeout
-from airflow_rollback_provider.domain.arguments import interval, optional, read_time, seconds, text
+from airflow_rollback_provider.domain.arguments import interval, moment, optional, seconds, text
 from airflow_rollback_provider.domain.errors import (
     BadInput,
     NoClusterAccess,
@@ -210,11 +210,7 @@ class VerifyPodsOperator(BaseOperator):
 
 def _submitted_at(rollback: Mapping[str, Any]) -> datetime | None:
     """Return when a rollback was submitted; None if its result does not say so."""
-    text = rollback.get("submitted_at")
     try:
-        return read_time(str(text)) if text else None
-    except ValueError:
-        raise BadInput(
-            f"submitted_at of the rollback is {str(text)[:80]!r}. Give the result of a rollback: "
-            "roll_back.output."
-        ) from None
+        return moment(rollback.get("submitted_at"), "submitted_at of the rollback")
+    except BadInput as error:
+        raise BadInput(f"{error} Give the result of a rollback: roll_back.output.") from None

@@ -70,7 +70,7 @@ class StabilityWindow(Poller[PodsReport, bool]):
     def explain(self, report: PodsReport, now: float) -> PodsReport:
         """Add why a release that was ready when the time was up was not so for long enough.
 
-        That are the containers that were restarted during the wait; where there is none, all that ever were.
+        These are the containers that were restarted during the wait; if there is none, all that ever were.
 
         :param report: the report of the last poll.
         """

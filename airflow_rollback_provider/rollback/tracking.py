@@ -13,7 +13,7 @@ from airflow_rollback_provider.domain.compatibility import crosses_airflow_major
 from airflow_rollback_provider.domain.deploys import Deployment
 from airflow_rollback_provider.domain.errors import RollbackError
 from airflow_rollback_provider.domain.idempotency import without_tag
-from airflow_rollback_provider.domain.poller import Wait
+from airflow_rollback_provider.domain.poller import Connector, Wait
 from airflow_rollback_provider.rollback.log_feed import feed_for
 from airflow_rollback_provider.rollback.observe import observe
 from airflow_rollback_provider.rollback.poller import RollbackPoller, Tracking
@@ -61,25 +61,27 @@ def new_tracking(
     )
 
 
-def track(platform: Platform, tracking: Tracking, log: Log) -> Wait[Outcome | None, Outcome]:
+def track(hook: Connector[Platform], tracking: Tracking, log: Log) -> Wait[Outcome | None, Outcome]:
     """Return the wait for the end of a rollback. It logs the platform's log lines on the way.
 
-    :param platform: the platform.
+    :param hook: the hook for the platform.
     :param tracking: the rollback.
     :param log: the task's log.
     """
     return Wait(
         RollbackPoller(tracking, random.random),  # noqa: S311 - spreads load
-        _reader(platform, tracking, log),
+        _reader(hook, tracking, log),
         clock=time.time,
         report=lambda error: log.warning("Could not poll the rollback %s: %s", tracking.rollback_id, error),
+        reconnect=hook.reconnect,
     )
 
 
-def _reader(platform: Platform, tracking: Tracking, log: Log) -> Callable[[], Flow[Outcome | None]]:
+def _reader(hook: Connector[Platform], tracking: Tracking, log: Log) -> Callable[[], Flow[Outcome | None]]:
     feed = feed_for(tracking)
 
     def read() -> Flow[Outcome | None]:
+        platform = hook.get_conn()
         outcome = yield from observe(platform, tracking)
         if platform.capabilities.logs and not feed.full:
             yield from _log_lines(platform, tracking, feed, log)

@@ -106,7 +106,7 @@ def _list_deploys(session: HostedSession, context: RequestContext) -> dict[str, 
     offset, limit = reader.page(MAX_LIMIT)
     reader.done()
     deployment = session.deployment(context.path["deploymentId"], HISTORY)
-    rows = list(session.world.listed(deployment, compatibility=HOSTED))
+    rows = list(session.world.listed(deployment, platform=HOSTED))
     page = [deploy_view(session.world, row) for row in islice(rows, offset, offset + limit)]
     return {"deploys": page, "limit": limit, "offset": offset, "totalCount": len(rows)}
 

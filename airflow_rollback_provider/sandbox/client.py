@@ -65,9 +65,6 @@ class SandboxControl:
         """Return an Airflow connection to the sandbox, see ``connection`` above."""
         return connection(self.url, token, platform, **extra)
 
-    # An alias.
-    connection_uri_or_json = connection
-
     def connection_json(
         self,
         token: str = "editor",  # noqa: S107 -- a name

@@ -23,7 +23,6 @@ KINDS = (
     "land_before",
     "land_after",
 )
-_OLDER_NAMES = {"graphql_error": "api_error"}  # the former name
 BODIES = ("truncated", "html", "empty", "wrong_shape")
 
 
@@ -124,9 +123,7 @@ def _read(values: dict[str, Any]) -> Fault:
     settable = {item.name for item in fields(Fault)} - {"id", "hits"}
     if unknown := sorted(set(values) - settable):
         raise invalid(f"Unknown field {unknown[0]!r} of a fault; known: {', '.join(sorted(settable))}")
-    kind = str(values.get("kind"))
-    values = values | {"kind": _OLDER_NAMES.get(kind, kind)}
-    if values["kind"] not in KINDS:
+    if values.get("kind") not in KINDS:
         raise invalid(f"A fault needs a kind: {', '.join(KINDS)}")
     if values["kind"].startswith("land") and not values.get("deployment"):
         raise invalid("A deploy that lands needs a deployment")

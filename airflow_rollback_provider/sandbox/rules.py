@@ -57,17 +57,17 @@ class RollbackRules:
     keeps_latest: bool = False
 
 
-def check(attempt: RollbackAttempt, compatibility: RollbackRules) -> Deploy:
+def check(attempt: RollbackAttempt, platform: RollbackRules) -> Deploy:
     """Return the target if the rollback may start.
 
     :raises Refused: for the first rule that forbids it.
     """
-    for rule in compatibility.before_the_target:
+    for rule in platform.before_the_target:
         rule(attempt)
     target = attempt.target
     if target is None or target.purged:
         raise not_found("Deploy revision", attempt.target_id)
-    for about_target in compatibility.about_the_target:
+    for about_target in platform.about_the_target:
         about_target(attempt, target)
     return target
 

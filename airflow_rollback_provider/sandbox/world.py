@@ -110,7 +110,7 @@ class World:
         raise no_release(release_name)
 
     def listed(
-        self, deployment: Deployment, after: str | None = None, compatibility: RollbackRules = PRIVATE_CLOUD
+        self, deployment: Deployment, after: str | None = None, platform: RollbackRules = PRIVATE_CLOUD
     ) -> Iterator[Deploy]:
         """Yield the deploys that a client can see, newest first, beginning behind ``after``.
 
@@ -120,7 +120,7 @@ class World:
         """
         if after is not None and deployment.history.get(after) is None:
             raise not_found("Deploy revision", after)
-        gone = self._gone(deployment, compatibility)
+        gone = self._gone(deployment, platform)
         return (row for row in deployment.history.latest_first(after) if not gone(row))
 
     def page(
@@ -147,56 +147,56 @@ class World:
         return list(islice(rows, skipped, skipped + size))
 
     def deploy(
-        self, deployment: Deployment, deploy_id: str, compatibility: RollbackRules = PRIVATE_CLOUD
+        self, deployment: Deployment, deploy_id: str, platform: RollbackRules = PRIVATE_CLOUD
     ) -> Deploy:
         """Return a deploy that a client can see.
 
         :raises Refused: if the Deployment has no such deploy, or no longer.
         """
-        row = self._find(deployment, deploy_id, compatibility)
+        row = self._find(deployment, deploy_id, platform)
         if row is None:
             raise not_found("Deploy revision", deploy_id)
         return row
 
-    def _find(self, deployment: Deployment, deploy_id: str, compatibility: RollbackRules) -> Deploy | None:
+    def _find(self, deployment: Deployment, deploy_id: str, platform: RollbackRules) -> Deploy | None:
         row = deployment.history.get(deploy_id)
-        return None if row is None or self._gone(deployment, compatibility)(row) else row
+        return None if row is None or self._gone(deployment, platform)(row) else row
 
-    def _gone(self, deployment: Deployment, compatibility: RollbackRules) -> Callable[[Deploy], bool]:
+    def _gone(self, deployment: Deployment, platform: RollbackRules) -> Callable[[Deploy], bool]:
         """Return a function that checks whether a row of that Deployment is gone for clients."""
         settings = self.settings
         oldest = self.clock.now() - timedelta(days=settings.retention_days)
-        kept = deployment.latest if compatibility.keeps_latest else None
+        kept = deployment.latest if platform.keeps_latest else None
         cleans = settings.nightly_job
         return lambda row: row.purged or (cleans and row.created_at < oldest and row is not kept)
 
     def roll_back(
-        self, token: Token, request: RollbackRequest, compatibility: RollbackRules = PRIVATE_CLOUD
+        self, token: Token, request: RollbackRequest, platform: RollbackRules = PRIVATE_CLOUD
     ) -> Deploy:
         """Start a rollback: check everything, append one row, leave the rest to the clock.
 
         :raises Refused: if the platform does not allow it; nothing has changed then.
         """
         deployment = self.deployment(request.deployment_id)
-        target = self._target(token, deployment, request, compatibility)
+        target = self._target(token, deployment, request, platform)
         row = self._rollback_row(token, deployment, target, request)
         deployment.history.add(row)
         return row
 
     def _target(
-        self, token: Token, deployment: Deployment, request: RollbackRequest, compatibility: RollbackRules
+        self, token: Token, deployment: Deployment, request: RollbackRequest, platform: RollbackRules
     ) -> Deploy:
         attempt = rules.RollbackAttempt(
             settings=self.settings,
             token=token,
             deployment=deployment,
-            target=self._find(deployment, request.deploy_id, compatibility),
+            target=self._find(deployment, request.deploy_id, platform),
             target_id=request.deploy_id,
             scope=request.scope,
             description=request.description,
             now=self.clock.now(),
         )
-        return rules.check(attempt, compatibility)
+        return rules.check(attempt, platform)
 
     def _rollback_row(
         self, token: Token, deployment: Deployment, target: Deploy, request: RollbackRequest

@@ -103,7 +103,7 @@ class DeploySensor(BaseSensorOperator):
 
         Airflow calls this in all modes, so that ``soft_fail`` and its like mean the same in each.
         """
-        wait_result = self._look(context)
+        wait_result = self._poll(context)
         if wait_result is not None:
             return PokeReturnValue(is_done=True, xcom_value=self._arrived(context, wait_result))
         if self.deferrable:  # what has come already must not be deferred (apache/airflow#46424)
@@ -125,19 +125,19 @@ class DeploySensor(BaseSensorOperator):
         """Take over from the triggerer: return the deploy, or raise why there is none."""
         return self._arrived(context, WaitResult.from_dict(event))
 
-    def _look(self, context: Context) -> WaitResult | None:
+    def _poll(self, context: Context) -> WaitResult | None:
         with task_failures(after_success=self._cursor is not None):
             subscription = self._subscription(context)
             self._hook = self._hook or DeployHistoryHook(text(self.astro_conn_id, "astro_conn_id"))
             try:
                 wait_result, self._cursor = self._hook.wait_for_deploy(subscription, self._cursor)
             except RollbackError as error:
-                self._bear(error)
+                self._wait_out(error)
                 return None
             self._backoff.on_success()
             return wait_result
 
-    def _bear(self, error: RollbackError) -> None:
+    def _wait_out(self, error: RollbackError) -> None:
         """Wait an outage out. Refusals are not counted between reschedules, so one is enough there."""
         if not self._backoff.on_failure(error) or (self.reschedule and isinstance(error, AccessDenied)):
             raise error

@@ -54,5 +54,5 @@ class DeployHealthTrigger(BaseTrigger):
     async def _check(self, health_check: HealthCheck) -> Evaluation:
         async with AirflowApiHook(self.airflow_conn_id) as hook:
             # The task has polled a moment ago.
-            wait = check_health(hook.api, health_check, self.log)
+            wait = check_health(hook, health_check, self.log)
             return await hook.async_run(wait.until_done(pause_first=True))

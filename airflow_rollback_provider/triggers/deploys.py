@@ -260,7 +260,7 @@ class DeployTrigger(BaseTrigger):
         if self.cursor is not None:
             poller.cursor = Cursor.from_dict(self.cursor)
         async with DeployHistoryHook(self.astro_conn_id) as hook:
-            wait = Wait(poller, lambda: poller.read(hook.platform), time.time, self._report)
+            wait = Wait(poller, lambda: poller.read(hook.platform), time.time, self._report, hook.reconnect)
             return await hook.async_run(wait.until_done())
 
     def _report(self, error: RollbackError) -> None:

@@ -51,5 +51,5 @@ class DrainTrigger(BaseTrigger):
         store = PausedDagsStore(self.airflow_conn_id)
         async with AirflowApiHook(self.airflow_conn_id) as hook:
             # The task has polled a moment ago.
-            wait = drain(hook.api, request, store, self.log)
+            wait = drain(hook, request, store, self.log)
             return await hook.async_run(wait.until_done(pause_first=True))

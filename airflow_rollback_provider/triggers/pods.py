@@ -25,7 +25,7 @@ class PodsTrigger(BaseTrigger):
     :param by_chance: whether that connection is empty.
     :param release: what to check, as :meth:`Release.to_dict` writes it.
     :param min_ready_seconds: how long it must have been ready, in seconds.
-    :param poll_interval: longest time between two looks, in seconds.
+    :param poll_interval: longest time between two polls, in seconds.
     :param deadline: when to stop waiting, in seconds since the epoch.
     """
 

@@ -68,7 +68,7 @@ class RollbackTrigger(BaseTrigger):
     async def _track(self, tracking: Tracking) -> Outcome:
         async with DeployHistoryHook(self.astro_conn_id) as hook:
             await asyncio.sleep(_first_pause(tracking))
-            return await hook.async_run(track(hook.platform, tracking, self.log).until_done())
+            return await hook.async_run(track(hook, tracking, self.log).until_done())
 
 
 def _first_pause(tracking: Tracking) -> float:

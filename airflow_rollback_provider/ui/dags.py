@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from airflow_rollback_provider.compat import has_left
+from airflow_rollback_provider.ui.problems import may_not_trigger
 
 
 def start_problem(dag_id: str) -> str | None:
@@ -31,7 +32,5 @@ def start_problem(dag_id: str) -> str | None:
 
 def missing_right(dag_id: str) -> str:
     """Return the message for a user who may not trigger a Dag."""
-    return (
-        f"Rolling back needs the right to trigger the Dag {dag_id}, which you do not have. Ask an Airflow "
-        "administrator for it."
-    )
+    problem = may_not_trigger(dag_id)
+    return f"{problem.message} {problem.remedy}"

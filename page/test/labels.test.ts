@@ -4,7 +4,7 @@ import { test } from "node:test";
 import type { DeploymentOption } from "../src/api/contract";
 import { deploy } from "./builders";
 import { selectedOption, linkTo, namesUnknownOption } from "../src/host/selection";
-import { inProgressText, healthTone, isolated, nameOf, quoted, refusalLabel, shortName, typeLabel } from "../src/model/labels";
+import { inProgressText, healthTone, isolated, nameOf, quoted, refusalLabel, sentence, shortName, typeLabel } from "../src/model/labels";
 
 test("the platform's types become readable text", () => {
   assert.equal(typeLabel("IMAGE_AND_DAG"), "Image and Dag");
@@ -77,4 +77,14 @@ test("a refusal is a word", () => {
   assert.equal(refused({ status: "failed" }), "failed");
   assert.equal(refused({}, "TARGET-EXPIRED"), "too old");
   assert.equal(refused({}, "AIRFLOW-3-TO-OLD-2"), "not possible");
+});
+
+test("texts of others within a sentence of the server are isolated one by one", () => {
+  assert.equal(
+    sentence("Rolled back from by דנה כהן (rollback cm1). The reason was: “יש תקלה ב-orders, שוב”. Look at it."),
+    "Rolled back from by \u2068דנה כהן\u2069 (rollback cm1). The reason was: “\u2068יש תקלה ב-orders, שוב\u2069”. Look at it.",
+  );
+  assert.equal(sentence("Deploy cm1 by דנה: שוב"), "Deploy cm1 by \u2068דנה\u2069: \u2068שוב\u2069");
+  assert.equal(sentence("photo\u202egnp.exe"), "photo\u2068\u202e\u2069gnp.exe");
+  assert.equal(sentence("“Nothing” was changed."), "“Nothing” was changed.");
 });

@@ -303,8 +303,8 @@ def test_a_fleet_that_goes_well(stage: Stage) -> None:
 
 
 def test_callbacks_of_airflow(stage: Stage) -> None:
-    """They find the failure in the context: after a deferral, and after each time-out of Airflow."""
-    names = ["fails", "goes_on", "goes_on_too", "goes_on_as_well"]
+    """They find the failure in the context: after a deferral, each time-out of Airflow, and SIGTERM."""
+    names = ["fails", "goes_on", "goes_on_too", "goes_on_as_well", "goes_on_after_sigterm"]
     history = [{"age": age * DAY, "tag": tag} for age, tag in ((3, "one"), (2, "two"))]
     ids = {name: stage.sandbox.add_deployment(f"calls-{name}", deploys=history)["id"] for name in names}
     ends = {name: {"seconds": None} for name in names} | {"fails": {"outcome": "FAILED", "seconds": 1}}
@@ -314,6 +314,7 @@ def test_callbacks_of_airflow(stage: Stage) -> None:
         "fails": ("failed", "fails", {"RollbackFailed"}),
         "execution_timeout": ("failed", "goes_on", {"AirflowTaskTimeout"}),
         "execution_timeout_deferred": ("failed", "goes_on_too", {"TaskStopped", "RollbackTimedOut"}),
+        "sigterm": ("failed", "goes_on_after_sigterm", {"AirflowTaskTerminated", "AirflowTaskTimeout"}),
         "deferral_timeout": (
             "up_for_retry",
             "goes_on_as_well",
@@ -332,6 +333,7 @@ def test_callbacks_of_airflow(stage: Stage) -> None:
         assert found["failure"]["error"] in kinds
         assert ids[name] in found["summary"]
         assert name == "fails" or "may still be going on" in found["summary"]
+    assert "Killed while waiting." in stage.log("callbacks", run_id, "sigterm")
 
 
 @pytest.mark.parametrize(("words", "count"), [("", 0), ("I accept the loss", 1)])

@@ -94,16 +94,6 @@ def test_a_key_that_is_not_found_is_used_for_a_new_rollback(
     assert _rows(platform)[0]["description"].endswith(f"[idempotency-key:{idempotency_key}]")
 
 
-def test_a_lost_answer_does_not_lead_to_two_rollbacks(
-    cli: Cli, platform: SandboxProcess, deployment: str
-) -> None:
-    """The connection is cut after the platform has committed: the rollback is found and tracked."""
-    before = len(_rows(platform))
-    platform.fault("drop_after", "rollbackDeployment")
-    assert cli(*ROLL_BACK, deployment).code == 0
-    assert len(_rows(platform)) == before + 1
-
-
 def test_a_request_without_a_trace_was_not_carried_out(
     cli: Cli, platform: SandboxProcess, deployment: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -122,7 +112,7 @@ def test_a_request_without_a_known_outcome_is_unknown_not_failed(
     monkeypatch.setattr("airflow_rollback_provider.cli.commands.roll_back.GRACE_PERIOD", 0.0)
     target = _rows(platform)[2]["id"]
     platform.fault("drop_before", "rollbackDeployment")
-    platform.fault("graphql_error", "Deploys", count=None, skip=1)
+    platform.fault("api_error", "Deploys", count=None, skip=1)
     result = cli(*ROLL_BACK, deployment)
     assert result.code == 4
     assert "OutcomeUnknown" in result.err

@@ -152,7 +152,7 @@ def test_a_request_to_an_unavailable_platform_is_sent_twice_at_most(
         {"kind": "body", "body": "html"},
         {"kind": "body", "body": "empty"},
         {"kind": "body", "body": "wrong_shape"},
-        {"kind": "graphql_error", "message": "It broke", "name": "Anything"},
+        {"kind": "api_error", "message": "It broke", "name": "Anything"},
     ],
     ids=lambda fault: "-".join(map(str, fault.values())),
 )

@@ -23,7 +23,7 @@ LATE = CASE.since.end
 def poll(airflow: FakeAirflow, case: HealthCase = CASE) -> Evaluation:
     """Poll once, at the end of the horizon."""
     talker = Talker(of_fake(airflow))
-    return talker.run(Observer(talker.api, case).poll(LATE))
+    return talker.run(Observer(case).poll(talker.api, LATE))
 
 
 def test_a_good_deploy(airflow: FakeAirflow) -> None:
@@ -123,13 +123,13 @@ def test_a_poll_reads_only_what_is_new(airflow: FakeAirflow) -> None:
     add_history(airflow, broken=BROKEN)
     airflow.add_runs("dag_9", [LANDED + timedelta(minutes=97)], state="running")
     talker = Talker(of_fake(airflow))
-    observer = Observer(talker.api, CASE)
-    first = talker.run(observer.poll(LATE))
+    observer = Observer(CASE)
+    first = talker.run(observer.poll(talker.api, LATE))
     assert first.left_out == {"unfinished": 1}
     airflow.requests.clear()
     airflow.runs[-1].update(state="success", end_date=(LANDED + timedelta(minutes=119)).isoformat())
     airflow.add_runs("dag_8", [LANDED + timedelta(minutes=118)], state="running")
-    again = talker.run(observer.poll(LATE))
+    again = talker.run(observer.poll(talker.api, LATE))
     assert (again.verdict, again.dags, again.left_out) == (first.verdict, first.dags, {"unfinished": 1})
     assert [line.partition("?")[0].rpartition("/")[2] for line in airflow.requests] == [
         "dagRuns",

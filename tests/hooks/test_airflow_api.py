@@ -68,6 +68,28 @@ def test_a_pickled_hook_has_no_secret(airflow: FakeAirflow) -> None:
     assert PASSWORD not in repr(vars(hook))
 
 
+def test_a_connection_that_is_read_again(
+    airflow: FakeAirflow,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """It replaces the old one; what cannot be read, and what did not come from Airflow, does not."""
+    hook, given = AirflowApiHook(), AirflowApiHook(connection=of_fake(airflow))
+    before = hook.api, given.api
+    for variable in (f'{{"conn_type": "http", "password": "{PASSWORD}"}}', "{", ""):
+        monkeypatch.setenv("AIRFLOW_CONN_AIRFLOW_API_DEFAULT", variable)
+        hook.reconnect.run()
+        given.reconnect.run()
+        assert (hook.api, given.api) == before
+    logged = caplog.text + capsys.readouterr().out  # Airflow 2 and 3 log differently
+    assert PASSWORD not in logged
+    assert "Could not read the connection airflow_api_default again" in logged
+    monkeypatch.setenv("AIRFLOW_CONN_AIRFLOW_API_DEFAULT", airflow.connection())
+    hook.reconnect.run()
+    assert hook.api is not before[0]
+
+
 def test_metadata_and_hook_agree() -> None:
     """The provider's metadata has the same connection type as the hook."""
     metadata = get_provider_info()["connection-types"][-1]

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -133,6 +134,26 @@ def test_an_outage_is_waited_out(airflow: FakeAirflow, watcher: Any, monkeypatch
     add_history(airflow)
     airflow.faults += [404, 404, 404]  # what an ingress says while nothing is behind it
     assert watcher()["verdict"] == "healthy"
+
+
+def test_a_token_that_is_renewed(airflow: FakeAirflow, watcher: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The wait reads the connection again after the refusal, and goes on to a verdict."""
+    monkeypatch.setattr("airflow_rollback_provider.domain.poller.FIRST_DELAY", 0.05)
+    monkeypatch.setenv("AIRFLOW_CONN_AIRFLOW_API_DEFAULT", airflow.connection_with_token())
+    landed = datetime.now(timezone.utc) - timedelta(minutes=10)
+    add_history(airflow, landed)
+    find_runs, reads = airflow.find_runs, Counter[str]()
+
+    def find(wanted: dict[str, Any]) -> Any:
+        reads["runs"] += 1
+        if reads["runs"] == 4:  # a task that defers reads twice, and its trigger has read once more
+            airflow.token = "t0ken-of-tomorrow"
+            monkeypatch.setenv("AIRFLOW_CONN_AIRFLOW_API_DEFAULT", airflow.connection_with_token())
+            airflow.add_import_error("dag_3.py")
+        return find_runs(wanted)
+
+    monkeypatch.setattr(airflow, "find_runs", find)
+    assert codes(watcher(since=landed)) == ["NEW-IMPORT-ERRORS"]
 
 
 def test_a_password_that_is_refused(airflow: FakeAirflow, watcher: Any, monkeypatch: Any) -> None:

@@ -29,7 +29,7 @@ from airflow_rollback_provider.drain.drain import DrainRequest, PausedDags
 from airflow_rollback_provider.drain.paused_dags import is_of_others
 from airflow_rollback_provider.operators import drain as module
 from airflow_rollback_provider.operators.drain import DrainDeploymentOperator, ResumeDeploymentOperator
-from tests.support.fake_airflow import PASSWORD, TOKEN, UNSCHEDULED, FakeAirflow, serving
+from tests.support.fake_airflow import PASSWORD, UNSCHEDULED, FakeAirflow, serving
 from tests.support.paused import DictPaused, remembering
 from tests.support.task_run import TaskInstance, first_event, restored, run
 
@@ -319,8 +319,7 @@ def test_a_token_that_expires_before_the_resume(
     ) as caught:
         restore()
     assert not isinstance(caught.value, AirflowFailException)
-    conn = {**json.loads(airflow.connection()), "login": None, "password": airflow.token}
-    monkeypatch.setenv("AIRFLOW_CONN_AIRFLOW_API_DEFAULT", json.dumps(conn))
+    monkeypatch.setenv("AIRFLOW_CONN_AIRFLOW_API_DEFAULT", airflow.connection_with_token())
     assert restore()["count"] == 2
     assert airflow.paused() == {"resting"}
 
@@ -333,6 +332,38 @@ def test_a_token_that_expires_while_draining(airflow: FakeAirflow, prepare: Any)
     with pytest.raises((AccessDenied, DeploymentNotDrained)) as caught:
         prepare()
     assert not isinstance(caught.value, AirflowFailException)
+
+
+@pytest.mark.usefixtures("with_a_token")
+def test_a_token_that_is_renewed_while_draining(
+    airflow: FakeAirflow, prepare: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The wait reads the connection again after the refusal, and goes on."""
+    airflow.add_task("a", "running")
+
+    def renew() -> None:
+        airflow.token = "t0ken-of-tomorrow"
+        monkeypatch.setenv("AIRFLOW_CONN_AIRFLOW_API_DEFAULT", airflow.connection_with_token())
+        airflow.tasks.clear()
+
+    when_asked(airflow, 3, renew)
+    assert prepare()["drained"]
+
+
+@pytest.mark.usefixtures("with_a_token")
+def test_a_token_that_is_renewed_while_resuming(
+    airflow: FakeAirflow, prepare: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same for the wait until Airflow answers again."""
+    prepare()
+    airflow.token, old = "t0ken-of-tomorrow", airflow.answer
+
+    def answer(*args: Any) -> Any:
+        monkeypatch.setenv("AIRFLOW_CONN_AIRFLOW_API_DEFAULT", airflow.connection_with_token())
+        return old(*args)
+
+    monkeypatch.setattr(airflow, "answer", answer)
+    assert restore()["count"] == 2
 
 
 def test_who_may_not_pause(airflow: FakeAirflow, paused: DictPaused, monkeypatch: Any) -> None:
@@ -407,8 +438,7 @@ def polling_prepare() -> dict[str, Any]:
 @pytest.fixture
 def with_a_token(airflow: FakeAirflow, monkeypatch: pytest.MonkeyPatch) -> None:
     """Several may ask at once: a login ends the session of the one before it in the fake."""
-    conn = {**json.loads(airflow.connection()), "login": None, "password": TOKEN}
-    monkeypatch.setenv("AIRFLOW_CONN_AIRFLOW_API_DEFAULT", json.dumps(conn))
+    monkeypatch.setenv("AIRFLOW_CONN_AIRFLOW_API_DEFAULT", airflow.connection_with_token())
 
 
 def at_request(monkeypatch: pytest.MonkeyPatch, number: int, what: Callable[[], object]) -> Counter[str]:
@@ -687,6 +717,24 @@ def upstream(monkeypatch: pytest.MonkeyPatch) -> tuple[ResumeDeploymentOperator,
         operator = ResumeDeploymentOperator(task_id="restore", poll_interval=0.02, timeout=5)
         [BaseOperator(task_id=task_id) for task_id in states] >> operator
     return operator, states
+
+
+@pytest.mark.usefixtures("paused")
+def test_a_resume_with_another_connection_than_the_drain(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would find no paused Dag: it fails, and names both connections. Templates are rendered."""
+    monkeypatch.setattr(module, "states_of", lambda _context, _task_id: {-1: "success"})
+
+    def resume(**kwargs: Any) -> Any:
+        with DAG("remediation", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=timezone.utc)):
+            prepare = DrainDeploymentOperator(task_id="prepare", airflow_conn_id="{{ drained }}")
+            restore = ResumeDeploymentOperator(task_id="restore", **kwargs)
+            prepare >> BaseOperator(task_id="roll_back") >> restore
+        return restore
+
+    with pytest.raises(BadInput, match=r"connection 'airflow_api_default', .* has 'other'") as caught:
+        resume().execute({"ti": TaskInstance(), "drained": "other"})
+    assert isinstance(caught.value, AirflowFailException)
+    assert resume(airflow_conn_id="other").execute({"ti": TaskInstance(), "drained": "other"})["count"] == 0
 
 
 def test_the_state_of_the_resume_is_that_of_the_run(upstream: Any) -> None:

@@ -21,7 +21,7 @@ from airflow_rollback_provider.rollback.poller import Tracking
 from airflow_rollback_provider.sandbox.process import SandboxProcess
 from airflow_rollback_provider.sandbox.tokens import TOKENS
 from tests.support.builders import deploy
-from tests.support.task_run import TaskInstance, first_event, restored, run
+from tests.support.task_run import TaskInstance, after_requests, first_event, restored, run
 
 
 def rows(sandbox: SandboxProcess, key: str) -> list[dict[str, Any]]:
@@ -155,17 +155,6 @@ def test_another_run_of_the_dag_has_another_key(
     run(operator(deployment_id), TaskInstance(run_id="manual__1"))
     again = run(operator(deployment_id), TaskInstance(run_id="manual__2"))
     assert again["target_id"] == before[2]
-
-
-def test_an_answer_lost_after_the_commit(
-    operator: Any, rollback_sandbox: SandboxProcess, key: str, deployment_id: str
-) -> None:
-    """When the platform commits and the answer is lost, the rollback is found and tracked, not repeated."""
-    before = ids(rollback_sandbox, key)
-    rollback_sandbox.fault("drop_after", "rollbackDeployment", count=1)
-    result = run(operator(deployment_id))
-    assert result["target_id"] == before[1]
-    assert len(ids(rollback_sandbox, key)) == len(before) + 1
 
 
 def test_a_failed_rollback_fails_the_task(
@@ -304,6 +293,23 @@ def test_an_expired_token_may_be_retried(connect: Any, deployment_id: str) -> No
     assert not isinstance(failure.value, AirflowFailException)
     connect("editor")
     assert run(task)["status"] == "done"
+
+
+def test_a_token_that_is_renewed_while_waiting(
+    connect: Any, operator: Any, rollback_sandbox: SandboxProcess, deployment_id: str, monkeypatch: Any
+) -> None:
+    """The wait reads the connection again after the refusal, and goes on."""
+    monkeypatch.setattr("airflow_rollback_provider.domain.poller.FIRST_DELAY", 0.1)
+    rollback_sandbox.settings(rollback_seconds=60)
+
+    def renew() -> None:
+        connect("viewer")
+        rollback_sandbox.settings(expired_tokens=["editor"])
+        rollback_sandbox.clock(advance=61)
+
+    task = operator(deployment_id, on_submitted_callback=lambda _context: rollback_sandbox.clear_requests())
+    with after_requests(rollback_sandbox, 10, renew):
+        assert run(task)["status"] == "done"
 
 
 def test_an_unknown_deployment(connect: Any) -> None:

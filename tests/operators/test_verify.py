@@ -41,6 +41,16 @@ def test_how_the_wait_ended(outcome: PodsOutcome, kind: type[Exception], final: 
     assert isinstance(failure.value, AirflowFailException) is final
 
 
+@pytest.mark.parametrize("submitted_at", ["2026-11-01T12:00:00", "yesterday"])
+def test_a_rollback_without_its_time(submitted_at: str) -> None:
+    """A time that cannot be read, or has no zone, is refused before the cluster is read."""
+    with pytest.raises(
+        errors.BadInput, match=r"submitted_at of the rollback is .*roll_back\.output"
+    ) as failure:
+        resume(PodsOutcome(True, READY), rollback={"submitted_at": submitted_at})
+    assert isinstance(failure.value, AirflowFailException)
+
+
 def test_ready() -> None:
     """What was seen is the result."""
     assert resume(PodsOutcome(True, READY))["components"] == {"scheduler": "1/1"}

@@ -119,7 +119,7 @@ def test_a_token_of_another_workspace(talk: Talk, rollback_sandbox: Sandbox) -> 
     assert found["DEPLOYMENT"].status is Status.ERROR
 
 
-@pytest.mark.parametrize("kind", ["drop_before", "drop_after", "status", "body", "graphql_error"])
+@pytest.mark.parametrize("kind", ["drop_before", "drop_after", "status", "body", "api_error"])
 def test_a_failing_platform_is_one_error(talk: Talk, rollback_sandbox: Sandbox, kind: str) -> None:
     """Nothing can be read; the other checks are skipped."""
     deployment = identify(rollback_sandbox)

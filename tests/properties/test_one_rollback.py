@@ -53,7 +53,7 @@ FAULTS: dict[str, list[dict[str, Any]]] = {
     "the platform fails": [{"kind": "status", "operation": "RollBack", "status": 500}],
     "too many requests": [{"kind": "status", "operation": "RollBack", "status": 429, "retry_after": "0"}],
     "odd words after the commit": [
-        {"kind": "graphql_error", "operation": "RollBack", "name": "Odd", "after_commit": True}
+        {"kind": "api_error", "operation": "RollBack", "name": "Odd", "after_commit": True}
     ],
     "the answer is lost, then all is away": [
         {"kind": "drop_after", "operation": "RollBack"},

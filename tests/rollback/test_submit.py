@@ -173,7 +173,7 @@ def test_the_choice_is_kept_before_the_request_is_sent(bench: Bench) -> None:
 def test_a_refused_request_keeps_the_choice_without_a_time(bench: Bench) -> None:
     """A request that the platform refused is not waited for, and its target stays chosen."""
     before = bench.ids
-    bench.sandbox.fault("graphql_error", "RollBack", name="RollbackNotAllowedError", message="not today")
+    bench.sandbox.fault("api_error", "RollBack", name="RollbackNotAllowedError", message="not today")
     with pytest.raises(errors.PlanRefused, match="not today"):
         bench.attempt()
     assert PendingStore(bench.store, bench.idempotency_key).get() == PendingSubmission(
@@ -224,7 +224,7 @@ def test_a_retry_after_an_unknown_outcome_resumes_a_rollback_that_went_through(b
     """The answer was lost and the history was away: the next try finds the row and sends nothing."""
     before = bench.ids
     bench.sandbox.fault("drop_after", "RollBack")
-    bench.sandbox.fault("graphql_error", "Deploys", count=None, skip=1)
+    bench.sandbox.fault("api_error", "Deploys", count=None, skip=1)
     with pytest.raises(errors.OutcomeUnknown, match="could not be read") as caught:
         bench.attempt()
     assert caught.value.retryable
@@ -306,7 +306,7 @@ def test_nothing_is_sent_while_the_history_cannot_be_read(bench: Bench, clock: C
 def test_an_unknown_outcome_is_final_when_no_retry_helps(bench: Bench, clock: Clock) -> None:
     """A token that may not read the history stays such a token."""
     bench.keep(bench.ids[2], sent_at=clock.now)
-    bench.sandbox.fault("graphql_error", "Deploys", name="PermissionError", count=None)
+    bench.sandbox.fault("api_error", "Deploys", name="PermissionError", count=None)
     with pytest.raises(errors.OutcomeUnknown) as caught:
         bench.attempt()
     assert not caught.value.retryable
@@ -572,8 +572,8 @@ def test_a_damaged_state_is_not_taken_for_none(bench: Bench) -> None:
 
 def test_a_refusal_that_cannot_be_checked_is_no_certainty(bench: Bench, clock: Clock) -> None:
     """The platform answered with an unknown error after it had written the row, and its history is away."""
-    bench.sandbox.fault("graphql_error", "RollBack", name="Odd", message="odd", after_commit=True)
-    bench.sandbox.fault("graphql_error", "Deploys", count=None, skip=1)
+    bench.sandbox.fault("api_error", "RollBack", name="Odd", message="odd", after_commit=True)
+    bench.sandbox.fault("api_error", "Deploys", count=None, skip=1)
     with pytest.raises(errors.OutcomeUnknown, match=r"(?s)odd.*could not be read"):
         bench.attempt()
     assert bench.kept[0].sent_at == clock.now

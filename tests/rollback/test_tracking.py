@@ -65,6 +65,11 @@ class ScriptedPlatform:
         self.polls, self.scripted_logs = polls, logs or []
         self.read_since: list[datetime] = []
         self.capabilities = Capabilities("Scripted", logs=has_logs)
+        self.reconnect = None
+
+    def get_conn(self) -> ScriptedPlatform:
+        """Return it in the place of a hook."""
+        return self
 
     def deploys(self, _deployment_id: str, limit: int) -> Flow[Page]:
         """Return the rollback's row."""

@@ -146,7 +146,7 @@ def test_the_connection_is_ready_for_airflow(rollback_sandbox: SandboxProcess) -
         "password": "sandbox-token-viewer",
         "extra": {"timeout": 3},
     }
-    assert rollback_sandbox.connection_uri_or_json("viewer", timeout=3) == expected
+    assert rollback_sandbox.connection("viewer", timeout=3) == expected
     assert json.loads(rollback_sandbox.connection_json("viewer", timeout=3)) == expected
 
 

@@ -24,7 +24,7 @@ from airflow_rollback_provider.domain import errors
 from airflow_rollback_provider.sandbox.process import SandboxProcess
 from airflow_rollback_provider.sandbox.tokens import TOKENS
 from airflow_rollback_provider.sensors.deploys import DeploySensor
-from tests.support.task_run import TaskInstance, run
+from tests.support.task_run import TaskInstance, after_requests, run
 
 KEY = "awaited"
 
@@ -303,6 +303,26 @@ def test_a_token_that_expires_between_two_polls(
     with pytest.raises(errors.PermissionMissing) as failure:
         sensor.poke(context)
     assert not isinstance(failure.value, AirflowFailException)
+
+
+def test_a_token_that_is_renewed_during_a_deferral(
+    sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The triggerer reads the connection again after the refusal, and goes on."""
+    monkeypatch.setattr("airflow_rollback_provider.domain.poller.FIRST_DELAY", 0.1)
+
+    def renew() -> None:
+        monkeypatch.setenv("AIRFLOW_CONN_ASTRO_PRIVATE_CLOUD_DEFAULT", sandbox.connection_json("editor"))
+        sandbox.settings(expired_tokens=["viewer"])
+        sandbox.land_deploy(KEY, tag="d")
+
+    last, deployment_id = row(sandbox, "c")["id"], sandbox.deployment(KEY)["id"]
+    sensor = DeploySensor(
+        task_id="wait", deployment_id=deployment_id, after=last, deferrable=True, poke_interval=0.1
+    )
+    sandbox.clear_requests()
+    with after_requests(sandbox, 10, renew):
+        assert run(sensor)["image_tag"] == "d"
 
 
 def test_what_has_come_is_not_deferred(sandbox: SandboxProcess) -> None:

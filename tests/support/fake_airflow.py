@@ -62,6 +62,10 @@ class FakeAirflow:
             "extra": extra,
         })
 
+    def connection_with_token(self) -> str:
+        """A connection with a token and no login."""
+        return json.dumps({"conn_type": "airflow_api", "host": self.url, "password": self.token})
+
     # -- rows ---------------------------------------------------------------------------------
 
     def add_dag(self, dag_id: str, file: str | None = None, **values: Any) -> None:

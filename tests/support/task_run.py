@@ -8,10 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_rollback_provider.compat import AirflowFailException, AirflowSkipException, TaskDeferred
+from airflow_rollback_provider.sandbox.client import SandboxControl
 
 
 @dataclass
@@ -89,3 +94,20 @@ async def first_event(trigger: Any) -> dict[str, Any]:
     async for event in trigger.run():
         return json.loads(json.dumps(event.payload))
     raise AssertionError("The trigger ended without an event.")
+
+
+@contextmanager
+def after_requests(sandbox: SandboxControl, count: int, change: Callable[[], object]) -> Iterator[None]:
+    """Let something change, in another thread, once a task has sent so many requests to the platform."""
+
+    def wait() -> None:
+        deadline = time.monotonic() + 60
+        while len(sandbox.requests()) < count:
+            assert time.monotonic() < deadline, "The task sent too few requests."
+            time.sleep(0.02)
+        change()
+
+    with ThreadPoolExecutor(1) as pool:
+        changed = pool.submit(wait)
+        yield
+        changed.result()

@@ -405,4 +405,4 @@ def track_in_terminal(hook: DeployHistoryHook, tracking: Tracking, console: Cons
             console.print(f"  in progress for {now - began:,.0f} s")
             next_line = now + _SECONDS_BETWEEN_LINES
 
-    return hook.run(track(hook.platform, tracking, ConsoleLog(console)).until_done(on_wait=progress))
+    return hook.run(track(hook, tracking, ConsoleLog(console)).until_done(on_wait=progress))

@@ -15,13 +15,19 @@ export const nameOf = (deploy: Pick<Deploy, "id" | "image_tag">): string => depl
 /** A long name, such as an image tag of 127 characters, shortened in its middle for a button. */
 export const shortName = (name: string): string => (name.length > 44 ? `${name.slice(0, 28)}…${name.slice(-12)}` : name);
 
-const BIDI = /[\u0590-\u08ff\u200e\u200f\u202a-\u202e\u2066-\u2069]/;
+const RIGHT_TO_LEFT = "[\\u0590-\\u08ff\\ufb1d-\\ufdff\\ufe70-\\ufeff\\u200e\\u200f\\u202a-\\u202e\\u2066-\\u2069]";
+const BIDI = new RegExp(RIGHT_TO_LEFT);
+const QUOTES_AND_RUNS = new RegExp(`“[^”]*${RIGHT_TO_LEFT}[^”]*”|${RIGHT_TO_LEFT}(?:[^A-Za-z:“”()]*${RIGHT_TO_LEFT})*`, "g");
 
 /** A text of others within a plain text: its direction does not change that of the words around it. */
 export const isolated = (text: string): string => (BIDI.test(text) ? `\u2068${text}\u2069` : text);
 
 /** A name of others within a sentence. */
 export const quoted = (name: string): string => `“${isolated(name)}”`;
+
+/** A sentence of the server: the texts of others in it do not change the direction of the words around them. */
+export const sentence = (text: string): string =>
+  text.replace(QUOTES_AND_RUNS, (found) => (found.startsWith("“") ? quoted(found.slice(1, -1)) : isolated(found)));
 
 /** Why there is no rollback to a deploy, in a word or two. */
 export function refusalLabel({ runs_now, status, reasons }: Deploy): string {

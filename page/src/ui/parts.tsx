@@ -4,6 +4,7 @@
 import { type ReactNode, useId, useState } from "react";
 import type { Reason } from "../api/contract";
 import type { Problem } from "../api/problem";
+import { sentence } from "../model/labels";
 import { utc } from "../model/time";
 import { usePageContext } from "./context";
 
@@ -90,7 +91,7 @@ export const Reasons = ({ reasons }: { reasons: readonly Reason[] }) => (
   <ul>
     {reasons.map(({ code, reason, remedy }) => (
       <li key={code + reason} title={code}>
-        <LongText text={`${reason} ${remedy}`} most={600} />
+        <LongText text={sentence(`${reason} ${remedy}`)} most={600} />
       </li>
     ))}
   </ul>
@@ -129,8 +130,8 @@ export function ProblemBox({ problem, again, againLabel = "Try again", busy = fa
   const [message, remedy] = [problem.message, problem.remedy].map((text) => (again ? text.replace(TRY_AGAIN, "") : text));
   return (
     <Box tone="bad" role="alert" title={TITLES[problem.code] ?? "Something went wrong"}>
-      <p>{message}</p>
-      {remedy && <p>{remedy}</p>}
+      <p>{message && sentence(message)}</p>
+      {remedy && <p>{sentence(remedy)}</p>}
       {children}
       {isOver ? (
         <button type="button" onClick={() => window.location.reload()}>

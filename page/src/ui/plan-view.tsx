@@ -3,7 +3,7 @@
 
 import type { ReactNode } from "react";
 import type { Plan, PlanWarning } from "../api/contract";
-import { scopeLabel } from "../model/labels";
+import { scopeLabel, sentence } from "../model/labels";
 import { Box, LongText, Reasons } from "./parts";
 
 export function PlanView({ plan, children }: { plan: Plan; children: ReactNode }) {
@@ -62,7 +62,7 @@ const Warnings = ({ warnings }: { warnings: readonly PlanWarning[] }) => (
   <ul>
     {warnings.map(({ code, message }) => (
       <li key={code} title={code}>
-        <LongText text={message} most={600} />
+        <LongText text={sentence(message)} most={600} />
       </li>
     ))}
   </ul>

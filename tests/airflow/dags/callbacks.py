@@ -4,7 +4,10 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from datetime import datetime, timedelta, timezone
+from threading import Timer
 from typing import Any, NoReturn
 
 try:
@@ -18,6 +21,11 @@ from airflow_rollback_provider.operators.rollback import RollbackOperator
 def write(context: Any) -> None:
     """Write what the callback finds."""
     print("FOUND", json.dumps(context.get("rollback")))  # noqa: T201
+
+
+def terminate(_context: Any) -> None:
+    """Send SIGTERM to the task's process while it waits, as Airflow and Kubernetes do."""
+    Timer(5, os.kill, (os.getpid(), signal.SIGTERM)).start()
 
 
 class ShortDeferral(RollbackOperator):
@@ -38,7 +46,14 @@ with DAG(
         "on_failure_callback": write,
         "on_retry_callback": write,
     },
-    params={"fails": "", "goes_on": "", "goes_on_too": "", "goes_on_as_well": "", "description": ""},
+    params={
+        "fails": "",
+        "goes_on": "",
+        "goes_on_too": "",
+        "goes_on_as_well": "",
+        "goes_on_after_sigterm": "",
+        "description": "",
+    },
 ):
     RollbackOperator(task_id="fails", deployment_id="{{ params.fails }}", deferrable=True)
     # Airflow 3 does not count the time of a deferral: this one waits in its process there.
@@ -54,6 +69,14 @@ with DAG(
         execution_timeout=timedelta(seconds=30),
         timeout=timedelta(seconds=40),
         deferrable=True,
+    )
+    # SIGTERM alone does not end a task of Airflow 3.
+    RollbackOperator(
+        task_id="sigterm",
+        deployment_id="{{ params.goes_on_after_sigterm }}",
+        on_submitted_callback=terminate,
+        execution_timeout=timedelta(seconds=30),
+        deferrable=False,
     )
     ShortDeferral(
         task_id="deferral_timeout",

@@ -93,7 +93,7 @@ def test_the_finding_on_the_token_says_which_form_is_accepted(
 BASICS = {"TOKEN", "PERMISSION-IMAGE"}
 
 
-@pytest.mark.parametrize("kind", ["graphql_error", "status"])
+@pytest.mark.parametrize("kind", ["api_error", "status"])
 @pytest.mark.parametrize(
     ("root", "lost", "kept"),
     [
@@ -140,7 +140,7 @@ def test_a_request_that_fails_only_as_a_whole_is_an_error(
     rollback_sandbox: Sandbox, operation: str, lost: str
 ) -> None:
     """A plan sends the whole request, so it would fail although each field can be read alone."""
-    rollback_sandbox.fault("graphql_error", operation, message="Too complex", name="Limit", count=1)
+    rollback_sandbox.fault("api_error", operation, message="Too complex", name="Limit", count=1)
     found = findings_of(rollback_sandbox)
     assert errors(found) == {lost}
     assert "Too complex" in found[lost].what

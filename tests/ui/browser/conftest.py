@@ -169,9 +169,10 @@ def browse(chromium: Browser, cookies: Callable[[User], Path], scene: Scene) -> 
         )
         context.set_default_timeout(MILLISECONDS_TO_WAIT)
         contexts.append(context)
-        if airflow_major() >= 3:  # Airflow 3 stores the choice of its own switch
-            theme = "dark" if dark else "light"
-            context.add_init_script(f"localStorage.setItem('theme', '{theme}')")
+        # Airflow stores the choice of its own switch.
+        theme = "dark" if dark else "light"
+        stored = f"'theme', '{theme}'" if airflow_major() >= 3 else f"'darkTheme', '{str(dark).lower()}'"
+        context.add_init_script(f"localStorage.setItem({stored})")
         page = context.new_page()
         page.on("pageerror", lambda error: errors.append(error.stack or str(error)))
         page.goto(url)
