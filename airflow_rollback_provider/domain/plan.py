@@ -21,7 +21,6 @@ from airflow_rollback_provider.domain.checks import (
 from airflow_rollback_provider.domain.compatibility import PlanWarning, Verdict, check, restricted_runtime
 from airflow_rollback_provider.domain.deploys import Deploy, Deployment, Mechanism, Scope
 from airflow_rollback_provider.domain.errors import BadInput, PlanRefused
-from airflow_rollback_provider.domain.idempotency import without_tag
 from airflow_rollback_provider.domain.jsonable import decode, encode
 from airflow_rollback_provider.domain.selector import DeploySelector, choose
 
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
 
     from airflow_rollback_provider.domain.deploys import Access, Capabilities
     from airflow_rollback_provider.domain.history import History
+    from airflow_rollback_provider.domain.rejections import Rejection
     from airflow_rollback_provider.domain.versions import RuntimeVersion, Versions
 
 FORMAT = 1
@@ -198,7 +198,7 @@ def make_plan(
         *found.verdict.warnings,
         *_restricted(scope, goal, restricted),
         *_warnings(context, source, goal),
-        *_replaced(target_deploy, history.replaced_by(target_deploy, scope)),
+        *_rejected(target_deploy, history.rejection(target_deploy, scope)),
         *notes,
     )
     return RollbackPlan(
@@ -231,16 +231,16 @@ def _restricted(
     return restricted_runtime(goal, restricted) if "image" in scope.parts else ()
 
 
-def _replaced(target: Deploy, rollback: Deploy | None) -> Iterator[PlanWarning]:
-    """Warn of a target that a rollback replaced, with the reason of that rollback."""
-    if rollback is None:
+def _rejected(target: Deploy, rejection: Rejection | None) -> Iterator[PlanWarning]:
+    """Warn of a target with rejected content, with the reason of the rollback that rejected it."""
+    if rejection is None:
         return
-    by = f" by {rollback.created_by}" if rollback.created_by else ""
-    reason = " ".join(without_tag(rollback.description).split())
+    by = f" by {rejection.rolled_back_by}" if rejection.rolled_back_by else ""
     yield PlanWarning(
         "TARGET-ROLLED-BACK-FROM",
-        f"Deploy {target.id} brings back what was rolled back from on {rollback.created_at:%Y-%m-%d}{by} "
-        f"(rollback {rollback.id}). {f'The reason was: “{reason}”.' if reason else 'No reason was given.'}",
+        f"Deploy {target.id} brings back what was rolled back from on "
+        f"{rejection.rolled_back_at:%Y-%m-%d}{by} (rollback {rejection.rollback_id}). "
+        f"{rejection.quoted_reason}",
         severe=True,
     )
 

@@ -332,11 +332,11 @@ class DeployHistoryClient:
 
     def _chosen(self, reading: Reading, target: DeploySelector) -> Deploy | None:
         """Fetch a deploy that is named by its id and is not among the latest, rather than walk to it."""
+        latest = reading.survey.page.deploys
+        if latest:  # the history of the plan has all of them: some may be rollbacks that reject the target
+            reading.history.find(latest[-1].id)
         if not target.exact:
             return None
-        latest = reading.survey.page.deploys
-        if latest:  # the history of the plan has all of them: a rollback from the target may be among them
-            reading.history.find(latest[-1].id)
         near = next((deploy for deploy in latest if deploy.id == target.value), None)
         return near or self.get_deploy(reading.deployment.id, target.value)
 
