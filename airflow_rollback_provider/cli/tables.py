@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timezone
 from itertools import chain, islice
 from typing import TYPE_CHECKING
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from airflow_rollback_provider.domain.deploys import Deploy
+    from airflow_rollback_provider.domain.rejections import Rejection
 
 _GAP = "  "
 _SAMPLE = 100
@@ -43,6 +44,14 @@ def _description(deploy: Deploy) -> str:
     """The description, for a rollback with the deploy that it went back to in front."""
     reason = without_tag(deploy.description)
     return f"→ {deploy.rolled_back_to} {reason}" if deploy.is_rollback else reason
+
+
+def noted(deploy: Deploy, rejection: Rejection | None) -> Deploy:
+    """Return the deploy with a note in front of its description if it brings rejected content back."""
+    if rejection is None:
+        return deploy
+    own = without_tag(deploy.description)
+    return replace(deploy, description=f"(!) {rejection.note}{f' · {own}' if own else ''}")
 
 
 COLUMNS = (

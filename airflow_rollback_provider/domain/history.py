@@ -3,13 +3,15 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from airflow_rollback_provider.domain.deploys import Deploy, DeployStatus, Scope
-from airflow_rollback_provider.domain.rejections import Rejections
+from airflow_rollback_provider.domain.rejections import MOST_DEPLOYS, Rejections
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
+    from datetime import timedelta
 
     from airflow_rollback_provider.domain.rejections import Rejection
 
@@ -130,6 +132,19 @@ class History:
         if self._rejections is None or self._rejections[0] != len(self._read):
             self._rejections = len(self._read), Rejections(self._read)
         return self._rejections[1].now(deploy, scope)
+
+    def rejection_on_landing(
+        self, deploy: Deploy, rejected_for: timedelta, accepted: Collection[str] = ()
+    ) -> Rejection | None:
+        """Return why the content that a deploy brought was rejected when it landed; None if it was not.
+
+        The history is read on, through :data:`MOST_DEPLOYS` deploys at most.
+
+        :param rejected_for: how long a rejection lasts.
+        :param accepted: image tags, Dag bundles and git commits that are accepted.
+        """
+        rows = tuple(islice(self, MOST_DEPLOYS))
+        return Rejections(rows, rejected_for, accepted).on_landing(deploy)
 
     def _step_back(self, deploy: Deploy, part: str) -> Deploy | None:
         if deploy.rolled_back_to == deploy.id:

@@ -22,6 +22,7 @@ from airflow_rollback_provider.domain.compatibility import PlanWarning, Verdict,
 from airflow_rollback_provider.domain.deploys import Deploy, Deployment, Mechanism, Scope
 from airflow_rollback_provider.domain.errors import BadInput, PlanRefused
 from airflow_rollback_provider.domain.jsonable import decode, encode
+from airflow_rollback_provider.domain.rejections import what_undoes
 from airflow_rollback_provider.domain.selector import DeploySelector, choose
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ class RollbackPlan:
     :param rolled_back: the parts that are restored, as text.
     :param not_rolled_back: the parts that stay unchanged, as text.
     :param undo: how to undo the rollback.
+    :param undone_by: what will undo it unless a user prevents that.
     :param needs_acknowledgement: whether the user must acknowledge a loss (Airflow 3 to 2).
     :param downgrade: whether the Runtime gets older; None if that is not known.
     :param planned_at: when the plan was made, by the platform's clock if it is known.
@@ -100,6 +102,7 @@ class RollbackPlan:
     rolled_back: tuple[str, ...]
     not_rolled_back: tuple[str, ...]
     undo: str
+    undone_by: str
     needs_acknowledgement: bool
     downgrade: bool | None
     planned_at: datetime
@@ -217,6 +220,7 @@ def make_plan(
         rolled_back=tuple(_rolled_back(context)),
         not_rolled_back=tuple(_not_rolled_back(context)),
         undo=_undo(context, source, goal),
+        undone_by=what_undoes(context.current, scope),
         needs_acknowledgement=found.needs_acknowledgement,
         downgrade=found.downgrade,
         planned_at=now,
@@ -235,14 +239,7 @@ def _rejected(target: Deploy, rejection: Rejection | None) -> Iterator[PlanWarni
     """Warn of a target with rejected content, with the reason of the rollback that rejected it."""
     if rejection is None:
         return
-    by = f" by {rejection.rolled_back_by}" if rejection.rolled_back_by else ""
-    yield PlanWarning(
-        "TARGET-ROLLED-BACK-FROM",
-        f"Deploy {target.id} brings back what was rolled back from on "
-        f"{rejection.rolled_back_at:%Y-%m-%d}{by} (rollback {rejection.rollback_id}). "
-        f"{rejection.quoted_reason}",
-        severe=True,
-    )
+    yield PlanWarning("TARGET-ROLLED-BACK-FROM", rejection.sentence(target.id), severe=True)
 
 
 def _changes(context: CheckContext, source: Versions, goal: Versions) -> Iterator[Change]:

@@ -9,8 +9,10 @@ the deploy that brought it. Two decisions end a rejection: a rollback to that co
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from airflow_rollback_provider.domain.deploys import PARTS, Deploy, Scope
@@ -18,8 +20,11 @@ from airflow_rollback_provider.domain.idempotency import without_tag
 from airflow_rollback_provider.domain.jsonable import JsonDataclass
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
+_AHEAD, _STEP = 80, 20
+MOST_DEPLOYS = 1000
+"""The latest deploys of a history in which rollbacks are searched for."""
 ACCEPT = "[accept-release]"
 """A deploy with this text in its description brings content that is accepted, whatever happened before."""
 
@@ -42,9 +47,54 @@ class Rejection(JsonDataclass):
     deploy_id: str
 
     @property
-    def quoted_reason(self) -> str:
-        """The reason as a sentence."""
-        return f"The reason was: “{self.reason}”." if self.reason else "No reason was given."
+    def note(self) -> str:
+        """The rejection in a few words, to follow the name of a deploy."""
+        reason = f": {self.reason}" if self.reason else ""
+        return f"brings back what was rolled back from on {self.rolled_back_at:%Y-%m-%d}{reason}"
+
+    def sentence(self, deploy_id: str) -> str:
+        """Return the rejection of a deploy as sentences."""
+        by = f" by {self.rolled_back_by}" if self.rolled_back_by else ""
+        reason = f"The reason was: “{self.reason}”." if self.reason else "No reason was given."
+        return (
+            f"Deploy {deploy_id} brings back what was rolled back from on {self.rolled_back_at:%Y-%m-%d}{by} "
+            f"(rollback {self.rollback_id}). {reason}"
+        )
+
+
+def with_rejections(
+    newest_first: Iterable[Deploy], rejected_for: timedelta
+) -> Iterator[tuple[Deploy, Rejection | None]]:
+    """Yield each deploy with the rejection of the content that it brings back, while a history is read.
+
+    Only rollbacks among the 80 deploys before it are found, so that little is kept in memory.
+    """
+    source, rows = iter(newest_first), deque[Deploy]()
+    while True:
+        rows.extend(islice(source, _STEP + _AHEAD - len(rows)))
+        if not rows:
+            return
+        found = Rejections(tuple(rows), rejected_for)
+        for _ in range(_STEP if len(rows) == _STEP + _AHEAD else len(rows)):
+            deploy = rows.popleft()
+            yield deploy, found.on_landing(deploy)
+
+
+def what_undoes(replaced: Deploy, scope: Scope) -> str:
+    """Return what will undo a rollback, as a sentence.
+
+    :param replaced: the deploy whose content the rollback replaces.
+    :param scope: the part that the rollback restores.
+    """
+    named = {"image": ("image tag", replaced.image_tag), "dags": ("Dag bundle", replaced.dag_bundle)}
+    found = [
+        f"{what} {name}" for what, name in (named[part] for part in PARTS if part in scope.parts) if name
+    ]
+    content = " and ".join(found) or f"the content of deploy {replaced.id}"
+    return (
+        f"The next deploy from CI brings {content} back unless that release is fixed, reverted or stopped "
+        "there first."
+    )
 
 
 Content = frozenset[tuple[str, str, str]]

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 from datetime import timedelta
+from itertools import islice
 from typing import Any
 
 import pytest
@@ -14,9 +15,14 @@ from hypothesis import strategies as st
 
 from airflow_rollback_provider.domain.deploys import Deploy, DeployStatus, Scope
 from airflow_rollback_provider.domain.errors import DeployNotFound
-from airflow_rollback_provider.domain.rejections import Rejection, Rejections
+from airflow_rollback_provider.domain.rejections import (
+    Rejection,
+    Rejections,
+    what_undoes,
+    with_rejections,
+)
 from airflow_rollback_provider.domain.selector import DeploySelector, choose
-from tests.support.builders import BAD, GOING, deploy, history, rollback
+from tests.support.builders import BAD, GOING, Counted, deploy, history, rollback
 
 BOTH = Scope.IMAGE_AND_DAGS
 D1, D2 = deploy("d1", 5), deploy("d2", 4)
@@ -255,3 +261,34 @@ def test_without_rollbacks_that_succeeded_nothing_is_rejected(
     found = [replace(one, status=BAD) if one.is_rollback else one for one in made(rows)]
     assert back(*found) == set()
     assert out(*found) == set()
+
+
+def test_a_history_is_read_a_little_ahead() -> None:
+    """Each deploy has its rejection while thousands are read, if the rollback is among the 80 before it."""
+    near, far = (deploy("near", 1), [deploy(f"n{number}", 1) for number in range(300)])
+    rows = [near, replace(AGAIN, id="x"), *far[:70], BACK, D2, D1, *far[70:]]
+    source = Counted(rows)
+    found = with_rejections(source, timedelta(days=90))
+    assert [rejection for _, rejection in islice(found, 2)] == [
+        None,
+        Rejections([BACK, D2, D1]).now(D2, BOTH),
+    ]
+    assert source.taken == 100
+    assert [one.id for one, _ in found] == [row.id for row in rows[2:]]
+
+
+@pytest.mark.parametrize(
+    ("scope", "content"),
+    [
+        (BOTH, "image tag tag-d2 and Dag bundle bundle-d2"),
+        (Scope.IMAGE, "image tag tag-d2"),
+        (Scope.DAGS, "Dag bundle bundle-d2"),
+    ],
+)
+def test_what_undoes_a_rollback(scope: Scope, content: str) -> None:
+    """The next deploy from CI, with the content that it brings back."""
+    assert what_undoes(D2, scope) == (
+        f"The next deploy from CI brings {content} back unless that release is fixed, reverted or stopped "
+        "there first."
+    )
+    assert "the content of deploy d2 back" in what_undoes(replace(D2, image_tag=None, dag_bundle=None), scope)
