@@ -68,7 +68,7 @@ def test_rolls_back_to_the_previous_deploy(
     assert after[0]["rollbackFromId"] == before[1]["id"] == result["target_id"]
     assert after[0]["id"] == result["rollback_id"]
     assert after[0]["description"].startswith(
-        "errors since the deploy [idempotency-key:"
+        "errors since the deploy (Dag remediation, run manual__1) [idempotency-key:"
     )
     assert result["status"] == "done"
     assert result["resumed"] is False
