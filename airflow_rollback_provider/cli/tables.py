@@ -3,19 +3,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timezone
 from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from airflow_rollback_provider.cli.text import cut, pad, width_of
-from airflow_rollback_provider.domain.idempotency import without_tag
+from airflow_rollback_provider.domain.idempotency import without_key
 from airflow_rollback_provider.domain.redaction import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from airflow_rollback_provider.domain.deploys import Deploy
+    from airflow_rollback_provider.domain.rejections import Rejection
 
 _GAP = "  "
 _SAMPLE = 100
@@ -41,8 +42,16 @@ def _when(deploy: Deploy) -> str:
 
 def _description(deploy: Deploy) -> str:
     """The description, for a rollback with the deploy that it went back to in front."""
-    reason = without_tag(deploy.description)
+    reason = without_key(deploy.description)
     return f"→ {deploy.rolled_back_to} {reason}" if deploy.is_rollback else reason
+
+
+def noted(deploy: Deploy, rejection: Rejection | None) -> Deploy:
+    """Return the deploy with a note in front of its description if it brings rejected content back."""
+    if rejection is None:
+        return deploy
+    own = without_key(deploy.description)
+    return replace(deploy, description=f"(!) {rejection.note}{f' · {own}' if own else ''}")
 
 
 COLUMNS = (

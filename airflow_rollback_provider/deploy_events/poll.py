@@ -22,9 +22,11 @@ from airflow_rollback_provider.deploy_events.subscription import (
 )
 from airflow_rollback_provider.domain.errors import DeployNotFound
 from airflow_rollback_provider.domain.jsonable import JsonDataclass
+from airflow_rollback_provider.domain.rejections import MOST_DEPLOYS, Rejections
 
 if TYPE_CHECKING:
     from airflow_rollback_provider.domain.deploys import Deploy
+    from airflow_rollback_provider.domain.rejections import Rejection
     from airflow_rollback_provider.http.messages import Flow
     from airflow_rollback_provider.platforms.base import Platform
 
@@ -75,7 +77,10 @@ def poll_deploys(
         below = [deploy for deploy in list(rows.values())[len(newer) :] if deploy.id != cursor.latest]
         cursor = replace(cursor, open=on_their_way(below, subscription.deploy_filter))
     reread, waiting = yield from _reread(platform, cursor, rows)
-    return sort_out(cursor, newer, reread, subscription.deploy_filter, waiting=waiting, only_first=only_first)
+    found = sort_out(
+        cursor, newer, reread, subscription.deploy_filter, waiting=waiting, only_first=only_first
+    )
+    return replace(found, rejections=(yield from _rejections(platform, cursor.deployment_id, found.news)))
 
 
 def wait_for_deploy(
@@ -91,14 +96,41 @@ def wait_for_deploy(
     if cursor is None:
         cursor = Cursor((yield from platform.deployment(subscription.deployment)).id)
     deploy = yield from platform.deploy(cursor.deployment_id, subscription.deploy_id)
-    return wait_result_of(deploy, subscription.deploy_filter.statuses), cursor
+    result = wait_result_of(deploy, subscription.deploy_filter.statuses)
+    if result is not None and result.deploy is not None:
+        rejections = yield from _rejections(platform, cursor.deployment_id, (deploy,))
+        result = replace(result, rejection=rejections.get(deploy.id))
+    return result, cursor
 
 
 def _first_of(poll_result: PollResult) -> WaitResult | None:
     if not poll_result.news:
         return None
     found = poll_result.news[0]
-    return WaitResult(WaitStatus.ARRIVED, f"Deploy {found.id} has landed.", found, poll_result.cursor)
+    return WaitResult(
+        WaitStatus.ARRIVED,
+        f"Deploy {found.id} has landed.",
+        found,
+        poll_result.cursor,
+        rejection=poll_result.rejections.get(found.id),
+    )
+
+
+def _rejections(
+    platform: Platform, deployment_id: str, landed: tuple[Deploy, ...]
+) -> Flow[dict[str, Rejection]]:
+    """Return by id the rejections of deploys that have landed. Without such deploys it sends no request."""
+    rows: dict[str, Deploy] = {}
+    cursor: str | None = None
+    while landed and len(rows) < MOST_DEPLOYS:
+        before, page = len(rows), (yield from platform.deploys(deployment_id, cursor))
+        rows.update({deploy.id: deploy for deploy in page.deploys if deploy.id not in rows})
+        cursor = page.next_cursor
+        if cursor is None or len(rows) == before:
+            break
+    lasts = timedelta(days=platform.capabilities.retention_days)
+    rejections = Rejections(tuple(rows.values()), lasts)
+    return {deploy.id: found for deploy in landed if (found := rejections.on_landing(deploy)) is not None}
 
 
 def _start(platform: Platform, subscription: Subscription) -> Flow[Cursor]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from enum import Enum
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,7 @@ from airflow_rollback_provider.domain.errors import (
 )
 from airflow_rollback_provider.domain.jsonable import JsonDataclass
 from airflow_rollback_provider.domain.redaction import quote_error
+from airflow_rollback_provider.domain.rejections import Rejection  # noqa: TC001 - decode() reads it
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -119,10 +120,12 @@ class PollResult:
 
     :param news: the deploys that count now and did not count at an earlier poll, oldest first.
     :param cursor: the cursor for the next poll.
+    :param rejections: by id, the rejections of those deploys that bring rejected content back.
     """
 
     news: tuple[Deploy, ...]
     cursor: Cursor
+    rejections: Mapping[str, Rejection] = field(default_factory=dict)
 
 
 def baseline(deployment_id: str, latest: Iterable[Deploy], deploy_filter: DeployFilter) -> Cursor:
@@ -211,6 +214,7 @@ class WaitResult(JsonDataclass):
     :param deploy: the deploy, if it arrived.
     :param cursor: the cursor after that deploy, if the wait was for the next deploy that counts.
     :param refusal: class name of the error that ended the wait, if no retry can cure it.
+    :param rejection: the rejection of the deploy, if it brings rejected content back.
     """
 
     status: WaitStatus
@@ -218,6 +222,7 @@ class WaitResult(JsonDataclass):
     deploy: Deploy | None = None
     cursor: Cursor | None = None
     refusal: str | None = None
+    rejection: Rejection | None = None
 
     def require(self) -> Deploy:
         """Return the deploy.
@@ -309,7 +314,8 @@ def landed_deploys(triggering_asset_events: Mapping[Any, Iterable[Any]]) -> list
     Events of another origin, such as an event that a user created, contain no deploy and are left out.
 
     :param triggering_asset_events: the value with this name in the task's context.
-    :return: each deploy in the form of :meth:`Deploy.to_dict`.
+    :return: each deploy in the form of :meth:`Deploy.to_dict`, and ``rejected``: None, or the
+        :class:`Rejection` of the content that it brings back.
     """
     found: dict[tuple[str, str], dict[str, Any]] = {}
     for events in triggering_asset_events.values():

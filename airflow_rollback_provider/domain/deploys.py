@@ -11,6 +11,9 @@ from airflow_rollback_provider.domain.errors import BadInput
 from airflow_rollback_provider.domain.jsonable import JsonDataclass
 from airflow_rollback_provider.domain.versions import RuntimeVersion, Versions
 
+PARTS = ("image", "dags")
+"""The parts of a deploy's content."""
+
 
 class Scope(str, Enum):
     """The part of a deploy that a rollback restores."""
@@ -169,6 +172,18 @@ class Deploy(JsonDataclass):
     def succeeded(self) -> bool:
         """Whether the platform reports that the deploy reached the Deployment."""
         return self.status is DeployStatus.SUCCEEDED
+
+    @property
+    def failed(self) -> bool:
+        """Whether the platform reports that the deploy failed."""
+        return self.status is DeployStatus.FAILED
+
+    @property
+    def restored_parts(self) -> frozenset[str]:
+        """The parts that a rollback restored: all if its scope is not known, and Dags with their image."""
+        if self.scope is None or ("image" in self.scope.parts and not self.dag_bundle):
+            return frozenset(PARTS)
+        return self.scope.parts
 
     def part(self, name: str) -> str | None:
         """Identify the ``image`` or ``dags`` that run after this deploy; None if they are not known.

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from airflow_rollback_provider.domain.arguments import read_time, seconds
+from airflow_rollback_provider.domain.deploys import Scope
 from airflow_rollback_provider.domain.errors import BadInput
 from airflow_rollback_provider.domain.jsonable import encode
+from airflow_rollback_provider.domain.rejections import ACCEPT
 from airflow_rollback_provider.domain.summary import describe_deploy
 
 if TYPE_CHECKING:
@@ -269,8 +271,21 @@ def _rollbacks(history: History, now: datetime, rails: GuardRails) -> Iterator[R
         yield Reason(
             "TOO-MANY-ROLLBACKS",
             f"{len(counted)} rollback(s) within {rails.period}; {rails.max_rollbacks} are allowed"
-            + (f", so the next may be made after {_written(frees)}." if frees else "."),
+            + (f", so the next may be made after {_written(frees)}." if frees else ".")
+            + _ping_pong(history),
         )
+
+
+def _ping_pong(history: History) -> str:
+    """Return whether what runs was rolled back from before: CI deploys it, and the rollbacks undo that."""
+    running = history.running
+    rejection = history.rejection(running, Scope.IMAGE_AND_DAGS) if running is not None else None
+    if running is None or rejection is None:
+        return ""
+    return (
+        f" CI and the rollbacks undo each other: {rejection.sentence(running.id)} Stop that release in CI, "
+        f"or accept it with {ACCEPT} in the description of its deploy."
+    )
 
 
 def _freezes(now: datetime, rails: GuardRails) -> Iterator[Reason]:

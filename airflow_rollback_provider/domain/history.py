@@ -3,14 +3,17 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from airflow_rollback_provider.domain.deploys import Deploy, DeployStatus, Scope
+from airflow_rollback_provider.domain.rejections import MOST_DEPLOYS, Rejections
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
+    from datetime import timedelta
 
-_PARTS = ("image", "dags")
+    from airflow_rollback_provider.domain.rejections import Rejection
 
 
 class History:
@@ -26,6 +29,7 @@ class History:
         self._source = iter(deploys)
         self._read: list[Deploy] = []
         self._positions: dict[str, int] = {}
+        self._rejections: tuple[int, Rejections] | None = None
 
     def __iter__(self) -> Iterator[Deploy]:
         return self._from(0)
@@ -113,29 +117,39 @@ class History:
         """
         ids = {deploy.id}
         step: Deploy | None = deploy
-        while step is not None and step.rolled_back_to and scope.parts <= _touched(step):
+        while step is not None and step.rolled_back_to and scope.parts <= step.restored_parts:
             if step.rolled_back_to in ids:
                 break
             ids.add(step.rolled_back_to)
             step = self.already_read(step.rolled_back_to)
         return frozenset(ids)
 
-    def replaced_by(self, deploy: Deploy, scope: Scope) -> Deploy | None:
-        """Return the rollback that replaced ``deploy``, or its content within the scope; None without one.
+    def rejection(self, deploy: Deploy, scope: Scope) -> Rejection | None:
+        """Return why the content of a deploy within the scope is rejected now; None if it is not.
 
         Only the deploys that were read already count.
         """
-        found = RolledBackFrom()
-        for other in self._read:
-            found.pass_by(other)
-            if other.id == deploy.id:
-                break
-        return found.replaced_by(deploy, scope)
+        if self._rejections is None or self._rejections[0] != len(self._read):
+            self._rejections = len(self._read), Rejections(self._read)
+        return self._rejections[1].now(deploy, scope)
+
+    def rejection_on_landing(
+        self, deploy: Deploy, rejected_for: timedelta, accepted: Collection[str] = ()
+    ) -> Rejection | None:
+        """Return why the content that a deploy brought was rejected when it landed; None if it was not.
+
+        The history is read on, through :data:`MOST_DEPLOYS` deploys at most.
+
+        :param rejected_for: how long a rejection lasts.
+        :param accepted: image tags, Dag bundles and git commits that are accepted.
+        """
+        rows = tuple(islice(self, MOST_DEPLOYS))
+        return Rejections(rows, rejected_for, accepted).on_landing(deploy)
 
     def _step_back(self, deploy: Deploy, part: str) -> Deploy | None:
         if deploy.rolled_back_to == deploy.id:
             return None
-        if deploy.rolled_back_to is not None and part in _touched(deploy):
+        if deploy.rolled_back_to is not None and part in deploy.restored_parts:
             return self.find(deploy.rolled_back_to)
         before = self._before(deploy)
         if deploy.rolled_back_to is not None:
@@ -147,50 +161,3 @@ class History:
         """Return the deploy that ran before another: the next older one that succeeded."""
         older = self._from(self._positions[deploy.id] + 1)
         return next((other for other in older if other.succeeded), None)
-
-
-def _touched(rollback: Deploy) -> frozenset[str]:
-    """Return the parts that a rollback restored: all if its scope is not known, and Dags with their image."""
-    if rollback.scope is None or ("image" in rollback.scope.parts and not rollback.dag_bundle):
-        return frozenset(_PARTS)
-    return rollback.scope.parts
-
-
-class RolledBackFrom:
-    """Collects, from new to old, the deploys and contents that rollbacks replaced.
-
-    A deploy is excluded once a rollback replaced it. Content (an image, a Dag bundle) is excluded once a
-    rollback replaced it, unless a later deploy brought it again.
-    """
-
-    def __init__(self) -> None:
-        self._rows: dict[str, Deploy] = {}
-        self._parts: dict[tuple[str, str], Deploy | None] = {}
-        self._rollback: Deploy | None = None
-
-    def pass_by(self, deploy: Deploy) -> None:
-        """Process the next older deploy."""
-        if not deploy.succeeded:
-            return
-        if self._rollback is not None:
-            self._leave(deploy, self._rollback)
-        for name in _PARTS:
-            self._settle(name, deploy.part(name), None)
-        self._rollback = deploy if deploy.is_rollback else None
-
-    def replaced_by(self, deploy: Deploy, scope: Scope) -> Deploy | None:
-        """Return the rollback that replaced this deploy, or its content within the scope, or None."""
-        if deploy.id in self._rows:
-            return self._rows[deploy.id]
-        rollbacks = (self._parts.get((name, deploy.part(name) or "")) for name in sorted(scope.parts))
-        return next((rollback for rollback in rollbacks if rollback is not None), None)
-
-    def _leave(self, left: Deploy, rollback: Deploy) -> None:
-        self._rows[left.id] = rollback
-        for name in _touched(rollback):
-            if left.part(name) != rollback.part(name):
-                self._settle(name, left.part(name), rollback)
-
-    def _settle(self, name: str, part: str | None, rollback: Deploy | None) -> None:
-        if part is not None:
-            self._parts.setdefault((name, part), rollback)

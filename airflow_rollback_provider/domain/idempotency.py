@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The idempotency key of a rollback, and the tag that carries it.
+"""The idempotency key of a rollback, the tag that carries it, and the note before it: who asked, from where.
 
 No platform takes an idempotency key. So the key goes where every platform keeps text: into a tag at the end
 of the description. It is searched for before a rollback is submitted and after an answer was lost, so that
@@ -11,10 +11,12 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_rollback_provider.domain.arguments import optional
 from airflow_rollback_provider.domain.errors import InvalidDescription
+from airflow_rollback_provider.domain.redaction import redact
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -29,6 +31,40 @@ _TAG = re.compile(rf"\[idempotency-key:([0-9a-f]{{{_DIGITS}}})\]")
 _TAG_WIDTH = len("[idempotency-key:]") + _DIGITS
 TAG_LENGTH = len(" ") + _TAG_WIDTH
 """Characters of the description that the tag takes."""
+
+
+# The ids that Airflow allows by default. A note with others is text, and leads nowhere.
+_ORIGIN = re.compile(
+    r" ?\((?:asked by (?P<asked_by>[^,()\[\]]+), )?Dag (?P<dag_id>[\w.-]+), run (?P<run_id>[\w.~:+-]+)\)$"
+)
+_LONGEST_NAME = 60
+_SHORTEST_NOTE = 20
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Who asked for a rollback, and the run that made it.
+
+    :param dag_id: the Dag.
+    :param run_id: its run.
+    :param asked_by: the name of the user; None if no user started the run. Of an e-mail address, the part
+        before the @ is kept.
+    """
+
+    dag_id: str
+    run_id: str
+    asked_by: str | None = None
+
+    @classmethod
+    def of(cls, dag_id: str, run_id: str, asked_by: object) -> Origin:
+        """Return the origin with a name that is safe in the history of another system."""
+        words = redact(asked_by).split("@")[0] if isinstance(asked_by, str) else ""
+        name = " ".join(re.sub(r"[^\w .'-]", " ", words).split())[:_LONGEST_NAME].strip()
+        return cls(dag_id, run_id, name or None)
+
+    def __str__(self) -> str:
+        asked = f"asked by {self.asked_by}, " if self.asked_by else ""
+        return f"({asked}Dag {self.dag_id}, run {self.run_id})"
 
 
 def make_idempotency_key(*identity: str | int | None, target: str = "") -> str:
@@ -71,12 +107,21 @@ def check_description(description: object, limit: int) -> str:
     return text
 
 
-def describe(description: object, idempotency_key: str, limit: int) -> str:
+def describe(description: object, idempotency_key: str, limit: int, origin: Origin | None = None) -> str:
     """Check a description and put the tag behind it; see :func:`check_description`.
 
     :param idempotency_key: the key as :func:`make_idempotency_key` made it.
+    :param origin: written before the tag, as far as there is room; None writes nothing.
     """
-    return f"{check_description(description, limit)} [idempotency-key:{idempotency_key}]"
+    text = check_description(description, limit)
+    note = _shortened(str(origin), limit - TAG_LENGTH - len(text) - 1) if origin is not None else ""
+    return f"{text} {note}".rstrip() + f" [idempotency-key:{idempotency_key}]"
+
+
+def _shortened(note: str, room: int) -> str:
+    if len(note) <= room:
+        return note
+    return f"{note[: room - 2]}…)" if room >= _SHORTEST_NOTE else ""
 
 
 def key_in(description: str) -> str | None:
@@ -86,9 +131,22 @@ def key_in(description: str) -> str | None:
 
 
 def without_tag(description: str) -> str:
-    """Return the description as the user wrote it."""
+    """Return the description as the user wrote it: without the tag and the origin before it."""
+    if not _tag(description.rstrip()):
+        return description
+    return _ORIGIN.sub("", without_key(description))
+
+
+def without_key(description: str) -> str:
+    """Return the description without the tag."""
     text = description.rstrip()
     return text[:-_TAG_WIDTH].rstrip() if _tag(text) else description
+
+
+def origin_in(description: str) -> Origin | None:
+    """Return the origin that a description names before its tag, or None."""
+    match = _ORIGIN.search(without_key(description)) if key_in(description) else None
+    return Origin(match["dag_id"], match["run_id"], match["asked_by"]) if match else None
 
 
 def _tag(text: str) -> re.Match[str] | None:

@@ -22,8 +22,8 @@ from airflow_rollback_provider.domain.checks import (
 from airflow_rollback_provider.domain.compatibility import PlanWarning, Verdict, check, restricted_runtime
 from airflow_rollback_provider.domain.deploys import Deploy, Deployment, Mechanism, Scope
 from airflow_rollback_provider.domain.errors import BadInput, PlanRefused
-from airflow_rollback_provider.domain.idempotency import without_tag
 from airflow_rollback_provider.domain.jsonable import decode, encode
+from airflow_rollback_provider.domain.rejections import what_undoes
 from airflow_rollback_provider.domain.selector import DeploySelector, choose
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from airflow_rollback_provider.domain.deploys import Access, Capabilities
     from airflow_rollback_provider.domain.history import History
+    from airflow_rollback_provider.domain.rejections import Rejection
     from airflow_rollback_provider.domain.versions import RuntimeVersion, Versions
 
 FORMAT = 1
@@ -79,6 +80,7 @@ class RollbackPlan:
     :param rolled_back: the parts that are restored, as text.
     :param not_rolled_back: the parts that stay unchanged, as text.
     :param undo: how to undo the rollback.
+    :param undone_by: what will undo it unless a user prevents that.
     :param needs_acknowledgement: whether the user must acknowledge a loss (Airflow 3 to 2).
     :param downgrade: whether the Runtime gets older; None if that is not known.
     :param planned_at: when the plan was made, by the platform's clock if it is known.
@@ -101,6 +103,7 @@ class RollbackPlan:
     rolled_back: tuple[str, ...]
     not_rolled_back: tuple[str, ...]
     undo: str
+    undone_by: str
     needs_acknowledgement: bool
     downgrade: bool | None
     planned_at: datetime
@@ -199,7 +202,7 @@ def make_plan(
         *found.verdict.warnings,
         *_restricted(scope, goal, restricted),
         *_warnings(context, source, goal),
-        *_replaced(target_deploy, history.replaced_by(target_deploy, scope)),
+        *_rejected(target_deploy, history.rejection(target_deploy, scope)),
         *notes,
     )
     return RollbackPlan(
@@ -218,6 +221,7 @@ def make_plan(
         rolled_back=tuple(_rolled_back(context)),
         not_rolled_back=tuple(_not_rolled_back(context)),
         undo=_undo(context, source, goal),
+        undone_by=what_undoes(context.current, scope),
         needs_acknowledgement=found.needs_acknowledgement,
         downgrade=found.downgrade,
         planned_at=now,
@@ -232,18 +236,11 @@ def _restricted(
     return restricted_runtime(goal, restricted) if "image" in scope.parts else ()
 
 
-def _replaced(target: Deploy, rollback: Deploy | None) -> Iterator[PlanWarning]:
-    """Warn of a target that a rollback replaced, with the reason of that rollback."""
-    if rollback is None:
+def _rejected(target: Deploy, rejection: Rejection | None) -> Iterator[PlanWarning]:
+    """Warn of a target with rejected content, with the reason of the rollback that rejected it."""
+    if rejection is None:
         return
-    by = f" by {rollback.created_by}" if rollback.created_by else ""
-    reason = " ".join(without_tag(rollback.description).split())
-    yield PlanWarning(
-        "TARGET-ROLLED-BACK-FROM",
-        f"Deploy {target.id} brings back what was rolled back from on {rollback.created_at:%Y-%m-%d}{by} "
-        f"(rollback {rollback.id}). {f'The reason was: “{reason}”.' if reason else 'No reason was given.'}",
-        severe=True,
-    )
+    yield PlanWarning("TARGET-ROLLED-BACK-FROM", rejection.sentence(target.id), severe=True)
 
 
 def _changes(context: CheckContext, source: Versions, goal: Versions) -> Iterator[Change]:

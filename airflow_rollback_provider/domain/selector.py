@@ -16,13 +16,13 @@ from airflow_rollback_provider.domain.errors import (
     InvalidTarget,
     InvalidVersion,
 )
-from airflow_rollback_provider.domain.history import History, RolledBackFrom
 from airflow_rollback_provider.domain.versions import RuntimeVersion
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from airflow_rollback_provider.domain.deploys import Deploy, Scope
+    from airflow_rollback_provider.domain.history import History
 
 _LONGEST = 512
 _FULL_COMMITS = (40, 64)  # SHA-1 and SHA-256
@@ -91,8 +91,9 @@ def choose(target: DeploySelector, history: History, scope: Scope) -> Deploy:
     """Select a deploy from a history.
 
     An exact id is not filtered: the plan's checks decide whether it is a valid target. All other kinds select
-    the latest deploy that succeeded, whose content differs from the content that runs now, and that was not
-    rolled back from. ``previous`` must also be older than the content that runs now.
+    the latest deploy that succeeded, whose content differs from the content that runs now, and is not
+    rejected: see :mod:`airflow_rollback_provider.domain.rejections`. ``previous`` must also be older than the
+    content that runs now. Only rollbacks that were read already reject content.
 
     :param target: the selector.
     :param history: the Deployment's history, newest first.
@@ -108,10 +109,10 @@ def choose(target: DeploySelector, history: History, scope: Scope) -> Deploy:
     if target.kind == "previous":
         pool = _older_than_content(history, running, scope)
     else:
-        pool = (deploy for deploy in _eligible(history, scope) if target.matches(deploy))
+        pool = (deploy for deploy in history if target.matches(deploy))
     if target.kind == "commit":
         _require_one_commit(target, history)
-    return _first_different(target, pool, running, scope)
+    return _first_different(target, pool, history, running, scope)
 
 
 def _by_id(target: DeploySelector, history: History) -> Deploy:
@@ -130,16 +131,8 @@ def _nothing_runs(history: History) -> str:
     return "No deploy in the history succeeded: there is nothing to roll back to. Check the failed deploys."
 
 
-def _eligible(history: History, scope: Scope) -> Iterator[Deploy]:
-    left = RolledBackFrom()
-    for deploy in history:
-        left.pass_by(deploy)
-        if deploy.succeeded and left.replaced_by(deploy, scope) is None:
-            yield deploy
-
-
 def _older_than_content(history: History, running: Deploy, scope: Scope) -> Iterator[Deploy]:
-    """Yield the eligible deploys of which each part is the running one or older.
+    """Yield the deploys of which each part is the running one or older.
 
     Image and Dags are compared separately: after a rollback or a deploy of one of them their ages differ.
     """
@@ -152,8 +145,8 @@ def _older_than_content(history: History, running: Deploy, scope: Scope) -> Iter
         same = deploy.part(part) is not None and deploy.part(part) == running.part(part)
         return same or history.is_older(deploy, origin(part))
 
-    for deploy in _eligible(history, scope):
-        if all(goes_back(deploy, part) for part in sorted(scope.parts)):
+    for deploy in history:
+        if deploy.succeeded and all(goes_back(deploy, part) for part in sorted(scope.parts)):
             yield deploy
 
 
@@ -167,9 +160,12 @@ def _origin(history: History, running: Deploy, part: str) -> Deploy:
     return origin
 
 
-def _first_different(target: DeploySelector, pool: Iterator[Deploy], running: Deploy, scope: Scope) -> Deploy:
+def _first_different(
+    target: DeploySelector, pool: Iterator[Deploy], history: History, running: Deploy, scope: Scope
+) -> Deploy:
     for deploy in pool:
-        if not deploy.same_content(running, scope):
+        differs = deploy.succeeded and not deploy.same_content(running, scope)
+        if differs and history.rejection(deploy, scope) is None:
             return deploy
     raise DeployNotFound(
         f"No deploy matches {str(target)!r}: no deploy in the history succeeded, has other content ({scope}) "

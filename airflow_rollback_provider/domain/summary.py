@@ -45,7 +45,10 @@ def of_done(result: Mapping[str, Any]) -> str:
 
     :param result: the task's result.
     """
-    return paragraph(f"Rolled back {_what(result)}. {_reason(result)} History: {result['history']}")
+    undone_by = result.get("undone_by") or ""
+    return paragraph(
+        f"Rolled back {_what(result)}. {_reason(result)} {undone_by} History: {result['history']}"
+    )
 
 
 def of_failure(deployment: str, error: BaseException) -> str:
@@ -137,6 +140,7 @@ def _lines(plan: RollbackPlan) -> Iterator[str]:
     yield from _block(f"Limits of {plan.platform}", plan.platform_limits)
     if plan.allowed:
         yield f"To undo: {plan.undo}"
+        yield f"To keep it: {plan.undone_by}"
 
 
 def _warning(warning: PlanWarning) -> str:

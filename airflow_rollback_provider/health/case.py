@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from airflow_rollback_provider.domain.jsonable import JsonDataclass
+from airflow_rollback_provider.domain.rejections import Rejection  # noqa: TC001 - decode() reads it
 from airflow_rollback_provider.domain.runs import Period
 from airflow_rollback_provider.health.rule import HealthRule
 
@@ -35,6 +36,7 @@ class HealthCase(JsonDataclass):
     :param known_import_errors: files that could not be imported before the deploy; None if not known.
     :param deployment_id: the Deployment, if known.
     :param deploy_id: the deploy, if known.
+    :param rejection: the rejection of the deploy, if it brings rejected content back.
     """
 
     landed_at: datetime
@@ -47,6 +49,7 @@ class HealthCase(JsonDataclass):
     known_import_errors: tuple[str, ...] | None = None
     deployment_id: str | None = None
     deploy_id: str | None = None
+    rejection: Rejection | None = None
 
     @property
     def before(self) -> Period:

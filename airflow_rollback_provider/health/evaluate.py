@@ -6,7 +6,7 @@ Both verdicts, healthy and regressed, need evidence. Everything else is inconclu
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from math import exp, log
 from typing import TYPE_CHECKING
@@ -25,6 +25,7 @@ from airflow_rollback_provider.health.verdict import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from airflow_rollback_provider.domain.rejections import Rejection
     from airflow_rollback_provider.domain.runs import ImportProblem
     from airflow_rollback_provider.health.case import HealthCase
     from airflow_rollback_provider.health.evidence import Evidence
@@ -80,6 +81,7 @@ def evaluate(evidence: Evidence, observation: Observation) -> Evaluation:
         import_error_files=names if files_count and len(names) <= MOST_NAMES else None,
         components=components,
         left_out=evidence.left_out(),
+        rejection=case.rejection,
     )
 
 
@@ -120,7 +122,17 @@ def without_evidence(case: HealthCase, code: str, message: str, now: datetime) -
         now,
         deployment_id=case.deployment_id,
         deploy_id=case.deploy_id,
+        rejection=case.rejection,
     )
+
+
+def rejected_release(case: HealthCase, rejection: Rejection, now: datetime) -> Evaluation:
+    """Return the evaluation of a deploy that brings rejected content back: regressed, without evidence."""
+    message = (
+        f"{rejection.sentence(case.deploy_id or '')} Its runs are not evaluated. If the release is good now, "
+        "accept it."
+    )
+    return replace(without_evidence(case, "REJECTED-RELEASE", message, now), verdict=Health.REGRESSED)
 
 
 # Reasons for a regression

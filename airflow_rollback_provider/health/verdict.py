@@ -14,6 +14,7 @@ from airflow_rollback_provider.domain.summary import paragraph
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from airflow_rollback_provider.domain.rejections import Rejection
     from airflow_rollback_provider.domain.runs import Counts
 
 MOST_DAGS = 20
@@ -101,6 +102,7 @@ class Evaluation:
         more than :data:`MOST_NAMES`.
     :param components: Airflow's components with the health status that Airflow reports.
     :param left_out: reasons why runs do not count, with their numbers, before and after together.
+    :param rejection: the rejection of the deploy, if it brings rejected content back.
     """
 
     verdict: Health
@@ -117,6 +119,7 @@ class Evaluation:
     import_error_files: tuple[str, ...] | None = None
     components: Mapping[str, str] = field(default_factory=dict)
     left_out: Mapping[str, int] = field(default_factory=dict)
+    rejection: Rejection | None = None
 
     @property
     def summary(self) -> str:
@@ -141,6 +144,7 @@ class Evaluation:
             "import_error_files": encode(self.import_error_files),
             "components": dict(self.components),
             "left_out": dict(self.left_out),
+            "rejected": encode(self.rejection),
         }
 
 
@@ -179,6 +183,8 @@ def _summary(
 def explain(evaluation: Evaluation) -> str:
     """Return an evaluation as text for a log."""
     lines = [evaluation.summary]
+    if evaluation.rejection is not None:
+        lines.append(f"  rejected: {evaluation.rejection.sentence(evaluation.deploy_id or '')}")
     if evaluation.evidence_needed is not None:
         needed = f"{evaluation.evidence_needed:,.0f} is needed for a regression"
         lines.append(f"  evidence against the deploy: {evaluation.evidence:.2g}; {needed}")

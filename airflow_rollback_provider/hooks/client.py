@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from airflow_rollback_provider.deploy_events.poll import Subscription
     from airflow_rollback_provider.deploy_events.subscription import Cursor, WaitResult
+    from airflow_rollback_provider.domain.idempotency import Origin
     from airflow_rollback_provider.http.messages import Flow
     from airflow_rollback_provider.http.transports import RequestsTransport
     from airflow_rollback_provider.platforms.base import LogLine, Page, Platform, Survey
@@ -191,6 +192,7 @@ class DeployHistoryClient:
         *,
         before_sending: Callable[[], None] = lambda: None,
         grace_period: float | timedelta = GRACE_PERIOD,
+        origin: Origin | None = None,
     ) -> Deploy:
         """Carry a plan out: read the history once more, then send the rollback exactly once.
 
@@ -200,6 +202,7 @@ class DeployHistoryClient:
         :param before_sending: called right before the request is sent. If it raises, nothing is sent.
         :param grace_period: how long a request whose answer was lost may take to show in the deploy history,
             in seconds or as a timedelta. Default 120.
+        :param origin: who asked and from where, written behind the description; None writes nothing.
         :return: the rollback's entry in the history: the new one, or one that carries the tag already. That
             one goes to the deploy that the first try chose (``rolled_back_to``), which may differ from this
             plan's.
@@ -212,7 +215,7 @@ class DeployHistoryClient:
         """
         grace_period = seconds(grace_period, "grace_period")
         plan.require_allowed()
-        text = describe(description, idempotency_key, self.capabilities.description_limit)
+        text = describe(description, idempotency_key, self.capabilities.description_limit, origin)
         resumed = self._last_check(plan, idempotency_key)
         return resumed or self._send_rollback(plan, text, idempotency_key, before_sending, grace_period)
 
@@ -332,11 +335,11 @@ class DeployHistoryClient:
 
     def _chosen(self, reading: Reading, target: DeploySelector) -> Deploy | None:
         """Fetch a deploy that is named by its id and is not among the latest, rather than walk to it."""
+        latest = reading.survey.page.deploys
+        if latest:  # the history of the plan has all of them: some may be rollbacks that reject the target
+            reading.history.find(latest[-1].id)
         if not target.exact:
             return None
-        latest = reading.survey.page.deploys
-        if latest:  # the history of the plan has all of them: a rollback from the target may be among them
-            reading.history.find(latest[-1].id)
         near = next((deploy for deploy in latest if deploy.id == target.value), None)
         return near or self.get_deploy(reading.deployment.id, target.value)
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 from airflow_rollback_provider.compat import BaseOperator, conf, deferral_timeout
 from airflow_rollback_provider.domain.arguments import flag, interval, moment, names, optional, seconds, text
-from airflow_rollback_provider.domain.errors import DeploymentNotHealthy
+from airflow_rollback_provider.domain.errors import BadInput, DeploymentNotHealthy
+from airflow_rollback_provider.health.evaluate import rejected_release
 from airflow_rollback_provider.health.poller import check_health
 from airflow_rollback_provider.health.rule import HealthRule
 from airflow_rollback_provider.health.verdict import Health, Reason, explain, overruled
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
     from airflow_rollback_provider.health.poller import HealthCheck
 
 
+_REJECTED_RELEASES = ("regressed", "report", "ignore")
+
+
 class DeployHealthOperator(BaseOperator):
     """Evaluate whether a deploy broke its Deployment, from the Deployment's own Airflow.
 
@@ -42,7 +46,8 @@ class DeployHealthOperator(BaseOperator):
     rollback it compares with the time when the rollback's target ran, not with the bad deploy.
 
     Templated: ``airflow_conn_id``, ``astro_conn_id``, ``deployment_id``, ``deploy_id``, ``since``,
-    ``baseline_until``, ``critical_dags``, ``ignored_dags``, ``known_import_errors``, ``require_healthy``.
+    ``baseline_until``, ``critical_dags``, ``ignored_dags``, ``known_import_errors``, ``require_healthy``,
+    ``accepted_releases``.
 
     :param airflow_conn_id: Airflow connection to the Airflow of the Deployment.
     :param deployment_id: id or release name of the Deployment; its deploy history has the time of the deploy.
@@ -58,6 +63,13 @@ class DeployHealthOperator(BaseOperator):
         deploy, and else of unknown age, which is inconclusive.
     :param rule: the parameters, as a :class:`HealthRule` or a mapping of what differs from its defaults.
     :param require_healthy: let the task fail unless the verdict is ``healthy``. Default False.
+    :param rejected_releases: what to do about a deploy that brings back content that was rolled back from.
+        ``report`` (default) names it in the result and the log; ``regressed`` gives this verdict at once,
+        with the reason ``REJECTED-RELEASE``; ``ignore`` does not find out.
+    :param rejected_for: how long a rollback rejects content, in seconds or as a timedelta. Default: the
+        platform's retention.
+    :param accepted_releases: image tags, Dag bundles or git commits that are accepted although they were
+        rolled back from.
     :param wait_for_completion: wait for a verdict; False evaluates the runs so far. Default True.
     :param poll_interval: time between two polls, in seconds or as a timedelta. Default 60.
     :param timeout: how long to go on trying after the horizon, while Airflow's API does not answer; in
@@ -80,6 +92,7 @@ class DeployHealthOperator(BaseOperator):
         "ignored_dags",
         "known_import_errors",
         "require_healthy",
+        "accepted_releases",
     )
     ui_color = "#d6e4f0"
 
@@ -97,6 +110,9 @@ class DeployHealthOperator(BaseOperator):
         known_import_errors: Sequence[str] | str | None = None,
         rule: HealthRule | Mapping[str, Any] | None = None,
         require_healthy: bool | str = False,
+        rejected_releases: str = "report",
+        rejected_for: float | timedelta | None = None,
+        accepted_releases: Sequence[str] | str = (),
         wait_for_completion: bool = True,
         poll_interval: float | timedelta = 60.0,
         timeout: float | timedelta | None = None,
@@ -115,6 +131,13 @@ class DeployHealthOperator(BaseOperator):
         self.known_import_errors = known_import_errors
         self.rule = rule
         self.require_healthy = require_healthy
+        if rejected_releases not in _REJECTED_RELEASES:
+            raise BadInput(
+                f"rejected_releases is {rejected_releases!r}. Use one of: {', '.join(_REJECTED_RELEASES)}."
+            )
+        self.rejected_releases = rejected_releases
+        self.rejected_for = None if rejected_for is None else seconds(rejected_for, "rejected_for")
+        self.accepted_releases = accepted_releases
         self.wait_for_completion = wait_for_completion
         self.poll_interval = interval(poll_interval)
         self.timeout = None if timeout is None else seconds(timeout, "timeout")
@@ -124,6 +147,11 @@ class DeployHealthOperator(BaseOperator):
         """Wait for a verdict and return the evaluation."""
         with task_failures():
             case = self._case(self._request())
+            superseded = case.superseded_at is not None  # no further evidence will come
+            if case.rejection is not None and self.rejected_releases == "regressed" and not superseded:
+                rejected = rejected_release(case, case.rejection, datetime.now(timezone.utc))
+                self.log.warning("%s", rejected.summary)
+                return self._finish(rejected.to_dict())
             self.log.info(
                 "Evaluating the deploy of %s: the runs in %s are compared with those of %s.",
                 case.landed_at,
@@ -131,7 +159,6 @@ class DeployHealthOperator(BaseOperator):
                 case.before,
             )
             health_check = new_health_check(case, poll_interval=self.poll_interval, timeout=self.timeout)
-            superseded = case.superseded_at is not None  # no further evidence will come
             with closing(AirflowApiHook(text(self.airflow_conn_id, "airflow_conn_id"))) as hook:
                 waits = self.wait_for_completion and not superseded
                 wait = check_health(hook, health_check, self.log, waits=waits)
@@ -159,6 +186,9 @@ class DeployHealthOperator(BaseOperator):
             critical=names(self.critical_dags, "critical_dags") or (),
             ignored=names(self.ignored_dags, "ignored_dags") or (),
             known_import_errors=names(self.known_import_errors, "known_import_errors"),
+            finds_rejections=self.rejected_releases != "ignore",
+            rejected_for=None if self.rejected_for is None else timedelta(seconds=self.rejected_for),
+            accepted=names(self.accepted_releases, "accepted_releases") or (),
         )
 
     def _case(self, request: HealthCheckRequest) -> HealthCase:
@@ -184,7 +214,8 @@ class DeployHealthOperator(BaseOperator):
         """Another deploy may have landed in the meantime: it caused part of the evidence."""
         if result["deploy_id"] is None or result["verdict"] == Health.INCONCLUSIVE.value:
             return result
-        superseded_at = self._case(replace(self._request(), deploy_id=result["deploy_id"])).superseded_at
+        request = replace(self._request(), deploy_id=result["deploy_id"], finds_rejections=False)
+        superseded_at = self._case(request).superseded_at
         if superseded_at is None or superseded_at > datetime.fromisoformat(result["evaluated_at"]):
             return result
         reason = Reason(

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from airflow_rollback_provider.domain.deploys import DeployStatus
@@ -34,6 +34,9 @@ class HealthCheckRequest:
     :param critical: Dags whose failure counts by itself.
     :param ignored: Dags that do not count.
     :param known_import_errors: files that could not be read before; None if unknown.
+    :param finds_rejections: whether to find out if the deploy brings rejected content back.
+    :param rejected_for: how long a rejection lasts; None takes the platform's retention.
+    :param accepted: image tags, Dag bundles and git commits that are accepted.
     """
 
     rule: HealthRule
@@ -44,6 +47,9 @@ class HealthCheckRequest:
     critical: tuple[str, ...]
     ignored: tuple[str, ...]
     known_import_errors: tuple[str, ...] | None
+    finds_rejections: bool = False
+    rejected_for: timedelta | None = None
+    accepted: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if (self.deployment is None) == (self.since is None):
@@ -84,7 +90,12 @@ class HealthCheckRequest:
                 f"The deploy history of {reading.deployment} has {which}. Nothing is evaluated."
             )
         _require_landed(deploy)
-        return case_of(deploy, history, self.rule)
+        case = case_of(deploy, history, self.rule)
+        if not self.finds_rejections:
+            return case
+        retention = timedelta(days=hook.capabilities.retention_days)
+        lasts = retention if self.rejected_for is None else self.rejected_for
+        return replace(case, rejection=history.rejection_on_landing(deploy, lasts, self.accepted))
 
 
 def _require_landed(deploy: Deploy) -> None:

@@ -7,6 +7,7 @@ Importing it loads little: every parse of a Dag imports it, and only a task that
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from contextlib import closing
 from datetime import datetime, timedelta
 from functools import partial
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from airflow_rollback_provider.compat import Context
     from airflow_rollback_provider.domain.compatibility import PlanWarning
     from airflow_rollback_provider.domain.guard_rails import GuardRails
+    from airflow_rollback_provider.domain.idempotency import Origin
     from airflow_rollback_provider.domain.plan import RollbackPlan
     from airflow_rollback_provider.hooks.deploy_history import DeployHistoryHook
     from airflow_rollback_provider.rollback.guards import PreSubmitGuards
@@ -62,7 +64,7 @@ class RollbackOperator(BaseOperator):
     task cannot be rendered.
 
     Templated: ``astro_conn_id``, ``deployment_id``, ``target``, ``scope``, ``description``, ``plan_only``,
-    ``acknowledge_airflow_3_to_2``, ``expected_current_deploy_id``, ``airflow_conn_id``.
+    ``acknowledge_airflow_3_to_2``, ``expected_current_deploy_id``, ``airflow_conn_id``, ``add_origin``.
 
     :param deployment_id: id or release name of the Deployment to roll back.
     :param description: why; required, written to the deploy history.
@@ -72,6 +74,9 @@ class RollbackOperator(BaseOperator):
     :param scope: ``image``, ``dags`` or ``image_and_dags``. Default: what the Deployment's Dag deploy
         mechanism carries.
     :param astro_conn_id: Airflow connection to the platform. Default ``astro_private_cloud_default``.
+    :param add_origin: write behind the description who asked, the Dag and the run: the user who started the
+        run (Airflow 3.1 and later), or else ``asked_by`` of the run's ``conf``. Of an e-mail address only the
+        part before the @ is written. Default True.
     :param plan_only: stop at the plan and return it; nothing is changed. Default False.
     :param acknowledge_airflow_3_to_2: accept what is lost when a rollback goes from Airflow 3 to 2. Default
         False.
@@ -121,6 +126,7 @@ class RollbackOperator(BaseOperator):
         "acknowledge_airflow_3_to_2",
         "expected_current_deploy_id",
         "airflow_conn_id",
+        "add_origin",
     )
     operator_extra_links = (DeployHistoryLink(),)
     ui_color = "#f4e3c1"
@@ -143,6 +149,7 @@ class RollbackOperator(BaseOperator):
         timeout: float | timedelta | None = None,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         airflow_conn_id: str | None = None,
+        add_origin: bool | str = True,
         guards: GuardRails | None = None,
         approval_task_id: str | None = None,
         stop_after_failures: int | None = None,
@@ -168,6 +175,7 @@ class RollbackOperator(BaseOperator):
         self.timeout = None if timeout is None else seconds(timeout, "timeout")
         self.deferrable = deferrable
         self.airflow_conn_id = airflow_conn_id
+        self.add_origin = add_origin
         self.guards = guards
         self.approval_task_id = approval_task_id
         self.stop_after_failures = stop_after_failures
@@ -295,6 +303,7 @@ class RollbackOperator(BaseOperator):
             wait_for_completion=self.wait_for_completion,
             in_progress_timeout=self.in_progress_timeout,
             submission_grace_period=self.submission_grace_period,
+            origin=_origin(context) if flag(self.add_origin, "add_origin", default=True) else None,
         )
 
     def state_store(self, context: Context) -> StateStore:
@@ -396,6 +405,17 @@ class RollbackOperator(BaseOperator):
 
 class TaskStopped(Exception):
     """Airflow called ``on_kill``: a kill or a time-out. It names the failure and is never raised."""
+
+
+def _origin(context: Context) -> Origin:
+    """Return who asked and from where; the same for all tries of a run."""
+    from airflow_rollback_provider.domain.idempotency import Origin
+
+    ti: Any = context["ti"]
+    run = context.get("dag_run")
+    conf: Any = getattr(run, "conf", None)
+    given = conf.get("asked_by") if isinstance(conf, Mapping) else None
+    return Origin.of(ti.dag_id, ti.run_id, getattr(run, "triggering_user_name", None) or given)
 
 
 def _first_try(context: Context) -> datetime | None:

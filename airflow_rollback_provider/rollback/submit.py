@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
     from airflow_rollback_provider.domain.compatibility import PlanWarning
     from airflow_rollback_provider.domain.deploys import Deploy
+    from airflow_rollback_provider.domain.idempotency import Origin
     from airflow_rollback_provider.domain.log import Log
     from airflow_rollback_provider.domain.plan import RollbackPlan
     from airflow_rollback_provider.hooks.client import DeployHistoryClient, Reading
@@ -71,6 +72,7 @@ class RollbackRequest:
     :param in_progress_timeout: how long to wait for another deploy to end, in seconds; 0 does not wait.
     :param submission_grace_period: how long a request whose answer was lost may take to show in the history,
         in seconds.
+    :param origin: who asked and from where, for the history; None writes nothing.
     """
 
     deployment_id: str
@@ -86,6 +88,7 @@ class RollbackRequest:
     wait_for_completion: bool = True
     in_progress_timeout: float = 0.0
     submission_grace_period: float = 120.0
+    origin: Origin | None = None
 
     def idempotency_key(self, reading: Reading) -> str:
         """Return the key. It holds the Deployment's id, also where the task gives the release name.
@@ -359,6 +362,7 @@ class RollbackAttempt:
                 self._idempotency_key,
                 before_sending=before_sending,
                 grace_period=self._request.submission_grace_period,
+                origin=self._request.origin,
             )
         except OutcomeUnknown:
             raise

@@ -14,6 +14,7 @@ from airflow_rollback_provider.domain.deploys import Deployment
 from airflow_rollback_provider.domain.errors import RollbackError
 from airflow_rollback_provider.domain.idempotency import without_tag
 from airflow_rollback_provider.domain.poller import Connector, Wait
+from airflow_rollback_provider.domain.rejections import what_undoes
 from airflow_rollback_provider.rollback.log_feed import feed_for
 from airflow_rollback_provider.rollback.observe import observe
 from airflow_rollback_provider.rollback.poller import RollbackPoller, Tracking
@@ -21,6 +22,7 @@ from airflow_rollback_provider.rollback.poller import RollbackPoller, Tracking
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from airflow_rollback_provider.domain.deploys import Scope
     from airflow_rollback_provider.domain.log import Log
     from airflow_rollback_provider.http.messages import Flow
     from airflow_rollback_provider.platforms.base import Platform
@@ -51,7 +53,7 @@ def new_tracking(
         deployment_id=deployment.id,
         rollback_id=rollback.id,
         target=submitted.target,
-        scope=rollback.scope or default_scope(deployment.mechanism),
+        scope=_scope_of(submitted),
         started_at=now,
         deadline=now + timeout,
         poll_interval=poll_interval,
@@ -132,14 +134,26 @@ def _facts(submitted: Submitted) -> dict[str, Any]:
         "submitted_at": submitted.rollback.created_at.isoformat(),
         "to": str(submitted.target.versions),
         "description": without_tag(submitted.rollback.description) or None,
+        "undone_by": _undone_by(submitted),
     }
     return {name: value for name, value in facts.items() if value is not None}
 
 
+def _undone_by(submitted: Submitted) -> str | None:
+    """Return what will undo the rollback; None where the page read does not show what it replaced."""
+    rows = submitted.reading.survey.page.deploys
+    at = next((at + 1 for at, deploy in enumerate(rows) if deploy.id == submitted.rollback.id), 0)
+    replaced = next((deploy for deploy in rows[at:] if deploy.succeeded), None)
+    return what_undoes(replaced, _scope_of(submitted)) if replaced is not None else None
+
+
+def _scope_of(submitted: Submitted) -> Scope:
+    return submitted.rollback.scope or default_scope(submitted.reading.deployment.mechanism)
+
+
 def _image_of(submitted: Submitted) -> str | None:
     """Return the image that the target brings, None where it is not known or stays as it was."""
-    scope = submitted.rollback.scope or default_scope(submitted.reading.deployment.mechanism)
     target = submitted.target
-    if "image" not in scope.parts or not target.image_tag:
+    if "image" not in _scope_of(submitted).parts or not target.image_tag:
         return None
     return f"{target.image_repository}:{target.image_tag}" if target.image_repository else target.image_tag

@@ -26,6 +26,7 @@ from airflow_rollback_provider.deploy_events.subscription import (
 )
 from airflow_rollback_provider.domain.arguments import interval, optional, seconds, text
 from airflow_rollback_provider.domain.errors import AccessDenied, RollbackError
+from airflow_rollback_provider.domain.jsonable import encode
 from airflow_rollback_provider.domain.poller import PollBackoff
 from airflow_rollback_provider.hooks.deploy_history import DeployHistoryHook
 from airflow_rollback_provider.hooks.failures import task_failures
@@ -39,10 +40,11 @@ if TYPE_CHECKING:
 class DeploySensor(BaseSensorOperator):
     """Wait until a new deploy has landed, or until a named deploy has come to a state. Return it as JSON.
 
-    Of several new deploys the oldest is returned. The sensor writes its cursor to XCom under the key
-    ``cursor``, as text. A later sensor with that text as ``after`` continues there, and each deploy is found
-    once, in any order and also when the platform has deleted deploys. An outage of the platform is waited out
-    until the sensor's own ``timeout``.
+    Of several new deploys the oldest is returned. If it brings back content that was rolled back from,
+    ``rejected`` says when, why, and by which rollback; else it is None. The sensor writes its cursor to XCom
+    under the key ``cursor``, as text. A later sensor with that text as ``after`` continues there, and each
+    deploy is found once, in any order and also when the platform has deleted deploys. An outage of the
+    platform is waited out until the sensor's own ``timeout``.
 
     Templated: ``astro_conn_id``, ``deployment_id``, ``deploy_id``, ``after``.
 
@@ -165,7 +167,9 @@ class DeploySensor(BaseSensorOperator):
         with task_failures():
             deploy = wait_result.require()
         self.log.info("%s", wait_result.message)
-        return deploy.to_dict()
+        if wait_result.rejection is not None:
+            self.log.warning("%s", wait_result.rejection.sentence(deploy.id))
+        return {**deploy.to_dict(), "rejected": encode(wait_result.rejection)}
 
     def _defer(self, context: Context, deadline: float) -> Any:
         from airflow_rollback_provider.triggers.deploys import DeployTrigger

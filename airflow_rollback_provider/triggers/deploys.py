@@ -25,6 +25,7 @@ from airflow_rollback_provider.deploy_events.subscription import (
 )
 from airflow_rollback_provider.domain.arguments import interval, optional, text
 from airflow_rollback_provider.domain.errors import AccessDenied, BadInput, RollbackError
+from airflow_rollback_provider.domain.jsonable import encode
 from airflow_rollback_provider.domain.poller import PollBackoff, Poller, Wait
 from airflow_rollback_provider.hooks.deploy_history import DeployHistoryHook
 from airflow_rollback_provider.state import StateStore, trigger_store
@@ -60,7 +61,8 @@ class DeployLandedTrigger(BaseEventTrigger):
 
     All new deploys of one poll come in one event: Airflow starts one run for events that come close together,
     and passes it the first event only. The payload is ``{"deployment_id": …, "deploys": [{…}]}``;
-    :func:`landed_deploys` reads it in a task.
+    :func:`landed_deploys` reads it in a task. A deploy that brings back content that was rolled back from has
+    ``rejected``: when, why, and by which rollback.
 
     :param deployment_id: id or release name of the Deployment.
     :param statuses: a deploy counts as soon as it has one of these: ``succeeded`` (default), ``failed``,
@@ -306,7 +308,10 @@ class DeployPoller(Poller["tuple[WaitResult | None, Cursor]", WaitResult]):
 def _payload(poll_result: PollResult) -> dict[str, Any]:
     return {
         "deployment_id": poll_result.cursor.deployment_id,
-        "deploys": [deploy.to_dict() for deploy in poll_result.news],
+        "deploys": [
+            {**deploy.to_dict(), "rejected": encode(poll_result.rejections.get(deploy.id))}
+            for deploy in poll_result.news
+        ],
     }
 
 

@@ -30,6 +30,16 @@ def start_problem(dag_id: str) -> str | None:
     return None
 
 
+def has_run(dag_id: str, run_id: str) -> bool:
+    """Return whether this Airflow has a run. Another Airflow may have made a rollback of the history.
+
+    This reads Airflow's database, so only Airflow's servers may call it.
+    """
+    from airflow.models.dagrun import DagRun
+
+    return bool(DagRun.find(dag_id=dag_id, run_id=run_id))
+
+
 def missing_right(dag_id: str) -> str:
     """Return the message for a user who may not trigger a Dag."""
     problem = may_not_trigger(dag_id)

@@ -83,7 +83,7 @@ async def history(
 ) -> Response:
     """Return a Deployment's summary and a part of its history."""
     query = HistoryQuery.read(cursor, searching, fresh)
-    return await _answer(lambda: get_service().history(connection, deployment, query))
+    return await _answer(lambda: get_service().history(connection, deployment, query, _run_page))
 
 
 @router.get("/api/plan")
@@ -131,6 +131,10 @@ def addresses() -> Addresses:
     """Return the addresses at which this Airflow starts and shows runs."""
     runs = f"{base_path()}api/v2/dags/{{dag_id}}/dagRuns"
     return Addresses(runs, f"{runs}/{{run_id}}", f"{base_path()}dags/{{dag_id}}/runs/{{run_id}}")
+
+
+def _run_page(dag_id: str, run_id: str) -> str | None:
+    return addresses().page_of(dag_id, run_id) if dags.has_run(dag_id, run_id) else None
 
 
 def make_app() -> FastAPI:

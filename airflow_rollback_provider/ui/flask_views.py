@@ -109,7 +109,7 @@ class DeployHistoryView(BaseView):
             _parameter("cursor", ""), _parameter("searching", ""), _parameter("fresh", "")
         )
         return _json_response(
-            get_service().history(_parameter("connection"), _parameter("deployment"), query)
+            get_service().history(_parameter("connection"), _parameter("deployment"), query, _run_page)
         )
 
     @expose("/api/plan")
@@ -138,7 +138,8 @@ class DeployHistoryView(BaseView):
         get_service().require_option(dag_id, conf)
         if (reason := dags.start_problem(dag_id)) is not None:
             raise Problem(409, "BAD-REQUEST", reason, "Nothing was started.")
-        run = _trigger(dag_id, run_id, conf)
+        # Airflow 2 does not keep who started a run.
+        run = _trigger(dag_id, run_id, {**conf, "asked_by": get_auth_manager().get_user_name()})
         return _json_response({"dag_run_id": run.run_id, "state": run.state})
 
     @expose("/api/runs/<dag_id>/<run_id>")
@@ -236,6 +237,10 @@ def _base() -> str:
 def _addresses() -> Addresses:
     runs = f"{_base()}rollback/api/runs/{{dag_id}}"
     return Addresses(runs, f"{runs}/{{run_id}}", f"{_base()}dags/{{dag_id}}/grid?dag_run_id={{run_id}}")
+
+
+def _run_page(dag_id: str, run_id: str) -> str | None:
+    return _addresses().page_of(dag_id, run_id) if dags.has_run(dag_id, run_id) else None
 
 
 def _json_response(answer: dict[str, Any]) -> Any:

@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_rollback_provider.domain.checks import FailedCheck, assess, default_scope
 from airflow_rollback_provider.domain.history import History
-from airflow_rollback_provider.domain.idempotency import without_tag
+from airflow_rollback_provider.domain.idempotency import origin_in, without_tag
 from airflow_rollback_provider.domain.jsonable import encode
+from airflow_rollback_provider.domain.rejections import Rejections
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -42,6 +44,8 @@ class RowChecks:
         self.history = History((*latest, *older)).read_out()
         self.scope = default_scope(survey.deployment.mechanism)
         self._running = History(latest).running
+        lasts = timedelta(days=capabilities.retention_days)
+        self._rejections = Rejections(tuple(self.history), lasts)
 
     def row(self, deploy: Deploy, superseded_by: str | None) -> Row:
         """Return one deploy as a row.
@@ -53,6 +57,7 @@ class RowChecks:
         return {
             **deploy_fields(deploy),
             "rolled_back_by": superseded_by,
+            "rejected": encode(self._rejections.on_landing(deploy)),
             "runs_now": self._running is not None and deploy.id == self._running.id,
             "can_roll_back": not reasons,
             "reasons": encode(reasons),
@@ -113,6 +118,7 @@ def deploy_fields(deploy: Deploy) -> Row:
         "mechanism": deploy.mechanism.value,
         "mechanism_label": str(deploy.mechanism),
         "rollback": _rollback(deploy),
+        "origin": encode(origin_in(deploy.description)),
     }
 
 

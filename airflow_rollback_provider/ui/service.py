@@ -36,6 +36,9 @@ Answer = dict[str, Any]
 StartProblem = Callable[[str], "str | None"]
 """Returns why the user cannot start a run of a Dag, None if the user can."""
 
+RunPage = Callable[[str, str], "str | None"]
+"""Returns the address of a run's page in this Airflow, None if it has no such run."""
+
 LONGEST_DESCRIPTION = 400
 """Characters that the example Dag accepts; a platform may keep fewer."""
 
@@ -55,6 +58,11 @@ class Addresses:
     start: str
     run: str
     page: str
+
+    def page_of(self, dag_id: str, run_id: str) -> str:
+        """Return the page of a run."""
+        page = self.page.replace("{dag_id}", quote(dag_id, safe=""))
+        return page.replace("{run_id}", quote(run_id, safe=""))
 
 
 class Service:
@@ -97,15 +105,20 @@ class Service:
             "notice": notice and notice.body,
         }
 
-    def history(self, connection: str, deployment: str, query: HistoryQuery) -> Answer:
+    def history(
+        self, connection: str, deployment: str, query: HistoryQuery, run_page: RunPage = lambda *_: None
+    ) -> Answer:
         """Return a Deployment's summary and a part of its history.
 
+        :param run_page: returns the address of a run's page.
         :raises Problem: if the page does not offer it.
         :raises RollbackError: if the request to the platform fails.
         """
         option = self._option(connection, deployment)
         snapshot = self._reader.read(option, query.max_age)
         rows, cursor = self._rows(option, snapshot, query)
+        for origin in filter(None, (row["origin"] for row in rows)):
+            origin["run_page"] = run_page(origin["dag_id"], origin["run_id"])
         return {"summary": summary_of(option, snapshot), "rows": rows, "next_cursor": cursor and str(cursor)}
 
     def plan(

@@ -122,6 +122,7 @@ export class World {
       rolled_back: ["the image with the Astro Runtime version and the project's code", "the Dags", "the Deployment's Dag deploy setting"],
       not_rolled_back: ["resources (executor, scheduler, workers and their sizes)", "environment variables", "other settings of the Deployment (name, description)"],
       undo: `Roll back to deploy ${current.id} (the one that runs now), scope ${scope}, before it is 90 days old.`,
+      undone_by: `The next deploy from CI brings image tag ${current.image_tag} back unless that release is fixed, reverted or stopped there first.`,
       needs_acknowledgement: target.crosses_major,
       downgrade: target.downgrade,
       platform: "Astro Private Cloud",
@@ -199,6 +200,13 @@ function row(id, number, count, time) {
   };
 }
 
+/** The second deploy after a rollback brings back what was rolled back from. */
+function rejection(row, all) {
+  const rollback = all[all.indexOf(row) + 2];
+  if (!rollback?.rollback || row.status !== "succeeded") return null;
+  return { rolled_back_at: rollback.created_at, reason: rollback.description, rollback_id: rollback.id, rolled_back_by: rollback.created_by, deploy_id: all[all.indexOf(rollback) + 1].id };
+}
+
 function judged(row, all) {
   const current = all.find((other) => other.status === "succeeded");
   const newer = all[all.indexOf(row) - 1];
@@ -211,6 +219,8 @@ function judged(row, all) {
   return {
     ...row,
     rolled_back_by: newer?.rollback ? newer.id : null,
+    rejected: rejection(row, all),
+    origin: row.rollback && { dag_id: "example_manual_rollback", run_id: "manual__1", asked_by: "ana", run_page: "/dags/example_manual_rollback/runs/manual__1" },
     runs_now: row === current,
     can_roll_back: reasons.length === 0,
     reasons,

@@ -47,7 +47,21 @@ def test_json_lines_read_back_as_deploys(cli: Cli, platform: SandboxProcess) -> 
     result = cli("history", platform.deployment("image-af3")["id"], "--json", "--limit", "3")
     rows = [json.loads(line) for line in result.out.splitlines()]
     assert [row.pop("runs_now") for row in rows] == [True, False, False]
+    assert [row.pop("rejected") for row in rows] == [None] * 3
     assert [Deploy.from_dict(row).id for row in rows] == _ids(platform, "image-af3")[:3]
+
+
+def test_a_deploy_of_what_was_rolled_back_from_is_marked(cli: Cli, platform: SandboxProcess) -> None:
+    """With the day and the reason, in the table and as JSON, also if the rollback is beyond the limit."""
+    drafts = [{"age": 9000, "tag": "good"}, {"age": 8000, "tag": "bad"}]
+    deployment = platform.add_deployment("again", runtime="3.1-12", deploys=drafts)["id"]
+    back = platform.land_deploy("again", rollback_to=0, description="Orders fail")
+    platform.land_deploy("again", tag="bad", description="Release 8")
+    first = cli("history", deployment, "--limit", "1").out.splitlines()[1]
+    assert "(!) brings back what was rolled back from on " in first
+    assert first.endswith(": Orders fail · Release 8")
+    found = json.loads(cli("history", deployment, "--limit", "1", "--json").out)["rejected"]
+    assert (found["rollback_id"], found["reason"]) == (back["id"], "Orders fail")
 
 
 def test_a_limit_reads_only_the_pages_that_it_needs(cli: Cli, platform: SandboxProcess) -> None:

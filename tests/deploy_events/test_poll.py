@@ -36,14 +36,16 @@ def tags(poll_result: PollResult) -> list[str | None]:
 
 
 def test_one_request_for_each_poll(talk: Talk, rollback_sandbox: SandboxProcess, deployment_id: str) -> None:
-    """The first poll takes two requests, each later poll one, with or without a new deploy."""
+    """The first poll takes two, each later one takes one; for a deploy that lands the history is read."""
     talker = talk()
     rollback_sandbox.clear_requests()
     begun = poll(talker, deployment_id)
     assert len(rollback_sandbox.requests()) == 2
+    assert tags(poll(talker, deployment_id, begun.cursor)) == []
+    assert len(rollback_sandbox.requests()) == 3
     rollback_sandbox.land_deploy(KEY, tag="new")
     assert tags(poll(talker, deployment_id, begun.cursor)) == ["new"]
-    assert len(rollback_sandbox.requests()) == 3
+    assert len(rollback_sandbox.requests()) <= 6
 
 
 def test_more_than_a_page(talk: Talk, rollback_sandbox: SandboxProcess, deployment_id: str) -> None:
@@ -94,7 +96,7 @@ def test_many_that_never_end(talk: Talk, rollback_sandbox: SandboxProcess, deplo
     for _ in range(3):
         rollback_sandbox.clear_requests()
         result = poll(talker, deployment_id, result.cursor)
-        assert len(rollback_sandbox.requests()) <= 6
+        assert len(rollback_sandbox.requests()) <= 8
         reported.append(tags(result))
         end(rollback_sandbox, stuck[18])
         end(rollback_sandbox, stuck[19])
@@ -211,3 +213,24 @@ def test_a_start_that_is_not_found(talk: Talk, deployment_id: str) -> None:
         poll(talk(), deployment_id, after="c000000000000000000000000")
     with pytest.raises(DeploymentNotFound):
         poll(talk(), "c000000000000000000000000")
+
+
+def test_what_was_rolled_back_from(talk: Talk, rollback_sandbox: SandboxProcess, deployment_id: str) -> None:
+    """A deploy that brings it back has the reason, also when the rollback is pages before it."""
+    talker = talk()
+    bad = rollback_sandbox.land_deploy(KEY, tag="bad")
+    back = rollback_sandbox.land_deploy(KEY, rollback_to=0, description="Orders fail")
+    for number in range(120):
+        rollback_sandbox.land_deploy(KEY, tag=f"t{number}")
+    begun = poll(talker, deployment_id)
+    again, good = (rollback_sandbox.land_deploy(KEY, tag=tag) for tag in ("bad", "good"))
+    found = poll(talker, deployment_id, begun.cursor).rejections
+    assert set(found) == {again["id"]}
+    rejection = found[again["id"]]
+    assert (rejection.rollback_id, rejection.reason) == (back["id"], "Orders fail")
+    assert rejection.deploy_id == bad["id"]
+    for deploy, expected in ((again, rejection), (good, None)):
+        subscription = Subscription(deployment_id, DeployFilter(), deploy_id=deploy["id"])
+        result, _ = talker.run(wait_for_deploy(talker.platform, subscription))
+        assert result is not None
+        assert result.rejection == expected

@@ -122,12 +122,14 @@ def test_a_target_that_was_rolled_back_from_is_warned_of() -> None:
 
 
 def test_content_that_was_rolled_back_from_is_warned_of() -> None:
-    """A rollback from the same content counts, unless the content was deployed again after it."""
+    """A rollback from the same content counts, also after another deploy of it, unless that accepts it."""
     twin = replace(deploy("twin", 3.5), image_tag=D2.image_tag, dag_bundle=D2.dag_bundle)
     back = replace(rollback("r", D1), description="")
     assert "No reason was given." in plan(D1, twin, D2, back, target="twin").warnings[0].message
     again = replace(D2, id="again", created_at=back.created_at)
     newer = deploy("newer", 0.1)
+    assert "TARGET-ROLLED-BACK-FROM" in warned(plan(D1, D2, back, again, newer, target="again"))
+    again = replace(again, description="Not the cause [accept-release]")
     assert "TARGET-ROLLED-BACK-FROM" not in warned(plan(D1, D2, back, again, newer, target="again"))
     dags = replace(back, scope=Scope.DAGS)
     assert "TARGET-ROLLED-BACK-FROM" not in warned(

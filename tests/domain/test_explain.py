@@ -43,6 +43,8 @@ Permissions:
   - deployment.dags.push
 To undo: A rollback cannot undo this one (AIRFLOW-2-TO-3). To return, deploy the current version again. \
 Erased data does not come back.
+To keep it: The next deploy from CI brings image tag tag-d2 and Dag bundle bundle-d2 back unless that \
+release is fixed, reverted or stopped there first.
 """
 REFUSED = """\
 Rollback plan for Deployment 'orders' (dep) on Astro Private Cloud

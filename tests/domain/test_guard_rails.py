@@ -158,3 +158,17 @@ def test_only_regressed_rolls_back(verdict: str, ages: list[float]) -> None:
     """This holds for any history and for any rails that are switched off."""
     rows = [D1, *(rollback(f"r{n}", D1, age) for n, age in enumerate(sorted(ages, reverse=True)))]
     assert not decided(*rows, rails=OFF, verdict=verdict).allowed
+
+
+def test_ci_and_remediation_do_not_undo_each_other_for_ever() -> None:
+    """The limit ends it, and its reason says what goes on."""
+    rows = [D1, deploy("bad", 0.9)]
+    for number, days in enumerate((0.8, 0.6)):
+        rows.append(rollback(f"r{number}", D1, days, description="Orders fail"))
+        rows.append(deploy(f"again{number}", days - 0.1, image="bad", dags="bad"))
+    rails = GuardRails(cool_down=timedelta(0))
+    assert decided(*rows[:4], rails=rails, verdict="regressed").allowed
+    (limit,) = decided(*rows, rails=rails, verdict="regressed").reasons
+    assert limit.code == "TOO-MANY-ROLLBACKS"
+    assert "CI and the rollbacks undo each other: Deploy again1 brings back" in limit.message
+    assert "“Orders fail”. Stop that release in CI" in limit.message

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from airflow_rollback_provider.domain.deploys import Deploy, Scope
-from airflow_rollback_provider.domain.history import History, RolledBackFrom
+from airflow_rollback_provider.domain.history import History
 from tests.support.builders import BAD, GOING, ODD, Counted, deploy, history, rollback
 
 BOTH = Scope.IMAGE_AND_DAGS
@@ -191,48 +191,3 @@ def test_lineage_follows_what_was_read() -> None:
     part = rollback("r3", d1, scope=Scope.DAGS)
     assert asked.lineage(part, BOTH) == {"r3"}
     assert asked.lineage(part, Scope.DAGS) == {"r3", "d1"}
-
-
-def out(*oldest_first: Deploy, scope: Scope = BOTH) -> set[str]:
-    """The ids of the excluded deploys of the whole history."""
-    left = RolledBackFrom()
-    rows = list(reversed(oldest_first))
-    found = set()
-    for one in rows:
-        left.pass_by(one)
-        if left.replaced_by(one, scope):
-            found.add(one.id)
-    return found
-
-
-def test_what_a_rollback_left_is_out() -> None:
-    """The running row, and every older row with its content; not the rows between it and the target."""
-    d1, d2, d3 = deploy("d1"), deploy("d2"), deploy("d3")
-    twin = deploy("twin", image="d3", dags="d3")
-    assert out(d1, twin, d2, d3, rollback("r", d1)) == {"d3", "twin"}
-
-
-def test_failed_rows_are_not_left_and_leave_nothing() -> None:
-    """A failed rollback excludes no deploy, and failed deploys between did not run."""
-    d1, d2 = deploy("d1"), deploy("d2")
-    assert out(d1, d2, rollback("r", d1, status=BAD)) == set()
-    assert out(d1, d2, rollback("r", d1, status=GOING)) == set()
-    assert out(d1, d2, deploy("d3", status=BAD), rollback("r", d1)) == {"d2"}
-
-
-def test_content_that_was_deployed_again_is_in() -> None:
-    """A new deploy of the content makes it eligible; the old row stays excluded."""
-    d1, d2 = deploy("d1"), deploy("d2")
-    again = deploy("again", image="d2", dags="d2")
-    assert out(d1, d2, rollback("r", d1), again) == {"d2"}
-
-
-def test_only_the_parts_of_the_rollback_are_out() -> None:
-    """A rollback of Dags does not exclude the image."""
-    d1, d2 = deploy("d1"), deploy("d2")
-    twin_image = deploy("twin-image", image="d2")
-    twin_dags = deploy("twin-dags", dags="d2")
-    back = rollback("r", d1, scope=Scope.DAGS, image_tag=None)
-    rows = (d1, twin_image, twin_dags, d2, back)
-    assert out(*rows) == {"d2", "twin-dags"}
-    assert out(*rows, scope=Scope.IMAGE) == {"d2"}

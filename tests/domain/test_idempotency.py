@@ -3,20 +3,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from airflow_rollback_provider.domain.arguments import optional
 from airflow_rollback_provider.domain.errors import InvalidDescription
 from airflow_rollback_provider.domain.idempotency import (
     TAG_LENGTH,
+    Origin,
     describe,
     find_by_key,
     key_in,
     make_idempotency_key,
+    origin_in,
     same_target,
+    without_key,
     without_tag,
     without_target,
 )
@@ -68,7 +73,7 @@ def test_the_mark_stands_at_the_end() -> None:
     assert len(MARKED) == len("Bad release.") + TAG_LENGTH
 
 
-@given(st.text(min_size=1, max_size=300).filter(str.strip), st.text(" \t\n\r", max_size=5))
+@given(st.text(min_size=1, max_size=300).filter(optional), st.text(" \t\n\r", max_size=5))
 def test_a_mark_survives_the_platform(text: str, space: str) -> None:
     """What was written is read back, whether the platform trims or adds space at the ends."""
     kept = describe(text, KEY, 500)
@@ -153,3 +158,60 @@ def test_long_whitespace_takes_no_long_time() -> None:
     """A description of a million blanks in the history is read at once."""
     assert key_in(" " * 1_000_000 + "x" + " " * 1_000_000) is None
     assert without_tag(" " * 1_000_000 + "[") == " " * 1_000_000 + "["
+
+
+ORIGIN = Origin("roll_back", "manual__2026-11-26T12:00:00+00:00", "ana")
+
+
+def test_the_origin_stands_before_the_tag() -> None:
+    """Who asked, the Dag and the run; the user's own words are read back without it."""
+    text = describe("Bad release.", KEY, 500, ORIGIN)
+    assert text == f"Bad release. {ORIGIN} [idempotency-key:{KEY}]"
+    assert str(ORIGIN) == "(asked by ana, Dag roll_back, run manual__2026-11-26T12:00:00+00:00)"
+    assert (key_in(text), without_tag(text), origin_in(text)) == (KEY, "Bad release.", ORIGIN)
+    assert without_key(text) == f"Bad release. {ORIGIN}"
+    nobody = replace(ORIGIN, asked_by=None)
+    assert origin_in(describe("x", KEY, 500, nobody)) == nobody
+
+
+def test_an_origin_needs_the_tag() -> None:
+    """A user can write anything into a description of their own."""
+    assert origin_in(f"x {ORIGIN}") is None
+    assert without_tag(f"x {ORIGIN}") == f"x {ORIGIN}"
+
+
+@given(st.integers(1, 461))
+def test_the_origin_takes_the_room_that_is_left(length: int) -> None:
+    """It is shortened or left out; the user's words and the tag never are."""
+    text = describe("x" * length, KEY, 500, ORIGIN)
+    assert len(text) <= 500
+    assert key_in(text) == KEY
+    assert text.startswith("x" * length)
+    if origin_in(text) is None:
+        assert length > 461 - len(f" {ORIGIN}")
+
+
+@pytest.mark.parametrize(
+    ("given_name", "written"),
+    [
+        ("ana", "ana"),
+        (" Ana  de Silva ", "Ana de Silva"),
+        ("ana@example.com", "ana"),
+        ("ana, Dag x) [idempotency-key:0]", "ana Dag x idempotency-key 0"),
+        ("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhbmEifQ.c2lnbmF0dXJl", None),
+        ("x" * 100, "x" * 60),
+        ("", None),
+        (None, None),
+        (7, None),
+    ],
+)
+def test_a_name_is_safe_in_another_system(given_name: object, written: str | None) -> None:
+    """No token, no address, nothing that looks like another part of the description."""
+    assert Origin.of("d", "r", given_name).asked_by == written
+
+
+def test_ids_that_airflow_does_not_allow_by_default_lead_nowhere() -> None:
+    """They are text of the description."""
+    odd = describe("x", KEY, 500, Origin("d", "a run (with) brackets"))
+    assert origin_in(odd) is None
+    assert key_in(odd) == KEY

@@ -333,6 +333,62 @@ def test_a_deploy_that_is_not_there(airflow: FakeAirflow, watcher: Any, deployme
         watcher(deployment_id=deployment, deploy_id="no-such-deploy")
 
 
+# Rejected releases
+
+
+@pytest.fixture
+def again(deployment: str, rollback_sandbox: SandboxProcess) -> str:
+    """The Deployment after a rollback from release 6, which CI has deployed again."""
+    rollback_sandbox.land_deploy("observed", rollback_to=0, description="Orders fail")
+    rollback_sandbox.land_deploy("observed", tag="release-6")
+    return deployment
+
+
+def test_a_rejected_release_regressed_at_once(
+    airflow: FakeAirflow, watcher: Any, again: str, rollback_sandbox: SandboxProcess
+) -> None:
+    """The verdict needs no evidence: its Airflow is not read."""
+    result = watcher(deployment_id=again, rejected_releases="regressed", airflow_conn_id="no_such")
+    latest = rollback_sandbox.deployment("observed", rows=1)["deploys"][0]["id"]
+    assert (result["verdict"], codes(result)) == ("regressed", ["REJECTED-RELEASE"])
+    assert result["deploy_id"] == latest
+    assert "The reason was: “Orders fail”" in result["summary"]
+    assert result["rejected"]["reason"] == "Orders fail"
+
+
+def test_a_rejected_release_is_reported(airflow: FakeAirflow, watcher: Any, again: str) -> None:
+    """By default the evidence decides; the result and the log name the rollback."""
+    evidence = Evidence()
+    with listening(evidence):
+        result = watcher(deployment_id=again, wait_for_completion=False)
+    assert result["verdict"] == "inconclusive"
+    assert result["rejected"]["reason"] == "Orders fail"
+    assert evidence.holds("log", "brings back what was rolled back from")
+
+
+@pytest.mark.parametrize(
+    "kwargs",
+    [
+        {"rejected_releases": "ignore"},
+        {"rejected_releases": "regressed", "accepted_releases": "['release-6']"},
+        {"rejected_releases": "regressed", "rejected_for": 0},
+    ],
+    ids=str,
+)
+def test_a_release_that_is_not_rejected(
+    airflow: FakeAirflow, watcher: Any, again: str, kwargs: dict[str, Any], rollback_sandbox: SandboxProcess
+) -> None:
+    """Rejections are ignored, the release is accepted, or the rollback was too long ago."""
+    result = watcher(deployment_id=again, wait_for_completion=False, **kwargs)
+    assert (result["verdict"], result["rejected"]) == ("inconclusive", None)
+
+
+def test_an_unknown_way_to_treat_rejected_releases() -> None:
+    """It is refused when the Dag is parsed."""
+    with pytest.raises(BadInput, match="regressed, report, ignore"):
+        DeployHealthOperator(task_id="watcher", deployment_id="x", rejected_releases="rollback")
+
+
 # Deferring
 
 

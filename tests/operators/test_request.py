@@ -15,7 +15,7 @@ import pytest
 from airflow_rollback_provider.domain.arguments import flag, optional, text
 from airflow_rollback_provider.domain.deploys import Deployment, Mechanism
 from airflow_rollback_provider.domain.errors import BadInput, InvalidTarget
-from airflow_rollback_provider.domain.idempotency import without_target
+from airflow_rollback_provider.domain.idempotency import Origin, without_target
 from airflow_rollback_provider.operators.decide import RollbackDecisionOperator
 from airflow_rollback_provider.operators.fleet import FleetSummaryOperator
 from airflow_rollback_provider.operators.rollback import RollbackOperator
@@ -104,7 +104,7 @@ def test_the_page_lists_all_parameters() -> None:
     listed = re.findall(r"^\| `(\w+)` \|", page.split("## Which deploy")[0], re.MULTILINE)
     names = set(inspect.signature(RollbackOperator.__init__).parameters) - {"self", "kwargs"}
     assert set(listed) == names
-    assert {*listed[:8], "airflow_conn_id"} == set(RollbackOperator.template_fields)
+    assert {*listed[:8], "airflow_conn_id", "add_origin"} == set(RollbackOperator.template_fields)
 
 
 def reading(deployment_id: str) -> Any:
@@ -224,3 +224,21 @@ def test_a_request_that_makes_no_sense(kwargs: dict[str, Any], error: type[Excep
     """It is refused before anything is read from the platform."""
     with pytest.raises(error):
         task(**kwargs).request(context())
+
+
+@pytest.mark.parametrize(
+    ("run", "asked_by"),
+    [
+        ({"triggering_user_name": "ana", "conf": {"asked_by": "bo"}}, "ana"),
+        ({"triggering_user_name": None, "conf": {"asked_by": "bo@example.com"}}, "bo"),
+        ({"conf": None}, None),
+        ({"conf": {"asked_by": ["bo"]}}, None),
+    ],
+    ids=str,
+)
+def test_the_origin_of_a_rollback(run: dict[str, Any], asked_by: str | None) -> None:
+    """The user who started the run, or else the one that the run's conf names; with the Dag and the run."""
+    ti = TaskInstance(dag_id="d", run_id="manual__1")
+    origin = task().request({"ti": ti, "dag_run": SimpleNamespace(**run)}).origin
+    assert origin == Origin("d", "manual__1", asked_by)
+    assert task(add_origin="False").request({"ti": ti}).origin is None

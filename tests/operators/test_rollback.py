@@ -67,10 +67,13 @@ def test_rolls_back_to_the_previous_deploy(
     assert len(after) == len(before) + 1
     assert after[0]["rollbackFromId"] == before[1]["id"] == result["target_id"]
     assert after[0]["id"] == result["rollback_id"]
-    assert after[0]["description"].startswith("errors since the deploy [idempotency-key:")
+    assert after[0]["description"].startswith(
+        "errors since the deploy (Dag remediation, run manual__1) [idempotency-key:"
+    )
     assert result["status"] == "done"
     assert result["resumed"] is False
-    assert len(json.dumps(result)) < 1000
+    assert result["undone_by"].startswith("The next deploy from CI brings image tag ")
+    assert len(json.dumps(result)) < 1300
 
 
 def test_takes_a_release_name(operator: Any, rollback_sandbox: SandboxProcess, key: str) -> None:

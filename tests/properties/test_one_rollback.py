@@ -27,7 +27,7 @@ from hypothesis.stateful import (
 )
 
 from airflow_rollback_provider.domain.errors import OutcomeUnknown, RollbackError, RollbackNotDone
-from airflow_rollback_provider.domain.history import RolledBackFrom
+from airflow_rollback_provider.domain.history import History
 from airflow_rollback_provider.domain.plan import RollbackPlan
 from airflow_rollback_provider.hooks import client
 from airflow_rollback_provider.hooks.client import DeployHistoryClient
@@ -437,8 +437,8 @@ BROKEN: dict[str, tuple[Any, str, Any, Any]] = {
     "does not search for its tag": (client, "find_by_key", lambda *_: None, _repeats),
     "ignores the stored choice": (attempt.RollbackAttempt, "_resolve_pending", _claims_alone, _chooses_anew),
     "ignores what was rolled back from": (
-        RolledBackFrom,
-        "replaced_by",
+        History,
+        "rejection",
         lambda *_: None,
         _returns_to_the_bad,
     ),

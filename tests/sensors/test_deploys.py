@@ -365,3 +365,14 @@ def test_the_example_is_a_chain(sandbox: SandboxProcess) -> None:
     left.append(ti.xcom["cursor"])
     sandbox.land_deploy(KEY, tag="d")
     assert run(waits())["image_tag"] == "d"
+
+
+def test_rejected_content_is_named(sensor: Any, sandbox: SandboxProcess) -> None:
+    """The result says by which rollback; else the field is empty."""
+    back = sandbox.land_deploy(KEY, rollback_to=0, description="Orders fail")
+    again = sandbox.land_deploy(KEY, tag="c")
+    found = run(sensor(after=back["id"]))
+    assert found["id"] == again["id"]
+    assert (found["rejected"]["rollback_id"], found["rejected"]["reason"]) == (back["id"], "Orders fail")
+    first = sandbox.deployment(KEY)["deploys"][-1]["id"]
+    assert run(sensor(after=first))["rejected"] is None

@@ -105,5 +105,5 @@ def plan(*oldest_first: Deploy, target: str = "previous", **values: Any) -> Roll
     }
     runs = values.pop("deployment", None) or deployment(oldest_first[-1].runtime_version)
     return make_plan(
-        runs, history(*oldest_first), target=DeploySelector.parse(target), **{**defaults, **values}
+        runs, history(*oldest_first).read_out(), target=DeploySelector.parse(target), **{**defaults, **values}
     )

@@ -413,3 +413,17 @@ async def test_no_token_in_what_is_kept(sandbox: SandboxProcess, store: DictStor
         await until(lambda: told)
     kept = json.dumps([watcher(sandbox).serialize(), waiting(sandbox).serialize(), told, store.texts])
     assert TOKENS["editor"].value not in kept
+
+
+async def test_an_event_names_rejected_content(sandbox: SandboxProcess, store: DictStore) -> None:
+    """Of a deploy that brings back what was rolled back from; the field is empty for others."""
+    async with watching(watcher(sandbox)) as told:
+        await begun(store)
+        sandbox.land_deploy(KEY, tag="bad")
+        back = sandbox.land_deploy(KEY, rollback_to=0, description="Orders fail")
+        sandbox.land_deploy(KEY, tag="bad")
+        await until(lambda: len(told) == 2)
+    assert told[0]["rejected"] is None
+    rejected = told[1]["rejected"]
+    assert (rejected["rollback_id"], rejected["reason"]) == (back["id"], "Orders fail")
+    assert datetime.fromisoformat(rejected["rolled_back_at"]).tzinfo is not None

@@ -5,10 +5,12 @@ from __future__ import annotations
 
 import uuid
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
 from airflow_rollback_provider.compat import AIRFLOW_3
+from airflow_rollback_provider.domain.idempotency import Origin, describe
 from airflow_rollback_provider.sandbox.process import SandboxProcess
 from airflow_rollback_provider.ui.service import Service
 from tests.support.leaks import Evidence
@@ -195,12 +197,31 @@ def test_a_start_is_a_run_with_its_user_in_the_audit_log(
     assert answer.status == 200, answer.text
     assert answer.json["state"] == "queued"
     run_id = answer.json["dag_run_id"]
-    assert _conf(rollback_dag, run_id) == start["body"]["conf"]
+    # Airflow 3 keeps the user itself.
+    user = {} if AIRFLOW_3 else {"asked_by": "admin"}
+    assert _conf(rollback_dag, run_id) == {**start["body"]["conf"], **user}
     assert start["body"]["conf"]["expected_current_deploy_id"]
     (line,) = _audit(rollback_dag)[len(before) :]
     assert line == ("trigger_dag_run" if AIRFLOW_3 else "trigger", "admin")
     shown = site.send(start["run_url"].replace("{run_id}", run_id), "admin")
     assert (shown.json["dag_run_id"], shown.json["state"]) == (run_id, "queued")
+
+
+@pytest.mark.matrix
+def test_a_rollback_in_the_history_leads_to_its_run(
+    site: Site, billing: dict[str, str], rollback_dag: str, rollback_sandbox: SandboxProcess
+) -> None:
+    """In this Airflow only if it has the run; the address is of this Airflow."""
+    start = _start_of(site, billing)
+    run_id = site.start("admin", start["url"], start["body"]).json["dag_run_id"]
+    for name in (run_id, "manual__elsewhere"):
+        text = describe("Orders fail", "0" * 20, 500, Origin(rollback_dag, name, "ana"))
+        rollback_sandbox.land_deploy(billing["deployment"], rollback_to=1, description=text)
+    query = {**billing, "fresh": "now"}
+    rows = site.send(f"{PREFIX}/api/history", "admin", query=query).json["rows"]
+    assert rows[0]["origin"]["run_page"] is None
+    page = rows[1]["origin"]["run_page"]
+    assert page == start["run_page"].replace("{run_id}", quote(run_id, safe=""))
 
 
 def _conf(dag_id: str, run_id: str) -> Any:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from airflow_rollback_provider.domain.deploys import Access, Deploy, Mechanism
 from airflow_rollback_provider.domain.errors import DeployNotFound
 from airflow_rollback_provider.domain.history import History
-from airflow_rollback_provider.domain.idempotency import describe
+from airflow_rollback_provider.domain.idempotency import Origin, describe
 from airflow_rollback_provider.domain.plan import make_plan
 from airflow_rollback_provider.domain.selector import DeploySelector
 from airflow_rollback_provider.platforms.base import Page, Survey
@@ -149,3 +149,23 @@ def test_the_tracker_continues_on_another_page() -> None:
     ahead.superseded_by(rollback("r", D1))
     assert ahead.rollback == "r"
     assert SupersededTracker(ahead.rollback).superseded_by(D3) == "r"
+
+
+def test_a_row_that_brings_back_what_was_rolled_back_from() -> None:
+    """It has the time and the reason of the rollback, without the tag and the origin."""
+    origin = Origin("roll_back", "manual__1", "ana")
+    back = rollback("r", D1, 0.9, description=describe("Orders fail", "0" * 20, 500, origin))
+    again = deploy("again", 0.5, image="d3", dags="d3")
+    rows = (D1, D3, back, again)
+    checks = row_checks(*rows)
+    made = {one.id: checks.row(one, None) for one in rows}
+    assert made["again"]["rejected"] == {
+        "rolled_back_at": back.created_at.isoformat(),
+        "reason": "Orders fail",
+        "rollback_id": "r",
+        "rolled_back_by": None,
+        "deploy_id": "d3",
+    }
+    assert [made[name]["rejected"] for name in ("r", "d3", "d1")] == [None] * 3
+    assert made["r"]["origin"] == {"dag_id": "roll_back", "run_id": "manual__1", "asked_by": "ana"}
+    assert made["r"]["description"] == "Orders fail"

@@ -26,14 +26,16 @@ from airflow_rollback_provider.domain.errors import (
     TokenRefused,
     UnknownField,
 )
+from airflow_rollback_provider.domain.idempotency import Origin, describe
 from airflow_rollback_provider.sandbox.seeds import CASES
 from airflow_rollback_provider.ui.config import DeploymentOption, InvalidOptions
+from airflow_rollback_provider.ui.history_query import HistoryQuery
 from airflow_rollback_provider.ui.page_client import PageClient, Platforms
 from airflow_rollback_provider.ui.problems import Problem, problem_of
 from airflow_rollback_provider.ui.service import Addresses
 from airflow_rollback_provider.ui.snapshot import SECONDS_SHARED, SECONDS_SHARED_FOR_OLDER_DEPLOYS
 from tests.support.leaks import Evidence
-from tests.ui.conftest import Page
+from tests.ui.conftest import ADDRESSES, Page
 
 _SECONDS = 120.0
 
@@ -449,6 +451,28 @@ def test_a_release_name_that_moved(page: Page) -> None:
     page.reader._ids[option] = "cm0000000000000000000gone"
     page.clock.now += SECONDS_SHARED
     assert page.history("stellar-orbit-4821")["summary"]["name"] == "Billing"
+
+
+def test_a_rollback_leads_to_its_run(page: Page) -> None:
+    """If this Airflow has that run; the address is this Airflow's own, whatever the history says."""
+    deployment = page.offer("dag-deploy-af3")
+    known, foreign = Origin("roll_back", "manual__1", "ana"), Origin("other", "manual__2")
+    for origin in (foreign, known):
+        text = describe("Orders fail", "0" * 20, 500, origin)
+        page.sandbox.land_deploy("dag-deploy-af3", rollback_to=1, description=text)
+
+    def run_page(dag_id: str, run_id: str) -> str | None:
+        return ADDRESSES.page_of(dag_id, run_id) if dag_id == "roll_back" else None
+
+    rows = page.service.history("apc", deployment, HistoryQuery.read(), run_page)["rows"]
+    assert rows[0]["origin"] == {
+        "dag_id": "roll_back",
+        "run_id": "manual__1",
+        "asked_by": "ana",
+        "run_page": ADDRESSES.page_of("roll_back", "manual__1"),
+    }
+    assert rows[1]["origin"]["run_page"] is None
+    assert rows[2]["origin"] is None
 
 
 # -- plans ---------------------------------------------------------------------------------------------

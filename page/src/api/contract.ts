@@ -69,6 +69,22 @@ export interface Summary {
 
 export type Status = "in progress" | "succeeded" | "failed" | "unknown";
 
+export interface Rejection {
+  rolled_back_at: string;
+  reason: string;
+  rollback_id: string;
+  rolled_back_by: string | null;
+  deploy_id: string;
+}
+
+/** The Dag run that made a rollback. The address is null if it is not a run of this Airflow. */
+export interface Origin {
+  dag_id: string;
+  run_id: string;
+  asked_by: string | null;
+  run_page: string | null;
+}
+
 export interface Deploy {
   id: string;
   created_at: string;
@@ -87,6 +103,9 @@ export interface Deploy {
   mechanism_label: string;
   rollback: { target: string; scope: string | null } | null;
   rolled_back_by: string | null;
+  /** The rollback from the content that this deploy brings back; null if it brings back none. */
+  rejected: Rejection | null;
+  origin: Origin | null;
   runs_now: boolean;
   can_roll_back: boolean;
   reasons: Reason[];
@@ -118,6 +137,7 @@ export interface Plan {
   rolled_back: string[];
   not_rolled_back: string[];
   undo: string;
+  undone_by: string;
   needs_acknowledgement: boolean;
   downgrade: boolean | null;
   platform: string;

@@ -35,6 +35,9 @@ export function PlanView({ plan, children }: { plan: Plan; children: ReactNode }
       <p>
         <strong>To undo</strong> {plan.undo}
       </p>
+      <p>
+        <strong>To keep it</strong> {plan.undone_by}
+      </p>
       <details>
         <summary>Rule and permissions</summary>
         <dl className="rbk-facts">

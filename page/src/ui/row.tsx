@@ -2,7 +2,7 @@
 // One deploy, and whether a rollback to it is possible.
 
 import type { ReactNode } from "react";
-import type { Deploy, Status } from "../api/contract";
+import type { Deploy, Origin, Rejection, Status } from "../api/contract";
 import { nameOf, refusalLabel, shortCommit, typeLabel } from "../model/labels";
 import { Badge, LongText, Name, Reasons, Time, type Tone } from "./parts";
 import type { Layout } from "./table";
@@ -136,6 +136,8 @@ function Description({ deploy, actions }: Pick<Props, "deploy" | "actions">) {
       <span className="rbk-description" title={deploy.description}>
         {deploy.description ? <Name>{deploy.description}</Name> : <None />}
       </span>
+      {deploy.origin && <OriginNote origin={deploy.origin} />}
+      {deploy.rejected && <RejectedNote rejected={deploy.rejected} />}
       {deploy.rolled_back_by && (
         <small className="rbk-reference">
           <Badge tone="warn">rolled back from</Badge> by <Reference id={deploy.rolled_back_by} actions={actions} />
@@ -149,6 +151,35 @@ function Description({ deploy, actions }: Pick<Props, "deploy" | "actions">) {
     </>
   );
 }
+
+/** Who asked for a rollback, and the run that made it. */
+const OriginNote = ({ origin: { asked_by, dag_id, run_id, run_page } }: { origin: Origin }) => (
+  <small className="rbk-reference">
+    {asked_by && (
+      <>
+        asked by <Name>{asked_by}</Name>,{" "}
+      </>
+    )}
+    {run_page ? (
+      <a href={run_page} title={run_id} target="_blank" rel="noopener noreferrer">
+        run of {dag_id}
+      </a>
+    ) : (
+      <span title={run_id}>run of {dag_id} in another Airflow</span>
+    )}
+  </small>
+);
+
+const RejectedNote = ({ rejected: { rolled_back_at, reason } }: { rejected: Rejection }) => (
+  <small className="rbk-reference">
+    <Badge tone="bad">rejected</Badge> Brings back what was rolled back from on <Time iso={rolled_back_at} />
+    {reason && (
+      <>
+        : <LongText text={reason} most={120} />
+      </>
+    )}
+  </small>
+);
 
 /** A link to another deploy, with its name. */
 function Reference({ id, actions: { find, show } }: { id: string; actions: RowActions }): ReactNode {

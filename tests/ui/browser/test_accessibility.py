@@ -49,6 +49,14 @@ def test_axe_finds_nothing(scene: Scene, browse: Browse, dark: bool) -> None:
     page.get_by_role("link", name="Moved to Airflow 3").wait_for()
     assert problems(page) == []
     page.close()
+    left = scene.deploys("after-rollback")[1]  # CI deploys it again
+    scene.sandbox.land_deploy("after-rollback", tag=left["imageTag"])
+    for width in (1360, 400):
+        page = open_history(browse, scene, "after-rollback", dark=dark).page
+        page.set_viewport_size({"width": width, "height": 900})
+        expect(page.get_by_text("Brings back what was rolled back from on")).to_be_visible()
+        assert problems(page) == []
+        page.close()
     shown = open_history(browse, scene, "moved-to-af3", dark=dark)
     page = shown.page
     assert problems(page) == []
