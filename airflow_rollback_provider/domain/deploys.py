@@ -132,7 +132,7 @@ class Deploy(JsonDataclass):
     :param created_by: its author.
     :param rolled_back_to: id of the target, for a rollback.
     :param scope: the scope, for a rollback.
-    :param status_reason: why it failed, in the platform's own text.
+    :param status_reason: why it failed, in the platform's own text; what to set where its status is unknown.
     """
 
     id: str
