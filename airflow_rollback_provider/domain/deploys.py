@@ -135,7 +135,7 @@ class Deploy(JsonDataclass):
     :param created_by: its author.
     :param rolled_back_to: id of the target, for a rollback.
     :param scope: the scope, for a rollback.
-    :param status_reason: why it failed, in the platform's own text.
+    :param status_reason: why it failed, in the platform's own text; what to set where its status is unknown.
     """
 
     id: str
@@ -279,6 +279,7 @@ class Access:
     :param request_unknown: why it is not known whether the platform knows the request; empty if it is known.
     :param roles: names of the roles of the token's owner that apply to the Deployment. By default they grant
         permissions; an installation may change that.
+    :param left_out: the fields of a deploy that the platform does not know, with the setting, as a sentence.
     """
 
     permissions: frozenset[str] | None = None
@@ -288,6 +289,7 @@ class Access:
     request_refusals: tuple[RequestRefusal, ...] = ()
     request_unknown: str = ""
     roles: frozenset[str] | None = None
+    left_out: str = ""
 
 
 @dataclass(frozen=True)

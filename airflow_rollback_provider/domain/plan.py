@@ -21,7 +21,7 @@ from airflow_rollback_provider.domain.checks import (
 )
 from airflow_rollback_provider.domain.compatibility import PlanWarning, Verdict, check, restricted_runtime
 from airflow_rollback_provider.domain.deploys import Deploy, Deployment, Mechanism, Scope
-from airflow_rollback_provider.domain.errors import BadInput, PlanRefused
+from airflow_rollback_provider.domain.errors import BadInput, DeployNotFound, PlanRefused
 from airflow_rollback_provider.domain.jsonable import decode, encode
 from airflow_rollback_provider.domain.rejections import what_undoes
 from airflow_rollback_provider.domain.selector import DeploySelector, choose
@@ -193,7 +193,7 @@ def make_plan(
     :raises AmbiguousTarget: when a selector matches several commits.
     """
     scope = scope or default_scope(deployment.mechanism)
-    target_deploy = chosen or choose(target, history, scope)
+    target_deploy = chosen or _choose(target, history, scope, access.left_out)
     found = assess(
         deployment, history, target_deploy, scope=scope, access=access, capabilities=capabilities, now=now
     )
@@ -214,7 +214,7 @@ def make_plan(
         requested=str(target),
         exact=target.exact,
         verdict=found.verdict,
-        failed_checks=found.failed_checks,
+        failed_checks=tuple(_with_setting(check, access.left_out) for check in found.failed_checks),
         warnings=tuple(sorted(found_warnings, key=lambda warning: not warning.severe)),
         permissions=required_permissions(scope, capabilities),
         changes=tuple(_changes(context, source, goal)),
@@ -228,6 +228,20 @@ def make_plan(
         platform=capabilities.name,
         platform_limits=tuple(_platform_limits(capabilities)),
     )
+
+
+def _choose(target: DeploySelector, history: History, scope: Scope, left_out: str) -> Deploy:
+    """Choose the target; where none matches, a field of the deploys may be missing."""
+    try:
+        return choose(target, history, scope)
+    except DeployNotFound as error:
+        raise DeployNotFound(f"{error} {left_out}".rstrip()) from None
+
+
+def _with_setting(check: FailedCheck, left_out: str) -> FailedCheck:
+    if check.code != "VERSION-NOT-KNOWN":
+        return check
+    return replace(check, remedy=f"{check.remedy} {left_out}".rstrip())
 
 
 def _restricted(
@@ -371,6 +385,8 @@ def _about_what_is_not_known(context: CheckContext) -> Iterator[PlanWarning]:
             "The token's permissions could not be read; the platform checks them on submission."
             f"{by_default(access.roles)}",
         )
+    if access.left_out:
+        yield PlanWarning("FIELDS-NOT-KNOWN", access.left_out)
     if access.request_unknown:
         yield PlanWarning(
             "REQUEST-NOT-PROVEN",

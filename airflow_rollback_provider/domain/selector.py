@@ -10,6 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from airflow_rollback_provider.domain.arguments import optional, read_time
+from airflow_rollback_provider.domain.deploys import DeployStatus
 from airflow_rollback_provider.domain.errors import (
     AmbiguousTarget,
     DeployNotFound,
@@ -128,7 +129,11 @@ def _by_id(target: DeploySelector, history: History) -> Deploy:
 def _nothing_runs(history: History) -> str:
     if history.latest is None:
         return "The Deployment's deploy history is empty: there is nothing to roll back to."
-    return "No deploy in the history succeeded: there is nothing to roll back to. Check the failed deploys."
+    nothing = "No deploy in the history succeeded: there is nothing to roll back to."
+    unknown = next((deploy for deploy in history if deploy.status is DeployStatus.UNKNOWN), None)
+    if unknown is None:
+        return f"{nothing} Check the failed deploys."
+    return f"{nothing} The status of deploy {unknown.id} is not known. {unknown.status_reason or ''}".rstrip()
 
 
 def _older_than_content(history: History, running: Deploy, scope: Scope) -> Iterator[Deploy]:

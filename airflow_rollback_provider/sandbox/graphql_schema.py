@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, cast
 
 from graphql import (
     GraphQLArgument,
+    GraphQLEnumType,
     GraphQLNonNull,
     GraphQLObjectType,
     GraphQLScalarType,
@@ -21,7 +22,7 @@ from graphql import (
 )
 
 if TYPE_CHECKING:
-    from graphql import FieldDefinitionNode, InputValueDefinitionNode, StringValueNode
+    from graphql import FieldDefinitionNode, GraphQLField, InputValueDefinitionNode, StringValueNode
 
     from airflow_rollback_provider.sandbox.settings import Settings
 
@@ -32,7 +33,7 @@ _ASSUMED_EXTRAS = ("Self.permissions", "Deployment.deployRollbackEnabled")
 
 @dataclass(frozen=True)
 class Shape:
-    """The variable parts of an installation's schema; names are ``Type.field``.
+    """The variable parts of an installation's schema, as in :class:`Settings`.
 
     ``history``: the argument that names the Deployment of the deploy history.
     """
@@ -68,6 +69,9 @@ def schema_for(shape: Shape) -> GraphQLSchema:
     for kind in schema.type_map.values():
         if isinstance(kind, GraphQLObjectType) and not kind.name.startswith("__"):
             _reshape(kind, shape)
+        elif isinstance(kind, GraphQLEnumType) and not kind.name.startswith("__"):
+            renamed = dict(shape.renamed)
+            kind.values = {renamed.get(f"{kind.name}.{key}", key): word for key, word in kind.values.items()}
     return schema
 
 
@@ -90,14 +94,24 @@ def _reshape(kind: GraphQLObjectType, shape: Shape) -> None:
     renamed = dict(shape.renamed)
     for original, field in list(kind.fields.items()):
         name = f"{kind.name}.{original}"
-        for argument in [key for key, value in field.args.items() if not _exists(value.ast_node, shape)]:
-            del field.args[argument]
+        _reshape_arguments(field, name, shape)
         if name in shape.hidden or not _exists(field.ast_node, shape):
             del kind.fields[original]
         elif name in renamed:
             del kind.fields[original]
             field.extensions["original"] = original
             kind.fields[renamed[name]] = field
+
+
+def _reshape_arguments(field: GraphQLField, name: str, shape: Shape) -> None:
+    """Remove and rename arguments; resolvers receive them under their own names."""
+    renamed, arguments = dict(shape.renamed), field.args
+    field.args = {}
+    for original, argument in arguments.items():
+        path = f"{name}.{original}"
+        if path not in shape.hidden and _exists(argument.ast_node, shape):
+            argument.out_name = original
+            field.args[renamed.get(path, original)] = argument
 
 
 def _exists(node: FieldDefinitionNode | InputValueDefinitionNode | None, shape: Shape) -> bool:

@@ -174,6 +174,18 @@ def _deploy_revision(session: Session, _: Any, deployment_uuid: str, **key: Any)
     return views.deploy_view(session.world, session.world.deploy(deployment, str(key["id"])))
 
 
+def _status(session: Session, row: dict[str, Any]) -> str:
+    """Return the installation's word for the status of a deploy."""
+    word = str(row["status"])
+    return session.world.settings.status_words.get(word, word)
+
+
+def _scope(session: Session, row: dict[str, Any]) -> str | None:
+    """Return the installation's word for the scope of a rollback."""
+    word: str | None = row["scope"]
+    return session.world.settings.renamed_fields.get(f"RollbackScope.{word}", word)
+
+
 def _self(session: Session, _: Any) -> dict[str, Any]:
     author = session.token().author
     is_person = author.kind == "user"
@@ -231,5 +243,7 @@ _RESOLVERS: dict[str, Callable[..., Any]] = {
     "Query.self": _self,
     "Self.permissions": _own_permissions,
     "Self.user": _user,
+    "DeployRevision.status": _status,
+    "DeployRevision.scope": _scope,
     "Mutation.rollbackDeployment": _rollback,
 }

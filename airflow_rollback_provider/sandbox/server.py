@@ -38,6 +38,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--scenario", default="default", choices=sorted(SCENARIOS), help="the initial content"
     )
+    parser.add_argument(
+        "--seed",
+        type=int,
+        default=0,
+        help="select another installation: other names and words; 0, the default, has the assumed ones",
+    )
     parser.add_argument("--port-file", type=Path, help="a file to write the port to when the server listens")
     parser.add_argument("--parent-pid", type=int, help="stop when this process is gone")
     parser.add_argument("--json", action="store_true", help="print one JSON line when ready and nothing else")
@@ -50,6 +56,7 @@ def run(args: argparse.Namespace) -> int:
             host=args.host,
             port=args.port,
             scenario=args.scenario,
+            seed=args.seed,
             port_file=args.port_file,
             parent_pid=args.parent_pid,
             for_machines=args.json,
@@ -65,6 +72,7 @@ def serve(
     port: int = 0,
     *,
     scenario: str = "default",
+    seed: int = 0,
     port_file: Path | None = None,
     parent_pid: int | None = None,
     for_machines: bool = False,
@@ -74,6 +82,7 @@ def serve(
     :param host: ``127.0.0.1`` or ``localhost``; the sandbox never listens on a network.
     :param port: a port, 0 for a free one.
     :param scenario: the initial content, see ``scenarios.make_world``.
+    :param seed: the installation, see ``variation.vary``; 0 is the assumed one.
     :param port_file: where to write the port once the server listens.
     :param parent_pid: stop when this process no longer exists.
     :param for_machines: print only the JSON ready line, not the welcome text.
@@ -82,7 +91,7 @@ def serve(
     """
     if host not in LOOPBACK:
         raise ValueError(f"the sandbox listens on loopback only ({' or '.join(LOOPBACK)})")
-    sandbox = Sandbox(scenario)
+    sandbox = Sandbox(scenario, seed)
     _die_quietly()
     with _listener(port) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"

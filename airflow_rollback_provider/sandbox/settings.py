@@ -8,6 +8,7 @@ from typing import Any
 
 from airflow_rollback_provider.sandbox.errors import invalid
 from airflow_rollback_provider.sandbox.model import DEPLOYED, FAILED
+from airflow_rollback_provider.sandbox.variation import vary
 
 HISTORY_SHAPES = ("deploymentUuid", "releaseName")
 
@@ -28,10 +29,14 @@ class Settings:
     ``refuse_concurrent``: refuse a rollback while a deploy is in progress (else it is superseded).
     ``installation_enabled``: the installation's rollback flag.
     ``error_status``: the HTTP status of GraphQL errors. ``max_take``: the most rows of a history page.
-    ``hidden_fields``: schema fields this installation lacks, as ``Type.field``; ``hide_assumed`` hides
-    ``Self.permissions`` and ``Deployment.deployRollbackEnabled``. ``renamed_fields``: fields with
-    another name in this installation, ``{"Type.field": "name"}``. ``expired_tokens``: names of tokens that
-    count as expired. ``introspection``: whether the schema may be read. ``authorization``: how Houston takes
+    ``hidden_fields``: parts of the schema that this installation lacks, as ``Type.field`` or
+    ``Type.field.argument``; ``hide_assumed`` hides ``Self.permissions`` and
+    ``Deployment.deployRollbackEnabled``. ``renamed_fields``: parts with another name in this installation,
+    ``{"Type.field": "name"}``, also arguments and words of an enum, as ``Enum.WORD``. ``status_words``: other
+    words for the status of a deploy. ``seed``: selects names and words together, and what the installation
+    shows of itself (see ``variation.py``); 0 is the installation that is assumed.
+    ``expired_tokens``: names of tokens that count as expired.
+    ``introspection``: whether the schema may be read. ``authorization``: how Houston takes
     the token, ``both`` (with and without ``Bearer``), ``raw`` or ``bearer``. ``one_operation``: a gateway
     refuses documents with several operations. ``error_extensions``: whether errors of validation have a code.
     ``history_shape``: how the history is read, by ``deploymentUuid``, or by ``releaseName`` with dates.
@@ -51,6 +56,8 @@ class Settings:
     hide_assumed: bool = False
     hidden_fields: list[str] = field(default_factory=list)
     renamed_fields: dict[str, str] = field(default_factory=dict)
+    status_words: dict[str, str] = field(default_factory=dict)
+    seed: int = 0
     expired_tokens: list[str] = field(default_factory=lambda: ["expired"])
     introspection: bool = True
     authorization: str = "both"
@@ -74,8 +81,14 @@ class Settings:
             check_script(script)
         if changes.get("history_shape", HISTORY_SHAPES[0]) not in HISTORY_SHAPES:
             raise invalid(f"The history_shape is one of {', '.join(HISTORY_SHAPES)}")
+        if "seed" in changes:
+            changes = self._of_seed(changes["seed"]) | changes
         for name, value in changes.items():
             setattr(self, name, value)
+
+    def _of_seed(self, seed: int) -> dict[str, Any]:
+        varied = vary(seed)
+        return varied if seed else {name: getattr(Settings(), name) for name in varied}
 
     def as_dict(self) -> dict[str, Any]:
         """Return all settings as JSON values."""

@@ -38,11 +38,13 @@ class Sandbox:
     """The state of the server; ``reset`` replaces it.
 
     :param scenario: the initial scenario, also after a reset.
+    :param seed: the initial setting ``seed``, also after a reset.
     """
 
-    def __init__(self, scenario: str = "default") -> None:
+    def __init__(self, scenario: str = "default", seed: int = 0) -> None:
         self.scenario = scenario
-        self.world: World = make_world(scenario)
+        self.seed = seed
+        self.world: World = self._make_world(scenario)
         self.faults = FaultBook()
         self.requests: deque[Request] = deque(maxlen=_REQUESTS_KEPT)
         self._numbers = count(1)
@@ -52,10 +54,15 @@ class Sandbox:
 
         :raises ValueError: if there is no such scenario.
         """
-        world = make_world(scenario or self.scenario)
+        world = self._make_world(scenario or self.scenario)
         self.world, self.faults = world, FaultBook()
         self.requests.clear()
         self._numbers = count(1)
+
+    def _make_world(self, scenario: str) -> World:
+        world = make_world(scenario)
+        world.settings.update({"seed": self.seed})
+        return world
 
     def record(self, operation: str | None, root_fields: tuple[str, ...], token: str, path: str) -> Request:
         """Record a request and return its entry, to be completed with the response.

@@ -123,7 +123,8 @@ def test_previous_in_a_circle_is_not_known() -> None:
     [
         ([], "history is empty"),
         ([deploy("d1", status=BAD)], "No deploy in the history succeeded"),
-        ([deploy("d1", status=GOING), deploy("d2", status=ODD)], "No deploy in the history succeeded"),
+        ([deploy("d1", status=GOING), deploy("d2", status=BAD)], "No deploy in the history succeeded"),
+        ([deploy("d1", status=ODD, status_reason="Set it.")], "status of deploy d1 is not known. Set it."),
         ([D1], "No deploy matches 'previous'"),
         ([deploy("d0", status=BAD), D1], "No deploy matches 'previous'"),
     ],

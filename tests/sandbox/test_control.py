@@ -8,6 +8,8 @@ import requests
 
 from airflow_rollback_provider.sandbox.client import SandboxError
 from airflow_rollback_provider.sandbox.process import SandboxProcess
+from airflow_rollback_provider.sandbox.settings import Settings
+from airflow_rollback_provider.sandbox.state import Sandbox
 
 
 def test_the_state_is_the_whole_world(rollback_sandbox: SandboxProcess) -> None:
@@ -78,6 +80,17 @@ def test_a_reset_leaves_nothing(rollback_sandbox: SandboxProcess) -> None:
     assert after["now"] > before["now"]
     assert (after["faults"], after["requests"]) == ([], [])
     assert list(after["deployments"]) == list(before["deployments"])
+
+
+def test_a_seed_selects_an_installation() -> None:
+    """It selects the same one each time, also after a reset; 0 is the one that is assumed."""
+    sandbox = Sandbox("empty", seed=7)
+    selected = sandbox.world.settings.as_dict()
+    assert selected["renamed_fields"]
+    sandbox.reset()
+    assert sandbox.world.settings.as_dict() == selected
+    sandbox.world.settings.update({"seed": 0})
+    assert sandbox.world.settings == Settings()
 
 
 def test_requests_and_faults_can_be_cleared(rollback_sandbox: SandboxProcess) -> None:

@@ -310,6 +310,28 @@ def test_the_mutation_itself_can_be_renamed(ask: Ask, world: World) -> None:
     assert body["data"]["undo"]["rollbackFromId"] == target
 
 
+def test_arguments_and_words_can_be_renamed(ask: Ask, world: World) -> None:
+    """Other names reach the same resolver, and the answer has the installation's words."""
+    world.settings.update({
+        "renamed_fields": {
+            "Mutation.rollbackDeployment.description": "reason",
+            "RollbackScope.IMAGE_AND_DAGS": "ALL",
+            "DeployRevision.createdBy": "author",
+        },
+        "status_words": {"INITIALIZED": "PENDING"},
+        "hidden_fields": ["Self.permissions.deploymentUuid"],
+    })
+    row = world.deployment(ORDERS).history.rows[-3].id
+    query = ROLLBACK.replace("description: $why", "reason: $why").replace("createdBy", "author")
+    made = ask(query, id=ORDERS, row=row, scope="ALL", why="bad")["data"]["rollbackDeployment"]
+    assert (made["scope"], made["status"], made["description"]) == ("ALL", "PENDING", "bad")
+    assert (
+        "'IMAGE_AND_DAGS' does not exist"
+        in messages(ask(query, id=ORDERS, row=row, scope="IMAGE_AND_DAGS", why="bad"))[0]
+    )
+    assert messages(ask("{ self { permissions(deploymentUuid: 1) } }"))
+
+
 def test_the_history_can_be_read_by_release_name_and_dates(ask: Ask, world: World) -> None:
     """Only with that setting; the dates are those of a row's creation, and both are inclusive."""
     world.settings.update({"history_shape": "releaseName"})

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Generator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_rollback_provider.domain.errors import MalformedAnswer, RollbackError, UnknownField
@@ -12,6 +13,7 @@ from airflow_rollback_provider.platforms.private_cloud.errors import (
     error_of_answer,
     error_of_status,
     error_without_body,
+    unknown_field,
 )
 from airflow_rollback_provider.platforms.private_cloud.graphql import Answer, malformed, post, read_answer
 from airflow_rollback_provider.platforms.private_cloud.installation import installation_at
@@ -82,17 +84,29 @@ class Api:
         if name == "roll_back":
             rollback = self._assumptions.operation(name).documents[0]
             return (yield from self.send_document(context, rollback, variables))
-        refusal: UnknownField | None = None
+        error = UnknownField(self.installation.refusal)
         while (document := self.installation.document(name, first)) is not None:
-            if refusal is not None and not self.installation.may_adapt(name):
+            if error.texts and not self.installation.may_adapt(name):
                 break
             try:
                 return (yield from self.send_document(context, document, variables))
-            except UnknownField as error:
-                refusal = error
-            if not (yield from self._adapt(name, document, refusal)):
+            except UnknownField as refusal:
+                error = refusal
+            needed = self.installation.needed(name, document, error.texts)
+            if needed is not None:
+                error.args = unknown_field(needed, self._to_set(context), self._assumptions).args
+            if not (yield from self._adapt(name, document, error)):
                 break
-        raise refusal or self._refused_before(context)
+        self.installation.refusal = str(error)
+        if self.installation.by_release_name:
+            self.installation.refusal_of_id = self.installation.refusal_of_id or str(error)
+        raise error
+
+    def _to_set(self, context: RequestContext) -> RequestContext:
+        """Return the context whose setting corrects a refusal: that of deploys serves both histories."""
+        if context.operation != "survey_history" or "survey_history" in self._assumptions.replaced:
+            return context
+        return replace(context, operation="deploys")
 
     def _adapt(
         self, operation: str, document: str, refusal: UnknownField
@@ -120,12 +134,6 @@ class Api:
             return False
         self.installation.settle(names)
         return bool(names)
-
-    def _refused_before(self, context: RequestContext) -> UnknownField:
-        return UnknownField(
-            f"This installation's API does not know the request to {context.description}: it refused it "
-            f"before. Set the names in the connection's field assumptions, under {context.operation!r}."
-        )
 
     def send_document(self, context: RequestContext, document: str, variables: Mapping[str, Any]) -> ApiFlow:
         """Send one document.

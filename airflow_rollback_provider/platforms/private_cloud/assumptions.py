@@ -288,7 +288,10 @@ def _scopes(value: object, where: str) -> Mapping[str, str]:
     for key, word in given.items():
         if key not in _SCOPES or not isinstance(word, str) or not word:
             raise InvalidConnection(f"{where}: write the platform's word for any of {', '.join(_SCOPES)}.")
-    return {**_SCOPES, **given}
+    scopes = {**_SCOPES, **given}
+    if len(set(scopes.values())) < len(scopes):
+        raise InvalidConnection(f"{where}: two scopes have the same word. One would roll back another part.")
+    return scopes
 
 
 def _flags(value: object, where: str) -> tuple[str, ...]:

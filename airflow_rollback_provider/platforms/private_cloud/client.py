@@ -17,6 +17,7 @@ from airflow_rollback_provider.domain.errors import (
     OutcomeUnknown,
     PermissionMissing,
     RollbackError,
+    UnknownField,
     Unsupported,
 )
 from airflow_rollback_provider.http.flow import attempt
@@ -285,7 +286,8 @@ class PrivateCloud:
             if not self._api.installation.by_release_name:
                 raise read
         page, response = yield from self._history(deployment.id, variables)
-        return Access(enabled_on_installation=enabled), None, page, response
+        access = Access(enabled_on_installation=enabled, left_out=self._api.installation.hint)
+        return access, None, page, response
 
     def _history(
         self, deployment_id: str, variables: dict[str, Any], cursor: str | None = None
@@ -309,7 +311,11 @@ class PrivateCloud:
             "endDate": cursor or AFTER_ALL_DEPLOYS,
         }
         context = RequestContext("deploys_by_release_name", subject=subject)
-        answer, response = yield from self._api.send(context, by_name)
+        read = yield from attempt(self._api.send(context, by_name))
+        if isinstance(read, RollbackError):
+            known = self._api.installation.knows_release_name
+            raise read if known else UnknownField(self._api.installation.refusal_of_id)
+        answer, response = read
         page = self._read_page(answer, deployment_id)
         oldest = page.deploys[-1].created_at.isoformat() if page.deploys else None
         return Page(page.deploys, oldest), response
@@ -326,6 +332,7 @@ class PrivateCloud:
             roles=read_roles(
                 self._api.optional(answer, "roles"), self._api.optional(answer, "is_admin"), deployment
             ),
+            left_out=self._api.installation.hint,
             enabled_on_installation=merged or enabled,
             enabled_on_deployment=toggle,
         )

@@ -34,6 +34,7 @@ from airflow_rollback_provider.platforms.private_cloud.checks import (
     refer_to_schema,
     rollback_switches,
 )
+from airflow_rollback_provider.platforms.private_cloud.errors import statuses_setting
 from airflow_rollback_provider.platforms.private_cloud.graphql import malformed
 from airflow_rollback_provider.platforms.private_cloud.mapping import (
     Row,
@@ -201,13 +202,12 @@ class PrivateCloudDoctor:
         words = sorted(word for word in found if word)
         if not words:
             return None
-        patch = {"statuses": dict.fromkeys(words, "<in progress, succeeded or failed>")}
         return Finding(
             "HISTORY",
             Status.WARNING,
             f"The deploy history can be read, but its status {', '.join(words)} is unknown: a deploy with it "
             "cannot be a target, and no task can wait for it.",
-            "Set its meaning in the connection's extra: " + json.dumps({"assumptions": patch}) + ".",
+            f"Set its meaning in the connection's extra: {statuses_setting(words)}.",
         )
 
     # The installation and the token

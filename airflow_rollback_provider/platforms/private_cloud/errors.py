@@ -23,6 +23,8 @@ from airflow_rollback_provider.domain.errors import (
 from airflow_rollback_provider.platforms.request_context import RequestContext, rate_limited
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from airflow_rollback_provider.http.messages import Response
     from airflow_rollback_provider.platforms.private_cloud.assumptions import Assumptions
     from airflow_rollback_provider.platforms.private_cloud.graphql import Answer, GraphQLError
@@ -43,11 +45,17 @@ _REFUSAL = re.compile(
 # Texts of graphql-js, which validates a document before it executes it.
 _UNKNOWN = (
     re.compile(r"Cannot query field [\"'](?P<name>\w+)[\"']"),
+    re.compile(r"Value [\"'](?P<name>\w+)[\"'] does not exist in [\"']\w+[\"'] enum"),
     re.compile(r"Unknown argument [\"'](?P<name>\w+)[\"']"),
     re.compile(r"Unknown type [\"'](?P<name>\w+)[\"']"),
+    re.compile(r"Argument [\"'][\w.]+\((?P<name>\w+):\)[\"'] .*is required"),
     re.compile(r"(?:argument|Field) [\"'](?P<name>\w+)[\"'] .*(?:is required|must (?:not )?have a )"),
     re.compile(r"Variable [\"']\$(?P<name>\w+)[\"'] .*(?:used in position|got invalid value)"),
-    re.compile(r"Value [\"'](?P<name>\w+)[\"'] does not exist in [\"']\w+[\"'] enum"),
+)
+# These errors are not about a field of a deploy, which may have the same name.
+_OF_OTHERS = re.compile(
+    r"[Aa]rgument [\"']|Variable [\"']\$"
+    r"|on type [\"'](Query|Mutation|AppConfig|Deployment|Self|AuthUser|User)[\"']"
 )
 _INVALID = "GRAPHQL_VALIDATION_FAILED"
 _SUGGESTION = re.compile(r"Did you mean (?:the enum value )?[\"'](?P<name>\w+)[\"']")
@@ -160,21 +168,31 @@ def suggested_setting(text: str, context: RequestContext, assumptions: Assumptio
     """
     name, found = _unknown_name(text), _SUGGESTION.search(text)
     likely = found["name"] if found and not DESTROYS.search(found["name"]) else None
-    for ours, path in assumptions.deploy_fields.items():
+    fields = {} if _OF_OTHERS.search(text) else assumptions.deploy_fields
+    for ours, path in fields.items():
         if path and name in path.split("."):
             there = "<its name there, or null if there is none>"
-            if likely:
+            if likely and likely not in fields.values():  # else it has another meaning
                 there = ".".join(likely if part == name else part for part in path.split("."))
             return json.dumps({"assumptions": {"deploy_fields": {ours: there}}})
     for ours, word in assumptions.scopes.items():
         if word == name:
-            return json.dumps({"assumptions": {"scopes": {ours: likely or "<the word there>"}}})
+            new = likely if likely and likely not in assumptions.scopes.values() else "<the word there>"
+            return json.dumps({"assumptions": {"scopes": {ours: new}}})
     template = assumptions.template(context.operation)
     document, path = "<GraphQL>", "<path of its result>"
     if name and likely:
-        document = re.sub(rf"\b{name}\b(?=\s*[({{:!])", likely, _without_comments(template.documents[0]))
+        # A variable keeps its name: its value is sent under it.
+        plain = _without_comments(template.documents[0])
+        document = re.sub(rf"(?<!\$)\b{name}\b(?=\s*[({{:!])", likely, plain)
         path = re.sub(rf"\b{name}\b", likely, template.paths["result"])
     return json.dumps({"assumptions": {context.operation: {"document": document, "path": path}}})
+
+
+def statuses_setting(words: Iterable[str]) -> str:
+    """Return the setting, as JSON, that gives words for a deploy's status a meaning."""
+    meanings = dict.fromkeys(words, "<in progress, succeeded or failed>")
+    return json.dumps({"assumptions": {"statuses": meanings}})
 
 
 def _without_comments(document: str) -> str:

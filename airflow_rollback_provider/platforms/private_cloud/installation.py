@@ -74,6 +74,8 @@ class Installation:
     :param names: the name in the installation of a deploy's field, where it was found in the schema.
     :param extra: numbers of requests that reads took besides their own.
     :param schema_was_read: whether the schema was requested.
+    :param refusal: error of the last read that could not be adapted.
+    :param refusal_of_id: error of the first read of a history by id; empty if it succeeds.
     :param proof: whether it knows the rollback request; None as long as this was not tried.
     """
 
@@ -82,6 +84,8 @@ class Installation:
     names: dict[str, str] = field(default_factory=dict)
     extra: Counter[str] = field(default_factory=Counter)
     schema_was_read: bool = False
+    refusal: str = ""
+    refusal_of_id: str = ""
     proof: Proof | None = None
 
     def document(self, operation: str, first: int = 0) -> str | None:
@@ -99,7 +103,15 @@ class Installation:
     @property
     def by_release_name(self) -> bool:
         """Whether a history is read by release name, because the installation does not take the id."""
-        return f"{self.assumptions.template('deploys').paths['result']}(deploymentUuid)" in self.left_out
+        return self._refuses_history_by("deploymentUuid")
+
+    @property
+    def knows_release_name(self) -> bool:
+        """Whether a history can be read by release name, as far as it is known."""
+        return not self._refuses_history_by("releaseName")
+
+    def _refuses_history_by(self, argument: str) -> bool:
+        return f"{self.assumptions.template('deploys').paths['result']}({argument})" in self.left_out
 
     def may_adapt(self, operation: str) -> bool:
         """Count one more request for a read, and return whether it may be sent."""
@@ -146,21 +158,44 @@ class Installation:
             self._warn(self.left_out - before[0], before[1])
         return True
 
+    def needed(self, operation: str, document: str, texts: Iterable[str]) -> str | None:
+        """Return the first error without whose correction there is no answer; None if there is none."""
+        for text in texts:
+            alone = Installation(self.assumptions)
+            if not alone.learn(operation, document, [text], quiet=True) or not alone.document(operation):
+                return text
+        return None
+
     @property
     def changes(self) -> str:
         """How the reads differ from the built-in ones, as sentences; empty if they do not."""
         fields = [f"{ours} is read from {name}" for ours, name in sorted(self.names.items())]
-        none = [ours for ours, path in self.assumptions.deploy_fields.items() if path is None]
-        left_out = sorted({
-            *self.left_out,
-            *(ours for ours in none if ours not in self.assumptions.given_fields),
-        })
-        parts = (
-            [f"Left out, because the installation does not know it: {', '.join(left_out)}."]
-            if left_out
-            else []
+        left_out = sorted({*self.left_out, *self._fields_left_out})
+        parts = []
+        if left_out:
+            parts.append(f"The installation does not know, so the requests leave out: {', '.join(left_out)}.")
+        if fields:
+            parts.append(f"By its schema, {', '.join(fields)}.")
+        return " ".join(parts)
+
+    @property
+    def hint(self) -> str:
+        """The setting for the fields of a deploy that are left out; empty if there are none."""
+        if not self._fields_left_out:
+            return ""
+        names = dict.fromkeys(self._fields_left_out, "<its name there, or null if there is none>")
+        setting = json.dumps({"assumptions": {"deploy_fields": names}})
+        return (
+            f"The installation does not know {', '.join(self._fields_left_out)} of a deploy. If it has other "
+            f"names, set them in the connection's extra: {setting}."
         )
-        return " ".join([*parts, *([f"Found in the schema: {', '.join(fields)}."] if fields else [])])
+
+    @property
+    def _fields_left_out(self) -> list[str]:
+        given = self.assumptions.given_fields
+        return [
+            ours for ours, path in self.assumptions.deploy_fields.items() if not path and ours not in given
+        ]
 
     def _deploy_fields(self, operation: str, name: str) -> list[str]:
         """Return the deploy fields with a name in their path, unless the connection set them."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_rollback_provider.domain.deploys import Deploy, Deployment, Mechanism
 from airflow_rollback_provider.platforms import rows
 from airflow_rollback_provider.platforms.base import LogLine
+from airflow_rollback_provider.platforms.private_cloud.errors import statuses_setting
 from airflow_rollback_provider.platforms.private_cloud.graphql import malformed
 
 if TYPE_CHECKING:
@@ -55,11 +56,15 @@ def read_deploy(values: object, operation: str, deployment_id: str, assumptions:
     :param deployment_id: the Deployment of the request; used for a row without its own.
     """
     row, at = Row(operation, values), assumptions.deploy_fields
+    word = row.text(at["status"])
+    reason = row.text(at["status_reason"])
+    if word and word.upper() not in assumptions.statuses:
+        reason = f"Set the meaning of its status in the connection's extra: {statuses_setting([word])}."
     return Deploy(
         id=row.needed(at["id"]),
         deployment_id=row.text(at["deployment_id"]) or deployment_id,
         created_at=row.needed_time(at["created_at"]),
-        status=assumptions.status(row.text(at["status"])),
+        status=assumptions.status(word),
         type=row.text(at["type"]) or "",
         image_repository=row.text(at["image_repository"]),
         image_tag=row.text(at["image_tag"]),
@@ -73,7 +78,7 @@ def read_deploy(values: object, operation: str, deployment_id: str, assumptions:
         updated_at=row.time(at["updated_at"]),
         rolled_back_to=row.text(at["rolled_back_to"]),
         scope=assumptions.scope(row.text(at["scope"])),
-        status_reason=row.text(at["status_reason"]),
+        status_reason=reason,
     )
 
 

@@ -304,9 +304,7 @@ class _Comparison:
         """Whether a read goes on without what the schema does not have."""
         if name == "roll_back" or error.source is None:
             return False
-        installation = Installation(self._assumptions)
-        learned = installation.learn(name, error.source.body, [error.message], quiet=True)
-        return learned and installation.document(name) is not None
+        return Installation(self._assumptions).needed(name, error.source.body, [error.message]) is None
 
     def _similar_fields(self, name: str, field: str, kind: str) -> tuple[str, dict[str, str]]:
         """Describe the fields that are similar to a missing one; return the result's path if it changes."""

@@ -81,6 +81,7 @@ def test_an_unknown_status_is_neither_success_nor_failure(word: str | None) -> N
         ({"deploy_fields": {"image_tag": "a } evil {"}}, "names with dots"),
         ({"statuses": {"X": "fine"}}, "must be one of: in progress"),
         ({"scopes": {"everything": "ALL"}}, "image, dags, image_and_dags"),
+        ({"scopes": {"image": "DAGS"}}, "two scopes have the same word"),
         ({"flags": "x"}, "list of keys"),
         ({"log_component": 3}, "component's name"),
     ],

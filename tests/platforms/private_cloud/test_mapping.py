@@ -70,6 +70,7 @@ def test_unknown_words_pass_through(values: dict[str, Any]) -> None:
     row = {"id": "d1", "createdAt": "2026-11-01T00:00:00Z", "status": "PAUSED", **values}
     deploy = read_deploy(row, "deploys", "c1", Assumptions())
     assert deploy.status is DeployStatus.UNKNOWN
+    assert '"statuses": {"PAUSED": ' in (deploy.status_reason or "")
     assert deploy.deployment_id == "c1"
     assert isinstance(deploy.mechanism, Mechanism)
     assert deploy.description is not None
