@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
 from itertools import groupby
-from math import exp, log, log1p
+from math import exp, lgamma, log, log1p
 from typing import TYPE_CHECKING
 
 from airflow_rollback_provider.domain.runs import (
@@ -31,15 +31,17 @@ if TYPE_CHECKING:
 
 # Share of failed runs of a Dag that the deploy broke, and of one that it made unreliable.
 BROKEN, UNRELIABLE = 0.95, 0.5
-# Share of the Dags that a deploy breaks, by the first of two expectations; two Dags by the second.
+# Share of the Dags that a deploy breaks, by the first of two expectations; two Dags by the second, which has
+# more weight: few broken Dags are hard to find.
 _SHARE_OF_DAGS = 0.1
-_LEAST_BROKEN_DAGS = 2
+LEAST_BROKEN_DAGS = 2
+_WEIGHT_OF_TWO = 0.75
 # A single failure is no streak.
 _STREAK = 2
+# Failed runs since the landing, together, of the broken Dags that still fail after the tolerance.
+LEAST_FAILED_RUNS = 4
 # Runs of a Dag before the deploy without which its runs after it are no evidence.
 _LEAST_PAST = 5
-# The Deployment's share of failed runs before the deploy is not taken for smaller than this.
-_LEAST_RATE = 0.05
 _MOST_RATE = 0.5
 # An hourly Dag is due twice within the default horizon; some of its runs before may not count.
 _EXPECTED_RUNS_OF_A_DUE_DAG = 1.5
@@ -90,17 +92,17 @@ class Baseline:
     left_out: Mapping[str, int] = field(default_factory=dict)
 
     @cached_property
-    def rates(self) -> dict[str, float]:
-        """A careful estimate of each Dag's share of failed runs, for Dags with enough of a past.
+    def chances(self) -> dict[str, tuple[float, float]]:
+        """What is known of each Dag's chance to fail: a beta distribution, for Dags with enough of a past.
 
-        It is the mean of a beta distribution whose prior has the Deployment's share, careful too, as its
-        mean. The prior has no more weight than the Dag's own runs.
+        The mean of its prior is the Deployment's share of failed runs, estimated carefully. The prior has no
+        more weight than the Dag's own runs.
         """
         every = [past.counts for past in self.dags.values()]
         failed, runs = sum(counts.failed for counts in every), sum(counts.runs for counts in every)
-        weight = 1 / min(_MOST_RATE, max(_LEAST_RATE, (failed + 1) / (runs + 2)))
+        weight = 1 / min(_MOST_RATE, (failed + 1) / (runs + 2))
         return {
-            dag_id: (past.counts.failed + 1) / (past.counts.runs + min(past.counts.runs, weight))
+            dag_id: (1 + past.counts.failed, min(past.counts.runs, weight) - 1 + past.counts.succeeded)
             for dag_id, past in self.dags.items()
             if past.counts.runs >= _LEAST_PAST
         }
@@ -230,27 +232,29 @@ class Evidence:
     def alarming(self) -> tuple[str, ...]:
         """Return the broken Dags if they and the evidence are enough for a regression, else none."""
         broken = self.broken()
-        if len(broken) < _LEAST_BROKEN_DAGS:
+        if len(broken) < LEAST_BROKEN_DAGS:
             return ()
-        failures = [(dag.first_failure, dag.last_failure) for dag in map(self.dags.__getitem__, broken)]
-        passed = min(first for first, _ in failures if first) + self.case.rule.outage_tolerance
-        lasting = [last for _, last in failures if last and last >= passed]
-        if len(lasting) < _LEAST_BROKEN_DAGS or self.log_value() < -log(self.case.rule.false_alarms):
-            return ()
-        return broken
+        dags = [self.dags[dag_id] for dag_id in broken]
+        passed = min(dag.first_failure for dag in dags if dag.first_failure) + self.case.rule.outage_tolerance
+        lasting = [dag.failed for dag in dags if dag.last_failure and dag.last_failure >= passed]
+        enough = len(lasting) >= LEAST_BROKEN_DAGS and sum(lasting) >= LEAST_FAILED_RUNS
+        return broken if enough and self.log_value() >= -log(self.case.rule.false_alarms) else ()
 
     def broken(self) -> tuple[str, ...]:
         """Return the Dags that worked up to the deploy, and fail since then as they never did before.
 
         All their runs that count failed, more of them in a row than ever before, where two or more failed in
-        a row. So failures that come in bursts, or at the same hour of each day, are no evidence once the past
-        shows them.
+        a row. A streak that ended in the deploy is not new; a single failure just before it makes the next
+        ones a streak. So failures that come in bursts, or at the same hour of each day, are no evidence once
+        the past shows them.
         """
         return tuple(sorted(filter(self._is_broken, self._failing)))
 
     def _is_broken(self, dag_id: str) -> bool:
-        known = dag_id in self.baseline.rates and not self.baseline.dags[dag_id].last_failed
-        return known and not self.dags[dag_id].undecided and self._is_new(dag_id)
+        if dag_id not in self.baseline.chances or self.dags[dag_id].undecided or not self._is_new(dag_id):
+            return False
+        past = self.baseline.dags[dag_id]
+        return not past.last_failed or past.longest_streak < _STREAK <= self.dags[dag_id].failed
 
     def _is_new(self, dag_id: str) -> bool:
         """Return whether a Dag worked before and now fails as it never did."""
@@ -261,36 +265,37 @@ class Evidence:
     def log_value(self, share: float = BROKEN) -> float:
         """Return the logarithm of the evidence of all Dags together.
 
-        It is the mean of two e-values. The first expects that the deploy affects a tenth of the Dags, the
-        second that it affects two of them.
+        It is a weighted mean of two e-values. The first expects that the deploy affects a tenth of the Dags,
+        the second that it affects two of them.
 
         :param share: the share of runs of such a Dag that fail.
         """
-        factors = [self._log_factor(dag_id, share) for dag_id in self.baseline.rates]
+        factors = [self._log_factor(dag_id, share) for dag_id in self.baseline.chances]
         number = len(factors)
-        if number < _LEAST_BROKEN_DAGS:
+        if number < LEAST_BROKEN_DAGS:
             return 0.0
-        tenth = sum(log1p(_SHARE_OF_DAGS * (exp(x) - 1)) for x in factors)
-        two = _mean_product_of_two([exp(x) for x in factors])
-        return log((exp(min(tenth, _LARGEST_LOG)) + two) / 2) if two or tenth > -_LARGEST_LOG else tenth
+        tenth = log(1 - _WEIGHT_OF_TWO) + sum(log1p(_SHARE_OF_DAGS * (exp(x) - 1)) for x in factors)
+        two = _WEIGHT_OF_TWO * _mean_product_of_two([exp(x) for x in factors])
+        return log(exp(min(tenth, _LARGEST_LOG)) + two) if two or tenth > -_LARGEST_LOG else tenth
 
     def factor(self, dag_id: str) -> float:
         """Return the evidence of one Dag; 1 without enough of a past."""
-        return exp(self._log_factor(dag_id, BROKEN)) if dag_id in self.baseline.rates else 1.0
+        return exp(self._log_factor(dag_id, BROKEN)) if dag_id in self.baseline.chances else 1.0
 
     def _log_factor(self, dag_id: str, share: float) -> float:
         """Return how much more likely the runs are if the Dag is affected than by its past, as a logarithm.
 
+        By its past, each run that fails makes the next failure more likely: its chance is not known exactly.
         Runs that fail often end early. So an unfinished run counts as a success until it ends.
         """
         dag = self.dags.get(dag_id)
         if dag is None:
             return 0.0
-        rate, others = self.baseline.rates[dag_id], dag.succeeded + len(dag.open)
-        return min(
-            dag.failed * log(share / rate) + others * log((1 - share) / (1 - rate)),
-            _LARGEST_LOG,
-        )
+        failed, others = dag.failed, dag.succeeded + len(dag.open)
+        a, b = self.baseline.chances[dag_id]
+        rate = max(share, a / (a + b))  # a Dag that fails more seldom than before is no evidence
+        by_its_past = _log_beta(a + failed, b + others) - _log_beta(a, b)
+        return min(failed * log(rate) + others * log(1 - rate) - by_its_past, _LARGEST_LOG)
 
     # What prevents the verdict healthy
 
@@ -310,7 +315,7 @@ class Evidence:
         """
         due = self._due()
         missing = [x for x in due if x not in self.dags or (not self._ended(x) and self.dags[x].open)]
-        least = max(_LEAST_BROKEN_DAGS, len(due) / _DUE_DAGS_FOR_ONE_WITHOUT_RESULT)
+        least = max(LEAST_BROKEN_DAGS, len(due) / _DUE_DAGS_FOR_ONE_WITHOUT_RESULT)
         return tuple(missing) if len(missing) >= least else ()
 
     def critical_without_result(self) -> tuple[str, ...]:
@@ -388,6 +393,10 @@ class Evidence:
     def left_out(self) -> dict[str, int]:
         """Return the reasons why runs do not count, with their numbers, before and after together."""
         return dict(Counter(self.baseline.left_out) + Counter(self._left_out.values()))
+
+
+def _log_beta(a: float, b: float) -> float:
+    return lgamma(a) + lgamma(b) - lgamma(a + b)
 
 
 def _mean_product_of_two(values: list[float]) -> float:

@@ -83,6 +83,15 @@ def test_failures_that_are_as_before() -> None:
     assert evaluated(case(), past, hourly(failed=[19])).verdict is Health.HEALTHY
 
 
+def test_a_deploy_that_repairs_dags() -> None:
+    """Dags that failed before and succeed now are no evidence against it."""
+    repaired = ("dag_18", "dag_19")
+    past = [*usual(18), *(row for dag_id in repaired for row in before(dag_id, "-" * 96))]
+    rows = [*hourly(18), *(run(dag_id, 6 + 15 * turn) for dag_id in repaired for turn in range(8))]
+    found = evaluated(case(), past, rows)
+    assert (found.verdict, codes(found)) == (Health.HEALTHY, ["AS-BEFORE"])
+
+
 # Regressed
 
 
@@ -431,7 +440,7 @@ def test_the_evidence_as_text() -> None:
         "is evaluated as regressed: 3 Dag(s) that worked before failed every run",
         "evidence against the deploy: ",
         "1,000 is needed for a regression",
-        "dag_10: before 0 of 24 failed, since 2 of 2 failed, factor 1.7e+03 BROKEN",
+        "dag_10: before 0 of 24 failed, since 2 of 2 failed, factor 1.1e+03 BROKEN",
         "dag_02: before 0 of 24 failed, since 0 of 2 failed, factor 0.0026 critical",
         "silent  gone",
         "old.py: SyntaxError: here (not known to be new)",

@@ -77,33 +77,34 @@ def test_what_is_no_past() -> None:
     assert known.left_out == {"manual": 1, "ran across the deploy": 1}
 
 
-def test_a_careful_rate() -> None:
-    """The prior has the Deployment's share of failures, at least 5 %, and never more weight than the Dag."""
-    rates = count_before(case(), past_of({"a": "+" * 40, "b": "+" * 6, "c": "-" * 6, "d": "+" * 4})).rates
-    assert rates["a"] == pytest.approx(1 / (40 + 58 / 7))  # 7 of 58 by the careful estimate of the share
-    assert rates["b"] == pytest.approx(1 / 12)
-    assert rates["c"] == pytest.approx(7 / 12)
-    assert "d" not in rates
+def test_a_careful_chance() -> None:
+    """The prior has the Deployment's share of failures, and never more weight than the Dag's own runs."""
+    past = past_of({"a": "+" * 40, "b": "+" * 6, "c": "-" * 6, "d": "+" * 4})
+    chances = count_before(case(), past).chances
+    assert chances["a"] == pytest.approx((1, 39 + 58 / 7))  # 7 of 58 by the careful estimate of the share
+    assert chances["b"] == pytest.approx((1, 11))
+    assert chances["c"] == pytest.approx((7, 5))
+    assert "d" not in chances
 
 
 @given(PASTS)
-def test_rates_are_probabilities(past: dict[str, str]) -> None:
-    """They are never 0 or 1, so that no single run is proof."""
-    assert all(0 < rate < 1 for rate in count_before(case(), past_of(past)).rates.values())
+def test_chances_are_distributions(past: dict[str, str]) -> None:
+    """Neither 0 nor 1 is possible, so that no single run is proof."""
+    assert all(a >= 1 and b >= 1 for a, b in count_before(case(), past_of(past)).chances.values())
 
 
 # The evidence
 
 
 def test_the_evidence_of_all_dags() -> None:
-    """It is the mean of two e-values: a tenth of the Dags is affected, or two of them are."""
+    """It is the mean of two e-values: a tenth of the Dags is affected, or, with more weight, two are."""
     evidence = evidence_of(case(), usual(5), [*failed("dag_00", 6), *failed("dag_01", 7), run("dag_02", 8)])
     factors = [evidence.factor(f"dag_{number:02}") for number in range(5)]
-    rate = 1 / (24 + 20)
+    rate = 1 / (24 + 24)
     assert factors == pytest.approx([0.95 / rate, 0.95 / rate, 0.05 / (1 - rate), 1, 1])
     tenth = prod(0.9 + 0.1 * factor for factor in factors)
     two = sum(a * b for a, b in combinations(factors, 2)) / 10
-    assert exp(evidence.log_value()) == pytest.approx((tenth + two) / 2)
+    assert exp(evidence.log_value()) == pytest.approx(0.25 * tenth + 0.75 * two)
 
 
 @given(PASTS, SINCE)
@@ -135,17 +136,26 @@ def test_a_run_that_was_cleared_and_ran_again(first: str) -> None:
 
 @given(st.floats(0.001, 0.5), st.integers(5, 60), st.integers(1, 6))
 def test_no_evidence_is_expected_of_a_dag_as_before(rate: float, runs: int, since: int) -> None:
-    """Its expected factor is at most 1 if its chance to fail is the careful rate: an e-value."""
+    """Its expected factor is 1 if its chance to fail is one of those that its past allows: an e-value."""
     known = Baseline(timedelta(days=1), {"a": DagPast(Counts(int(rate * runs), runs - int(rate * runs)))})
-    chance = known.rates["a"]
+    a, b = known.chances["a"]
     expected = 0.0
     for bits in range(2**since):
         outcomes = [bool(bits >> number & 1) for number in range(since)]
         evidence = Evidence(case(), known)
         evidence.add(run("a", 6 + n, state="failed" if bad else "success") for n, bad in enumerate(outcomes))
-        weight = prod(chance if bad else 1 - chance for bad in outcomes)
+        weight = 1.0  # each outcome is drawn by the chance that is known by then
+        for number, bad in enumerate(outcomes):
+            before_it = sum(outcomes[:number])
+            weight *= (a + before_it if bad else b + number - before_it) / (a + b + number)
         expected += weight * evidence.factor("a")
-    assert expected <= 1 + 1e-9
+    assert expected == pytest.approx(1)
+
+
+def test_a_second_failure_is_less_evidence_than_the_first() -> None:
+    """The first shows that the chance to fail may be greater than it seemed."""
+    factors = [evidence_of(case(), usual(), failed("dag_00", *range(n))).factor("dag_00") for n in range(3)]
+    assert factors == pytest.approx([1, 0.95 * 48, 0.95 * 48 * 0.95 * 49 / 2])
 
 
 @given(st.lists(st.booleans(), max_size=30), st.integers(0, 30))
@@ -177,6 +187,26 @@ def test_two_dags_that_fail_longer_than_an_outage() -> None:
     assert evidence.alarming() == ("dag_00", "dag_01")
 
 
+@pytest.mark.parametrize("more", [("dag_00", 45), ("dag_02", 46)], ids=["again", "a third Dag"])
+def test_few_runs_that_fail_after_an_outage(more: tuple[str, float]) -> None:
+    """The Dags that still fail after the tolerance have failed four runs together."""
+    rows = [*failed("dag_00", 40), *failed("dag_01", 10, 41), *failed("dag_02", 3), *failed("dag_03", 4)]
+    evidence = evidence_of(case(), usual(), rows)
+    assert evidence.alarming() == ()
+    evidence.add(failed(*more))
+    assert evidence.alarming() == ("dag_00", "dag_01", "dag_02", "dag_03")
+
+
+def test_a_single_failure_just_before_the_deploy() -> None:
+    """It is no streak, but the next failure makes it one: that is new at the second failure since."""
+    past = [*usual(1), *before("dag_01", "+" * 23 + "-"), *before("dag_02", "+" * 23 + "-"), *usual()[72:]]
+    rows = [*failed("dag_00", 6, 66), *failed("dag_01", 7), *failed("dag_02", 8, 68)]
+    evidence = evidence_of(case(), past, rows)
+    assert evidence.broken() == ("dag_00", "dag_02")
+    evidence.add(failed("dag_01", 67))
+    assert evidence.broken() == ("dag_00", "dag_01", "dag_02")
+
+
 BAD = {0, 1, 2}
 
 
@@ -194,7 +224,7 @@ BAD = {0, 1, 2}
             ],
             [],
         ),
-        ([*usual(1), *before("dag_01", "+" * 23 + "-"), *before("dag_02", "+" * 23 + "-")], []),
+        ([*usual(1), *before("dag_01", "+" * 22 + "--"), *before("dag_02", "+" * 22 + "--")], []),
         ([*usual(1), *before("dag_01", "++--" + "+" * 20), *before("dag_02", "++--" + "+" * 20)], []),
         (usual(), [going("dag_00", 5), going("dag_01", 5)]),
     ],
