@@ -159,7 +159,7 @@ class Rejections:
         if deploy.is_rollback and before is not None:
             self._reject(deploy, before)
         if deploy.is_rollback or accepted:
-            self._end(contents, touched)
+            self._end(contents, PARTS if accepted else touched)
         if accepted:
             self._left = {name: one for name, one in self._left.items() if not self._shares(name, contents)}
 

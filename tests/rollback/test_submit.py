@@ -329,7 +329,7 @@ def test_the_target_of_a_resumed_rollback_may_be_gone(bench: Bench) -> None:
     bench.sandbox.remove_deploy(KEY, first.target.id)
     again = bench.submit()
     assert (again.resumed, again.target.id) == (True, first.target.id)
-    assert again.target.versions == first.rollback.versions
+    assert again.target.versions == first.target.versions
 
 
 def test_a_failed_rollback_is_resumed_too(bench: Bench) -> None:
