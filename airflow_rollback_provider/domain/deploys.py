@@ -279,7 +279,8 @@ class Access:
     :param request_unknown: why it is not known whether the platform knows the request; empty if it is known.
     :param roles: names of the roles of the token's owner that apply to the Deployment. By default they grant
         permissions; an installation may change that.
-    :param left_out: the fields of a deploy that the platform does not know, with the setting, as a sentence.
+    :param left_out: what is not known or guessed of a deploy, with the setting, as sentences.
+    :param missing: the fields of a deploy that the platform does not know.
     """
 
     permissions: frozenset[str] | None = None
@@ -290,6 +291,7 @@ class Access:
     request_unknown: str = ""
     roles: frozenset[str] | None = None
     left_out: str = ""
+    missing: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ _ORIGIN = re.compile(
     r" ?\((?:asked by (?P<asked_by>[^,()\[\]]+), )?Dag (?P<dag_id>[\w.-]+), run (?P<run_id>[\w.~:+-]+)\)$"
 )
 _LONGEST_NAME = 60
-_SHORTEST_NOTE = 20
+_SHORTEST_NOTE, _LONGEST_NOTE = 20, 200
 
 
 @dataclass(frozen=True)
@@ -114,14 +114,15 @@ def describe(description: object, idempotency_key: str, limit: int, origin: Orig
     :param origin: written before the tag, as far as there is room; None writes nothing.
     """
     text = check_description(description, limit)
-    note = _shortened(str(origin), limit - TAG_LENGTH - len(text) - 1) if origin is not None else ""
+    room = min(limit - TAG_LENGTH - len(text) - 1, _LONGEST_NOTE)
+    note = _shortened(str(origin), room) if origin is not None else ""
     return f"{text} {note}".rstrip() + f" [idempotency-key:{idempotency_key}]"
 
 
 def _shortened(note: str, room: int) -> str:
     if len(note) <= room:
         return note
-    return f"{note[: room - 2]}…)" if room >= _SHORTEST_NOTE else ""
+    return f"{note[: room - 4]}...)" if room >= _SHORTEST_NOTE else ""
 
 
 def key_in(description: str) -> str | None:

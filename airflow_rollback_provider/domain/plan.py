@@ -193,7 +193,7 @@ def make_plan(
     :raises AmbiguousTarget: when a selector matches several commits.
     """
     scope = scope or default_scope(deployment.mechanism)
-    target_deploy = chosen or _choose(target, history, scope, access.left_out)
+    target_deploy = chosen or _choose(target, history, scope, deployment.mechanism, access)
     found = assess(
         deployment, history, target_deploy, scope=scope, access=access, capabilities=capabilities, now=now
     )
@@ -230,12 +230,25 @@ def make_plan(
     )
 
 
-def _choose(target: DeploySelector, history: History, scope: Scope, left_out: str) -> Deploy:
-    """Choose the target; where none matches, a field of the deploys may be missing."""
+def _choose(
+    target: DeploySelector, history: History, scope: Scope, mechanism: Mechanism, access: Access
+) -> Deploy:
+    """Choose the target. Where a field that tells contents apart is not known, only an id is sure.
+
+    :raises DeployNotFound: when no deploy matches, or it cannot be told which one does.
+    """
+    telling = {"image_tag"} if "image" in scope.parts else set()
+    if "dags" in scope.parts and mechanism is not Mechanism.IMAGE:
+        telling.add("dag_bundle")
+    if lacking := sorted(access.missing & telling):
+        raise DeployNotFound(
+            f"Which deploy is {str(target)!r} is not known, because {' and '.join(lacking)} of the deploys "
+            f"cannot be read. Name the deploy by its id, or correct the connection. {access.left_out}"
+        )
     try:
         return choose(target, history, scope)
     except DeployNotFound as error:
-        raise DeployNotFound(f"{error} {left_out}".rstrip()) from None
+        raise DeployNotFound(f"{error} {access.left_out}".rstrip()) from None
 
 
 def _with_setting(check: FailedCheck, left_out: str) -> FailedCheck:

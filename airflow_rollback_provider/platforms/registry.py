@@ -21,6 +21,7 @@ IMPORTED_LATE = (
     "airflow_rollback_provider.platforms.astro.settings",
     "airflow_rollback_provider.platforms.private_cloud.client",
     "airflow_rollback_provider.platforms.private_cloud.settings",
+    "graphql",
     "httpx",
 )
 """Modules that are imported on the first use of a platform. An event loop imports them in a thread before."""

@@ -84,20 +84,22 @@ class Api:
         if name == "roll_back":
             rollback = self._assumptions.operation(name).documents[0]
             return (yield from self.send_document(context, rollback, variables))
-        error = UnknownField(self.installation.refusal)
-        while (document := self.installation.document(name, first)) is not None:
-            if error.texts and not self.installation.may_adapt(name):
+        error = UnknownField(self.installation.refusals.get(name) or _not_known(context))
+        sent, learned = "", False
+        # Another thread may learn what this one is refused for: a document that differs is sent.
+        while (document := self.installation.document(name, first)) not in (None, sent):
+            if learned and not self.installation.may_adapt(name):
                 break
+            sent = str(document)
             try:
-                return (yield from self.send_document(context, document, variables))
+                return (yield from self.send_document(context, sent, variables))
             except UnknownField as refusal:
                 error = refusal
-            needed = self.installation.needed(name, document, error.texts)
+            needed = self.installation.needed(name, sent, error.texts)
             if needed is not None:
                 error.args = unknown_field(needed, self._to_set(context), self._assumptions).args
-            if not (yield from self._adapt(name, document, error)):
-                break
-        self.installation.refusal = str(error)
+            learned = yield from self._adapt(name, sent, error)
+        self.installation.refusals[name] = str(error)
         if self.installation.by_release_name:
             self.installation.refusal_of_id = self.installation.refusal_of_id or str(error)
         raise error
@@ -129,8 +131,13 @@ class Api:
         self.installation.schema_was_read = True
         try:
             answer = yield from self.introspect()
-            names = similar_fields(read_schema(answer.data), self.installation.assumptions)
-        except (NoSchema, RollbackError):
+            names = similar_fields(read_schema(answer.data), self._assumptions)
+        except NoSchema:
+            return False
+        except RollbackError as error:
+            self.installation.schema_was_read = not error.retryable
+            if error.retryable:
+                raise
             return False
         self.installation.settle(names)
         return bool(names)
@@ -206,6 +213,13 @@ class Api:
 
     def _path(self, answer: Answer, name: str) -> str | None:
         return self._assumptions.operation(answer.operation).paths.get(name)
+
+
+def _not_known(context: RequestContext) -> str:
+    return (
+        f"This installation's API does not know the request to {context.description}, as an earlier request "
+        f"showed. Set the names in the connection's field assumptions, under {context.operation!r}."
+    )
 
 
 def context_of(operation: str, deployment_id: str) -> RequestContext:

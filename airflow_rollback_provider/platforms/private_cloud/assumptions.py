@@ -24,9 +24,13 @@ from airflow_rollback_provider.domain.deploys import DeployStatus, Scope
 from airflow_rollback_provider.domain.errors import InvalidConnection
 
 FIELDS_PLACEHOLDER = "...DeployFields"
-_CANNOT_BE_NULL = ("id", "created_at", "status")
-NEEDED_FIELDS = (*_CANNOT_BE_NULL, "description")
-"""Deploy fields without which no rollback is made: the idempotency key is in the description."""
+_CANNOT_BE_NULL = ("id", "created_at", "status", "description")
+NEEDED_FIELDS = (*_CANNOT_BE_NULL, "rolled_back_to")
+"""Deploy fields that are never left out by themselves.
+
+The idempotency key is in the description. Without ``rolled_back_to`` a rollback looks like any other deploy,
+and what was rolled back from would be chosen again.
+"""
 
 
 @dataclass(frozen=True)

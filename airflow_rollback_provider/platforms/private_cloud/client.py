@@ -163,7 +163,7 @@ class PrivateCloud:
             if values is None:
                 raise malformed("roll_back", "does not show the new deploy")
             rollback = read_deploy(values, "roll_back", deployment.id, self._assumptions)
-            return replace(rollback, rolled_back_to=target.id)
+            return replace(rollback, scope=rollback.scope or scope)
         except MalformedAnswer as error:
             raise OutcomeUnknown(f"The answer to the rollback request cannot be read. {error}") from None
 
@@ -286,7 +286,11 @@ class PrivateCloud:
             if not self._api.installation.by_release_name:
                 raise read
         page, response = yield from self._history(deployment.id, variables)
-        access = Access(enabled_on_installation=enabled, left_out=self._api.installation.hint)
+        access = Access(
+            enabled_on_installation=enabled,
+            left_out=self._api.installation.hint,
+            missing=self._api.installation.missing,
+        )
         return access, None, page, response
 
     def _history(
@@ -304,6 +308,8 @@ class PrivateCloud:
         name = self._release_names.get(deployment_id)
         if name is None:
             name = (yield from self.deployment(deployment_id)).release_name
+        if not name:  # it would be the history of any Deployment
+            raise UnknownField(self._api.installation.refusal_of_id)
         by_name = {
             **variables,
             "releaseName": name,
@@ -317,15 +323,15 @@ class PrivateCloud:
             raise read if known else UnknownField(self._api.installation.refusal_of_id)
         answer, response = read
         page = self._read_page(answer, deployment_id)
-        oldest = page.deploys[-1].created_at.isoformat() if page.deploys else None
-        return Page(page.deploys, oldest), response
+        return Page(page.deploys, _cursor_after(page, cursor)), response
 
     def _read_access(self, answer: Answer, enabled: bool | None, deployment: Deployment) -> Access:
         """Read permissions and switches. The flags that are merged for a Deployment have its toggle too."""
         permissions, toggle = self._api.optional(answer, "permissions"), self._api.optional(answer, "toggle")
         _, merged = read_flag(self._api.optional(answer, "flags"), self._assumptions.flags)
         if not isinstance(toggle, bool):
-            toggle = merged if enabled is not False else None
+            is_its_own = enabled is not False and deployment.workspace_id is not None
+            toggle = merged if is_its_own else None
         known = isinstance(permissions, list) and all(isinstance(name, str) for name in permissions)
         return Access(
             permissions=frozenset(permissions) if known else None,
@@ -333,7 +339,8 @@ class PrivateCloud:
                 self._api.optional(answer, "roles"), self._api.optional(answer, "is_admin"), deployment
             ),
             left_out=self._api.installation.hint,
-            enabled_on_installation=merged or enabled,
+            missing=self._api.installation.missing,
+            enabled_on_installation=merged or (merged if enabled is None else enabled),
             enabled_on_deployment=toggle,
         )
 
@@ -354,8 +361,21 @@ class PrivateCloud:
             read_deploy(values, answer.operation, deployment_id, self._api.installation.assumptions)
             for values in rows
         )
+        if deploys and deploys[0].created_at < deploys[-1].created_at:
+            raise malformed(answer.operation, "is not sorted, with the latest deploy first")
         # A page that is not full need not be the last one: the platform may return fewer rows than ``take``.
         return Page(deploys, deploys[-1].id if deploys else None)
+
+
+def _cursor_after(page: Page, cursor: str | None) -> str | None:
+    """Return the latest time of the next page, just after the oldest deploy of this one.
+
+    Deploys of one moment may be on both pages, so that none is lost; a page with nothing older is the last.
+    """
+    if not page.deploys:
+        return None
+    following = (page.deploys[-1].created_at + timedelta(milliseconds=1)).isoformat()
+    return following if cursor is None or following < cursor else None
 
 
 def _major(version: object) -> float:

@@ -12,8 +12,10 @@ import json
 import logging
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 from airflow_rollback_provider.platforms.private_cloud.assumptions import NEEDED_FIELDS, Assumptions
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+_MOST_ERRORS = 100
 MOST_EXTRA = 2
 """Largest number of requests that a read may take besides its own, until it fits the installation."""
 # The reads of a plan share that number.
@@ -40,7 +43,10 @@ _OPTIONAL_ARGUMENTS = ("take", "component", "search")
 # Texts of graphql-js.
 _FIELD = re.compile(
     r"""Cannot query field ["'](\w+)["'] on|Field ["'](\w+)["'] (?:of type .*)?must (?:not )?have a sel"""
-    r"""|Field ["'](\w+)["'] argument ["']\w+["'] of type .* is required"""
+)
+_REQUIRED = re.compile(
+    r"""Field ["'](\w+)["'] argument ["']\w+["'] of type .* is required"""
+    r"""|Argument ["']\w+\.(\w+)\(\w+:\)["'] of type .* is required"""
 )
 _ARGUMENT = re.compile(r"""Unknown argument ["'](\w+)["'] on field ["'](?:\w+\.)?(\w+)["']""")
 _TYPE = re.compile(r"""Unknown type ["'](\w+)["']""")
@@ -67,26 +73,27 @@ Proof = tuple[tuple["RequestRefusal", ...], str]
 
 @dataclass
 class Installation:
-    """One installation, as a connection reaches it.
+    """One installation, as a connection reaches it. Several threads of a process share it.
 
     :param assumptions: the connection's assumptions, with the names that were found in the schema.
     :param left_out: paths of fields, and of arguments as ``field(argument)``, that it does not know.
     :param names: the name in the installation of a deploy's field, where it was found in the schema.
     :param extra: numbers of requests that reads took besides their own.
     :param schema_was_read: whether the schema was requested.
-    :param refusal: error of the last read that could not be adapted.
+    :param refusals: error of each read that could not be adapted.
     :param refusal_of_id: error of the first read of a history by id; empty if it succeeds.
     :param proof: whether it knows the rollback request; None as long as this was not tried.
     """
 
     assumptions: Assumptions
-    left_out: set[str] = field(default_factory=set)
-    names: dict[str, str] = field(default_factory=dict)
+    left_out: frozenset[str] = frozenset()
+    names: Mapping[str, str] = field(default_factory=dict)
     extra: Counter[str] = field(default_factory=Counter)
     schema_was_read: bool = False
-    refusal: str = ""
+    refusals: dict[str, str] = field(default_factory=dict)
     refusal_of_id: str = ""
     proof: Proof | None = None
+    _lock: RLock = field(default_factory=RLock, repr=False, compare=False)
 
     def document(self, operation: str, first: int = 0) -> str | None:
         """Return the first document of a read that the installation knows; None if it knows none.
@@ -122,13 +129,14 @@ class Installation:
     def wants_schema(self, operation: str, texts: Iterable[str]) -> bool:
         """Whether the schema is to be read: it was not, and errors name a field of a deploy."""
         is_first = not self.schema_was_read and not any(self.extra.values())
-        return is_first and any(self._deploy_fields(operation, name) for name in _field_names(texts))
+        names = (_name(_FIELD, text) for text in texts)
+        return is_first and any(self._deploy_fields(operation, name) for name in names if name)
 
     def settle(self, names: dict[str, str | None]) -> None:
         """Take over the names of a deploy's fields from the schema; None leaves a field out."""
-        self.schema_was_read = True
-        self.names.update({ours: name for ours, name in names.items() if name})
-        self._set_deploy_fields(names)
+        with self._lock:
+            self.names = {**self.names, **{ours: name for ours, name in names.items() if name}}
+            self._set_deploy_fields(names)
 
     def learn(self, operation: str, document: str, texts: Iterable[str], *, quiet: bool = False) -> bool:
         """Leave out what a server's errors name, and return whether anything changed.
@@ -137,26 +145,41 @@ class Installation:
         :param texts: the server's errors.
         :param quiet: whether to log nothing. Default False: each part has one warning.
         """
-        before = set(self.left_out), self.assumptions.deploy_fields
-        texts = list(texts)
-        parts = set(_refused_arguments(document, texts))
-        for name in _field_names(texts):
-            found = {path for path in _paths(document) if path.rpartition(".")[2] == name}
-            optional = {path for path in found if not self._is_needed(operation, path)}
-            of_deploys = self._deploy_fields(operation, name)
-            rows = self.assumptions.template(operation).paths["result"]
-            others = {path for path in optional if not (of_deploys and path.startswith(f"{rows}."))}
-            if others or not of_deploys:
-                parts |= others or found
-            else:
-                self._set_deploy_fields(dict.fromkeys(of_deploys))
-        if operation not in self.assumptions.replaced:
-            self.left_out |= parts
-        if (self.left_out, self.assumptions.deploy_fields) == before:
-            return False
-        if not quiet:
-            self._warn(self.left_out - before[0], before[1])
-        return True
+        with self._lock:
+            before = self.left_out, self.assumptions.deploy_fields
+            parts: set[str] = set()
+            for text in list(texts)[:_MOST_ERRORS]:
+                parts |= self._parts_to_leave_out(operation, document, text)
+            if operation not in self.assumptions.replaced:
+                self.left_out = self.left_out | parts
+            if (self.left_out, self.assumptions.deploy_fields) == before:
+                return False
+            if not quiet and self.document(operation) is not None:
+                self._warn(self.left_out - before[0], before[1])
+            return True
+
+    def _parts_to_leave_out(self, operation: str, document: str, text: str) -> set[str]:
+        """Return the paths that an error names; a field of a deploy is left out of the selection instead.
+
+        Where a name occurs several times, the optional ones go first. What is needed makes the document
+        unusable.
+        """
+        arguments = set(_refused_arguments(document, text))
+        if arguments:
+            optional = {part for part in arguments if not self._is_needed(operation, part.partition("(")[0])}
+            return optional or arguments
+        name = _name(_FIELD, text)
+        required = _name(_REQUIRED, text)
+        found = {path for path in _paths(document) if path.rpartition(".")[2] == (name or required)}
+        optional = {path for path in found if not self._is_needed(operation, path)}
+        rows = self.assumptions.template(operation).paths["result"]
+        in_rows = {path for path in found if operation in _OF_DEPLOYS and path.startswith(f"{rows}.")}
+        if optional - in_rows or required:
+            return optional - in_rows
+        if name and in_rows:
+            self._set_deploy_fields(dict.fromkeys(self._deploy_fields(operation, name)))
+            return set()
+        return found
 
     def needed(self, operation: str, document: str, texts: Iterable[str]) -> str | None:
         """Return the first error without whose correction there is no answer; None if there is none."""
@@ -180,15 +203,22 @@ class Installation:
 
     @property
     def hint(self) -> str:
-        """The setting for the fields of a deploy that are left out; empty if there are none."""
+        """What is not known or guessed of a deploy, with the setting, as sentences; empty if nothing is."""
+        guessed = [f"{ours} from {name}" for ours, name in sorted(self.names.items())]
+        guess = f"By the installation's schema, a plan reads {', '.join(guessed)}." if guessed else ""
         if not self._fields_left_out:
-            return ""
+            return guess
         names = dict.fromkeys(self._fields_left_out, "<its name there, or null if there is none>")
         setting = json.dumps({"assumptions": {"deploy_fields": names}})
         return (
             f"The installation does not know {', '.join(self._fields_left_out)} of a deploy. If it has other "
-            f"names, set them in the connection's extra: {setting}."
-        )
+            f"names, set them in the connection's extra: {setting}. {guess}"
+        ).rstrip()
+
+    @property
+    def missing(self) -> frozenset[str]:
+        """The fields of a deploy that are left out."""
+        return frozenset(self._fields_left_out)
 
     @property
     def _fields_left_out(self) -> list[str]:
@@ -214,27 +244,30 @@ class Installation:
         # The owner in the answer to check shows that the platform accepts the token.
         if f"{result}.".startswith(f"{path}.") or (operation, path) == ("check", "self"):
             return True
-        head, _, leaf = path.rpartition(".")
-        needed = _NEEDED_IN_RESULT.get(operation, {"id"})
+        inside, dot, rest = path.partition(f"{result}.")
+        if inside or not dot:
+            return False
+        needed: Iterable[str] = _NEEDED_IN_RESULT.get(operation, {"id"})
         if operation in _OF_DEPLOYS:
-            needed = {str(self.assumptions.deploy_fields[ours]) for ours in NEEDED_FIELDS}
-        return head == result and leaf in needed
+            kept = {*NEEDED_FIELDS, *self.assumptions.given_fields}
+            needed = [name for ours, name in self.assumptions.deploy_fields.items() if name and ours in kept]
+        return any(f"{name}.".startswith(f"{rest}.") for name in needed)
 
     def _fitting(self, operation: str, text: str) -> str | None:
         """Return a document without the parts that are left out; None if one of them is needed."""
         if not self.left_out or operation in self.assumptions.replaced:
             return text
-        arguments = {part for part in self.left_out if part.endswith(")")}
+        arguments = frozenset(part for part in self.left_out if part.endswith(")"))
         fields = self.left_out - arguments
         for part in sorted(arguments):
             path, _, argument = part[:-1].partition("(")
             if argument not in _OPTIONAL_ARGUMENTS and part in _arguments(text):
-                fields = {*fields, path}
+                fields = fields | {path}
         smaller = _without(text, fields, arguments)
         lost = set(_paths(text)).difference(_paths(smaller))
         return None if any(self._is_needed(operation, path) for path in lost) else smaller
 
-    def _warn(self, parts: set[str], deploy_fields: Any) -> None:
+    def _warn(self, parts: frozenset[str], deploy_fields: Any) -> None:
         now = self.assumptions.deploy_fields
         gone = [ours for ours in now if deploy_fields[ours] and now[ours] is None]
         names = {*parts, *(str(deploy_fields[ours]) for ours in gone)}
@@ -273,25 +306,20 @@ def _lacking(part: str) -> str:
     )
 
 
-def _field_names(texts: Iterable[str]) -> list[str]:
-    """Return the names of the fields that a server's errors refuse."""
-    matches = (_FIELD.search(text) for text in texts)
-    return [match[1] or match[2] or match[3] for match in matches if match]
+def _name(pattern: re.Pattern[str], text: str) -> str | None:
+    match = pattern.search(text)
+    return next(filter(None, match.groups())) if match else None
 
 
-def _refused_arguments(document: str, texts: Iterable[str]) -> Iterator[str]:
-    """Yield the arguments that a server's errors refuse, as ``path(argument)``."""
-    for text in texts:
-        if match := _ARGUMENT.search(text):
-            name, variable, kind = (match[2], match[1]), None, None
-        else:
-            name = None
-            variable = found[1] if (found := _VARIABLE.search(text)) else None
-            kind = found[1] if (found := _TYPE.search(text)) else None
-        for part, (uses, types) in _arguments(document).items():
-            path, _, argument = part[:-1].partition("(")
-            if name == (path.rpartition(".")[2], argument) or variable in uses or kind in types:
-                yield part
+def _refused_arguments(document: str, text: str) -> Iterator[str]:
+    """Yield the arguments that a server's error refuses, as ``path(argument)``."""
+    match = _ARGUMENT.search(text)
+    refused = (match[2], match[1]) if match else None
+    variable, kind = _name(_VARIABLE, text), _name(_TYPE, text)
+    for part, (uses, types) in _arguments(document).items():
+        path, _, argument = part[:-1].partition("(")
+        if refused == (path.rpartition(".")[2], argument) or variable in uses or kind in types:
+            yield part
 
 
 def _fields(document: DocumentNode) -> Iterator[tuple[str, FieldNode]]:
@@ -317,11 +345,13 @@ def _parse(text: str) -> DocumentNode | None:
         return None
 
 
-def _paths(text: str) -> list[str]:
+@lru_cache(maxsize=64)
+def _paths(text: str) -> tuple[str, ...]:
     document = _parse(text)
-    return [path for path, _ in _fields(document)] if document else []
+    return tuple(path for path, _ in _fields(document)) if document else ()
 
 
+@lru_cache(maxsize=64)
 def _arguments(text: str) -> dict[str, tuple[set[str], set[str]]]:
     """Return each argument as ``path(argument)``, with the variables in it and the types of these."""
     from graphql import VariableNode, get_operation_ast, print_ast, visit
@@ -350,7 +380,8 @@ def _arguments(text: str) -> dict[str, tuple[set[str], set[str]]]:
     return found
 
 
-def _without(text: str, fields: set[str], arguments: set[str]) -> str:
+@lru_cache(maxsize=64)
+def _without(text: str, fields: frozenset[str], arguments: frozenset[str]) -> str:
     """Return a document without fields, arguments, and the variables that are not used then."""
     from graphql import REMOVE, FieldNode, SelectionSetNode, VariableDefinitionNode, print_ast, visit
     from graphql.language import Visitor

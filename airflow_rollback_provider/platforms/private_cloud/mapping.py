@@ -114,13 +114,13 @@ def read_roles(bindings: object, is_admin: object, deployment: Deployment) -> fr
     """
     found = {"SYSTEM_ADMIN"} if is_admin is True else set()
     for binding in bindings if isinstance(bindings, list) else ():
-        row = Row("survey_history", binding)
+        row = Row("survey_history", binding if isinstance(binding, Mapping) else {})
         elsewhere = (
-            row.text("deployment.id") not in (None, deployment.id),
-            row.text("workspace.id") not in (None, deployment.workspace_id),
+            row.find("deployment.id") not in (None, deployment.id),
+            row.find("workspace.id") not in (None, deployment.workspace_id),
         )
-        role = row.text("role")
-        if role and not any(elsewhere):
+        role = row.find("role")
+        if isinstance(role, str) and not any(elsewhere):
             found.add(role)
     return frozenset(found) or None
 

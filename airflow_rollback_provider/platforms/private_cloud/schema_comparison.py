@@ -153,28 +153,43 @@ def _validate(schema: GraphQLSchema, text: str) -> list[GraphQLError]:
         return [GraphQLError(what, source=error.source, positions=error.positions)]
 
 
+# Names of another meaning, however similar.
+_OTHER_MEANING = re.compile(r"previous|before|last|next|desired|target|deleted|user|by\b|By$", re.IGNORECASE)
+# A wrong one would lead to a wrong rollback, or hide one that was made.
+_NOT_GUESSED = ("id", "deployment_id", "description", "rolled_back_to", "scope")
+_NO_TEXTS = ("Boolean", "Int", "Float")
+
+
 def similar_fields(schema: GraphQLSchema, assumptions: Assumptions) -> dict[str, str | None]:
     """Return the only similar name of each deploy field that the schema does not have; None if there is none.
 
-    The description is left out: a rollback is found again by the key in it, so its name is never guessed. So
-    are fields that the connection sets, and required ones without a similar name.
+    Fields that the connection sets, and required ones without a similar name, are left out. Some names are
+    never guessed.
     """
     row = _Comparison(schema, assumptions, ()).row
     if row is None:
         return {}
     used = {path for path in assumptions.deploy_fields.values() if path}
-    free = [path for path in _paths(row) if path not in used]
+    free = [path for path in _paths(row) if path not in used and _may_be(row, path)]
     found: dict[str, str | None] = {}
     for ours, path in assumptions.deploy_fields.items():
-        if not path or _has(row, path) or ours == "description" or ours in assumptions.given_fields:
+        if not path or _has(row, path) or ours in assumptions.given_fields:
             continue
-        similar = _similar(path, free)
+        similar = _similar(path, free) if ours not in _NOT_GUESSED else []
         if len(similar) == 1:
             free.remove(similar[0])
             found[ours] = similar[0]
         elif ours not in NEEDED_FIELDS:
             found[ours] = None
     return found
+
+
+def _may_be(row: ObjectType, path: str) -> bool:
+    """Whether a field may have the meaning of ours: it is a text, and its name has no other meaning."""
+    kind: object = row
+    for name in path.split("."):
+        kind = get_named_type(kind.fields[name].type) if isinstance(kind, ObjectType) else kind
+    return getattr(kind, "name", "") not in _NO_TEXTS and not _OTHER_MEANING.search(path)
 
 
 class _Comparison:

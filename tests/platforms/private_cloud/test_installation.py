@@ -131,7 +131,9 @@ def test_a_name_is_not_guessed() -> None:
     assert similar_fields(two, Assumptions())["git_commit"] is None
 
 
-def test_a_history_by_release_name_is_read_page_by_page(sandbox: SandboxProcess) -> None:
+def test_a_history_by_release_name_is_read_page_by_page(
+    sandbox: SandboxProcess, caplog: pytest.LogCaptureFixture
+) -> None:
     """It takes one more request for the process; the doctor says how the history is read."""
     sandbox.settings(history_shape="releaseName", introspection=False)
     truth = sandbox.deployment("image-af3")
@@ -144,6 +146,7 @@ def test_a_history_by_release_name_is_read_page_by_page(sandbox: SandboxProcess)
     assert ids == [deploy["id"] for deploy in truth["deploys"]] == [item.id for item in survey.page.deploys]
     found = {item.code: item for item in talking.run(talking.platform.diagnose(truth["id"]))}
     assert "It is read by release name." in found["HISTORY"].what
+    assert "does not know" not in caplog.text
 
 
 def test_a_first_page_by_release_name_looks_the_name_up(sandbox: SandboxProcess) -> None:
