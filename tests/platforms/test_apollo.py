@@ -63,7 +63,7 @@ def test_a_request_that_fits_the_schema_is_known(address: str) -> None:
 @pytest.mark.parametrize(
     ("given", "words", "suggested"),
     [
-        ({"deploy_fields": {"image_tag": "imageTagg"}}, "imageTagg", '"image_tag": "imageTag"'),
+        ({"deploy_fields": {"status": "statuss"}}, "statuss", '"status": "status"'),
         ({"scopes": {"dags": "DAG"}}, '"DAG" does not exist', '"dags": "DAGS"'),
         (
             {
