@@ -3,20 +3,31 @@
 
 from __future__ import annotations
 
+import json
 import logging
+from typing import Any
 
 import pytest
 
 from airflow_rollback_provider.domain.deploys import Scope
-from airflow_rollback_provider.domain.errors import UnknownField
+from airflow_rollback_provider.domain.errors import (
+    DeployNotFound,
+    InvalidConnection,
+    MalformedAnswer,
+    UnknownField,
+)
+from airflow_rollback_provider.domain.selector import DeploySelector
+from airflow_rollback_provider.http.messages import Response
 from airflow_rollback_provider.platforms.base import walk
-from airflow_rollback_provider.platforms.private_cloud.assumptions import Assumptions
+from airflow_rollback_provider.platforms.private_cloud.assumptions import Assumptions, read_assumptions
 from airflow_rollback_provider.platforms.private_cloud.installation import MOST_EXTRA, Installation
 from airflow_rollback_provider.platforms.private_cloud.schema_comparison import similar_fields
+from airflow_rollback_provider.platforms.registry import connect as platform_of
 from airflow_rollback_provider.sandbox.graphql_schema import schema_for, shape_of
 from airflow_rollback_provider.sandbox.process import SandboxProcess
 from airflow_rollback_provider.sandbox.settings import Settings
-from tests.platforms.private_cloud.test_client import operations, talk
+from tests.platforms.private_cloud.test_client import NOW, connection, operations, talk
+from tests.support.connect import Connect
 
 OPTIONAL = {
     "Deployment.label": "the name of the Deployment",
@@ -172,3 +183,115 @@ def test_the_rollback_request_never_adapts(sandbox: SandboxProcess) -> None:
     with pytest.raises(UnknownField, match="rollbackDeploy"):
         talking.run(talking.platform.roll_back(deployment, target, Scope.IMAGE, "why"))
     assert operations(sandbox, before) == ["RollBack"]
+
+
+def test_without_image_tags_only_an_id_is_sure(sandbox: SandboxProcess) -> None:
+    """Contents cannot be told apart, so no other selector is followed; the refusal has the setting."""
+    sandbox.settings(hidden_fields=["DeployRevision.imageTag"], introspection=False)
+    truth = sandbox.deployment("image-af3")
+    hook = Connect(sandbox, "astro_private_cloud")()
+    with pytest.raises(DeployNotFound, match=r"by its id.*\"image_tag\": "):
+        hook.plan(truth["id"])
+    plan = hook.plan(truth["id"], DeploySelector("id", truth["deploys"][2]["id"]))
+    assert plan.allowed
+    assert "FIELDS-NOT-KNOWN" in {warning.code for warning in plan.warnings}
+    hook.close()
+
+
+def test_a_history_without_rollbacks_is_not_read(sandbox: SandboxProcess) -> None:
+    """A rollback would look like any other deploy, and what was rolled back from would be chosen again."""
+    sandbox.settings(hidden_fields=["DeployRevision.rollbackFromId"])
+    talking = talk(sandbox)
+    with pytest.raises(UnknownField, match="rolled_back_to"):
+        talking.run(talking.platform.survey(sandbox.deployment("image-af3")["id"]))
+
+
+@pytest.mark.parametrize(
+    "required",
+    [
+        'Field "paginatedDeployRevisions" argument "releaseName" of type "String!" is required, but it was '
+        "not provided.",
+        "Argument 'Query.paginatedDeployRevisions(releaseName:)' of type 'String!' is required, but it was "
+        "not provided.",
+    ],
+)
+def test_a_required_argument_leaves_the_other_history(required: str) -> None:
+    """The wordings of several versions of graphql-js name the field, which stays."""
+    installation = Installation(Assumptions())
+    document = Assumptions().operation("deploys").documents[0]
+    unknown = 'Unknown argument "deploymentUuid" on field "Query.paginatedDeployRevisions".'
+    assert installation.learn("deploys", document, [required, unknown])
+    assert installation.by_release_name
+    assert installation.document("deploys") is None
+    assert installation.document("deploys_by_release_name") is not None
+
+
+def test_a_type_that_differs_elsewhere_leaves_the_history() -> None:
+    """Of the arguments with one variable, the optional field's goes first."""
+    installation = Installation(Assumptions())
+    document = Assumptions().operation("survey_history").documents[0]
+    text = 'Variable "$deploymentUuid" of type "Uuid!" used in position expecting type "ID".'
+    assert installation.learn("survey_history", document, [text])
+    assert not installation.by_release_name
+
+
+def test_a_nested_description_is_needed_too() -> None:
+    """The idempotency key is in it."""
+    given = read_assumptions({"deploy_fields": {"description": "note.text"}}, "a connection")
+    document = given.operation("deploys").documents[0]
+    text = 'Cannot query field "note" on type "DeployRevision".'
+    assert Installation(given).needed("deploys", document, [text]) == text
+    with pytest.raises(InvalidConnection, match="cannot be null"):
+        read_assumptions({"deploy_fields": {"description": None}}, "a connection")
+
+
+def refused(*texts: str) -> Response:
+    """An answer of a server that does not know some names."""
+    errors = [{"message": text, "extensions": {"code": "GRAPHQL_VALIDATION_FAILED"}} for text in texts]
+    return Response(400, {}, json.dumps({"errors": errors}).encode(), NOW)
+
+
+def answer(**data: object) -> Response:
+    """An answer with data."""
+    return Response(200, {}, json.dumps({"data": data}).encode(), NOW)
+
+
+def ended(flow: Any, response: Response) -> Any:
+    """Send the last response into a flow and return its value."""
+    with pytest.raises(StopIteration) as end:
+        flow.send(response)
+    return end.value.value
+
+
+ROW = {"id": "d1", "createdAt": "2026-11-20T12:00:00Z", "status": "DEPLOYED", "description": ""}
+NO_TAKE = 'Unknown argument "take" on field "Query.paginatedDeployRevisions".'
+
+
+def test_reads_at_the_same_time_adapt_all() -> None:
+    """One learns what the installation does not know; the other sends the document that fits now."""
+    platform = platform_of(connection()).platform
+    flows: list[Any] = [platform.deploys("c1"), platform.deploys("c1")]
+    for flow in flows:
+        next(flow)
+    for flow in flows:
+        assert "take" not in flow.send(refused(NO_TAKE)).body["query"]
+    for flow in flows:
+        assert ended(flow, answer(paginatedDeployRevisions=[ROW])).deploys[0].id == "d1"
+
+
+def test_a_history_that_begins_with_the_oldest_deploy_is_malformed() -> None:
+    """The latest deploy decides what runs, and a rollback is searched for among the latest."""
+    flow = platform_of(connection()).platform.deploys("c1")
+    next(flow)
+    later = {**ROW, "id": "d2", "createdAt": "2026-11-21T12:00:00Z"}
+    with pytest.raises(MalformedAnswer, match="not sorted"):
+        flow.send(answer(paginatedDeployRevisions=[ROW, later]))
+
+
+def test_a_deployment_without_a_release_name_has_no_history_by_name() -> None:
+    """An empty name would be the history of any Deployment."""
+    flow: Any = platform_of(connection()).platform.deploys("c1")
+    next(flow)
+    flow.send(refused('Unknown argument "deploymentUuid" on field "Query.paginatedDeployRevisions".'))
+    with pytest.raises(UnknownField, match="deploymentUuid"):
+        flow.send(answer(deployment={"id": "c1", "releaseName": ""}))
