@@ -100,8 +100,6 @@ class Api:
                 error.args = unknown_field(needed, self._to_set(context), self._assumptions).args
             learned = yield from self._adapt(name, sent, error)
         self.installation.refusals[name] = str(error)
-        if self.installation.by_release_name:
-            self.installation.refusal_of_id = self.installation.refusal_of_id or str(error)
         raise error
 
     def _to_set(self, context: RequestContext) -> RequestContext:

@@ -286,12 +286,7 @@ class PrivateCloud:
             if not self._api.installation.by_release_name:
                 raise read
         page, response = yield from self._history(deployment.id, variables)
-        access = Access(
-            enabled_on_installation=enabled,
-            left_out=self._api.installation.hint,
-            missing=self._api.installation.missing,
-        )
-        return access, None, page, response
+        return self._access(enabled), None, page, response
 
     def _history(
         self, deployment_id: str, variables: dict[str, Any], cursor: str | None = None
@@ -333,15 +328,20 @@ class PrivateCloud:
             is_its_own = enabled is not False and deployment.workspace_id is not None
             toggle = merged if is_its_own else None
         known = isinstance(permissions, list) and all(isinstance(name, str) for name in permissions)
-        return Access(
+        return replace(
+            self._access(merged or (merged if enabled is None else enabled)),
             permissions=frozenset(permissions) if known else None,
             roles=read_roles(
                 self._api.optional(answer, "roles"), self._api.optional(answer, "is_admin"), deployment
             ),
-            left_out=self._api.installation.hint,
-            missing=self._api.installation.missing,
-            enabled_on_installation=merged or (merged if enabled is None else enabled),
             enabled_on_deployment=toggle,
+        )
+
+    def _access(self, enabled: bool | None) -> Access:
+        """Return what is known without an answer about the Deployment."""
+        installation = self._api.installation
+        return Access(
+            enabled_on_installation=enabled, left_out=installation.hint, missing=installation.missing
         )
 
     def _read_deployment(self, answer: Answer, deployment_id: str) -> Deployment:

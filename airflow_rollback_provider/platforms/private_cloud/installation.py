@@ -81,7 +81,6 @@ class Installation:
     :param extra: numbers of requests that reads took besides their own.
     :param schema_was_read: whether the schema was requested.
     :param refusals: error of each read that could not be adapted.
-    :param refusal_of_id: error of the first read of a history by id; empty if it succeeds.
     :param proof: whether it knows the rollback request; None as long as this was not tried.
     """
 
@@ -91,7 +90,6 @@ class Installation:
     extra: Counter[str] = field(default_factory=Counter)
     schema_was_read: bool = False
     refusals: dict[str, str] = field(default_factory=dict)
-    refusal_of_id: str = ""
     proof: Proof | None = None
     _lock: RLock = field(default_factory=RLock, repr=False, compare=False)
 
@@ -111,6 +109,11 @@ class Installation:
     def by_release_name(self) -> bool:
         """Whether a history is read by release name, because the installation does not take the id."""
         return self._refuses_history_by("deploymentUuid")
+
+    @property
+    def refusal_of_id(self) -> str:
+        """The error of reading a history by id; empty if it was not refused."""
+        return self.refusals.get("deploys") or self.refusals.get("survey_history", "")
 
     @property
     def knows_release_name(self) -> bool:
@@ -354,8 +357,9 @@ def _paths(text: str) -> tuple[str, ...]:
 @lru_cache(maxsize=64)
 def _arguments(text: str) -> dict[str, tuple[set[str], set[str]]]:
     """Return each argument as ``path(argument)``, with the variables in it and the types of these."""
-    from graphql import VariableNode, get_operation_ast, print_ast, visit
-    from graphql.language import Visitor
+    from graphql import get_operation_ast, print_ast
+
+    from airflow_rollback_provider.platforms.private_cloud.partial_read import Names
 
     document = _parse(text)
     operation = get_operation_ast(document) if document else None
@@ -366,25 +370,27 @@ def _arguments(text: str) -> dict[str, tuple[set[str], set[str]]]:
     found: dict[str, tuple[set[str], set[str]]] = {}
     for path, node in _fields(document) if document else ():
         for argument in node.arguments or ():
-            used: set[str] = set()
-
-            class Variables(Visitor):
-                def enter_variable(self, item: VariableNode, *_: Any, used: set[str] = used) -> None:
-                    used.add(item.name.value)
-
-            visit(argument, Variables())
-            found[f"{path}({argument.name.value})"] = (
-                used,
-                {declared[name] for name in used if name in declared},
-            )
+            used = Names(argument).variables
+            types = {declared[name] for name in used if name in declared}
+            found[f"{path}({argument.name.value})"] = used, types
     return found
 
 
 @lru_cache(maxsize=64)
 def _without(text: str, fields: frozenset[str], arguments: frozenset[str]) -> str:
     """Return a document without fields, arguments, and the variables that are not used then."""
-    from graphql import REMOVE, FieldNode, SelectionSetNode, VariableDefinitionNode, print_ast, visit
+    from graphql import (
+        REMOVE,
+        FieldNode,
+        SelectionSetNode,
+        VariableDefinitionNode,
+        get_operation_ast,
+        print_ast,
+        visit,
+    )
     from graphql.language import Visitor
+
+    from airflow_rollback_provider.platforms.private_cloud.partial_read import Names
 
     document = _parse(text)
     if document is None:
@@ -404,7 +410,8 @@ def _without(text: str, fields: frozenset[str], arguments: frozenset[str]) -> st
             return REMOVE if isinstance(inside, SelectionSetNode) and not inside.selections else None
 
     smaller = visit(document, Remove())
-    used = set().union(*(variables for variables, _ in _arguments(print_ast(smaller)).values()), set())
+    operation = get_operation_ast(smaller)
+    used = Names(operation.selection_set).variables if operation else set()
 
     class RemoveVariables(Visitor):
         def enter_variable_definition(self, node: VariableDefinitionNode, *_: Any) -> Any:

@@ -162,7 +162,7 @@ def _document_of(document: DocumentNode, field: FieldNode) -> str:
         item.name.value: item for item in document.definitions if isinstance(item, FragmentDefinitionNode)
     }
     fragments: list[FragmentDefinitionNode] = []
-    names = _Names(field)
+    names = Names(field)
     for name in names.fragments:  # the list grows inside the loop
         if name in all_fragments:
             fragments.append(all_fragments[name])
@@ -177,7 +177,7 @@ def _document_of(document: DocumentNode, field: FieldNode) -> str:
     return "\n".join([f"{head}{variables} {{\n{print_ast(field)}\n}}", *map(print_ast, fragments)])
 
 
-class _Names(Visitor):
+class Names(Visitor):
     """Collects the fragments and variables that a part of a document uses, each once."""
 
     def __init__(self, node: Node) -> None:

@@ -80,13 +80,12 @@ class Use:
     without: str
 
 
+_HISTORY = Use(Status.ERROR, "Without it no deploy history can be read and no rollback planned.")
 USES: Mapping[str, Use] = {
     "check": Use(Status.WARNING, "Without it the doctor cannot show the token's owner."),
     "survey_context": Use(Status.ERROR, "Without it no rollback can be planned."),
-    "deploys": Use(Status.ERROR, "Without it no deploy history can be read and no rollback planned."),
-    "deploys_by_release_name": Use(
-        Status.ERROR, "Without it no deploy history can be read and no rollback planned."
-    ),
+    "deploys": _HISTORY,
+    "deploys_by_release_name": _HISTORY,
     "survey_history": Use(Status.WARNING, "Without it plans do not check permissions and toggle."),
     "deploy": Use(Status.ERROR, "Without it a deploy that is not among the latest cannot be read by its id."),
     "deployment": Use(Status.ERROR, "Without it a Deployment cannot be checked after a rollback."),
