@@ -119,7 +119,10 @@ def read_schema(data: Mapping[str, Any]) -> GraphQLSchema:
     """
     try:
         # The schema is not validated itself: a server runs it.
-        return build_client_schema(data, assume_valid=True)  # type: ignore[arg-type]  # checked by building
+        schema = build_client_schema(data, assume_valid=True)  # type: ignore[arg-type]  # checked by building
+        for kind in schema.type_map.values():
+            getattr(kind, "values", None)  # an enum's are built on first use, and damaged ones fail then
+        return schema
     except _DAMAGED as error:
         raise NoSchema(" ".join(str(error).split())[:_LONGEST_REASON] or type(error).__name__) from None
 

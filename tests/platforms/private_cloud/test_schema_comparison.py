@@ -492,6 +492,15 @@ def test_a_damaged_answer_is_a_schema_or_an_error(changes: list[tuple[tuple[Any,
     assert compare(schema, Assumptions(), ALL)
 
 
+def test_an_enum_whose_word_has_no_name_is_not_a_schema() -> None:
+    """An enum is built when its words are read, not with the schema."""
+    data = json.loads(introspection(BARE))
+    (scope,) = [item for item in data["__schema"]["types"] if item["name"] == "RollbackScope"]
+    scope["enumValues"][1]["name"] = None
+    with pytest.raises(NoSchema):
+        read_schema(data)
+
+
 def test_a_deeply_nested_type_is_not_a_schema() -> None:
     """A list of a list of a list … is deeper than Python's stack."""
     data = json.loads(introspection(BARE))
