@@ -96,7 +96,7 @@ def test_expired_credentials_are_read_again(
     deferrable: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An expired token neither ends the wait nor begins the time of being ready anew."""
-    tokens = Tokens(tmp_path / "credential.json", 4, Tokens.make)
+    tokens = Tokens(tmp_path / "credential.json", 2, Tokens.make)  # a poll sends more requests
     tokens.make()
     assert verify(tokens, monkeypatch, deferrable=deferrable)["ready"]
     assert tokens.made > 2
