@@ -33,10 +33,10 @@ export function PlanView({ plan, children }: { plan: Plan; children: ReactNode }
         <Lines title="Not rolled back" lines={plan.not_rolled_back} />
       </div>
       <p>
-        <strong>To undo</strong> {plan.undo}
+        <strong>To undo</strong> {sentence(plan.undo)}
       </p>
       <p>
-        <strong>To keep it</strong> {plan.undone_by}
+        <strong>To keep it</strong> {sentence(plan.undone_by)}
       </p>
       <details>
         <summary>Rule and permissions</summary>
@@ -48,7 +48,7 @@ export function PlanView({ plan, children }: { plan: Plan; children: ReactNode }
           </dd>
           <dt>Rule</dt>
           <dd>
-            {plan.verdict.reason} <small title={plan.verdict.source}>({plan.verdict.code})</small>
+            {sentence(plan.verdict.reason)} <small title={plan.verdict.source}>({plan.verdict.code})</small>
           </dd>
         </dl>
       </details>

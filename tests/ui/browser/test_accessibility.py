@@ -84,7 +84,7 @@ def test_axe_finds_a_deliberate_error(scene: Scene, browse: Browse) -> None:
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_screenshots_for_the_docs(scene: Scene, browse: Browse, tmp_path: Path, dark: bool) -> None:
-    """The history and a plan fit a laptop's screen; WRITE_IMAGES=1 writes the screenshots to docs/images."""
+    """The page and its dialog are dark together; WRITE_IMAGES=1 writes the screenshots to docs/images."""
     folder = ROOT / "docs" / "images" if os.environ.get("WRITE_IMAGES") else tmp_path
     folder.mkdir(parents=True, exist_ok=True)
     shown = open_history(browse, scene, "moved-to-af3", dark=dark)
@@ -96,5 +96,7 @@ def test_screenshots_for_the_docs(scene: Scene, browse: Browse, tmp_path: Path, 
     )
     page.screenshot(path=folder / f"{name}.png")
     shown.open_plan("release-42")
+    inverted = page.evaluate("['html', 'dialog'].map(x => getComputedStyle(document.querySelector(x)).filter)")
+    assert inverted[0] == inverted[1]
     page.screenshot(path=folder / f"{name}-plan.png")
     assert (folder / f"{name}-plan.png").stat().st_size > 10_000
