@@ -9,6 +9,7 @@ figures. ``python -m benchmarks.judge 0.05`` simulates a twentieth of the deploy
 
 from __future__ import annotations
 
+import os
 import random
 import sys
 import time
@@ -29,7 +30,10 @@ from airflow_rollback_provider.health.evidence import (
     DagPast,
     Evidence,
 )
+from airflow_rollback_provider.health.observe import Observer
 from airflow_rollback_provider.health.rule import HealthRule
+from airflow_rollback_provider.hooks.airflow_api import AirflowApiHook
+from tests.support.fake_airflow import FakeAirflow, serving
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -289,6 +293,7 @@ def run(share: float = 1.0) -> Iterator[str]:
     yield from _dependent(2 * trials)
     yield from _verdicts(max(10, trials // 5))
     yield _cost()
+    yield _requests()
     if share >= 1:
         PLOT.write_text(plot(trials // 5), encoding="utf-8")
         yield f"drew {PLOT.name}"
@@ -379,6 +384,24 @@ def _cost() -> str:
         seconds.append(time.process_time() - begin)
     slowest, usual = 1000 * max(seconds), 1000 * median(seconds)
     return f"\n1,000 Dags, a run a minute: {usual:.0f} ms of CPU for the usual poll, {slowest:.0f} ms at most"
+
+
+def _requests() -> str:
+    """Return the number of requests of a poll of a large Deployment, polled each minute."""
+    airflow, numbers = FakeAirflow(), []
+    observer = Observer(HealthCase(_LANDED, _LANDED))
+    with serving(airflow):
+        os.environ["AIRFLOW_CONN_LARGE"] = airflow.connection()
+        hook = AirflowApiHook("large")
+        for minute in range(-20, 5):
+            for number in range(1_000):
+                began = _LANDED + timedelta(minutes=minute, seconds=60 * number / 1_000)
+                airflow.add_runs(f"dag_{number}", [began])
+            if minute >= 0:
+                airflow.requests.clear()
+                hook.run(observer.poll(hook.api, _LANDED + timedelta(minutes=minute + 1)))
+                numbers.append(len(airflow.requests))
+    return f"the same: {numbers[0]} requests for the first poll, {numbers[-1]} for the usual poll"
 
 
 # The plot
