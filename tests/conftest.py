@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every test stands on: an Airflow home of its own, and the embedded platform's fixtures."""
+"""The base of every test: an Airflow home of its own, and the embedded platform's fixtures."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ settings.load_profile("ci" if os.environ.get("CI") else "developer")
 
 @pytest.fixture(scope="session")
 def airflow_db() -> None:
-    """Airflow's metadata database, made once for the tests that ask for it (some ten seconds)."""
+    """Airflow's metadata database, made once for the tests that use it (some ten seconds)."""
     with warnings.catch_warnings():  # what Airflow's migrations and Flask use is not under test
         warnings.simplefilter("ignore")
         from airflow.utils.db import initdb
@@ -105,7 +105,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what starts something slow, give it time, and refuse an Airflow unknown to the schedule."""
+    """Mark slow tests, set their timeout, and refuse an Airflow that the schedule does not have."""
     for item in items:
         if schedule.is_slow(item):
             item.add_marker("slow")

@@ -30,7 +30,7 @@ KEY = "rollback_choice_abc"
 
 @dataclass
 class Airflow:
-    """Airflow's Variables, as a task finds them. The tests in ``tests/airflow`` use Airflow's own.
+    """Airflow's Variables in the task's process. The tests in ``tests/airflow`` use Airflow's own.
 
     :param kept: what the database holds.
     :param failing: the next so many reads find the database away.
@@ -150,7 +150,7 @@ def test_a_damaged_value_is_not_taken_for_none(airflow: Airflow, text: str) -> N
 
 
 def test_airflows_own_variables_take_the_same_arguments() -> None:
-    """The stand-in above is called as Airflow's class can be."""
+    """The fake above has the signature of Airflow's class."""
     import inspect
 
     inspect.signature(Variable.get).bind(KEY, None)
@@ -252,7 +252,7 @@ async def test_the_store_of_an_asset() -> None:
 
 @needs_stores
 def test_airflows_own_stores_are_called_as_they_can_be() -> None:
-    """The stand-ins above, and the list of assets that Airflow has no public name for."""
+    """The fakes above have the signatures of Airflow's stores, whose list of assets has no public name."""
     import inspect
 
     from airflow.sdk.definitions.asset import Asset

@@ -94,7 +94,7 @@ class Stage:
         return "FOUND" in self.log("callbacks", run_id, task_id)
 
     def asked(self, query: str, *values: str) -> list[tuple[Any, ...]]:
-        """Ask Airflow's database."""
+        """Query Airflow's database."""
         uri = f"{(self.airflow.home / 'airflow.db').as_uri()}?mode=ro"
         with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=10)) as database:
             return database.execute(query, values).fetchall()

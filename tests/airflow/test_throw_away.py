@@ -26,7 +26,7 @@ def sandbox() -> Iterator[SandboxProcess]:
 
 @pytest.fixture(scope="module")
 def airflow(sandbox: SandboxProcess) -> Iterator[ThrowAwayAirflow]:
-    """An Airflow that knows the example Dags and the embedded platform."""
+    """An Airflow with the example Dags and the embedded platform."""
     examples = sorted(example_dag().parent.glob("*.py"))
     throw_away = ThrowAwayAirflow(examples, {CONNECTION: sandbox.connection_json()})
     throw_away.start(SECONDS_TO_START)

@@ -28,7 +28,7 @@ def test_a_sound_connection_exits_with_0(cli: Cli, platform: SandboxProcess) -> 
 def test_an_error_exits_with_1_and_says_what_to_do(
     cli: Cli, platform: SandboxProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The remedy stands below the finding."""
+    """The remedy follows the finding."""
     monkeypatch.setenv("AIRFLOW_CONN_OTHER", platform.connection_json("expired"))
     result = cli("doctor", "other")
     assert result.code == 1
@@ -185,6 +185,6 @@ def test_no_token_is_printed(
 
 
 def test_every_check_is_documented() -> None:
-    """With the sentence that says what should hold."""
+    """The documents have the sentence of each check."""
     page = (ROOT / "docs" / "doctor.md").read_text(encoding="utf-8")
     assert [code for code, summary in CHECKS.items() if f"| `{code}` | {summary} |" not in page] == []

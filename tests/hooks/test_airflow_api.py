@@ -74,7 +74,7 @@ def test_a_connection_that_is_read_again(
     caplog: pytest.LogCaptureFixture,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """It replaces the old one; what cannot be read, and what did not come from Airflow, does not."""
+    """It replaces the old one; an unreadable one, or one that did not come from Airflow, does not."""
     hook, given = AirflowApiHook(), AirflowApiHook(connection=of_fake(airflow))
     before = hook.api, given.api
     for variable in (f'{{"conn_type": "http", "password": "{PASSWORD}"}}', "{", ""):

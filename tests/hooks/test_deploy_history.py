@@ -190,7 +190,7 @@ def test_a_clock_that_is_right_is_no_news(connect_hook: Connect, rollback_sandbo
 
 
 def test_a_reading_is_used_for_plan_and_key(connect_hook: Connect, rollback_sandbox: Sandbox) -> None:
-    """What was read a moment ago is not read again."""
+    """A history that was just read is not read again."""
     hook, deployment_id = connect_hook(), identify(rollback_sandbox)
     reading = hook.read(deployment_id)
     before = requests_of(rollback_sandbox)
@@ -324,7 +324,7 @@ def test_a_connection_that_is_not_there_is_airflows_to_tell(airflow_db: None) ->
 def test_a_hook_can_be_pickled_and_takes_no_token_along(
     connect_hook: Connect, rollback_sandbox: Sandbox
 ) -> None:
-    """What is written holds the connection's id alone; the state of the first hook is untouched."""
+    """The pickle has the connection's id alone; the state of the first hook is unchanged."""
     hook = connect_hook()
     hook.plan(identify(rollback_sandbox))
     written = pickle.dumps(hook)
@@ -335,7 +335,7 @@ def test_a_hook_can_be_pickled_and_takes_no_token_along(
 
 
 class TestTestButton:
-    """What the button Test of the connection form says."""
+    """The answer of the button Test in the connection form."""
 
     def message(self, hook: DeployHistoryHook) -> str:
         """Return the words of a test that failed."""

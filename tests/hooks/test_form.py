@@ -99,7 +99,7 @@ def test_the_widgets_of_airflow_2_are_the_fields_of_the_metadata(
 def test_the_form_as_it_opens_is_a_connection_that_works(
     kind: ConnectionType, metadata: dict[str, Any], hook: Hook
 ) -> None:
-    """The defaults of the form are values that the hook accepts; what must be filled in is said."""
+    """The hook accepts the defaults of the form, and the form names the fields to fill in."""
     extra = {field.name: field.default for field in kind.fields if field.default is not None}
     empty = {field.name: "" for field in kind.fields if field.default is None}
     needed = {"organization_id": "o1"} if kind is ASTRO else {}
@@ -151,7 +151,7 @@ def test_each_platform_asks_for_what_it_needs_alone() -> None:
 
 @pytest.mark.matrix
 def test_airflow_discovers_the_connection_types(tmp_path: Path) -> None:
-    """With the package's metadata on the path, Airflow itself knows the hooks, their forms and the link."""
+    """With the package's metadata on the path, Airflow finds the hooks, their forms and the link."""
     package = Path(airflow_rollback_provider.__file__).parent
     metadata = _discover(tmp_path, package)
     assert metadata["link"]

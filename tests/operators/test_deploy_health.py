@@ -226,7 +226,7 @@ def test_times_in_templates(airflow: FakeAirflow, watcher: Any) -> None:
     ids=["the night in which clocks are put forward", "text"],
 )
 def test_times_of_other_zones(airflow: FakeAirflow, watcher: Any, value: Any, utc: str) -> None:
-    """They are told in UTC."""
+    """The result has them in UTC."""
     result = watcher(since=value, wait_for_completion=False)
     assert result["since"] == utc
     assert result["summary"].startswith(f"The deploy of {utc[:10]} {utc[11:16]} UTC ")
@@ -276,7 +276,7 @@ def test_the_deploy_that_runs_now(
 def test_another_deploy_while_waiting(
     airflow: FakeAirflow, watcher: Any, deployment: str, rollback_sandbox: SandboxProcess, monkeypatch: Any
 ) -> None:
-    """What was seen is partly its doing: inconclusive, with the evidence all the same."""
+    """The runs are partly those of the other deploy: inconclusive, with the evidence."""
     rollback_sandbox.land_deploy("observed", tag="new")
     began = landed(rollback_sandbox)
     add_history(airflow, began, hours_after=0)
@@ -393,7 +393,7 @@ def test_an_unknown_way_to_treat_rejected_releases() -> None:
 
 
 def test_what_is_over_is_not_deferred(airflow: FakeAirflow) -> None:
-    """A verdict that can be told at once needs no triggerer."""
+    """A verdict that falls at once needs no triggerer."""
     add_history(airflow)
     operator = DeployHealthOperator(task_id="watcher", since=LANDED, deferrable=True)
     assert operator.execute({"ti": TaskInstance()})["verdict"] == "healthy"

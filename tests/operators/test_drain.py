@@ -40,7 +40,7 @@ OTHER = ("other", "manual__2")
 
 @pytest.fixture
 def paused(monkeypatch: pytest.MonkeyPatch) -> DictPaused:
-    """What the operators and the trigger remember."""
+    """The stored paused Dags of the operators and the trigger."""
     monkeypatch.setattr("airflow_rollback_provider.operators.drain._MOMENT", 0.0)
     return remembering(monkeypatch)
 
@@ -77,8 +77,8 @@ def restore(**kwargs: Any) -> dict[str, Any]:
     return run(ResumeDeploymentOperator(task_id="restore", **{**usual, **kwargs}))
 
 
-def when_asked(airflow: FakeAirflow, times: int, change: Callable[[], None]) -> None:
-    """Let something change when the tasks have been asked for so often."""
+def at_request(airflow: FakeAirflow, times: int, change: Callable[[], None]) -> None:
+    """Call a function at a number of requests for the tasks."""
     tasks, asked = airflow.find_tasks, []
 
     def answer(wanted: dict[str, Any]) -> Any:
@@ -91,7 +91,7 @@ def when_asked(airflow: FakeAirflow, times: int, change: Callable[[], None]) -> 
 
 
 def test_nothing_goes_on(airflow: FakeAirflow, prepare: Any, paused: DictPaused) -> None:
-    """What Airflow starts by itself is paused, remembered, and runs again; no other Dag is touched."""
+    """Scheduled Dags are paused, stored, and resumed; no other Dag is changed."""
     result = prepare()
     assert (result["drained"], result["paused"], result["paused_count"]) == (True, ["a", "b"], 2)
     assert airflow.paused() == {"a", "b", "resting"}
@@ -110,7 +110,7 @@ def test_waiting_for_running_tasks(airflow: FakeAirflow, prepare: Any) -> None:
         seen.append(airflow.paused())
         airflow.tasks.clear()
 
-    when_asked(airflow, 3, end)
+    at_request(airflow, 3, end)
     assert prepare()["drained"]
     assert seen == [{"a", "b", "resting"}]
 
@@ -128,8 +128,8 @@ def test_a_dag_with_a_deferred_task_runs_on(airflow: FakeAirflow, prepare: Any) 
         seen.append(airflow.paused())
         airflow.tasks.clear()
 
-    when_asked(airflow, 3, wake_up)
-    when_asked(airflow, 5, end)
+    at_request(airflow, 3, wake_up)
+    at_request(airflow, 5, end)
     assert prepare()["drained"]
     assert seen == [{"b", "resting"}, {"b", "resting"}]
     assert airflow.paused() == {"a", "b", "resting"}
@@ -138,14 +138,14 @@ def test_a_dag_with_a_deferred_task_runs_on(airflow: FakeAirflow, prepare: Any) 
 def test_a_task_that_defers_at_the_last_moment(airflow: FakeAirflow, prepare: Any) -> None:
     """Its Dag is paused already and runs on for its sake."""
     airflow.add_task("a", "running")
-    when_asked(airflow, 2, lambda: airflow.tasks[0].update(state="deferred"))
+    at_request(airflow, 2, lambda: airflow.tasks[0].update(state="deferred"))
     seen: list[set[str]] = []
 
     def end() -> None:
         seen.append(airflow.paused())
         airflow.tasks.clear()
 
-    when_asked(airflow, 4, end)
+    at_request(airflow, 4, end)
     assert prepare()["drained"]
     assert seen == [{"b", "resting"}]
 
@@ -171,7 +171,7 @@ def test_going_on_all_the_same(airflow: FakeAirflow, prepare: Any) -> None:
 
 
 def test_not_waiting(airflow: FakeAirflow, prepare: Any) -> None:
-    """What goes on goes on, and is told."""
+    """Running work goes on, and the result names it."""
     airflow.add_task("a", "running")
     result = prepare(timeout=0)
     assert (result["drained"], result["running"], result["airflow"]) == (False, 1, airflow.version)
@@ -180,16 +180,16 @@ def test_not_waiting(airflow: FakeAirflow, prepare: Any) -> None:
 
 
 def test_only_waiting(airflow: FakeAirflow, prepare: Any, paused: DictPaused) -> None:
-    """Nothing is paused and nothing remembered."""
+    """Nothing is paused and nothing stored."""
     airflow.add_task("a", "running")
-    when_asked(airflow, 3, airflow.tasks.clear)
+    at_request(airflow, 3, airflow.tasks.clear)
     assert prepare(pause=False)["paused_count"] == 0
     assert airflow.paused() == {"resting"}
     assert paused.kept == []
 
 
 def test_only_waiting_in_vain(airflow: FakeAirflow, prepare: Any, paused: DictPaused) -> None:
-    """What another task paused stays remembered: it is not this one's to restore, nor to forget."""
+    """The Dags that another task paused stay stored: this task neither resumes nor deletes them."""
     paused.keep(CONN, PausedDags(OTHER, ("resting",)))
     airflow.add_task("a", "running")
     with pytest.raises(DeploymentNotDrained):
@@ -211,7 +211,7 @@ def test_dags_that_are_to_run_on(airflow: FakeAirflow, prepare: Any) -> None:
 def test_dags_that_are_to_run_on_and_were_paused_by_an_earlier_try(
     airflow: FakeAirflow, prepare: Any, paused: DictPaused
 ) -> None:
-    """They are not paused again, and stay remembered so that they are restored."""
+    """They are not paused again, and stay stored so that they are resumed."""
     airflow.add_dag("remediation")
     paused.keep(CONN, PausedDags(RUN, ("a", "b", "remediation")))
     airflow.dags[0]["is_paused"] = True
@@ -227,14 +227,14 @@ def test_dags_that_are_to_run_on_and_were_paused_by_an_earlier_try(
 
 
 def test_killed_before_the_first_dag_is_paused(airflow: FakeAirflow, paused: DictPaused) -> None:
-    """What is remembered is more than what was paused; resuming it does no harm."""
+    """More Dags are stored than were paused; resuming them does no harm."""
     paused.keep(CONN, PausedDags(RUN, ("a", "b")))
     assert restore() == {"resumed": [], "gone": [], "count": 0}
     assert airflow.paused() == {"resting"}
 
 
 def test_killed_half_way(airflow: FakeAirflow, prepare: Any, paused: DictPaused, monkeypatch: Any) -> None:
-    """The next try remembers what the killed one paused, though Airflow says of it that it is paused."""
+    """The next try keeps the Dags that the killed one paused, though they are paused already."""
     with monkeypatch.context() as context:
         context.setattr("airflow_rollback_provider.airflow_api.client.AirflowApi.set_paused", _killing(2))
         with pytest.raises(KeyboardInterrupt):
@@ -275,7 +275,7 @@ def test_killed_while_restoring(
 
 
 def test_nothing_to_restore(airflow: FakeAirflow) -> None:
-    """Nobody is asked."""
+    """No request is sent."""
     assert restore() == {"resumed": [], "gone": [], "count": 0}
     assert airflow.requests == []
 
@@ -298,7 +298,7 @@ def test_an_airflow_that_is_not_back_yet(airflow: FakeAirflow, prepare: Any) -> 
 
 
 def test_an_airflow_that_does_not_come_back(airflow: FakeAirflow, prepare: Any, paused: DictPaused) -> None:
-    """What was paused stays remembered for the next try."""
+    """The paused Dags stay stored for the next try."""
     prepare()
     airflow.faults += [404] * 10_000
     with pytest.raises(PlatformError) as caught:
@@ -328,7 +328,7 @@ def test_a_token_that_expires_before_the_resume(
 def test_a_token_that_expires_while_draining(airflow: FakeAirflow, prepare: Any) -> None:
     """The task's retries apply: the login was accepted before."""
     airflow.add_task("a", "running")
-    when_asked(airflow, 2, lambda: setattr(airflow, "token", "t0ken-of-tomorrow"))
+    at_request(airflow, 2, lambda: setattr(airflow, "token", "t0ken-of-tomorrow"))
     with pytest.raises((AccessDenied, DeploymentNotDrained)) as caught:
         prepare()
     assert not isinstance(caught.value, AirflowFailException)
@@ -346,7 +346,7 @@ def test_a_token_that_is_renewed_while_draining(
         monkeypatch.setenv("AIRFLOW_CONN_AIRFLOW_API_DEFAULT", airflow.connection_with_token())
         airflow.tasks.clear()
 
-    when_asked(airflow, 3, renew)
+    at_request(airflow, 3, renew)
     assert prepare()["drained"]
 
 
@@ -437,7 +437,7 @@ def polling_prepare() -> dict[str, Any]:
 
 @pytest.fixture
 def with_a_token(airflow: FakeAirflow, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Several may ask at once: a login ends the session of the one before it in the fake."""
+    """Several clients may send requests at once: in the fake a login ends the session before it."""
     monkeypatch.setenv("AIRFLOW_CONN_AIRFLOW_API_DEFAULT", airflow.connection_with_token())
 
 
@@ -462,7 +462,7 @@ class Killed(BaseException):
 def at_every_request(
     monkeypatch: pytest.MonkeyPatch, task: Callable[[], object], what: Callable[[], object]
 ) -> Iterator[bool]:
-    """Run a task again and again, and let something happen at each moment of it; tell if it stopped."""
+    """Run a task again and again with a change at each of its requests; yield whether it stopped."""
     number, sent = 0, Counter(requests=1)
     while number <= sent["requests"]:
         number, stopped = number + 1, False
@@ -511,7 +511,7 @@ def test_another_run_ended_without_restoring(
 def test_two_preparations_at_once(
     airflow: FakeAirflow, prepare: Any, paused: DictPaused, ended: set[tuple[str, str]], monkeypatch: Any
 ) -> None:
-    """Both find nothing remembered; the one that wrote last has the Airflow."""
+    """Both find nothing stored; the one that wrote last holds the drain."""
     written = PausedDags(OTHER)
     monkeypatch.setattr(
         "airflow_rollback_provider.operators.drain.time.sleep", lambda _: paused.keep(CONN, written)
@@ -564,7 +564,7 @@ def test_taken_over_and_restored_while_preparing(
     ended: set[tuple[str, str]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The same when the other run is over, before the task looks again."""
+    """The same when the other run is over before the next poll."""
     ended.add(RUN)
 
     def come_and_go() -> None:
@@ -586,7 +586,7 @@ def test_taken_over_while_restoring(
     ended: set[tuple[str, str]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """What another run has taken over stays remembered for that one to restore."""
+    """The Dags that another run has taken over stay stored for that run."""
     ended.add(RUN)
     polling_prepare()
     left = []
@@ -620,7 +620,7 @@ def test_killed_at_any_moment(
 def test_a_request_that_arrives_while_restoring(
     airflow: FakeAirflow, prepare: Any, paused: DictPaused, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The last one of a preparation that was killed: the restore has told it to stop, and looks twice."""
+    """The last request of a killed drain: the resume has stopped it, and checks twice."""
     prepare()
 
     def arrive(_seconds: float) -> None:
@@ -635,11 +635,11 @@ def test_a_request_that_arrives_while_restoring(
 def test_time_is_up_and_another_has_taken_over(
     airflow: FakeAirflow, prepare: Any, paused: DictPaused
 ) -> None:
-    """What the other holds is not restored."""
+    """The Dags of the other run are not resumed."""
     airflow.add_task("by_hand", "running")
     airflow.dags[0]["is_paused"] = True
     paused.keep(CONN, PausedDags(RUN, ("a", "b")))
-    when_asked(airflow, 1, lambda: paused.keep(CONN, PausedDags(OTHER, ("a",))))
+    at_request(airflow, 1, lambda: paused.keep(CONN, PausedDags(OTHER, ("a",))))
     with pytest.raises(DeploymentNotDrained, match=r"manual__2.*has taken them over"):
         prepare(timeout=0.01)
     assert airflow.paused() == {"a", "resting"}
@@ -666,7 +666,7 @@ def test_whether_another_run_goes_on_in_airflow_3(
 def test_whether_another_run_goes_on_in_airflow_2(
     states: list[str], is_theirs: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A task may ask the database."""
+    """A task may read the database."""
     monkeypatch.setattr(compat, "AIRFLOW_3", False)
 
     class DagRun:
@@ -680,7 +680,7 @@ def test_whether_another_run_goes_on_in_airflow_2(
 
 
 def test_ones_own_run() -> None:
-    """It is none of others, and nobody is asked."""
+    """It is not another run, and no request is sent."""
     ti = SimpleNamespace(dag_id=OTHER[0], run_id=OTHER[1])
     assert not is_of_others(PausedDags(OTHER), {"ti": ti})
 
@@ -689,7 +689,7 @@ def test_ones_own_run() -> None:
 def test_an_airflow_of_the_other_line_takes_over_while_restoring(
     before: str, after: str, paused: DictPaused, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The old API server answers once more, and then the new one: it is asked in its own words."""
+    """The old API server answers once more, and then the new one: the requests use its API version."""
     monkeypatch.setattr("airflow_rollback_provider.domain.poller.FIRST_DELAY", 0.02)
     with serving(FakeAirflow(before)) as fake:
         monkeypatch.setenv("AIRFLOW_CONN_AIRFLOW_API_DEFAULT", fake.connection())

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the pages on remediation say of parameters, numbers, codes and example Dags is so."""
+"""The pages on remediation are true about parameters, numbers, codes and example Dags."""
 
 from __future__ import annotations
 

@@ -385,7 +385,7 @@ def test_at_most_five_requests_and_the_polls(
 def test_killed_while_waiting(
     connect: Any, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str], deployment_id: str
 ) -> None:
-    """A killed task says that the rollback may go on, where to look, and what the next try does."""
+    """The error of a killed task has the state of the rollback, its address, and the work of the next try."""
     task = RollbackOperator(
         task_id="roll_back", deployment_id=deployment_id, description="why", wait_for_completion=False
     )

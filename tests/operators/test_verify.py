@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the operator makes of its arguments and of the event of its trigger; ``tests/pods`` has a cluster."""
+"""The operator's arguments, and its result for each event of its trigger; ``tests/pods`` has a cluster."""
 
 from __future__ import annotations
 
@@ -52,12 +52,12 @@ def test_a_rollback_without_its_time(submitted_at: str) -> None:
 
 
 def test_ready() -> None:
-    """What was seen is the result."""
+    """The report of the pods is the result."""
     assert resume(PodsOutcome(True, READY))["components"] == {"scheduler": "1/1"}
 
 
 def test_a_triggerer_without_a_way_to_the_cluster() -> None:
-    """It is skipped as it would be in the task, or fails where somebody relies on it."""
+    """The task is skipped as without a triggerer, or fails with ``skip_without_access=False``."""
     outcome = broken_off(errors.NoClusterAccess("no way"))
     with pytest.raises(AirflowSkipException, match="no way"):
         resume(outcome)

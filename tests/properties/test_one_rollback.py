@@ -172,7 +172,7 @@ class Deployments(RuleBasedStateMachine):
         again=st.booleans(),
     )
     def deploy(self, runtime: str, parts: str, ends: str, again: bool) -> None:
-        """Somebody deploys something new, something from before, or a part; it may fail or take long."""
+        """A user deploys new content, earlier content, or a part; it may fail or take long."""
         number = self.number % 5 if again else self.next_number()
         draft: dict[str, Any] = {"outcome": "FAILED" if ends == "bad" else "DEPLOYED"}
         if ends == "later":
@@ -186,7 +186,7 @@ class Deployments(RuleBasedStateMachine):
 
     @rule(outcome=st.sampled_from(["DEPLOYED", "FAILED"]))
     def end(self, outcome: str) -> None:
-        """What is in progress ends."""
+        """The deploys in progress end."""
         for row in self.rows:
             if row["status"] not in ("DEPLOYED", "FAILED"):
                 self.sandbox.change_deploy(KEY, row["id"], outcome=outcome, seconds=0)

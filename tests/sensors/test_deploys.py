@@ -100,7 +100,7 @@ def link(sensor: Any, left: str | None, **kwargs: Any) -> tuple[str, str]:
 
 
 def test_a_chain(sensor: Any, sandbox: SandboxProcess) -> None:
-    """What lands out of order is told, once, though it lands while no sensor waits."""
+    """Deploys that land out of order, and while no sensor waits, are reported once."""
     slow = sandbox.land_deploy(KEY, tag="slow", seconds=None)
     sandbox.land_deploy(KEY, tag="quick", type="DAG_ONLY")
     first, left = link(sensor, row(sandbox, "c")["id"])
@@ -137,7 +137,7 @@ def test_what_is_left_when_the_time_is_up(sandbox: SandboxProcess) -> None:
 
 
 def test_it_waits(sensor: Any, sandbox: SandboxProcess) -> None:
-    """One that lands while the sensor looks; deploys that fail and rollbacks are passed over."""
+    """The sensor returns a deploy that lands while it polls; it skips failed deploys and rollbacks."""
     sandbox.fault("land_after", "Deploys", deployment=KEY, draft={"tag": "bad", "outcome": "FAILED"})
     sandbox.fault("land_after", "Deploys", deployment=KEY, draft={"rollback_to": 0}, skip=1)
     sandbox.fault("land_after", "Deploys", deployment=KEY, draft={"tag": "d"}, skip=2)
@@ -230,7 +230,7 @@ def test_an_outage_is_waited_out(sensor: Any, sandbox: SandboxProcess) -> None:
 
 
 def test_the_time_is_up(sensor: Any, sandbox: SandboxProcess) -> None:
-    """Airflow's own error for it, which soft_fail knows."""
+    """The error is Airflow's own, which soft_fail handles."""
     with pytest.raises(AirflowSensorTimeout):
         run(sensor(after=row(sandbox, "c")["id"], timeout=0.5))
 
@@ -275,7 +275,7 @@ def test_rescheduled_pokes_know_nothing_of_each_other(sandbox: SandboxProcess) -
 def test_rescheduled_pokes_do_not_count_refusals(
     sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nobody would ever get to three: the first one fails the task."""
+    """A poke starts no count of three: the first refusal fails the task."""
     monkeypatch.setenv("AIRFLOW_CONN_ASTRO_PRIVATE_CLOUD_DEFAULT", sandbox.connection_json("expired"))
     sensor = DeploySensor(task_id="wait", deployment_id=sandbox.deployment(KEY)["id"], mode="reschedule")
     with pytest.raises(errors.TokenExpired):
@@ -326,7 +326,7 @@ def test_a_token_that_is_renewed_during_a_deferral(
 
 
 def test_what_has_come_is_not_deferred(sandbox: SandboxProcess) -> None:
-    """The triggerer is not asked for what is there already; what is deferred has a time-out."""
+    """A deploy that is there already needs no deferral; a deferral has a time-out."""
     kwargs: dict[str, Any] = {"deployment_id": sandbox.deployment(KEY)["id"], "deferrable": True}
     context: Any = {"ti": TaskInstance()}
     there = DeploySensor(task_id="wait", after=row(sandbox, "b")["id"], **kwargs)

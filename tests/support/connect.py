@@ -36,7 +36,7 @@ class Connect:
 
     @property
     def operations(self) -> dict[str, Any]:
-        """What the requests are called on this platform."""
+        """The names of the requests on this platform."""
         return OPERATIONS[self.platform]
 
     def __call__(self, token: str = "editor", **extra: Any) -> DeployHistoryHook:

@@ -25,7 +25,7 @@ _LEFT_OUT = {
 
 
 def is_watched(item: pytest.Item) -> bool:
-    """Tell whether a test must not leave a token anywhere."""
+    """Return whether a test must not leave a token anywhere."""
     folder = item.path.relative_to(_TESTS).parts[0]
     return folder not in _LEFT_OUT and item.get_closest_marker("shows_tokens") is None
 
@@ -58,7 +58,7 @@ def _shown(request: Any) -> tuple[str, str, Any]:
 
 
 def _after(patch: pytest.MonkeyPatch, owner: type, name: str, look: Callable[..., None]) -> None:
-    """Let somebody look at the arguments of a method after it was called."""
+    """Call a function with the arguments of a method after each call of it."""
     method = getattr(owner, name)
 
     @functools.wraps(method)

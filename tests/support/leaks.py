@@ -31,7 +31,7 @@ def disguises(secret: str) -> list[str]:
 
 
 class Evidence:
-    """What was left behind, and where.
+    """All texts that a test left behind, and where.
 
     :param secrets: what must not be in it; the sandbox's tokens if nothing is named.
     """
@@ -77,7 +77,7 @@ class Evidence:
                 self._texts.append((str(path.relative_to(folder)), path.read_bytes().decode("latin-1")))
 
     def find(self) -> list[str]:
-        """Return where the secret is, with what stands around it."""
+        """Return where the secret is, with the text around it."""
         found = []
         for where, text in self._texts:
             for form in self._wanted:
@@ -87,7 +87,7 @@ class Evidence:
         return found
 
     def holds(self, where: str, words: str) -> bool:
-        """Tell whether something was collected, to know that collecting works."""
+        """Return whether a text was collected, which shows that collecting works."""
         return any(place == where and words in text for place, text in self._texts)
 
     def require_clean(self) -> None:
@@ -142,7 +142,7 @@ def listening(evidence: Evidence, *, drop: bool = True) -> Iterator[None]:
 
 
 def _forget_levels() -> None:
-    """Let every logger look at the levels anew: once for all, since it goes through all of them."""
+    """Clear the cached levels of all loggers, in one step, since it is a loop over all of them."""
     logging.root.setLevel(logging.root.level)
 
 

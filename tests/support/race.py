@@ -20,7 +20,7 @@ Action = Callable[[], Any]
 
 
 class VirtualTime:
-    """Stands in for ``time``. One thread runs at a time, and the one that wakes first is the next."""
+    """Replaces ``time``. One thread runs at a time, and the one that wakes first is the next."""
 
     def __init__(self) -> None:
         self.now = NOW.timestamp()

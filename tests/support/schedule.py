@@ -23,17 +23,17 @@ SLOW_FIXTURES = {"airflow_db", "kube", "process", "whole_site"}
 
 
 def is_slow(item: pytest.Item) -> bool:
-    """Tell whether a test starts what takes long to start."""
+    """Return whether a test starts a slow process."""
     return starts_an_airflow(item.nodeid) or not SLOW_FIXTURES.isdisjoint(getattr(item, "fixturenames", ()))
 
 
 def starts_an_airflow(nodeid: str) -> bool:
-    """Tell by its id whether a test may start a whole Airflow."""
+    """Return by its id whether a test may start a whole Airflow."""
     return nodeid.startswith(FOLDERS)
 
 
 def outlives_its_folder(scope: str, folder: str) -> bool:
-    """Tell whether a fixture of such a folder would go on while other tests run on the same worker.
+    """Return whether a fixture of such a folder would go on while other tests run on the same worker.
 
     A browser keeps an event loop running in the main thread, which no coroutine test survives, and an idle
     Airflow takes half a core. Scope ``package`` ends with the folder, which has to be a package.

@@ -21,7 +21,7 @@ from airflow_rollback_provider.sandbox.client import SandboxControl
 
 @dataclass
 class TaskInstance:
-    """What the operator uses of a task instance."""
+    """The part of a task instance that the operator uses."""
 
     dag_id: str = "remediation"
     run_id: str = "manual__1"
@@ -32,7 +32,7 @@ class TaskInstance:
     xcom: dict[str, Any] = field(default_factory=dict)
 
     def xcom_push(self, key: str, value: Any) -> None:
-        """Keep what a task leaves, if JSON can hold it."""
+        """Keep the XCom of a task, if it is JSON."""
         json.dumps(value)
         self.xcom[key] = value
 

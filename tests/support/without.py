@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What happens to a test that lacks a program."""
+"""Skips or fails a test that lacks a program."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ import pytest
 
 
 def do_without(what: str) -> NoReturn:
-    """Skip a test for want of something; in CI, which installs all of it, that is a failure."""
+    """Skip a test that lacks a program; in CI, which installs all of them, fail it."""
     (pytest.fail if os.environ.get("CI") else pytest.skip)(what)

@@ -35,7 +35,7 @@ async def test_it_evaluates(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_a_missing_connection_ends_in_an_event() -> None:
-    """What cannot work is said in the event, so that the operator has the last word."""
+    """The event has the error, and the operator raises it."""
     found = await evaluation(DeployHealthTrigger("no_such_connection", HEALTH_CHECK))
     assert (found["verdict"], codes(found)) == ("inconclusive", ["BROKEN-OFF"])
     assert "no_such_connection" in found["summary"]

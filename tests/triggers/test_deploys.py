@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A watcher tells of each deploy once, whatever breaks; a trigger for a task ends with one event."""
+"""A watcher yields one event for each deploy, whatever fails; a trigger for a task yields one event."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ Until = Callable[[], object]
 
 @pytest.fixture
 def store(monkeypatch: pytest.MonkeyPatch) -> DictStore:
-    """What outlives a triggerer."""
+    """The store that outlives a triggerer."""
     store = DictStore()
     monkeypatch.setattr(deploys, "trigger_store", lambda _trigger, _description: store)
     monkeypatch.setattr(deploys, "_SECONDS_UNTIL_STORED", 0.05)
@@ -54,7 +54,7 @@ def sandbox(monkeypatch: pytest.MonkeyPatch, rollback_sandbox: SandboxProcess) -
 
 
 def watcher(sandbox: SandboxProcess, **kwargs: Any) -> DeployLandedTrigger:
-    """A watcher that looks often."""
+    """A watcher that polls often."""
     made = DeployLandedTrigger(
         deployment_id=sandbox.deployment(KEY)["id"],
         **{"poll_interval": 0.05, "astro_conn_id": "watcher", **kwargs},
@@ -64,7 +64,7 @@ def watcher(sandbox: SandboxProcess, **kwargs: Any) -> DeployLandedTrigger:
 
 @asynccontextmanager
 async def watching(trigger: DeployLandedTrigger) -> AsyncIterator[list[dict[str, Any]]]:
-    """Run a watcher as the triggerer does, and collect what it tells; at the end it is cancelled."""
+    """Run a watcher as the triggerer does, and collect its events; at the end it is cancelled."""
     told: list[dict[str, Any]] = []
 
     async def run() -> None:
@@ -93,17 +93,17 @@ async def until(done: Until) -> None:
 
 
 def tags(told: list[dict[str, Any]]) -> list[str]:
-    """What was told of, by image tag."""
+    """The image tags of the reported deploys."""
     return [deploy["image_tag"] for deploy in told]
 
 
 async def begun(store: DictStore) -> None:
-    """Wait until a watcher has looked for the first time."""
+    """Wait until a watcher has polled for the first time."""
     await until(lambda: store.texts)
 
 
 async def test_a_deploy_lands(sandbox: SandboxProcess, store: DictStore) -> None:
-    """What was there before is no news; what comes is told in the order in which it came."""
+    """Earlier deploys are not reported; new ones are, in the order in which they landed."""
     async with watching(watcher(sandbox)) as told:
         await begun(store)
         for tag in ("c", "d", "e"):
@@ -136,7 +136,7 @@ async def test_only_what_was_asked_for(sandbox: SandboxProcess, store: DictStore
 
 
 async def test_restarts(sandbox: SandboxProcess, store: DictStore) -> None:
-    """What landed while no triggerer ran is told by the next one, what was told is not told again."""
+    """The next triggerer reports deploys that landed while none ran, and repeats no event."""
     async with watching(watcher(sandbox)) as told:
         await begun(store)
         sandbox.land_deploy(KEY, tag="c")
@@ -154,7 +154,7 @@ async def test_restarts(sandbox: SandboxProcess, store: DictStore) -> None:
 async def test_killed_before_the_event_can_have_arrived(
     sandbox: SandboxProcess, store: DictStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is told again rather than never: nothing is remembered before Airflow has had time to store it."""
+    """The event is repeated: the cursor is stored only after Airflow had time to store the event."""
     monkeypatch.setattr(deploys, "_SECONDS_UNTIL_STORED", 3600.0)
     async with watching(watcher(sandbox)) as told:
         await begun(store)
@@ -169,7 +169,7 @@ async def test_killed_before_the_event_can_have_arrived(
 async def test_outages_of_the_platform(
     sandbox: SandboxProcess, store: DictStore, kind: str, monkeypatch: Any
 ) -> None:
-    """They are waited out, and what landed meanwhile is told."""
+    """The watcher waits for their end, and reports the deploys that landed meanwhile."""
     monkeypatch.setattr(deploys, "_LONGEST_PAUSE_IN_AN_OUTAGE", 0.1)
     async with watching(watcher(sandbox)) as told:
         await begun(store)
@@ -182,7 +182,7 @@ async def test_outages_of_the_platform(
 async def test_a_token_that_is_refused_for_a_while(
     sandbox: SandboxProcess, store: DictStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The connection is read anew at every look after a failed one: a user may have corrected it."""
+    """The connection is read again at each poll after a failed one: a user may have corrected it."""
     monkeypatch.setattr(deploys, "_LONGEST_PAUSE_IN_AN_OUTAGE", 0.1)
     async with watching(watcher(sandbox)) as told:
         await begun(store)
@@ -213,7 +213,7 @@ async def test_a_connection_that_is_made_later(
 async def test_airflows_database_is_away(
     sandbox: SandboxProcess, store: DictStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A deploy is told once though it could not be remembered; remembering is made up for."""
+    """A deploy is reported once though the cursor could not be stored; it is stored later."""
     async with watching(watcher(sandbox)) as told:
         await begun(store)
         store.down = {"get", "set"}
@@ -237,7 +237,7 @@ async def test_where_to_begin(sandbox: SandboxProcess, store: DictStore) -> None
 
 
 def test_equal_arguments_are_one_trigger() -> None:
-    """Airflow knows a watcher by its class and arguments: they are plain, and in one order."""
+    """Airflow identifies a watcher by its class and arguments: they are plain, and in one order."""
     one = DeployLandedTrigger(
         "dep", statuses=("succeeded", "failed"), types=("b", "a", "b"), poll_interval=60
     )
@@ -250,7 +250,7 @@ def test_equal_arguments_are_one_trigger() -> None:
 
 
 def test_the_cursor_is_that_of_the_arguments() -> None:
-    """What is one trigger to Airflow has one cursor: two that shared it would miss what the other told."""
+    """Each trigger of Airflow has its own cursor: two that shared one would miss deploys."""
 
     def key(**kwargs: Any) -> str:
         return DeployLandedTrigger("dep", **kwargs)._key
@@ -263,7 +263,7 @@ def test_the_cursor_is_that_of_the_arguments() -> None:
 async def test_two_watchers_that_differ_in_how_often_they_look(
     sandbox: SandboxProcess, store: DictStore
 ) -> None:
-    """They are two triggers to Airflow, and each tells its asset of every deploy, also after a restart."""
+    """They are two triggers of Airflow, and each reports every deploy, also after a restart."""
     async with watching(watcher(sandbox)), watching(watcher(sandbox, poll_interval=0.1)):
         await until(lambda: len(store.texts) == 2)
     sandbox.land_deploy(KEY, tag="c")
@@ -390,7 +390,7 @@ def test_a_token_that_stays_refused(polled: bool) -> None:
 
 
 async def test_what_a_retry_may_cure(sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An error that nobody foresaw, such as that of a connection which is not there, breaks the wait off."""
+    """An unexpected error, such as a missing connection, breaks the wait off."""
     made = waiting(sandbox)
     monkeypatch.delenv("AIRFLOW_CONN_WATCHER")
     with pytest.raises(WaitBrokenOff, match="the task's next try continues to wait"):

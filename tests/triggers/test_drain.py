@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The trigger that brings a Deployment to rest asks, before each look, whether it still may."""
+"""The trigger that drains a Deployment checks before each poll that its run still holds the drain."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ OTHER = ("remedy", "another run")
 
 @pytest.fixture
 def paused(monkeypatch: pytest.MonkeyPatch) -> DictPaused:
-    """What the trigger reads."""
+    """The stored paused Dags that the trigger reads."""
     return remembering(monkeypatch)
 
 
@@ -41,7 +41,7 @@ def trigger() -> DrainTrigger:
 
 
 async def test_what_its_run_holds(airflow: FakeAirflow, paused: DictPaused) -> None:
-    """It pauses that, and no Dag that is not remembered."""
+    """It pauses the stored Dags and no other."""
     paused.keep(CONN, PausedDags(RUN, ("a",)))
     assert (await first_event(trigger()))["drained"]["drained"]
     assert airflow.paused() == {"a"}
@@ -62,7 +62,7 @@ async def test_what_its_run_holds(airflow: FakeAirflow, paused: DictPaused) -> N
 async def test_what_its_run_holds_no_more(
     airflow: FakeAirflow, paused: DictPaused, paused_dags: PausedDags | None, left: set[str]
 ) -> None:
-    """It pauses nothing, lets run what nobody else holds, and says so."""
+    """It pauses nothing, resumes the Dags that no other run holds, and reports it."""
     if paused_dags is not None:
         paused.keep(CONN, paused_dags)
     event = await first_event(trigger())

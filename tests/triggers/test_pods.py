@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The trigger that looks at pods yields one event, whatever happens; what ended it keeps its kind."""
+"""The trigger that checks pods yields one event, whatever happens; the event keeps the error's class."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ async def outcome(conn_id: str = "some_cluster") -> PodsOutcome:
 
 
 def test_the_database_keeps_everything() -> None:
-    """Also that nobody made the connection."""
+    """The database keeps the arguments, and that no connection was named."""
     kept = restored(trigger())
     assert kept.serialize() == restored(kept).serialize()
     assert kept.by_chance
@@ -50,7 +50,7 @@ async def test_no_way_to_a_cluster(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     ("error", "kind"), [(PermissionMissing("may not"), AccessDenied), (KeyError("a bug"), type(None))]
 )
 async def test_what_ended_the_wait(monkeypatch: pytest.MonkeyPatch, error: Exception, kind: type) -> None:
-    """A refusal is told as one; what nobody expected may be cured by a retry."""
+    """A refusal is reported as one; an unexpected error may be cured by a retry."""
 
     class Broken:
         """A cluster that cannot be entered."""

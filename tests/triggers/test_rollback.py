@@ -42,7 +42,7 @@ def connection(monkeypatch: pytest.MonkeyPatch, rollback_sandbox: SandboxProcess
 
 
 async def test_reports_what_has_ended(connection: str, rollback_sandbox: SandboxProcess) -> None:
-    """A rollback that is done ends the trigger at its first look."""
+    """A rollback that is done ends the trigger at its first poll."""
     outcome = await status(RollbackTrigger(connection, tracking(rollback_sandbox.deployment("image-af3"))))
     assert outcome.status is RollbackStatus.DONE
 
@@ -57,7 +57,7 @@ async def test_keeps_the_deadline_itself(connection: str, rollback_sandbox: Sand
 
 
 async def test_an_outage_until_the_deadline(connection: str, rollback_sandbox: SandboxProcess) -> None:
-    """A platform that stays away is waited out until the deadline, and the message tells the last error."""
+    """The trigger waits for the platform until the deadline, and the message has the last error."""
     deployment = rollback_sandbox.deployment("image-af3")
     rollback_sandbox.fault("status", None, status=503, count=None)
     outcome = await status(RollbackTrigger(connection, tracking(deployment, 0.3)))
@@ -66,7 +66,7 @@ async def test_an_outage_until_the_deadline(connection: str, rollback_sandbox: S
 
 
 async def test_a_missing_connection_ends_in_an_event(rollback_sandbox: SandboxProcess) -> None:
-    """What cannot work is said in the event, so that the operator can fail by name."""
+    """The event has the error, so that the operator raises its class."""
     outcome = await status(
         RollbackTrigger("no_such_connection", tracking(rollback_sandbox.deployment("image-af3")))
     )
@@ -75,6 +75,6 @@ async def test_a_missing_connection_ends_in_an_event(rollback_sandbox: SandboxPr
 
 
 async def test_the_event_holds_no_token(connection: str, rollback_sandbox: SandboxProcess) -> None:
-    """What the database keeps of the event is JSON without the token."""
+    """The event in the database is JSON without the token."""
     event = await first_event(RollbackTrigger(connection, tracking(rollback_sandbox.deployment("image-af3"))))
     assert TOKENS["editor"].value not in json.dumps(event)

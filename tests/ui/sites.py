@@ -112,7 +112,7 @@ class SiteOfAirflow3(Site):
         return Answer(answer.status_code, answer.text, dict(answer.headers))
 
     def routes(self) -> list[tuple[str, str]]:
-        """Return every route that is mounted below the page's prefix, as the server itself knows them."""
+        """Return every route of the server below the page's prefix."""
         mount: Any = next(route for route in self.app.routes if getattr(route, "path", None) == PREFIX)
         return [
             (method, PREFIX + _filled(route.path))
@@ -161,7 +161,7 @@ class SiteOfAirflow2(Site):
         return Answer(answer.status_code, answer.get_data(as_text=True), _lowered(answer.headers))
 
     def client(self, user: str | None) -> Any:
-        """Return the browser of somebody, logged in through the form; Airflow limits how often one may."""
+        """Return the browser of a user, logged in through the form; Airflow limits the number of logins."""
         if user not in self._clients:
             client = self._clients[user] = self.app.test_client()
             if user is not None:
@@ -186,7 +186,7 @@ class SiteOfAirflow2(Site):
         return self.send(url, user, method="POST", body=body, headers={"X-CSRFToken": token})
 
     def routes(self) -> list[tuple[str, str]]:
-        """Return every route below the page's prefix, as the server itself knows them."""
+        """Return every route of the server below the page's prefix."""
         return [
             (method, _filled(str(rule.rule)))
             for rule in self.app.url_map.iter_rules()

@@ -86,7 +86,7 @@ def test_nothing_else_is_there(site: Site, path: str) -> None:
 
 @pytest.mark.matrix
 def test_a_reader_sees_the_history(site: Site, billing: dict[str, str]) -> None:
-    """Reading needs only the right to see the page."""
+    """Reading needs only the permission to open the page."""
     answer = site.send(f"{PREFIX}/api/history", "reader", query=billing)
     assert answer.status == 200
     assert answer.json["summary"]["name"] == "Billing"

@@ -254,7 +254,7 @@ class Scene:
         return PLANNED if tries > 1 else SAME_TRY
 
     def _has_pending(self) -> bool:
-        """Tell whether anything of a submission is left, in Airflow's own store or in Variables."""
+        """Return whether anything of a submission is left, in Airflow's own store or in Variables."""
         tables = ["variable"] if version("apache-airflow") < "3.3" else ["variable", "task_state_store"]
         key = f"rollback_%_{without_target(self._idempotency_key)}"
         rows = self.airflow.metadata._rows

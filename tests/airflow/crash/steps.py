@@ -71,7 +71,7 @@ def _killed_at(kind: str, operation: str, **fault: float) -> Callable[[Scene], N
 
 
 def _killed_after_the_answer(scene: Scene) -> None:
-    """The first look after the request is the second time that the history alone is asked for."""
+    """The first poll after the request is the second read of the history alone."""
     scene.sandbox.fault("latency", "Deploys", delay=_FOR_EVER, skip=1)
     scene.start()
     scene.wait_for_fault()

@@ -48,7 +48,7 @@ def lanes() -> Iterator[list[Lane]]:
 
 @pytest.fixture(scope="module")
 def airflow(lanes: list[Lane]) -> Iterator[ThrowAwayAirflow]:
-    """An Airflow that knows the crash Dags and all platforms."""
+    """An Airflow with the crash Dags and all platforms."""
     throw_away = ThrowAwayAirflow([DAG_FILE], {**SETTINGS, **connections_to(lanes)})
     if airflow_major() < 3:  # each process writes to SQLite, whose timeout of five seconds is too short
         throw_away.environment["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] += "?timeout=60"
@@ -118,7 +118,7 @@ def one_of(together: Future[dict[Step, tuple[Scene, RunResult]]], step: Step) ->
 
 
 def check(step: Step, scene: Scene, result: RunResult) -> None:
-    """Compare how a run ended with what must hold."""
+    """Check the end of a run."""
     before = scene.deployment["deploys"]
     message = f"{result.state} after {result.tries}:\n{result.log}"
     assert result.targets == tuple(before[place]["id"] for place in step.targets), message

@@ -38,7 +38,7 @@ def planned(context: Any) -> None:
 
 
 def after(context: Any, result: Any = None) -> None:
-    """Stop a process when the operator's code is done and Airflow does not know it yet."""
+    """Stop a process when the operator's code is done and Airflow has not stored it yet."""
     stop_at(GATES / f"{context['run_id']}.after")
 
 

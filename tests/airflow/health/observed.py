@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A whole Airflow that stands for the one in a Deployment: with its REST API, and a person's login."""
+"""A whole Airflow in the place of the one in a Deployment: with its REST API, and a user's login."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _AIRFLOW_2 = {
 
 
 class ObservedAirflow(ThrowAwayAirflow):
-    """A throw-away Airflow whose REST API wants a login, as that of a Deployment does.
+    """A throw-away Airflow whose REST API requires a login, as that of a Deployment does.
 
     :param platform: connection to a platform, for the example Dag.
     """
@@ -63,11 +63,11 @@ class ObservedAirflow(ThrowAwayAirflow):
         return f"http://127.0.0.1:{self._port}"
 
     def connection(self, **extra: object) -> str:
-        """A connection to it, as an environment variable holds it."""
+        """A connection to it, as the value of an environment variable."""
         return json.dumps({"host": self.url, "login": LOGIN, "password": PASSWORD, "extra": extra})
 
     def prepare(self) -> None:
-        """Make the database, and somebody who may log in."""
+        """Make the database, and a user who may log in."""
         super().prepare()
         if airflow_major() < 3:
             name = ("--username", LOGIN, "--password", PASSWORD, "--role", "Admin")
@@ -100,7 +100,7 @@ class ObservedAirflow(ThrowAwayAirflow):
         return int(self.metadata._rows(query, dag_id, state, *times)[0][0])
 
     def until(self, done: Callable[[], object], what: str) -> None:
-        """Wait until something holds."""
+        """Wait until a condition is true."""
         self._wait(done, what, _DEADLINE)
 
     def _logins(self) -> dict[str, str]:

@@ -25,7 +25,7 @@ ALL = BROKEN + WORKING
 
 @dataclass(frozen=True)
 class HealthResult:
-    """What a deploy led to.
+    """The result of the health check of a deploy.
 
     :param since: when it had landed.
     :param result: what the operator returned.
@@ -102,7 +102,7 @@ def test_a_deploy_that_breaks_dags(harmful: HealthResult) -> None:
 
 
 def test_a_manual_run_does_not_count(observed: ObservedAirflow, harmful: HealthResult) -> None:
-    """What a person starts says nothing of the deploy, and the evidence says that it was left out."""
+    """A run that a user starts is no evidence, and the result names it as left out."""
     began = datetime.now(timezone.utc)
     observed.command("dags", "trigger", "dag_3")
     query = "SELECT 1 FROM dag_run WHERE run_type = 'manual' AND state = 'success'"
@@ -112,7 +112,7 @@ def test_a_manual_run_does_not_count(observed: ObservedAirflow, harmful: HealthR
 
 @pytest.mark.parametrize("version", [None, "v1" if airflow_major() < 3 else "v2"])
 def test_what_failed(observed: ObservedAirflow, harmful: HealthResult, version: str | None) -> None:
-    """The tasks that failed are known with their operators; those after them are told apart."""
+    """The result has the operators of the failed tasks, and distinguishes the tasks after them."""
     hook = AirflowApiHook(connection=_connection(observed, api_version=version))
     now = datetime.now(timezone.utc)
     runs = [x for x in hook.run(hook.api.runs(harmful.since, now)) if x.failed][:60]

@@ -28,7 +28,7 @@ SCHEDULED = {f"dag_{number}" for number in range(6)}
 
 @pytest.fixture
 def paused(monkeypatch: pytest.MonkeyPatch) -> DictPaused:
-    """What this process remembers; the Dags of the observed Airflow use its Variables."""
+    """The paused Dags that this process has stored; the Dags of the observed Airflow use its Variables."""
     return remembering(monkeypatch)
 
 
@@ -101,7 +101,7 @@ def test_coming_to_rest(observed: ObservedAirflow, busy: str, paused: DictPaused
 
 
 def _open_the_gates(observed: ObservedAirflow, run_id: str, at_rest: Event) -> None:
-    """Let the busy run end step by step, and see which Dags are paused meanwhile."""
+    """Let the busy run end step by step, and return which Dags are paused meanwhile."""
     gates = observed.home / "gates"
     try:
         observed.until(lambda: paused_dags(observed) >= SCHEDULED, "the Dags to be paused")
@@ -118,7 +118,7 @@ def _open_the_gates(observed: ObservedAirflow, run_id: str, at_rest: Event) -> N
 def test_the_plan_says_it(
     observed: ObservedAirflow, busy: str, rollback_sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What runs and what waits is read from the real Airflow, and which files Airflow 2 cannot read."""
+    """The plan has running and waiting work of the real Airflow, and the files that Airflow 2 cannot read."""
     monkeypatch.setenv("AIRFLOW_CONN_ASTRO_PRIVATE_CLOUD_DEFAULT", rollback_sandbox.connection_json())
     runs = "13.2.0" if airflow_major() < 3 else "3.3-2"
     deploys = [
@@ -173,7 +173,7 @@ def test_a_run_that_ended_without_restoring(observed: ObservedAirflow, working: 
 
 
 def test_the_example(observed: ObservedAirflow, rollback_sandbox: SandboxProcess, working: None) -> None:
-    """The Dag brings the Deployment to rest, rolls it back with what it saw in the plan, and restores it."""
+    """The Dag drains the Deployment, rolls it back to the deploy of the plan, and resumes it."""
     before = rollback_sandbox.deployment("image-af3")["deploys"]
     deployment = rollback_sandbox.deployment("image-af3", rows=0)["id"]
     run_id = observed.trigger("example_quiet_downgrade", deployment_id=deployment, description="Wrong totals")
@@ -189,7 +189,7 @@ def test_the_example(observed: ObservedAirflow, rollback_sandbox: SandboxProcess
 
 
 def test_a_preparation_that_is_killed(observed: ObservedAirflow, busy: str) -> None:
-    """What it paused is in a Variable, from which its run restores it; another run is refused meanwhile."""
+    """A Variable has the paused Dags, from which its run resumes them; another run is refused meanwhile."""
     run_id = observed.trigger("remedy_killed")
     observed.until(lambda: paused_dags(observed) >= SCHEDULED, "the Dags to be paused")
     (kept,) = _variables(observed)
@@ -213,7 +213,7 @@ def test_a_preparation_that_is_killed(observed: ObservedAirflow, busy: str) -> N
 
 
 def _variables(observed: ObservedAirflow) -> list[str]:
-    """What is remembered; Airflow's own command line decrypts it."""
+    """The stored Variables; Airflow's own command line decrypts them."""
     name = paused_key("airflow_api_default")
     if not observed.metadata._rows("SELECT 1 FROM variable WHERE key = ?", name):
         return []

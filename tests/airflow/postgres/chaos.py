@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rolls back and watches for some minutes while everything is killed, and counts what must hold.
+"""Rolls back and watches for some minutes while processes are killed, and checks the results.
 
 ::
 
@@ -80,7 +80,7 @@ class Tally:
 
 
 class Chaos:
-    """What goes on at a time.
+    """The processes and runs of one chaos test.
 
     :param stage: where.
     :param seed: what decides; times are the machine's own, so that no two runs are alike all the same.
@@ -256,7 +256,7 @@ def _place(rows: list[dict[str, Any]], tag: str) -> int:
 
 
 def report(chaos: Chaos, counts: list[int], seconds: float) -> tuple[str, bool]:
-    """Return the table, and whether everything held that must."""
+    """Return the table, and whether all results are correct."""
     tally, rows = chaos.tally, chaos.stage.airflow.metadata._rows
     lost, twice = counts.count(0), sum(times > 1 for times in counts)
     most = max(tally.rollbacks, default=0)
@@ -303,7 +303,7 @@ def _listed(counts: Counter[str]) -> str:
 
 
 def main() -> int:
-    """Run it and return an exit code: 1 when something did not hold."""
+    """Run it and return an exit code: 1 for a wrong result."""
     seconds = 60 * float(os.environ.get("CHAOS_MINUTES") or 5)
     seed = os.environ.get("CHAOS_SEED") or str(random.randrange(10**6))
     sys.stdout.write(f"CHAOS_SEED={seed}, {seconds / 60:g} minutes\n")

@@ -80,7 +80,7 @@ class Cluster:
             self.start()
 
     def misses(self, tables: Iterable[str]) -> int:
-        """Count how often the server was asked for tables that are not there."""
+        """Count the queries for tables that are not there."""
         said = (self._home / "log").read_text(errors="replace")
         return sum(said.count(f'relation "{table}" does not exist') for table in tables)
 

@@ -42,7 +42,7 @@ SETTINGS = {
 
 @dataclass(frozen=True)
 class Stage:
-    """What the tests have.
+    """The parts that the tests share.
 
     :param airflow: the Airflow.
     :param cluster: its database.
@@ -59,7 +59,7 @@ class Stage:
 
     @contextlib.contextmanager
     def unreadable(self, times: int) -> Iterator[None]:
-        """Take the tables away that may keep state, until they were asked for so often."""
+        """Take the tables away that may keep state, until a number of queries for them."""
         query = "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'"
         tables = sorted({row[0] for row in self.airflow.metadata._rows(query)} & set(TABLES))
         self._alter(f"ALTER TABLE {table} RENAME TO {table}_away" for table in tables)
@@ -179,7 +179,7 @@ class Watched:
             self.land(deployment)
 
     def wait_until_watched(self) -> None:
-        """Wait until each watcher tells of what lands; what landed before that does not count."""
+        """Wait until each watcher reports a deploy that lands; earlier deploys do not count."""
         unheard = set(self.deployments)
 
         def all_heard() -> bool:

@@ -42,7 +42,7 @@ AWAY, AWAY_LATER, UNREADABLE, NOTHING = "away", "away later", "unreadable", "not
 
 @dataclass(frozen=True)
 class Case:
-    """A run, and what must hold at its end.
+    """A run, and its expected end.
 
     :param name: its short name; the run's too.
     :param play: brings it to a gate; without any trouble, does all there is to do.
@@ -97,7 +97,7 @@ def _about_to_keep(scene: Scene, gates: contextlib.ExitStack) -> None:
 
 
 def _old_try_looks(scene: Scene, _: contextlib.ExitStack) -> None:
-    """The first try's last look takes so long that the next one has rolled back when it ends."""
+    """The last poll of the first try ends after the next try has rolled back."""
     looks_for = SETTLE + 30
     scene.rollback_ends_after(ROLLBACK)
     scene.sandbox.fault("slow_body", "Deploys", seconds=looks_for)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A real Airflow with the embedded platform, and a real browser.
 
-``browse`` opens the page for somebody who has logged in; ``scene`` is a fresh platform.
+``browse`` opens the page for a logged-in user; ``scene`` is a fresh platform.
 """
 
 from __future__ import annotations

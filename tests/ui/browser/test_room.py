@@ -287,7 +287,7 @@ def test_a_refusal_is_a_word_with_its_reasons_on_demand(show: Open) -> None:
 
 
 def test_now_is_not_overprinted(show: Open) -> None:
-    """A rollback that goes on is the next mark; the label of the running deploy keeps clear of it."""
+    """A rollback in progress is the next symbol; the label of the running deploy does not overlap it."""
     shown = show("busy-4821")
     label = shown.page.locator(".rbk-now").bounding_box()
     mark = shown.page.locator(".rbk-chart .rbk-lanes-and-chart .rbk-in-progress path").bounding_box()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The same Dags of Airflow after a deploy that forgot a requirement."""
+"""The same Dags of Airflow after a deploy without one of the requirements."""
 
 from __future__ import annotations
 
