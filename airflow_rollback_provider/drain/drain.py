@@ -86,7 +86,7 @@ def next_steps(dags: Iterable[DagRow], work: ActiveWork, ours: Collection[str]) 
 
 @dataclass(frozen=True)
 class DrainRequest:
-    """What it takes to drain a Deployment, in JSON-ready values; without a secret.
+    """The drain of a Deployment, in JSON-ready values; without a secret.
 
     :param ours: Dags that may be paused.
     :param own: Dag, run and task that drains; it does not count.

@@ -93,7 +93,7 @@ class Baseline:
 
     @cached_property
     def chances(self) -> dict[str, tuple[float, float]]:
-        """What is known of each Dag's chance to fail: a beta distribution, for Dags with enough of a past.
+        """The chance of each Dag to fail, as a beta distribution, for Dags with enough of a past.
 
         The mean of its prior is the Deployment's share of failed runs, estimated carefully. The prior has no
         more weight than the Dag's own runs.

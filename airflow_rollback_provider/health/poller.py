@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class HealthCheck(JsonDataclass):
-    """What is checked, in JSON-ready values; without a token.
+    """The health check of a deploy, in JSON-ready values; without a token.
 
     :param case: the deploy to evaluate.
     :param deadline: when to stop at the latest, in seconds since the epoch.

@@ -82,7 +82,7 @@ class DeployHistoryClient:
 
     @property
     def capabilities(self) -> Capabilities:
-        """What the platform can do at all."""
+        """The features of the platform."""
         return self.platform.capabilities
 
     def get_deployment(self, deployment_id: str) -> Deployment:

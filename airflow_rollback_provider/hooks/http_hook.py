@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class HttpConnection(Protocol):
-    """What a connection was read to."""
+    """The settings of a connection."""
 
     @property
     def policy(self) -> Policy:
@@ -61,7 +61,7 @@ class HttpHook(BaseHook, Generic[ConnectedT]):
 
     @property
     def transport(self) -> RequestsTransport:
-        """What carries requests and answers."""
+        """The transport of requests and answers."""
         if self._transport is None:
             self._transport = RequestsTransport(self._connect().policy)
         return self._transport

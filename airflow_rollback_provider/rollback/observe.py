@@ -24,7 +24,7 @@ _ROWS = 20
 
 
 def observe(platform: Platform, tracking: Tracking) -> Flow[Outcome | None]:
-    """Look once: one request while the rollback goes on, one more when the history says that it is done.
+    """Poll once: one request while the rollback goes on, one more when the history says that it is done.
 
     :param tracking: what is waited for.
     :return: its outcome as far as this poll shows it, or None while it goes on.

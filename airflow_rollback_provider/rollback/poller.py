@@ -20,7 +20,7 @@ _SECONDS_OF_MISMATCH = 60.0
 
 @dataclass(frozen=True)
 class Tracking:
-    """What it takes to track one rollback, in JSON-ready values; without a token.
+    """One rollback to track, in JSON-ready values; without a token.
 
     :param deployment_id: the Deployment.
     :param rollback_id: the rollback's own entry in the history.

@@ -77,7 +77,7 @@ def restore(**kwargs: Any) -> dict[str, Any]:
     return run(ResumeDeploymentOperator(task_id="restore", **{**usual, **kwargs}))
 
 
-def at_request(airflow: FakeAirflow, times: int, change: Callable[[], None]) -> None:
+def at_poll(airflow: FakeAirflow, times: int, change: Callable[[], None]) -> None:
     """Call a function at a number of requests for the tasks."""
     tasks, asked = airflow.find_tasks, []
 
@@ -110,7 +110,7 @@ def test_waiting_for_running_tasks(airflow: FakeAirflow, prepare: Any) -> None:
         seen.append(airflow.paused())
         airflow.tasks.clear()
 
-    at_request(airflow, 3, end)
+    at_poll(airflow, 3, end)
     assert prepare()["drained"]
     assert seen == [{"a", "b", "resting"}]
 
@@ -128,8 +128,8 @@ def test_a_dag_with_a_deferred_task_runs_on(airflow: FakeAirflow, prepare: Any) 
         seen.append(airflow.paused())
         airflow.tasks.clear()
 
-    at_request(airflow, 3, wake_up)
-    at_request(airflow, 5, end)
+    at_poll(airflow, 3, wake_up)
+    at_poll(airflow, 5, end)
     assert prepare()["drained"]
     assert seen == [{"b", "resting"}, {"b", "resting"}]
     assert airflow.paused() == {"a", "b", "resting"}
@@ -138,14 +138,14 @@ def test_a_dag_with_a_deferred_task_runs_on(airflow: FakeAirflow, prepare: Any) 
 def test_a_task_that_defers_at_the_last_moment(airflow: FakeAirflow, prepare: Any) -> None:
     """Its Dag is paused already and runs on for its sake."""
     airflow.add_task("a", "running")
-    at_request(airflow, 2, lambda: airflow.tasks[0].update(state="deferred"))
+    at_poll(airflow, 2, lambda: airflow.tasks[0].update(state="deferred"))
     seen: list[set[str]] = []
 
     def end() -> None:
         seen.append(airflow.paused())
         airflow.tasks.clear()
 
-    at_request(airflow, 4, end)
+    at_poll(airflow, 4, end)
     assert prepare()["drained"]
     assert seen == [{"b", "resting"}]
 
@@ -182,7 +182,7 @@ def test_not_waiting(airflow: FakeAirflow, prepare: Any) -> None:
 def test_only_waiting(airflow: FakeAirflow, prepare: Any, paused: DictPaused) -> None:
     """Nothing is paused and nothing stored."""
     airflow.add_task("a", "running")
-    at_request(airflow, 3, airflow.tasks.clear)
+    at_poll(airflow, 3, airflow.tasks.clear)
     assert prepare(pause=False)["paused_count"] == 0
     assert airflow.paused() == {"resting"}
     assert paused.kept == []
@@ -328,7 +328,7 @@ def test_a_token_that_expires_before_the_resume(
 def test_a_token_that_expires_while_draining(airflow: FakeAirflow, prepare: Any) -> None:
     """The task's retries apply: the login was accepted before."""
     airflow.add_task("a", "running")
-    at_request(airflow, 2, lambda: setattr(airflow, "token", "t0ken-of-tomorrow"))
+    at_poll(airflow, 2, lambda: setattr(airflow, "token", "t0ken-of-tomorrow"))
     with pytest.raises((AccessDenied, DeploymentNotDrained)) as caught:
         prepare()
     assert not isinstance(caught.value, AirflowFailException)
@@ -346,7 +346,7 @@ def test_a_token_that_is_renewed_while_draining(
         monkeypatch.setenv("AIRFLOW_CONN_AIRFLOW_API_DEFAULT", airflow.connection_with_token())
         airflow.tasks.clear()
 
-    at_request(airflow, 3, renew)
+    at_poll(airflow, 3, renew)
     assert prepare()["drained"]
 
 
@@ -639,7 +639,7 @@ def test_time_is_up_and_another_has_taken_over(
     airflow.add_task("by_hand", "running")
     airflow.dags[0]["is_paused"] = True
     paused.keep(CONN, PausedDags(RUN, ("a", "b")))
-    at_request(airflow, 1, lambda: paused.keep(CONN, PausedDags(OTHER, ("a",))))
+    at_poll(airflow, 1, lambda: paused.keep(CONN, PausedDags(OTHER, ("a",))))
     with pytest.raises(DeploymentNotDrained, match=r"manual__2.*has taken them over"):
         prepare(timeout=0.01)
     assert airflow.paused() == {"a", "resting"}

@@ -46,6 +46,6 @@ def stored(callback: Any) -> str:
     "callback", [lambda: notify, lambda: [notify], lambda: Chat("hi"), lambda: [Chat("hi")]], ids=range(4)
 )
 def test_equal_at_every_parse(callback: Any) -> None:
-    """Guard rails and notifiers contain no address of an object: it would make a new Dag version each time."""
+    """Guard rails and notifiers contain no address of an object: it would make a new version each time."""
     assert stored(callback) == stored(callback)
     assert "0x" not in stored(callback)

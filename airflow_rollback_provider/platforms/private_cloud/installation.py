@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What this process knows of an installation: the parts of the API it does not have, and other names.
+"""The installation as this process has read it: the parts of the API that it lacks, and other names.
 
 Reads adapt, writes never do. A GraphQL server validates a document before it runs anything, and names
 every field and argument that it does not know. Optional ones are left out from then on. The names of a
@@ -206,7 +206,7 @@ class Installation:
 
     @property
     def hint(self) -> str:
-        """What is not known or guessed of a deploy, with the setting, as sentences; empty if nothing is."""
+        """The parts of a deploy that are not known or guessed, with the setting, as sentences; else empty."""
         guessed = [f"{ours} from {name}" for ours, name in sorted(self.names.items())]
         guess = f"By the installation's schema, a plan reads {', '.join(guessed)}." if guessed else ""
         if not self._fields_left_out:
