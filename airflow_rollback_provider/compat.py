@@ -13,6 +13,7 @@ import time
 from datetime import timedelta
 from importlib import import_module
 from importlib.util import find_spec
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 AIRFLOW_3 = find_spec("airflow.sdk") is not None
@@ -70,6 +71,7 @@ _masked: set[str] = set()
 
 
 _DEFERRAL_MARGIN = timedelta(minutes=5)
+_LONGEST_FLUSH = 5.0
 
 
 def deferral_timeout(deadline: float) -> timedelta:
@@ -110,6 +112,35 @@ async def get_async_connection(conn_id: str) -> Any:
     from airflow.providers.common.compat.connection import get_async_connection as get
 
     return await get(conn_id)
+
+
+def stats() -> Any:
+    """Return Airflow's ``Stats``. Importing it sets a backend up, so only a task that runs does.
+
+    Airflow 3.2 and later have several, and initialise this one in the process of a task.
+    """
+    in_sdk = AIRFLOW_3 and find_spec("airflow.sdk.observability") is not None
+    return import_module("airflow.sdk.observability.stats" if in_sdk else "airflow.stats").Stats
+
+
+def stats_lose_tags() -> bool:
+    """Return whether Airflow sends its metrics by StatsD in its plain form, which has no tags."""
+    plain = ("statsd_datadog_enabled", "statsd_influxdb_enabled")
+    on = conf.getboolean("metrics", "statsd_on", fallback=False)
+    return on and not any(conf.getboolean("metrics", name, fallback=False) for name in plain)
+
+
+def flush_stats() -> None:
+    """Send what OpenTelemetry holds, on Airflow 2. Airflow 3 does that itself when a task's process ends.
+
+    It waits a few seconds for a receiver that does not answer. Call it at the end of a task.
+    """
+    if AIRFLOW_3 or not conf.getboolean("metrics", "otel_on", fallback=False):
+        return
+    provider: Any = import_module("opentelemetry.metrics").get_meter_provider()
+    sender = Thread(target=provider.force_flush, daemon=True)
+    sender.start()
+    sender.join(_LONGEST_FLUSH)
 
 
 def has_left(dag: Any) -> bool:
@@ -200,6 +231,7 @@ __all__ = [
     "XCom",
     "amask_secret",
     "conf",
+    "flush_stats",
     "get_async_connection",
     "has_left",
     "list_variables",
@@ -207,4 +239,6 @@ __all__ = [
     "read_variable_row",
     "run_goes_on",
     "states_of",
+    "stats",
+    "stats_lose_tags",
 ]

@@ -75,7 +75,12 @@ class AmbiguousTarget(BadInput):
 
 
 class RollbackRefused(RollbackError):
-    """The rollback is valid and must not be carried out."""
+    """The rollback is valid and must not be carried out.
+
+    ``codes`` has the codes of the checks or guard rails that failed, where some did.
+    """
+
+    codes: tuple[str, ...] = ()
 
 
 class PlanRefused(RollbackRefused):

@@ -123,10 +123,12 @@ class RollbackPlan:
         """
         if self.failed_checks:
             reasons = "".join(f"\n- {check}" for check in self.failed_checks)
-            raise PlanRefused(
+            refused = PlanRefused(
                 f"{self.deployment} cannot be rolled back to deploy {self.target.id} (requested: "
                 f"{self.requested}). Nothing was changed. {len(self.failed_checks)} check(s) failed:{reasons}"
             )
+            refused.codes = tuple(check.code for check in self.failed_checks)
+            raise refused
 
     def with_warnings(self, more: Iterable[PlanWarning]) -> RollbackPlan:
         """Return the same plan with more warnings, gravest first."""

@@ -134,6 +134,7 @@ class Poller(Generic[ResultT, OutcomeT]):
         self.deadline = deadline
         self.backoff = PollBackoff(interval, rng, first=first)
         self.last_error: RollbackError | None = None
+        self.failed_polls = 0
 
     def on_result(self, result: ResultT, now: float) -> OutcomeT | None:
         """Take the result of a poll; return the outcome, or None to go on.
@@ -151,6 +152,7 @@ class Poller(Generic[ResultT, OutcomeT]):
         :raises RollbackError: the error itself, where :meth:`give_up` or :meth:`time_out` raises it.
         """
         self.last_error = error
+        self.failed_polls += 1
         if not self.backoff.on_failure(error):
             return self.give_up(error, now)
         return self.time_out(now) if now >= self.deadline else None

@@ -32,7 +32,7 @@ def task_failures(*, after_success: bool = False) -> Iterator[None]:
         if error.retryable or isinstance(error, AirflowFailException):
             raise
         final = _final(type(error))(str(error))  # type: ignore[arg-type]  # a class is hashable
-        final.retryable = False
+        vars(final).update(vars(error), retryable=False)
         raise final from error
 
 

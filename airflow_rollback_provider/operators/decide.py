@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 from airflow_rollback_provider.compat import AirflowSkipException, BaseOperator
 from airflow_rollback_provider.domain.arguments import optional, text
 from airflow_rollback_provider.domain.errors import BadInput, GuardsRefused
-from airflow_rollback_provider.domain.guard_rails import GuardRails, decide
+from airflow_rollback_provider.domain.guard_rails import REGRESSED, GuardRails, decide
 from airflow_rollback_provider.domain.summary import paragraph
 from airflow_rollback_provider.hooks.deploy_history import DeployHistoryHook
 from airflow_rollback_provider.hooks.failures import task_failures
+from airflow_rollback_provider.metrics import Metrics
 
 if TYPE_CHECKING:
     from airflow_rollback_provider.compat import Context
@@ -89,6 +90,9 @@ class RollbackDecisionOperator(BaseOperator):
                 return result
             # A task that is skipped returns nothing: users and later tasks read the reasons in XCom.
             context["ti"].xcom_push(key=RESULT, value=result)
+            if _verdict(self.verdict) == REGRESSED:  # otherwise there was nothing to roll back
+                with Metrics(context, self.log) as metrics:
+                    metrics.refused(GuardsRefused.__name__, [reason.code for reason in decision.reasons])
             if self.fail_if_refused:
                 raise GuardsRefused(summary)
         raise AirflowSkipException(summary)

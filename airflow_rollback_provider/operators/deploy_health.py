@@ -18,6 +18,7 @@ from airflow_rollback_provider.health.verdict import Health, Reason, explain, ov
 from airflow_rollback_provider.hooks.airflow_api import AirflowApiHook
 from airflow_rollback_provider.hooks.deploy_history import DeployHistoryHook
 from airflow_rollback_provider.hooks.failures import task_failures
+from airflow_rollback_provider.metrics import Metrics
 from airflow_rollback_provider.operators.health_check import (
     HealthCheckRequest,
     new_health_check,
@@ -145,13 +146,13 @@ class DeployHealthOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Wait for a verdict and return the evaluation."""
-        with task_failures():
+        with task_failures(), Metrics(context, self.log) as metrics:
             case = self._case(self._request())
             superseded = case.superseded_at is not None  # no further evidence will come
             if case.rejection is not None and self.rejected_releases == "regressed" and not superseded:
                 rejected = rejected_release(case, case.rejection, datetime.now(timezone.utc))
                 self.log.warning("%s", rejected.summary)
-                return self._finish(rejected.to_dict())
+                return self._finish(metrics, rejected.to_dict())
             self.log.info(
                 "Evaluating the deploy of %s: the runs in %s are compared with those of %s.",
                 case.landed_at,
@@ -163,18 +164,22 @@ class DeployHealthOperator(BaseOperator):
                 waits = self.wait_for_completion and not superseded
                 wait = check_health(hook, health_check, self.log, waits=waits)
                 # A verdict that is there already must not be deferred (apache/airflow#46424).
-                evaluation = hook.run(wait.once() if self.deferrable else wait.until_done())
+                try:
+                    evaluation = hook.run(wait.once() if self.deferrable else wait.until_done())
+                finally:
+                    metrics.count("health.polls_failed", wait.poller.failed_polls)
             if evaluation is None:
                 return self._defer(health_check)
             self.log.info("%s", explain(evaluation))
             result = evaluation.to_dict()
-            return self._finish(result if superseded else self._unless_superseded(result))
+            return self._finish(metrics, result if superseded else self._unless_superseded(result))
 
     def resume(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
         """Take over from the triggerer: return the evaluation."""
-        with task_failures(after_success=True):
+        with task_failures(after_success=True), Metrics(context, self.log) as metrics:
             self.log.info("%s", event["words"])
-            return self._finish(self._unless_superseded(event["evaluation"]))
+            metrics.count("health.polls_failed", event.get("polls_failed", 0))
+            return self._finish(metrics, self._unless_superseded(event["evaluation"]))
 
     def _request(self) -> HealthCheckRequest:
         return HealthCheckRequest(
@@ -205,7 +210,10 @@ class DeployHealthOperator(BaseOperator):
             timeout=deferral_timeout(health_check.deadline),
         )
 
-    def _finish(self, result: dict[str, Any]) -> dict[str, Any]:
+    def _finish(self, metrics: Metrics, result: dict[str, Any]) -> dict[str, Any]:
+        took = datetime.fromisoformat(result["evaluated_at"]) - datetime.fromisoformat(result["since"])
+        metrics.count("health.verdicts", value=result["verdict"])
+        metrics.time("health.time_to_verdict", took.total_seconds(), result["verdict"])
         if flag(self.require_healthy, "require_healthy") and result["verdict"] != Health.HEALTHY.value:
             raise DeploymentNotHealthy(result["summary"])
         return result

@@ -30,7 +30,9 @@ if TYPE_CHECKING:
     from airflow_rollback_provider.domain.guard_rails import GuardRails
     from airflow_rollback_provider.domain.idempotency import Origin
     from airflow_rollback_provider.domain.plan import RollbackPlan
+    from airflow_rollback_provider.domain.poller import Wait
     from airflow_rollback_provider.hooks.deploy_history import DeployHistoryHook
+    from airflow_rollback_provider.metrics import Metrics
     from airflow_rollback_provider.rollback.guards import PreSubmitGuards
     from airflow_rollback_provider.rollback.outcome import Outcome
     from airflow_rollback_provider.rollback.poller import Tracking
@@ -183,6 +185,7 @@ class RollbackOperator(BaseOperator):
         self.on_submitted_callback = on_submitted_callback
         self._rollback: str | None = None
         self._report: RollbackReport | None = None
+        self._metrics: Metrics  # of the try that runs
         self._killed = False
 
     def pre_execute(self, context: Any) -> None:
@@ -200,7 +203,7 @@ class RollbackOperator(BaseOperator):
         from airflow_rollback_provider.rollback.submit import Submitted, submit_rollback
 
         report = self._start_report(context)
-        with report.failures(self._left_behind), task_failures():
+        with report.failures(self._left_behind), self._metrics.ends(), task_failures():
             request = self.request(context)
             hook = DeployHistoryHook(text(self.astro_conn_id, "astro_conn_id"))
             # Stored before a request can fail: users need the link of a task that failed.
@@ -221,6 +224,7 @@ class RollbackOperator(BaseOperator):
                 DeployHistoryLink.store(context, hook.history_url(request.deployment_id))
                 raise
             if isinstance(done, Submitted):
+                self._metrics.count("resumed" if done.resumed else "submitted")
                 return self._wait(context, report, hook, done)
             self._planned(report, done)
             return {**done.to_dict(), "summary": summary.of_plan(done)}
@@ -228,7 +232,7 @@ class RollbackOperator(BaseOperator):
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """Go on after a deferral, also where Airflow ends it and calls no method of this class."""
         report = self._start_report(context, resumed=True)
-        with report.failures(self._left_behind), task_failures(after_success=True):
+        with report.failures(self._left_behind), self._metrics.ends(), task_failures(after_success=True):
             return super().resume_execution(next_method, next_kwargs, context)
 
     def resume(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
@@ -241,12 +245,13 @@ class RollbackOperator(BaseOperator):
         tracking, outcome = Tracking.from_dict(event["tracking"]), Outcome.from_dict(event["outcome"])
         report = self._start_report(context, resumed=True)
         self._submitted(report, tracking, resumed=True)
+        self._metrics.count("polls_failed", event.get("polls_failed", 0))
         if outcome.status is RollbackStatus.DONE and time.time() - event["at"] > tracking.poll_interval:
             # The event waited for a worker: another deploy may have landed since. An outage now does not
             # change what the platform reported before.
             hook = DeployHistoryHook(text(self.astro_conn_id, "astro_conn_id"))
-            outcome = hook.run(track(hook, tracking, self.log).once()) or outcome
-        return self._finish(report, tracking, outcome)
+            outcome = self._poll(hook, track(hook, tracking, self.log), once=True) or outcome
+        return self._finish(report, tracking, outcome, event["at"])
 
     def on_kill(self) -> None:
         """Log what a killed task leaves behind. Nothing is cancelled: no platform can recall a rollback.
@@ -271,7 +276,10 @@ class RollbackOperator(BaseOperator):
         )
 
     def _start_report(self, context: Context, *, resumed: bool = False) -> RollbackReport:
+        from airflow_rollback_provider.metrics import Metrics
+
         report = self._report = RollbackReport(context, self.log, str(self.deployment_id))
+        self._metrics = Metrics(context, self.log)
         if resumed and self._rollback is None:  # a task defers only after it submitted
             self._rollback = f"The rollback of Deployment {self.deployment_id}"
         report.enter("started", summary=f"Rolling back Deployment {self.deployment_id}.")
@@ -354,6 +362,7 @@ class RollbackOperator(BaseOperator):
         return tuple(work_warnings(work, plan))
 
     def _planned(self, report: RollbackReport, plan: RollbackPlan) -> None:
+        self._metrics.count("planned")
         report.enter("planned", self.on_planned_callback, summary=summary.of_plan(plan), plan=plan.to_dict())
 
     def _submitted(self, report: RollbackReport, tracking: Tracking, *, resumed: bool) -> dict[str, Any]:
@@ -381,8 +390,18 @@ class RollbackOperator(BaseOperator):
             return result
         wait = track(hook, tracking, self.log)
         # A rollback that has ended already must not be deferred (apache/airflow#46424).
-        outcome = hook.run(wait.once() if self.deferrable else wait.until_done())
-        return self._defer(tracking) if outcome is None else self._finish(report, tracking, outcome)
+        outcome = self._poll(hook, wait, once=self.deferrable)
+        if outcome is None:
+            return self._defer(tracking)
+        return self._finish(report, tracking, outcome, time.time())
+
+    def _poll(
+        self, hook: DeployHistoryHook, wait: Wait[Outcome | None, Outcome], *, once: bool
+    ) -> Outcome | None:
+        try:
+            return hook.run(wait.once() if once else wait.until_done())
+        finally:
+            self._metrics.count("polls_failed", wait.poller.failed_polls)
 
     def _defer(self, tracking: Tracking) -> dict[str, Any]:
         from airflow_rollback_provider.triggers.rollback import RollbackTrigger
@@ -393,12 +412,17 @@ class RollbackOperator(BaseOperator):
             timeout=deferral_timeout(tracking.deadline),
         )
 
-    def _finish(self, report: RollbackReport, tracking: Tracking, outcome: Outcome) -> dict[str, Any]:
+    def _finish(
+        self, report: RollbackReport, tracking: Tracking, outcome: Outcome, ended_at: float
+    ) -> dict[str, Any]:
         from airflow_rollback_provider.rollback.tracking import result_of
 
         self.log.info("%s", outcome.message)
         outcome.require_done()
         result = result_of(tracking, outcome)
+        self._metrics.count("done")
+        if not result["resumed"]:  # it may have ended long before a later try found it
+            self._metrics.time("duration", ended_at - (tracking.submitted_at or tracking.started_at))
         report.enter("done", summary=result["summary"], result=result)
         return result
 

@@ -57,10 +57,12 @@ class PreSubmitGuards:
         reasons = decide(reading.history, reading.survey.now, self.rails).reasons
         if reasons:
             listed = "".join(f"\n- {reason}" for reason in reasons)
-            raise GuardsRefused(
+            refused = GuardsRefused(
                 f"The guard rails do not let {reading.deployment} be rolled back now. Nothing was changed. "
                 f"{len(reasons)} reason(s):{listed}\nWait, or have a user roll back by hand."
             )
+            refused.codes = tuple(reason.code for reason in reasons)
+            raise refused
 
     def _require_approval(self, reading: Reading) -> None:
         """Check the answer, not the task's state: a user can mark any task as success."""

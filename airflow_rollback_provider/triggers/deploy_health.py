@@ -41,18 +41,21 @@ class DeployHealthTrigger(BaseTrigger):
         """Yield one event: the evaluation. A trigger that raised would bypass the operator."""
         health_check = HealthCheck.from_dict(self.health_check)
         try:
-            evaluation = await self._check(health_check)
+            evaluation, polls_failed = await self._check(health_check)
         except Exception as error:
             self.log.exception("The health check broke off.")
             message = f"The health check broke off ({quote_error(error)})."
-            evaluation = without_evidence(
-                health_check.case, "BROKEN-OFF", message, datetime.now(timezone.utc)
-            )
-        event = {"evaluation": evaluation.to_dict(), "words": explain(evaluation)}
+            now, polls_failed = datetime.now(timezone.utc), 0
+            evaluation = without_evidence(health_check.case, "BROKEN-OFF", message, now)
+        event = {
+            "evaluation": evaluation.to_dict(),
+            "words": explain(evaluation),
+            "polls_failed": polls_failed,
+        }
         yield TriggerEvent(event)  # type: ignore[no-untyped-call]  # Airflow's
 
-    async def _check(self, health_check: HealthCheck) -> Evaluation:
+    async def _check(self, health_check: HealthCheck) -> tuple[Evaluation, int]:
         async with AirflowApiHook(self.airflow_conn_id) as hook:
             # The task has polled a moment ago.
             wait = check_health(hook, health_check, self.log)
-            return await hook.async_run(wait.until_done(pause_first=True))
+            return await hook.async_run(wait.until_done(pause_first=True)), wait.poller.failed_polls

@@ -45,12 +45,17 @@ class RollbackTrigger(BaseTrigger):
         """Yield one event: how the rollback ended. A trigger that raised would bypass the operator."""
         tracking = Tracking.from_dict(self.tracking)
         try:
-            outcome = await self._track(tracking)
+            outcome, polls_failed = await self._track(tracking)
         except Exception as error:
             self.log.exception("Tracking the rollback %s broke off.", tracking.rollback_id)
-            outcome = broken_off(tracking, error)
+            outcome, polls_failed = broken_off(tracking, error), 0
         self._ended = True
-        event = {"tracking": self.tracking, "outcome": outcome.to_dict(), "at": time.time()}
+        event = {
+            "tracking": self.tracking,
+            "outcome": outcome.to_dict(),
+            "at": time.time(),
+            "polls_failed": polls_failed,
+        }
         yield TriggerEvent(event)  # type: ignore[no-untyped-call]  # Airflow's
 
     async def cleanup(self) -> None:
@@ -65,10 +70,11 @@ class RollbackTrigger(BaseTrigger):
                 self.tracking["where"],
             )
 
-    async def _track(self, tracking: Tracking) -> Outcome:
+    async def _track(self, tracking: Tracking) -> tuple[Outcome, int]:
         async with DeployHistoryHook(self.astro_conn_id) as hook:
             await asyncio.sleep(_first_pause(tracking))
-            return await hook.async_run(track(hook, tracking, self.log).until_done())
+            wait = track(hook, tracking, self.log)
+            return await hook.async_run(wait.until_done()), wait.poller.failed_polls
 
 
 def _first_pause(tracking: Tracking) -> float:
