@@ -3,7 +3,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from importlib import import_module
@@ -23,7 +26,7 @@ from tests.support.fake_airflow import FakeAirflow, serving
 from tests.support.generated import check_or_write
 from tests.support.health import add_history
 from tests.support.leaks import Evidence, listening
-from tests.support.receivers import StatsdReceiver, statsd_receiver
+from tests.support.receivers import StatsdReceiver, otlp_receiver, statsd_receiver
 from tests.support.store import store  # noqa: F401 - an autouse fixture
 from tests.support.task_run import TaskInstance, run
 
@@ -206,6 +209,41 @@ def test_metrics_that_cannot_be_sent(
     with listening(evidence):
         assert run(operator(deployment_id))["status"] == "done"
     assert evidence.holds("log", "Could not send metrics (OSError: no such host).")
+
+
+# A task's process: Airflow 3.2 and later initialise the metrics there, and Airflow 2 ends it by os._exit.
+TASK = """
+import logging, os
+from importlib import import_module
+from types import SimpleNamespace
+from airflow_rollback_provider.compat import AIRFLOW_3
+from airflow_rollback_provider.metrics import Metrics
+try:
+    factory = import_module("airflow.sdk.observability.metrics.stats_utils").get_stats_factory
+    stats = import_module("airflow.sdk.observability.stats")
+except ModuleNotFoundError:
+    pass
+else:
+    if hasattr(stats, "initialize"):
+        stats.initialize(factory=factory(), export_legacy_names=True)
+    else:
+        stats.Stats.initialize(factory=factory(stats.Stats))
+with Metrics({"ti": SimpleNamespace(dag_id="remediation")}, logging.getLogger()) as metrics:
+    metrics.count("failed", value="RollbackTimedOut")
+    metrics.time("duration", 1.5)
+if not AIRFLOW_3:
+    os._exit(0)
+"""
+
+
+def test_opentelemetry() -> None:
+    """A collector receives what a task's process sends before it ends, with tags and in milliseconds."""
+    with otlp_receiver() as receiver:
+        environment = {**os.environ, **receiver.settings()}
+        subprocess.run([sys.executable, "-W", "ignore", "-c", TASK], env=environment, check=True)
+    failed = ("failed", {"dag_id": "remediation", "error": "RollbackTimedOut"}, 1)
+    duration = ("duration", {"dag_id": "remediation"}, 1500)
+    assert [failed, duration] == receiver.points[:2]
 
 
 def document() -> str:
