@@ -28,6 +28,7 @@ from tests.support.fake_airflow import FakeAirflow, serving
 from tests.support.health import DAGS, add_history
 from tests.support.kube import Kube, kubernetes
 from tests.support.pods import pod, workload
+from tests.support.receivers import StatsdReceiver, statsd_receiver
 
 pytestmark = [
     pytest.mark.slow,
@@ -66,11 +67,13 @@ class Stage:
     :param airflow: the Airflow that runs them.
     :param sandbox: the platform.
     :param observed: the Airflow of the Deployments that are observed.
+    :param statsd: the server that receives the metrics.
     """
 
     airflow: ThrowAwayAirflow
     sandbox: SandboxProcess
     observed: FakeAirflow
+    statsd: StatsdReceiver
 
     def rollbacks(self, key: str) -> list[dict[str, Any]]:
         """The rollbacks in a Deployment's history, newest first."""
@@ -112,7 +115,7 @@ def stage(observed: FakeAirflow, tmp_path_factory: pytest.TempPathFactory) -> It
     """An Airflow with all examples, their times shortened, and a Deployment to watch."""
     folder = tmp_path_factory.mktemp("examples")
     dags = [shortened(file, folder) for file in [*sorted(EXAMPLES.glob("*.py")), CALLBACKS]]
-    with SandboxProcess() as sandbox:
+    with SandboxProcess() as sandbox, statsd_receiver() as statsd:
         sandbox.settings(rollback_seconds=1, cross_major_seconds=1)
         history = [{"age": age * DAY, "tag": tag} for age, tag in ((30, "good"), (20, "better"))]
         watched = sandbox.add_deployment(WATCHED, deploys=history)
@@ -121,11 +124,12 @@ def stage(observed: FakeAirflow, tmp_path_factory: pytest.TempPathFactory) -> It
             "AIRFLOW_CONN_AIRFLOW_API_DEFAULT": observed.connection(),
             "AIRFLOW_CONN_KUBERNETES_DEFAULT": Kube(str(folder / "kubeconfig.yaml")).connection(),
             "EXAMPLE_DEPLOYMENT": watched["id"],
+            **statsd.settings(statsd_influxdb_enabled="True"),
         }
         airflow = ThrowAwayAirflow(dags, environment)
         airflow.start(SECONDS_TO_START)
         try:
-            yield Stage(airflow, sandbox, observed)
+            yield Stage(airflow, sandbox, observed, statsd)
         finally:
             airflow.stop()
 
@@ -172,6 +176,18 @@ def test_watch_and_roll_back(stage: Stage) -> None:
     rows = {row["imageTag"]: row["id"] for row in stage.sandbox.deployment(WATCHED)["deploys"][1:]}
     assert rollback["rollbackFromId"] == rows["better"]
     assert "Rolled back the image" in stage.log(dag_id, run_id, "roll_back")
+    counted = {line.partition(":")[0] for line in stage.statsd.lines() if f"dag_id={dag_id}" in line}
+    assert counted == {
+        f"{name},dag_id={dag_id}{tag}"
+        for name, tag in {
+            "health.verdicts": ",verdict=regressed",
+            "health.time_to_verdict": ",verdict=regressed",
+            "planned": "",
+            "submitted": "",
+            "done": "",
+            "duration": "",
+        }.items()
+    }
 
 
 def event_deploys(stage: Stage) -> list[str]:

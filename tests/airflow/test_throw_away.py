@@ -10,7 +10,9 @@ import pytest
 from airflow_rollback_provider.sandbox.process import SandboxProcess
 from demo.airflow_home import ThrowAwayAirflow
 from demo.story import CONNECTION, DAG_ID, TASK_ID, example_dag
+from tests.airflow.crash.waiting import until
 from tests.support.leaks import require_no_token_in
+from tests.support.receivers import OtlpReceiver, otlp_receiver
 
 pytestmark = [pytest.mark.matrix, pytest.mark.slow, pytest.mark.timeout(400)]
 SECONDS_TO_START = 300.0
@@ -25,10 +27,17 @@ def sandbox() -> Iterator[SandboxProcess]:
 
 
 @pytest.fixture(scope="module")
-def airflow(sandbox: SandboxProcess) -> Iterator[ThrowAwayAirflow]:
-    """An Airflow with the example Dags and the embedded platform."""
+def telemetry() -> Iterator[OtlpReceiver]:
+    """A collector of OpenTelemetry."""
+    with otlp_receiver() as receiver:
+        yield receiver
+
+
+@pytest.fixture(scope="module")
+def airflow(sandbox: SandboxProcess, telemetry: OtlpReceiver) -> Iterator[ThrowAwayAirflow]:
+    """An Airflow with the example Dags and the embedded platform; it sends its metrics."""
     examples = sorted(example_dag().parent.glob("*.py"))
-    throw_away = ThrowAwayAirflow(examples, {CONNECTION: sandbox.connection_json()})
+    throw_away = ThrowAwayAirflow(examples, {CONNECTION: sandbox.connection_json(), **telemetry.settings()})
     throw_away.start(SECONDS_TO_START)
     yield throw_away
     throw_away.stop()
@@ -40,8 +49,10 @@ def conf(sandbox: SandboxProcess, key: str, **more: object) -> dict[str, object]
     return {"deployment_id": sandbox.deployment(key, rows=0)["id"], "description": "Wrong totals", **more}
 
 
-def test_a_rollback_through_the_triggerer(airflow: ThrowAwayAirflow, sandbox: SandboxProcess) -> None:
-    """The Dag rolls back to the latest deploy that differs, and says so in the history, the log and XCom."""
+def test_a_rollback_through_the_triggerer(
+    airflow: ThrowAwayAirflow, sandbox: SandboxProcess, telemetry: OtlpReceiver
+) -> None:
+    """The Dag rolls back to the latest deploy that differs, and says so in history, log, XCom and metrics."""
     before = sandbox.deployment("image-af3")["deploys"]
     run_id = airflow.trigger_dag(DAG_ID, conf(sandbox, "image-af3"))
     assert airflow.wait_for_run(DAG_ID, run_id, SECONDS_FOR_A_RUN) == "success"
@@ -51,6 +62,9 @@ def test_a_rollback_through_the_triggerer(airflow: ThrowAwayAirflow, sandbox: Sa
     log = "\n".join(line.message for line in airflow.task_log(DAG_ID, run_id, TASK_ID))
     assert before[2]["id"] in log
     assert after[0]["id"] in str(airflow.xcom(DAG_ID, run_id, TASK_ID))
+    expected = {"planned", "submitted", "done", "duration"}
+    until(lambda: expected <= telemetry.names(DAG_ID), "the metrics", lambda: str(telemetry.points), 60)
+    assert {value for name, _, value in telemetry.points if name != "duration"} == {1}
 
 
 def test_a_killed_triggerer(airflow: ThrowAwayAirflow, sandbox: SandboxProcess) -> None:
@@ -67,13 +81,19 @@ def test_a_killed_triggerer(airflow: ThrowAwayAirflow, sandbox: SandboxProcess) 
     assert len(sandbox.deployment(key)["deploys"]) == before + 1
 
 
-def test_a_refusal(airflow: ThrowAwayAirflow, sandbox: SandboxProcess) -> None:
+def test_a_refusal(airflow: ThrowAwayAirflow, sandbox: SandboxProcess, telemetry: OtlpReceiver) -> None:
     """A rollback that the rules refuse fails at its first try and changes nothing."""
     before = sandbox.deployment("one-deploy")["deploys"]
     run_id = airflow.trigger_dag(DAG_ID, conf(sandbox, "one-deploy"))
     assert airflow.wait_for_run(DAG_ID, run_id, SECONDS_FOR_A_RUN) == "failed"
     assert sandbox.deployment("one-deploy")["deploys"] == before
     assert airflow.metadata.tasks(DAG_ID, run_id)[0].try_number == 1
+    until(
+        lambda: telemetry.names(DAG_ID, error="DeployNotFound") == {"failed"},
+        "the failure to be counted",
+        str,
+        60,
+    )
 
 
 def test_every_example_dag_parses(airflow: ThrowAwayAirflow) -> None:
