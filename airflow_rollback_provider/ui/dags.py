@@ -17,8 +17,9 @@ def start_problem(dag_id: str) -> str | None:
     dag = DagModel.get_current(dag_id)
     if dag is None or has_left(dag):
         return (
-            f"Airflow has no Dag {dag_id}, which would roll this Deployment back. Add it; the package's "
-            "documentation shows one."
+            f"Airflow has no Dag {dag_id}, which would roll this Deployment back. Add a Dag file of two "
+            f"lines: `from airflow_rollback_provider.dags import rollback_dag` and "
+            f"`dag = rollback_dag(dag_id={dag_id!r})`."
         )
     if dag.has_import_errors:
         return f"The Dag {dag_id}, which rolls this Deployment back, has import errors. Fix it first."

@@ -40,7 +40,7 @@ RunPage = Callable[[str, str], "str | None"]
 """Returns the address of a run's page in this Airflow, None if it has no such run."""
 
 LONGEST_DESCRIPTION = 400
-"""Characters that the example Dag accepts; a platform may keep fewer."""
+"""Characters that the form of `rollback_dag` accepts; a platform may keep fewer."""
 
 _ROWS_PER_SEARCH = 1000
 _SECONDS_PER_SEARCH = 3.0
