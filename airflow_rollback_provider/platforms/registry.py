@@ -84,3 +84,5 @@ _PLATFORMS: dict[str, Callable[[Fields], Platform]] = {
     PRIVATE_CLOUD.name: _private_cloud,
     ASTRO.name: _astro,
 }
+CONNECTION_TYPES = tuple(_PLATFORMS)
+"""The types of connections that :func:`connect` accepts."""

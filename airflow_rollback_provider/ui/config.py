@@ -19,15 +19,18 @@ or, with all fields::
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from airflow_rollback_provider.domain.errors import BadInput
+from airflow_rollback_provider.platforms.connection_types import PRIVATE_CLOUD
 
 SECTION, OPTION = "airflow_rollback", "page_connections"
 DEFAULT_DAG = "example_manual_rollback"
-_EXAMPLE = '{"astro_private_cloud_default": ["stellar-orbit-4821"]}'
+_DEPLOYMENTS = ["stellar-orbit-4821"]
+_EXAMPLE = json.dumps({PRIVATE_CLOUD.default_conn_id: _DEPLOYMENTS})
 _FIELDS = ("deployments", "rollback_dag")
 
 
@@ -73,6 +76,21 @@ def parse_options(text: str) -> tuple[DeploymentOption, ...]:
     except ValueError as error:
         raise _invalid(f"it is not JSON ({error})") from None
     return tuple(_options(_mapping(connections, "the setting")))
+
+
+def snippets(conn_ids: list[str]) -> list[dict[str, str]]:
+    """Return the setting to copy: for Airflow's configuration file, and for the environment.
+
+    :param conn_ids: the connections to name; without one, the default connection.
+    """
+    value = json.dumps(dict.fromkeys(conn_ids, _DEPLOYMENTS)) if conn_ids else _EXAMPLE
+    return [
+        {"title": "airflow.cfg", "text": f"[{SECTION}]\n{OPTION} = {value}"},
+        {
+            "title": "environment",
+            "text": f"export AIRFLOW__{SECTION.upper()}__{OPTION.upper()}={shlex.quote(value)}",
+        },
+    ]
 
 
 def _options(connections: Mapping[str, Any]) -> Iterator[DeploymentOption]:

@@ -26,6 +26,7 @@ from airflow_rollback_provider.domain.errors import RollbackError
 from airflow_rollback_provider.ui import dags
 from airflow_rollback_provider.ui.bundle import read_file
 from airflow_rollback_provider.ui.history_query import HistoryQuery
+from airflow_rollback_provider.ui.page_client import list_connections
 from airflow_rollback_provider.ui.problems import (
     Problem,
     bad_request,
@@ -74,7 +75,14 @@ router = APIRouter(dependencies=[Depends(same_origin), Depends(may_read_the_page
 async def options(request: Request, user: GetUserDep) -> Response:
     """Return the Deployments of the page."""
     start_problem = _start_problem(request, user)
-    return await _answer(lambda: get_service().options(3, user.get_name(), start_problem), _local_threads)
+
+    def connections() -> list[str]:
+        may_list = get_auth_manager().is_authorized_connection(method="GET", user=user)
+        return list_connections() if may_list else []
+
+    return await _answer(
+        lambda: get_service().options(3, user.get_name(), start_problem, connections), _local_threads
+    )
 
 
 @router.get("/api/history")

@@ -26,6 +26,7 @@ from airflow_rollback_provider.domain.errors import RollbackError
 from airflow_rollback_provider.ui import dags
 from airflow_rollback_provider.ui.bundle import read_file
 from airflow_rollback_provider.ui.history_query import HistoryQuery
+from airflow_rollback_provider.ui.page_client import list_connections
 from airflow_rollback_provider.ui.problems import (
     Problem,
     already_started,
@@ -99,7 +100,7 @@ class DeployHistoryView(BaseView):
     def options(self) -> Any:
         """Return the Deployments of the page."""
         user = get_auth_manager().get_user_display_name() if get_auth_manager().is_logged_in() else None
-        return _json_response(get_service().options(2, user, _start_problem))
+        return _json_response(get_service().options(2, user, _start_problem, _connections))
 
     @expose("/api/history")
     @guarded
@@ -208,6 +209,10 @@ def _may_access_runs(dag_id: str, method: str) -> bool:
 
 def _start_problem(dag_id: str) -> str | None:
     return dags.start_problem(dag_id) if _may_access_runs(dag_id, "POST") else dags.missing_right(dag_id)
+
+
+def _connections() -> list[str]:
+    return list_connections() if get_auth_manager().is_authorized_connection(method="GET") else []
 
 
 def _parameter(name: str, default: str | None = None) -> str:

@@ -16,7 +16,7 @@ from airflow_rollback_provider.domain.errors import InvalidConnection, PlatformU
 from airflow_rollback_provider.hooks.client import DeployHistoryClient
 from airflow_rollback_provider.http.flow import run_flow
 from airflow_rollback_provider.http.transports import RequestsTransport
-from airflow_rollback_provider.platforms.registry import Connected, connect
+from airflow_rollback_provider.platforms.registry import CONNECTION_TYPES, Connected, connect
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -151,6 +151,21 @@ def read_connection(conn_id: str) -> ConnectionLike:
             "Add it, or correct the setting."
         ) from None
     return found
+
+
+def list_connections() -> list[str]:
+    """Return the ids of the connections to a platform in Airflow's database, in order.
+
+    Those of the environment and of a secrets backend are missing: Airflow does not list them. Only Airflow's
+    servers may call it.
+    """
+    from airflow.models.connection import Connection
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    query = select(Connection.conn_id).where(Connection.conn_type.in_(CONNECTION_TYPES))
+    with create_session() as session:
+        return sorted(session.scalars(query))
 
 
 def _fingerprint(connection: ConnectionLike) -> str:

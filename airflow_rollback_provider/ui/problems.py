@@ -129,8 +129,9 @@ def nothing_offered() -> Problem:
         404,
         "NOTHING-OFFERED",
         "Airflow's configuration names no connection and Deployment for this page.",
-        f"Ask an Airflow administrator to set [{SECTION}] {OPTION}, for example "
-        '{"astro_private_cloud_default": ["stellar-orbit-4821"]}.',
+        f"Ask an Airflow administrator to set [{SECTION}] {OPTION}. Copy one of these two, and write the ids "
+        "or release names of your Deployments instead of the example. After a change of the environment, "
+        "restart the server.",
     )
 
 

@@ -18,7 +18,7 @@ from airflow_rollback_provider.domain.selector import DeploySelector
 from airflow_rollback_provider.hooks.client import Reading
 from airflow_rollback_provider.rollback.self_target import runs_inside
 from airflow_rollback_provider.ui.cache import Cache
-from airflow_rollback_provider.ui.config import read_options
+from airflow_rollback_provider.ui.config import read_options, snippets
 from airflow_rollback_provider.ui.history_query import Cursor, HistoryQuery
 from airflow_rollback_provider.ui.page_client import Platforms
 from airflow_rollback_provider.ui.problems import not_offered, nothing_offered, problem_of
@@ -83,12 +83,20 @@ class Service:
         self._load_options = load_options
         self._clock = clock
 
-    def options(self, airflow: int, user: str | None, start_problem: StartProblem) -> Answer:
+    def options(
+        self,
+        airflow: int,
+        user: str | None,
+        start_problem: StartProblem,
+        list_connections: Callable[[], list[str]] = list,
+    ) -> Answer:
         """Return the Deployments of the page. Sends no request to a platform.
 
         :param airflow: major version of this Airflow.
         :param user: name of the user.
         :param start_problem: returns why the user cannot start a Dag.
+        :param list_connections: returns the ids of the connections to a platform. Called when the page
+            offers nothing.
         """
         notice = None
         try:
@@ -102,7 +110,7 @@ class Service:
             "airflow": airflow,
             "user": {"name": user},
             "options": [_option(option, reasons[option.dag_id]) for option in options],
-            "notice": notice and notice.body,
+            "notice": notice and {**notice.body, "snippets": snippets(list_connections())},
         }
 
     def history(

@@ -8,10 +8,14 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from airflow.models.connection import Connection
+from airflow.utils.session import create_session
+from sqlalchemy import delete
 
 from airflow_rollback_provider.compat import AIRFLOW_3
 from airflow_rollback_provider.domain.idempotency import Origin, describe
 from airflow_rollback_provider.sandbox.process import SandboxProcess
+from airflow_rollback_provider.ui.config import snippets
 from airflow_rollback_provider.ui.service import Service
 from tests.support.leaks import Evidence
 from tests.ui.sites import PAGE, PREFIX, Site
@@ -109,6 +113,27 @@ def test_an_administrator_may_roll_back(site: Site, rollback_dag: str) -> None:
     """The rights are those on the Dag."""
     (option,) = site.send(f"{PREFIX}/api/options", "admin").json["options"]
     assert (option["may_roll_back"], option["reason"], option["dag_id"]) == (True, None, rollback_dag)
+
+
+@pytest.mark.matrix
+@pytest.mark.parametrize(("user", "named"), [("admin", "hosted"), ("reader", "astro_private_cloud_default")])
+def test_a_page_that_offers_nothing(
+    site: Site, monkeypatch: pytest.MonkeyPatch, user: str, named: str
+) -> None:
+    """The setting to copy names the real connections, to users who may list Airflow's connections."""
+    monkeypatch.delenv("AIRFLOW__AIRFLOW_ROLLBACK__PAGE_CONNECTIONS")
+    other, ours = (
+        Connection(conn_id="other", conn_type="http"),
+        Connection(conn_id="hosted", conn_type="astro"),
+    )
+    with create_session() as session:
+        session.add_all([other, ours])
+    try:
+        answer = site.send(f"{PREFIX}/api/options", user).json
+    finally:
+        with create_session() as session:
+            session.execute(delete(Connection))
+    assert answer["notice"]["snippets"] == snippets([named])
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import json
+import shlex
+from configparser import ConfigParser
 from typing import Any
 
 import pytest
@@ -17,6 +19,7 @@ from airflow_rollback_provider.ui.config import (
     InvalidOptions,
     parse_options,
     read_options,
+    snippets,
 )
 
 
@@ -68,6 +71,23 @@ def test_an_invalid_setting_is_refused(setting: Any, error: str) -> None:
         parse_options(text)
     assert f"[{SECTION}] {OPTION}" in str(caught.value)
     assert "stellar-orbit-4821" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("conn_ids", "named"),
+    [([], ["astro_private_cloud_default"]), (["apc", "it's mine"], ["apc", "it's mine"])],
+    ids=["default", "two"],
+)
+def test_the_settings_to_copy(conn_ids: list[str], named: list[str]) -> None:
+    """Each of them, written where its title says, is a setting that can be read."""
+    file, environment = (snippet["text"] for snippet in snippets(conn_ids))
+    config = ConfigParser()
+    config.read_string(file)
+    command, assignment = shlex.split(environment)
+    name, _, value = assignment.partition("=")
+    assert (command, name) == ("export", f"AIRFLOW__{SECTION}__{OPTION}".upper())
+    assert config[SECTION][OPTION] == value
+    assert [option.connection for option in parse_options(value)] == named
 
 
 def test_it_is_read_from_airflows_configuration(monkeypatch: pytest.MonkeyPatch) -> None:

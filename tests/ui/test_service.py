@@ -28,7 +28,7 @@ from airflow_rollback_provider.domain.errors import (
 )
 from airflow_rollback_provider.domain.idempotency import Origin, describe
 from airflow_rollback_provider.sandbox.seeds import CASES
-from airflow_rollback_provider.ui.config import DeploymentOption, InvalidOptions
+from airflow_rollback_provider.ui.config import DeploymentOption, InvalidOptions, snippets
 from airflow_rollback_provider.ui.history_query import HistoryQuery
 from airflow_rollback_provider.ui.page_client import PageClient, Platforms
 from airflow_rollback_provider.ui.problems import Problem, problem_of
@@ -83,6 +83,16 @@ def test_nothing_offered(page: Page) -> None:
     assert answer["options"] == []
     assert answer["notice"]["code"] == "NOTHING-OFFERED"
     assert "[airflow_rollback] page_connections" in answer["notice"]["remedy"]
+    assert answer["notice"]["snippets"] == snippets([])
+
+
+def test_nothing_offered_to_a_user_who_may_list_connections(page: Page) -> None:
+    """The setting to copy names the connections that there are. A page with options does not list them."""
+    conn_ids = ["apc", "hosted"]
+    notice = page.service.options(2, None, page.start_problem, lambda: conn_ids)["notice"]
+    assert notice["snippets"] == snippets(conn_ids)
+    page.offer("image-af3")
+    assert page.service.options(2, None, page.start_problem, pytest.fail)["notice"] is None
 
 
 def test_a_setting_that_cannot_be_read(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,10 +17,17 @@ export interface DeploymentOption {
   reason: string | null;
 }
 
+/** A text to copy. */
+export interface Snippet {
+  title: string;
+  text: string;
+}
+
 export interface Notice {
   code: string;
   message: string;
   remedy: string;
+  snippets: Snippet[];
 }
 
 export interface Options {

@@ -13,7 +13,7 @@ import { PageContext } from "./context";
 import { DeploymentView } from "./deployment";
 import { isolated } from "../model/labels";
 import { useClock, useTitle } from "./hooks";
-import { Box, ProblemBox, Waiting } from "./parts";
+import { Box, CopyBox, ProblemBox, Waiting } from "./parts";
 
 export function DeployHistoryPage({ host }: { host: Host }) {
   const clock = useClock(host.zoneKey);
@@ -58,6 +58,9 @@ function OptionsView({ answer: { options, notice }, reload }: { answer: Options;
         <Box tone="info" title="Nothing to show yet">
           <p>{notice.message}</p>
           <p>{notice.remedy}</p>
+          {notice.snippets.map((snippet) => (
+            <CopyBox key={snippet.title} {...snippet} />
+          ))}
         </Box>
       )}
       {namesUnknownOption(search, options) && (

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Small components that many parts of the page use.
 
-import { type ReactNode, useId, useState } from "react";
-import type { Reason } from "../api/contract";
+import { type ReactNode, useId, useRef, useState } from "react";
+import type { Reason, Snippet } from "../api/contract";
 import type { Problem } from "../api/problem";
 import { sentence } from "../model/labels";
 import { utc } from "../model/time";
@@ -86,6 +86,33 @@ export const Box = ({ tone, title, id, role, children }: BoxProps) => (
     {children}
   </div>
 );
+
+/** A text with a button that copies it. Without HTTPS, and in some frames, a page cannot copy: the text is selected then. */
+export function CopyBox({ title, text }: Snippet) {
+  const shown = useRef<HTMLPreElement | null>(null);
+  const [state, setState] = useState("");
+  const copy = async () => {
+    try {
+      await navigator.clipboard.writeText(text);
+      setState("Copied.");
+    } catch {
+      window.getSelection()?.selectAllChildren(shown.current!);
+      setState("Selected. Copy it with the keyboard.");
+    }
+  };
+  return (
+    <figure className="rbk-copy">
+      <figcaption className="rbk-row">
+        {title}
+        <button type="button" aria-label={`Copy ${title}`} onClick={() => void copy()}>
+          Copy
+        </button>
+        <span role="status">{state}</span>
+      </figcaption>
+      <pre ref={shown}>{text}</pre>
+    </figure>
+  );
+}
 
 export const Reasons = ({ reasons }: { reasons: readonly Reason[] }) => (
   <ul>

@@ -14,6 +14,10 @@ from urllib.parse import urlencode
 import pytest
 from playwright.sync_api import expect
 
+from airflow_rollback_provider.ui.cache import Cache
+from airflow_rollback_provider.ui.page_client import Platforms
+from airflow_rollback_provider.ui.service import Service
+from airflow_rollback_provider.ui.snapshot import Reader
 from tests.support.without import do_without
 from tests.ui.browser.airflow import ROOT
 from tests.ui.browser.history_page import HistoryPage
@@ -182,6 +186,27 @@ def test_a_start_under_way_keeps_its_dialog(show: Open) -> None:
     shown.page.reload()
     expect(shown.page.get_by_role("heading", name="Rolling back to")).to_be_visible()
     assert len(held) == 1
+
+
+@pytest.mark.parametrize("allowed", [True, False], ids=["copied", "selected"])
+def test_a_page_that_offers_nothing_shows_what_to_write(chromium: Browser, world: str, allowed: bool) -> None:
+    """The setting is copied, or where a page cannot copy it is selected; and the window has room for it."""
+    context = chromium.new_context(viewport={"width": 400, "height": 900})
+    page = context.new_page()
+    if allowed:
+        context.grant_permissions(["clipboard-read", "clipboard-write"])
+    else:
+        page.add_init_script("navigator.clipboard.writeText = () => Promise.reject()")
+    nothing = Service(Reader(Platforms(), Cache()), tuple).options(3, None, lambda _dag_id: None)
+    page.route(re.compile("/api/options"), lambda route: route.fulfill(json=nothing))
+    page.goto(world)
+    page.get_by_role("button", name="Copy environment").click()
+    expect(page.get_by_text("Copied." if allowed else "Selected. Copy it with the keyboard.")).to_be_visible()
+    where = "navigator.clipboard.readText()" if allowed else "getSelection().toString()"
+    assert page.evaluate(where) == nothing["notice"]["snippets"][1]["text"]
+    assert problems(page) == []
+    assert page.evaluate(_SIDEWAYS) <= 0
+    context.close()
 
 
 def test_a_reason_outlives_a_reload(show: Open) -> None:
