@@ -118,6 +118,12 @@ class Platform(Protocol):
         :raises DeploymentNotFound: when there is none.
         """
 
+    def list_deployments(self) -> Flow[tuple[Deployment, ...]]:
+        """Read the ids and names of all Deployments that the token may read, in no certain order.
+
+        It takes one request for each hundred, and one more.
+        """
+
     def deploys(self, deployment_id: str, cursor: str | None = None, limit: int | None = None) -> Flow[Page]:
         """Read one page of a deploy history.
 

@@ -16,6 +16,7 @@ _DESCRIPTIONS = {
     "deployment": "read the Deployment",
     "deployment_before_1_0": "read the Deployment",
     "workspace_deployments": "find the Deployment by its release name",
+    "all_deployments": "list the Deployments",
     "deployments": "find the Deployment by its name",
     "survey_history": "read the deploy history",
     "deploys": "read the deploy history",

@@ -14,6 +14,8 @@ or, with all fields::
             "rollback_dag": "roll_back_by_hand"
         }
     }
+
+``"*"`` instead of the Deployments offers all that the connection's token may read.
 """
 
 from __future__ import annotations
@@ -29,6 +31,9 @@ from airflow_rollback_provider.platforms.connection_types import PRIVATE_CLOUD
 
 SECTION, OPTION = "airflow_rollback", "page_connections"
 DEFAULT_DAG = "example_manual_rollback"
+ALL = "*"
+"""The Deployment of an option that stands for all of its connection."""
+
 _DEPLOYMENTS = ["stellar-orbit-4821"]
 _EXAMPLE = json.dumps({PRIVATE_CLOUD.default_conn_id: _DEPLOYMENTS})
 _FIELDS = ("deployments", "rollback_dag")
@@ -43,7 +48,7 @@ class DeploymentOption:
     """One Deployment that the page offers.
 
     :param connection: id of the Airflow connection to its platform.
-    :param deployment: its id or release name, as the setting names it.
+    :param deployment: its id or release name, as the setting names it; :data:`ALL` for all of the connection.
     :param label: the name on the page.
     :param dag_id: the Dag that rolls it back.
     """
@@ -107,9 +112,14 @@ def _options(connections: Mapping[str, Any]) -> Iterator[DeploymentOption]:
 
 def _labelled(deployments: Any, connection: str) -> Iterator[tuple[str, str]]:
     where = f"the deployments of {connection!r}"
+    if deployments == ALL:
+        yield ALL, ALL
+        return
     if isinstance(deployments, list):
         deployments = {_text(name, where): name for name in deployments}
     for name, label in _mapping(deployments, where).items():
+        if name == ALL:
+            raise _invalid(f'{where} must be named, or be "{ALL}" alone')
         yield _text(name, where), _text(label, where)
 
 

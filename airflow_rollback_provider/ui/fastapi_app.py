@@ -17,7 +17,7 @@ from airflow.api_fastapi.app import get_auth_manager
 from airflow.api_fastapi.auth.managers.models.resource_details import AccessView, DagAccessEntity
 from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_dag
 from airflow.configuration import conf
-from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, HTTPException, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException as StarletteHTTPException
@@ -83,6 +83,15 @@ async def options(request: Request, user: GetUserDep) -> Response:
     return await _answer(
         lambda: get_service().options(3, user.get_name(), start_problem, connections), _local_threads
     )
+
+
+@router.get("/api/deployments")
+async def deployments(
+    request: Request, user: GetUserDep, connection: str, search: str = "", start: int = Query(0, ge=0)
+) -> Response:
+    """Return a page of the Deployments of a connection."""
+    start_problem = _start_problem(request, user)
+    return await _answer(lambda: get_service().deployments(connection, search, start, start_problem))
 
 
 @router.get("/api/history")

@@ -102,6 +102,19 @@ class DeployHistoryView(BaseView):
         user = get_auth_manager().get_user_display_name() if get_auth_manager().is_logged_in() else None
         return _json_response(get_service().options(2, user, _start_problem, _connections))
 
+    @expose("/api/deployments")
+    @guarded
+    def deployments(self) -> Any:
+        """Return a page of the Deployments of a connection."""
+        start = _parameter("start", "0")
+        if not start.isdecimal():
+            raise bad_request("The request lacks or misuses: start.")
+        return _json_response(
+            get_service().deployments(
+                _parameter("connection"), _parameter("search", ""), int(start), _start_problem
+            )
+        )
+
     @expose("/api/history")
     @guarded
     def history(self) -> Any:

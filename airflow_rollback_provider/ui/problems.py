@@ -130,8 +130,8 @@ def nothing_offered() -> Problem:
         "NOTHING-OFFERED",
         "Airflow's configuration names no connection and Deployment for this page.",
         f"Ask an Airflow administrator to set [{SECTION}] {OPTION}. Copy one of these two, and write the ids "
-        "or release names of your Deployments instead of the example. After a change of the environment, "
-        "restart the server.",
+        'or release names of your Deployments instead of the example. "*" instead of the list offers '
+        "all that the connection's token may read. After a change of the environment, restart the server.",
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -18,7 +18,7 @@ from airflow_rollback_provider.domain.selector import DeploySelector
 from airflow_rollback_provider.hooks.client import Reading
 from airflow_rollback_provider.rollback.self_target import runs_inside
 from airflow_rollback_provider.ui.cache import Cache
-from airflow_rollback_provider.ui.config import read_options, snippets
+from airflow_rollback_provider.ui.config import ALL, read_options, snippets
 from airflow_rollback_provider.ui.history_query import Cursor, HistoryQuery
 from airflow_rollback_provider.ui.page_client import Platforms
 from airflow_rollback_provider.ui.problems import not_offered, nothing_offered, problem_of
@@ -27,6 +27,7 @@ from airflow_rollback_provider.ui.snapshot import SECONDS_SHARED_WHEN_TRACKING, 
 from airflow_rollback_provider.ui.summary import in_progress, summary_of
 
 if TYPE_CHECKING:
+    from airflow_rollback_provider.domain.deploys import Deployment
     from airflow_rollback_provider.domain.plan import RollbackPlan
     from airflow_rollback_provider.platforms.base import Page
     from airflow_rollback_provider.ui.config import DeploymentOption
@@ -42,6 +43,7 @@ RunPage = Callable[[str, str], "str | None"]
 LONGEST_DESCRIPTION = 400
 """Characters that the form of `rollback_dag` accepts; a platform may keep fewer."""
 
+DEPLOYMENTS_PER_PAGE = 50
 _ROWS_PER_SEARCH = 1000
 _SECONDS_PER_SEARCH = 3.0
 
@@ -111,6 +113,33 @@ class Service:
             "user": {"name": user},
             "options": [_option(option, reasons[option.dag_id]) for option in options],
             "notice": notice and {**notice.body, "snippets": snippets(list_connections())},
+        }
+
+    def deployments(self, connection: str, search: str, start: int, start_problem: StartProblem) -> Answer:
+        """Return a page of the Deployments of a connection that offers all of them.
+
+        :param search: words of the name or the release name, in any case, or an id; empty: all.
+        :param start: number of Deployments before the page.
+        :param start_problem: returns why the user cannot start a Dag.
+        :raises Problem: if the page does not offer all Deployments of the connection.
+        :raises RollbackError: if the request to the platform fails.
+        """
+        option = self._find(connection, ALL)
+        if option is None:
+            raise not_offered()
+        words = search.casefold().split()
+        found = [
+            one
+            for one in self._reader.list_deployments(connection)
+            if words == [one.id] or all(word in f"{one.name} {one.release_name}".casefold() for word in words)
+        ]
+        reason = start_problem(option.dag_id)
+        page = found[start : start + DEPLOYMENTS_PER_PAGE]
+        return {
+            "options": [_option(_one_of(option, deployment), reason) for deployment in page],
+            "start": start,
+            "total": len(found),
+            "page_size": DEPLOYMENTS_PER_PAGE,
         }
 
     def history(
@@ -183,7 +212,7 @@ class Service:
         """
         query, deployment = (dag_id, conf.get("astro_conn_id")), conf.get("deployment_id")
         options = [option for option in self._load_options() if query == (option.dag_id, option.connection)]
-        if not any(deployment == option.deployment for option in options):
+        if not any(deployment == option.deployment != ALL for option in options):
             self._require_id(options, deployment)
 
     def _require_id(self, options: Iterable[DeploymentOption], deployment_id: object) -> None:
@@ -191,7 +220,11 @@ class Service:
         failure: RollbackError | None = None
         for option in options:
             try:
-                if deployment_id == self._reader.id_of(option):
+                if option.deployment == ALL:
+                    ids = {one.id for one in self._reader.list_deployments(option.connection)}
+                else:
+                    ids = {self._reader.id_of(option)}
+                if deployment_id in ids:
                     return
             except DeploymentNotFound:  # deleted, but still in the setting
                 continue
@@ -200,10 +233,24 @@ class Service:
         raise failure or not_offered()
 
     def _option(self, connection: str, deployment: str) -> DeploymentOption:
-        for option in self._load_options():
-            if (option.connection, option.deployment) == (connection, deployment):
-                return option
-        raise not_offered()
+        option = self._find(connection, deployment) if deployment != ALL else None
+        every = self._find(connection, ALL)
+        if option is None and every is not None:
+            listed = self._reader.list_deployments(connection)
+            option = next((_one_of(every, one) for one in listed if one.id == deployment), None)
+        if option is None:
+            raise not_offered()
+        return option
+
+    def _find(self, connection: str, deployment: str) -> DeploymentOption | None:
+        return next(
+            (
+                option
+                for option in self._load_options()
+                if (option.connection, option.deployment) == (connection, deployment)
+            ),
+            None,
+        )
 
     def _plan(self, option: DeploymentOption, snapshot: Snapshot, target: str, scope: str) -> RollbackPlan:
         reading = Reading(snapshot.survey, History(snapshot.deploys).read_out())
@@ -239,6 +286,11 @@ class Service:
 def get_service() -> Service:
     """Return the service of this server process. The first use of the page creates it."""
     return Service(Reader(Platforms(), Cache()))
+
+
+def _one_of(option: DeploymentOption, deployment: Deployment) -> DeploymentOption:
+    """Return the option for one Deployment of a connection that offers all."""
+    return replace(option, deployment=deployment.id, label=deployment.name)
 
 
 def _option(option: DeploymentOption, reason: str | None) -> Answer:

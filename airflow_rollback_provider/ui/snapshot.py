@@ -11,7 +11,7 @@ from airflow_rollback_provider.domain.errors import DeploymentNotFound
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from airflow_rollback_provider.domain.deploys import Capabilities, Deploy
+    from airflow_rollback_provider.domain.deploys import Capabilities, Deploy, Deployment
     from airflow_rollback_provider.platforms.base import Page, Survey
     from airflow_rollback_provider.ui.cache import Cache
     from airflow_rollback_provider.ui.config import DeploymentOption
@@ -27,6 +27,9 @@ SECONDS_SHARED_WHEN_TRACKING = 1.0
 
 SECONDS_SHARED_FOR_OLDER_DEPLOYS = 60.0
 """The same for the rest of the history, which hardly changes."""
+
+SECONDS_SHARED_FOR_THE_LIST = 60.0
+"""The same for the list of all Deployments."""
 
 _PAGES_TO_FIND_THE_RUNNING_DEPLOY = 5
 
@@ -66,6 +69,19 @@ class Reader:
         :raises RollbackError: if the request to the platform fails.
         """
         return self._cache.get(("deployment", option), lambda: self._read(option), max_age)
+
+    def list_deployments(self, connection: str) -> tuple[Deployment, ...]:
+        """Return all Deployments that the token of a connection may read, by name.
+
+        :raises RollbackError: if the request to the platform fails.
+        """
+
+        def load() -> tuple[Deployment, ...]:
+            with self._platforms.open_client(connection) as client:
+                found = client.list_deployments()
+            return tuple(sorted(found, key=lambda one: (one.name.casefold(), one.id)))
+
+        return self._cache.get(("all", connection), load, SECONDS_SHARED_FOR_THE_LIST)
 
     def read_older(self, option: DeploymentOption, deployment_id: str, cursor: str) -> Page:
         """Read the deploys after a cursor of the platform.

@@ -38,6 +38,16 @@ const option = (connection: string, deployment: string): DeploymentOption => ({
 });
 const options = [option("one", "billing"), option("two", "billing"), option("two", "a b&c")];
 
+test("a link selects one of all Deployments of a connection", () => {
+  const [named, all] = [{ connection: "apc", deployment: "a", label: "A" }, { connection: "apc", deployment: "*", label: "*" }];
+  const options = [named, all] as unknown as DeploymentOption[];
+  const link = "?connection=apc&deployment=";
+  assert.equal(selectedOption(`${link}a`, options), named);
+  assert.deepEqual(selectedOption(`${link}b`, options), { ...all, deployment: "b", label: "b" });
+  for (const search of [`${link}*`, link, "", "?connection=other&deployment=b"]) assert.equal(selectedOption(search, options), null);
+  assert.equal(selectedOption("", options.slice(1)), null);
+});
+
 test("a link contains the selection", () => {
   for (const each of options) {
     const link = new URL(linkTo("/base/plugin/deploy-history", each), "https://airflow");

@@ -194,6 +194,18 @@ def test_new_deploys_cause_no_gap(talk: Talk, rollback_sandbox: Sandbox) -> None
     assert found == rows
 
 
+def test_all_deployments_are_listed_once(talk: Talk, rollback_sandbox: Sandbox) -> None:
+    """Over several pages, with their names; those that the token may not read are missing."""
+    made = [rollback_sandbox.add_deployment(f"d{number}", label=f"Team {number}") for number in range(230)]
+    talker = talk()
+    listed = talker.run(talker.platform.list_deployments())
+    assert {one.id: one.name for one in listed}.items() >= {one["id"]: one["label"] for one in made}.items()
+    assert len({one.id for one in listed}) == len(listed)
+    talker = talk("other-workspace")
+    (only,) = talker.run(talker.platform.list_deployments())
+    assert only.id == rollback_sandbox.deployment("other-workspace", rows=0)["id"]
+
+
 def test_a_limit_is_kept(talk: Talk, rollback_sandbox: Sandbox) -> None:
     """A page has no more deploys than its limit."""
     talking = talk()

@@ -21,7 +21,7 @@ from tests.support.leaks import Evidence
 from tests.ui.sites import PAGE, PREFIX, Site
 
 OTHER_SITES = ("cross-site", "same-site", "none")
-ROUTES = {f"{PREFIX}/api/{name}" for name in ("options", "history", "plan")}
+ROUTES = {f"{PREFIX}/api/{name}" for name in ("options", "deployments", "history", "plan")}
 
 
 def test_the_routes_are_those_that_are_known(site: Site) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from airflow_rollback_provider.rollback import self_target
 from airflow_rollback_provider.ui.config import (
+    ALL,
     DEFAULT_DAG,
     OPTION,
     SECTION,
@@ -43,6 +44,12 @@ def test_all_fields() -> None:
     )
 
 
+@pytest.mark.parametrize("value", [ALL, {"deployments": ALL}])
+def test_all_deployments_of_a_connection(value: Any) -> None:
+    """One option stands for all of them."""
+    assert parse_options(json.dumps({"apc": value})) == (DeploymentOption("apc", ALL, ALL, DEFAULT_DAG),)
+
+
 @pytest.mark.parametrize("text", ["", "  \n", "{}"])
 def test_nothing_is_offered_by_default(text: str) -> None:
     """Without a setting the page reaches no connection."""
@@ -55,6 +62,7 @@ def test_nothing_is_offered_by_default(text: str) -> None:
         ('{"apc": [', "is not JSON"),
         ('["apc"]', "must be a JSON object"),
         ({"apc": "billing"}, "a JSON object or a list"),
+        ({"apc": ["a", "*"]}, r'"\*" alone'),
         ({"apc": [1]}, "must be a text"),
         ({"apc": [" "]}, "must be a text"),
         ({"apc": {"deployments": {"a": None}}}, "must be a text"),

@@ -28,11 +28,11 @@ from airflow_rollback_provider.domain.errors import (
 )
 from airflow_rollback_provider.domain.idempotency import Origin, describe
 from airflow_rollback_provider.sandbox.seeds import CASES
-from airflow_rollback_provider.ui.config import DeploymentOption, InvalidOptions, snippets
+from airflow_rollback_provider.ui.config import ALL, DeploymentOption, InvalidOptions, snippets
 from airflow_rollback_provider.ui.history_query import HistoryQuery
 from airflow_rollback_provider.ui.page_client import PageClient, Platforms
 from airflow_rollback_provider.ui.problems import Problem, problem_of
-from airflow_rollback_provider.ui.service import Addresses
+from airflow_rollback_provider.ui.service import DEPLOYMENTS_PER_PAGE, Addresses
 from airflow_rollback_provider.ui.snapshot import SECONDS_SHARED, SECONDS_SHARED_FOR_OLDER_DEPLOYS
 from tests.support.leaks import Evidence
 from tests.ui.conftest import ADDRESSES, Page
@@ -104,6 +104,98 @@ def test_a_setting_that_cannot_be_read(page: Page, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(page, "load_options", broken)
     answer = page.service.options(3, "ana", page.start_problem)
     assert (answer["options"], answer["notice"]["message"]) == ([], "it is not JSON")
+
+
+# -- all Deployments of a connection -------------------------------------------------------------------
+
+
+@pytest.fixture
+def every(page: Page) -> Page:
+    """A page that offers all Deployments of its connection."""
+    page.options.append(DeploymentOption("apc", ALL, ALL, "roll_back"))
+    return page
+
+
+@pytest.fixture
+def many(every: Page) -> Page:
+    """The same with 500 Deployments and more."""
+    for number in range(500):
+        every.sandbox.add_deployment(f"team-{number}", label=f"Team {number:03}", release=f"star-{number}")
+    every.sandbox.clear_requests()
+    return every
+
+
+def listed(page: Page, search: str = "", start: int = 0) -> dict[str, Any]:
+    """Request a page of the list as the browser does."""
+    return page.service.deployments("apc", search, start, page.start_problem)
+
+
+@pytest.mark.parametrize("platform", ["astro_private_cloud", "astro"])
+def test_a_list_of_500_deployments(many: Page, platform: str) -> None:
+    """Its pages are small, and the platform is read once for all of them and for each search."""
+    many.connections["apc"] |= many.sandbox.connection("editor", platform)
+    first = listed(many)
+    found = list(first["options"])
+    while len(found) < first["total"]:
+        found += listed(many, start=len(found))["options"]
+    assert len({one["deployment"] for one in found}) == first["total"] >= 500
+    assert [one["label"] for one in found] == sorted((one["label"] for one in found), key=str.casefold)
+    assert len(first["options"]) == DEPLOYMENTS_PER_PAGE
+    assert len(json.dumps(first)) < 12_000
+    assert len(many.sandbox.requests()) <= 7
+
+
+def test_a_search_in_the_list(many: Page) -> None:
+    """Words of the name and the release name, in any case and order, or an id."""
+    (one,) = listed(many, "042 TEAM")["options"]
+    deployment = many.sandbox.deployment("team-42", rows=0)
+    assert (one["label"], one["deployment"], one["dag_id"]) == ("Team 042", deployment["id"], "roll_back")
+    assert listed(many, "star-42 042")["options"] == listed(many, deployment["id"])["options"] == [one]
+    assert listed(many, "star-4")["total"] == 111
+    assert listed(many, "no such")["options"] == []
+    assert listed(many, start=10_000)["options"] == []
+
+
+def test_one_of_all_deployments(every: Page) -> None:
+    """It is read, planned and started as if the setting named it. Its id counts, and no other name."""
+    deployment = every.sandbox.deployment("image-af3", rows=1)
+    assert every.history(deployment["id"])["summary"]["name"] == "Billing"
+    every.service.require_option("roll_back", {"astro_conn_id": "apc", "deployment_id": deployment["id"]})
+    for other in (deployment["releaseName"], ALL, "", "cnosuchdeployment00000000"):
+        with pytest.raises(Problem, match="NOT-OFFERED"):
+            every.history(other)
+        with pytest.raises(Problem, match="NOT-OFFERED"):
+            every.service.require_option("roll_back", {"astro_conn_id": "apc", "deployment_id": other})
+
+
+def test_all_deployments_are_those_of_the_token(every: Page) -> None:
+    """A Deployment that the token may not read is not offered, nor is one of another connection or Dag."""
+    billing = every.sandbox.deployment("image-af3", rows=1)["id"]
+    every.connect("apc", "other-workspace")
+    with pytest.raises(Problem, match="NOT-OFFERED"):
+        every.history(billing)
+    for conf in ({"astro_conn_id": "apc", "deployment_id": billing}, {"astro_conn_id": "other"}):
+        with pytest.raises(Problem, match="NOT-OFFERED"):
+            every.service.require_option("roll_back", conf)
+    with pytest.raises(Problem, match="NOT-OFFERED"):
+        every.service.require_option("other", {"astro_conn_id": "apc", "deployment_id": billing})
+
+
+def test_named_deployments_are_not_listed(page: Page) -> None:
+    """The setting names them, so the page gives no access to others of the connection."""
+    page.offer("image-af3")
+    with pytest.raises(Problem, match="NOT-OFFERED"):
+        listed(page)
+    assert page.sandbox.requests() == []
+
+
+def test_a_named_deployment_keeps_its_dag(every: Page) -> None:
+    """Also beside all of its connection."""
+    billing = every.offer("image-af3", dag_id="mine")
+    conf = {"astro_conn_id": "apc", "deployment_id": billing}
+    every.service.require_option("mine", conf)
+    assert every.history(billing)["summary"]["deployment"] == billing
+    assert listed(every)["options"][0]["dag_id"] == "roll_back"
 
 
 # -- the history ---------------------------------------------------------------------------------------

@@ -48,8 +48,12 @@ _LONGEST_NAME = 200
 _CAN_BE_NAMESPACE = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 # Each row contains all settings and variables of a Deployment.
 _DEPLOYMENTS_PER_PAGE = 100
+# In this order a new Deployment does not move the unread ones.
+_OLDEST_FIRST = "createdAt:asc"
 _BUNDLE_ROLLBACK = "/deployments/{deployment_id}/bundles/{bundle_id}/rollback"
 _USE_THE_ID = " A token of a single Deployment may not list Deployments: name the Deployment by its id."
+
+_ALL = RequestContext("all_deployments", hint=_USE_THE_ID)
 
 
 class Astro:
@@ -114,6 +118,16 @@ class Astro:
             RequestContext("deployment", subject=f"Deployment {name}"), "deployments", name
         )
         return read_deployment(row)
+
+    def list_deployments(self) -> Flow[tuple[Deployment, ...]]:
+        """Read all Deployments of the Organization that the token may read."""
+        found: dict[str, Deployment] = {}
+        start, total = 0, 1
+        while start < total:
+            listed, total = yield from _list_deployments(self._api, _ALL, offset=start, sorts=_OLDEST_FIRST)
+            found |= {deployment.id: deployment for deployment in listed}
+            start = start + len(listed) if listed else total
+        return tuple(found.values())
 
     def deploys(self, deployment_id: str, cursor: str | None = None, limit: int | None = None) -> Flow[Page]:
         """Read one page of a deploy history; None takes 100 rows at first and 1,000 from then on."""
@@ -244,7 +258,7 @@ def _find_deployment(api: Api, name: str) -> Flow[Deployment]:
     """
     if not name or len(name) > _LONGEST_NAME or not name.isprintable():
         raise DeploymentNotFound(f"{name[:80]!r} is neither the id nor a name of a Deployment.")
-    listed, _ = yield from _list_deployments(api, name, names=name)
+    listed, _ = yield from _list_deployments(api, _by_name(name), names=name)
     named = [deployment for deployment in listed if deployment.name == name]
     if len(named) > 1:
         raise AmbiguousTarget(_ambiguous(name, named))
@@ -260,8 +274,7 @@ def _find_deployment(api: Api, name: str) -> Flow[Deployment]:
 def _in_namespace(api: Api, name: str) -> Flow[Deployment | None]:
     start, total = 0, 1 if _CAN_BE_NAMESPACE.fullmatch(name) else 0
     while start < total:
-        # In this order a new Deployment does not move the unread ones.
-        listed, total = yield from _list_deployments(api, name, offset=start, sorts="createdAt:asc")
+        listed, total = yield from _list_deployments(api, _by_name(name), offset=start, sorts=_OLDEST_FIRST)
         for deployment in listed:
             if deployment.namespace == name:
                 return deployment
@@ -269,8 +282,11 @@ def _in_namespace(api: Api, name: str) -> Flow[Deployment | None]:
     return None
 
 
-def _list_deployments(api: Api, name: str, **query: Any) -> Flow[tuple[list[Deployment], int]]:
-    context = RequestContext("deployments", subject=repr(name), hint=_USE_THE_ID)
+def _by_name(name: str) -> RequestContext:
+    return RequestContext("deployments", subject=repr(name), hint=_USE_THE_ID)
+
+
+def _list_deployments(api: Api, context: RequestContext, **query: Any) -> Flow[tuple[list[Deployment], int]]:
     row, _ = yield from api.read(context, "deployments", limit=_DEPLOYMENTS_PER_PAGE, **query)
     rows = read_rows(row, "deployments", context.operation)
     return [read_deployment(one) for one in rows], read_count(row, "totalCount")

@@ -32,6 +32,7 @@ HISTORY, ROLL_BACK = "deployment.deploys.get", "deployment.deploys.update"
 PERMISSIONS = {
     "deployment": READ,
     "deployments": LIST,
+    "all_deployments": LIST,
     "check": LIST,
     "deploys": HISTORY,
     "deploy": HISTORY,

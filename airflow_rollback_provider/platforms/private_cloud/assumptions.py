@@ -68,6 +68,7 @@ _OPERATIONS: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
     "deployment": (("likely/deployment",), {"result": "deployment"}),
     "deployment_before_1_0": (("known/deployment_before_1_0",), {"result": "deployment"}),
     "workspace_deployments": (("known/workspace_deployments",), {"result": "workspaceDeployments"}),
+    "all_deployments": (("known/all_deployments",), {"result": "paginatedDeployments"}),
     "logs": (("known/logs",), {"result": "logs"}),
     "check": (
         ("assumed/check", "known/check_known"),

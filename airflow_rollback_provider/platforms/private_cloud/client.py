@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 
 LARGEST_PAGE = 101
 """Largest page of the platform by default, in rows (chart: ``pagination.deployRevision.maxTake``)."""
+_DEPLOYMENTS_PER_PAGE = 100
 
 PERMISSIONS = {"image": "deployment.images.push", "dags": "deployment.dags.push"}
 _MERGES_FLAGS = 2
@@ -115,6 +116,28 @@ class PrivateCloud:
         context = context_of("deployment", deployment_id)
         answer, _ = yield from self._api.send(context, {"id": deployment_id})
         return self._read_deployment(answer, deployment_id)
+
+    def list_deployments(self) -> Flow[tuple[Deployment, ...]]:
+        """Read all Deployments that the token may read, whatever the connection's workspace.
+
+        :raises MalformedAnswer: when a full page repeats, so that the others cannot be read.
+        """
+        context = RequestContext("all_deployments")
+        found: dict[str, Deployment] = {}
+        cursor: dict[str, str] = {}
+        while True:
+            answer, _ = yield from self._api.send(context, {"take": _DEPLOYMENTS_PER_PAGE, **cursor})
+            rows = [Row("all_deployments", values) for values in self._api.rows(answer)]
+            listed = {row.needed("id"): row for row in rows}
+            if listed.keys() <= found.keys():
+                if len(rows) >= _DEPLOYMENTS_PER_PAGE:
+                    raise malformed("all_deployments", "repeats a page, so that later ones cannot be read")
+                return tuple(found.values())
+            for deployment_id, row in listed.items():
+                release = row.text("releaseName") or ""
+                name = row.text("label") or release or deployment_id
+                found[deployment_id] = Deployment(deployment_id, name, release)
+            cursor = {"cursor": rows[-1].needed("id")}
 
     def deploys(self, deployment_id: str, cursor: str | None = None, limit: int | None = None) -> Flow[Page]:
         """Read one page of a deploy history; a limit of None takes the platform's largest page."""

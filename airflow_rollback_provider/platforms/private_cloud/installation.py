@@ -36,7 +36,11 @@ MOST_EXTRA = 2
 _OF_A_PLAN = ("survey_context", "survey_history", "deploys", "deploys_by_release_name")
 _OF_DEPLOYS = ("survey_history", "deploys", "deploys_by_release_name", "deploy")
 # Without these an answer cannot be used: the path to the result, and in it:
-_NEEDED_IN_RESULT = {"logs": {"timestamp", "message"}, "workspace_deployments": {"id", "releaseName"}}
+_NEEDED_IN_RESULT = {
+    "logs": {"timestamp", "message"},
+    "workspace_deployments": {"id", "releaseName"},
+    "all_deployments": {"id"},
+}
 # Without another argument the field has another meaning, so the field is left out.
 _OPTIONAL_ARGUMENTS = ("take", "component", "search")
 

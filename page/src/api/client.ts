@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The requests that the page makes. All go to Airflow's own origin; none carries a token of a platform.
 
-import type { Conf, HistoryPage, DeploymentOption, PlanAnswer, Options, Run, Start } from "./contract";
+import type { Conf, DeploymentList, HistoryPage, DeploymentOption, PlanAnswer, Options, Run, Start } from "./contract";
 import { Problem, problemOf } from "./problem";
 
 const SECONDS_TO_ANSWER = 60;
@@ -16,6 +16,8 @@ export interface HistoryOptions {
 
 export interface Client {
   options(): Promise<Options>;
+  /** A page of all Deployments of a connection. */
+  deployments(connection: string, search: string, start: number): Promise<DeploymentList>;
   /** A page of the history. A search gets as many rows as the server can read within a few seconds. */
   history(option: DeploymentOption, options: HistoryOptions): Promise<HistoryPage>;
   plan(option: DeploymentOption, target: string, scope: string | null, current: string | null): Promise<PlanAnswer>;
@@ -36,6 +38,7 @@ export function makeClient(base: string, csrf: string | null): Client {
   const of = (option: DeploymentOption) => ({ connection: option.connection, deployment: option.deployment });
   return {
     options: () => request(api("options", {})),
+    deployments: (connection, search, start) => request(api("deployments", { connection, search, start: String(start) })),
     history: (option, { cursor, searching, fresh }) =>
       request(api("history", { ...of(option), cursor, searching: searching ? "1" : null, fresh })),
     plan: (option, target, scope, current) => request(api("plan", { ...of(option), target, scope, expected_current_deploy_id: current })),

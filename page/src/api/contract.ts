@@ -7,7 +7,7 @@ export interface Reason {
   remedy: string;
 }
 
-/** A Deployment that the configuration offers. */
+/** A Deployment that the configuration offers. "*" stands for all of its connection. */
 export interface DeploymentOption {
   connection: string;
   deployment: string;
@@ -33,6 +33,14 @@ export interface Notice {
 export interface Options {
   options: DeploymentOption[];
   notice: Notice | null;
+}
+
+/** A page of the Deployments of a connection. */
+export interface DeploymentList {
+  options: DeploymentOption[];
+  start: number;
+  total: number;
+  page_size: number;
 }
 
 export interface Running {

@@ -3,11 +3,17 @@
 
 import type { DeploymentOption } from "../api/contract";
 
+/** The Deployment of an option that stands for all of its connection. */
+export const ALL = "*";
+
 export function selectedOption(search: string, options: readonly DeploymentOption[]): DeploymentOption | null {
   const query = new URLSearchParams(search);
   const [connection, deployment] = [query.get("connection"), query.get("deployment")];
-  if (!connection && !deployment) return options.length === 1 ? options[0]! : null;
-  return options.find((option) => option.connection === connection && option.deployment === deployment) ?? null;
+  if (!connection && !deployment) return options.length === 1 && options[0]!.deployment !== ALL ? options[0]! : null;
+  if (!deployment || deployment === ALL) return null;
+  const offered = options.filter((option) => option.connection === connection);
+  const all = offered.find((option) => option.deployment === ALL);
+  return offered.find((option) => option.deployment === deployment) ?? (all ? { ...all, deployment, label: deployment } : null);
 }
 
 /** Whether the address names a Deployment that is not offered. */
@@ -27,5 +33,5 @@ export function replaceQuery(changes: Readonly<Record<string, string | null>>): 
 }
 
 /** The whole path: with Airflow's <base>, a query alone would lead to another page. */
-export const linkTo = (path: string, { connection, deployment }: DeploymentOption): string =>
-  `${path}?${new URLSearchParams({ connection, deployment })}`;
+export const linkTo = (path: string, option: DeploymentOption | null): string =>
+  option ? `${path}?${new URLSearchParams({ connection: option.connection, deployment: option.deployment })}` : path;

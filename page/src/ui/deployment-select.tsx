@@ -31,10 +31,10 @@ export const DeploymentSelect = ({ options, chosen, choose }: Props) => (
   <div className="rbk-select">
     <Select
       label="Deployment"
-      value={chosen ? String(options.indexOf(chosen)) : ""}
+      value={chosen && options.includes(chosen) ? String(options.indexOf(chosen)) : ""}
       choose={(at) => choose(options[Number(at)]!)}
     >
-      {!chosen && (
+      {!(chosen && options.includes(chosen)) && (
         <option value="" disabled>
           Choose…
         </option>
@@ -123,7 +123,7 @@ function State({ page, problem }: OptionState) {
   );
 }
 
-function OptionLink({ option, choose }: { option: DeploymentOption; choose: (option: DeploymentOption) => void }) {
+export function OptionLink({ option, choose }: { option: DeploymentOption; choose: (option: DeploymentOption) => void }) {
   const link = useRef<HTMLAnchorElement | null>(null);
   const state = useOptionState(option, link);
   const track = (event: { preventDefault(): void; ctrlKey: boolean; metaKey: boolean; shiftKey: boolean }) => {

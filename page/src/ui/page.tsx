@@ -5,11 +5,12 @@ import { useCallback, useEffect, useMemo, useState } from "react";
 import { makeClient } from "../api/client";
 import type { DeploymentOption, Options } from "../api/contract";
 import { asProblem, type Problem } from "../api/problem";
-import { selectedOption, linkTo, namesUnknownOption } from "../host/selection";
+import { ALL, selectedOption, linkTo, namesUnknownOption } from "../host/selection";
 import type { Host } from "../host/host";
 import css from "../style.css";
 import { DeploymentSelect, OptionList } from "./deployment-select";
 import { PageContext } from "./context";
+import { AllDeployments } from "./deployment-list";
 import { DeploymentView } from "./deployment";
 import { isolated } from "../model/labels";
 import { useClock, useTitle } from "./hooks";
@@ -47,12 +48,19 @@ function useOptions(client: ReturnType<typeof makeClient>) {
 function OptionsView({ answer: { options, notice }, reload }: { answer: Options; reload: () => void }) {
   const [search, choose] = useChoice();
   const chosen = useMemo(() => selectedOption(search, options), [search, options]);
+  const named = options.filter((option) => option.deployment !== ALL);
+  const isListed = named.length < options.length;
   useTitle(chosen ? `${isolated(chosen.label)} - Deploy History` : "Deploy History");
   return (
     <>
       <header className="rbk-row rbk-top">
         <h1>Deploy History</h1>
-        {options.length > 0 && <DeploymentSelect options={options} chosen={chosen} choose={choose} />}
+        {chosen && isListed && (
+          <button type="button" className="rbk-link" onClick={() => choose(null)}>
+            All Deployments
+          </button>
+        )}
+        {named.length > 0 && <DeploymentSelect options={named} chosen={chosen} choose={choose} />}
       </header>
       {notice && (
         <Box tone="info" title="Nothing to show yet">
@@ -71,21 +79,27 @@ function OptionsView({ answer: { options, notice }, reload }: { answer: Options;
       {chosen ? (
         <DeploymentView key={`${chosen.connection}\n${chosen.deployment}`} option={chosen} reloadOptions={reload} />
       ) : (
-        <OptionList options={options} choose={choose} />
+        <>
+          {named.length > 0 && <OptionList options={named} choose={choose} />}
+          {options.map(
+            ({ connection, deployment }) =>
+              deployment === ALL && <AllDeployments key={connection} connection={connection} choose={choose} />,
+          )}
+        </>
       )}
     </>
   );
 }
 
 /** The selection in the address. Airflow's own history state is kept. */
-function useChoice(): [search: string, choose: (option: DeploymentOption) => void] {
+function useChoice(): [search: string, choose: (option: DeploymentOption | null) => void] {
   const [search, setSearch] = useState(window.location.search);
   useEffect(() => {
     const moved = () => setSearch(window.location.search);
     window.addEventListener("popstate", moved);
     return () => window.removeEventListener("popstate", moved);
   }, []);
-  const choose = (option: DeploymentOption) => {
+  const choose = (option: DeploymentOption | null) => {
     window.history.pushState(window.history.state, "", linkTo(window.location.pathname, option));
     setSearch(window.location.search);
   };

@@ -50,6 +50,18 @@ def operations(sandbox: SandboxProcess, since: int) -> list[str]:
     return [request["operation"] for request in sandbox.requests()[since:]]
 
 
+def test_a_list_of_deployments_that_does_not_go_on(sandbox: SandboxProcess) -> None:
+    """An installation that ignores the assumed cursor sends a full page again: the list is not complete."""
+    document = "query All($take: Int) { paginatedDeployments(take: $take) { id label releaseName } }"
+    talker = talk(sandbox, assumptions={"all_deployments": {"document": document}})
+    few = talker.run(talker.platform.list_deployments())
+    assert len(few) == len(sandbox.state()["deployments"])
+    for number in range(100):
+        sandbox.add_deployment(f"d{number}")
+    with pytest.raises(MalformedAnswer, match="repeats a page"):
+        talker.run(talker.platform.list_deployments())
+
+
 def answered(status: int, body: Any, method: str = "deploys", **extra: Any) -> Any:
     """Return the result of a method for an answer."""
     platform = connect(connection(password=TOKEN, extra=extra)).platform

@@ -21,6 +21,7 @@ OPERATIONS = (
     "deployment",
     "deployment_before_1_0",
     "workspace_deployments",
+    "all_deployments",
     "logs",
     "check",
     "survey_history",

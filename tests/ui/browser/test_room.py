@@ -9,12 +9,13 @@ import subprocess
 from collections.abc import Callable, Iterator
 from itertools import cycle
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
 from playwright.sync_api import expect
 
 from airflow_rollback_provider.ui.cache import Cache
+from airflow_rollback_provider.ui.config import ALL, DeploymentOption
 from airflow_rollback_provider.ui.page_client import Platforms
 from airflow_rollback_provider.ui.service import Service
 from airflow_rollback_provider.ui.snapshot import Reader
@@ -22,6 +23,7 @@ from tests.support.without import do_without
 from tests.ui.browser.airflow import ROOT
 from tests.ui.browser.history_page import HistoryPage
 from tests.ui.browser.test_accessibility import AXE, problems
+from tests.ui.conftest import Page as ServerSide
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page, Route
@@ -206,6 +208,52 @@ def test_a_page_that_offers_nothing_shows_what_to_write(chromium: Browser, world
     assert page.evaluate(where) == nothing["notice"]["snippets"][1]["text"]
     assert problems(page) == []
     assert page.evaluate(_SIDEWAYS) <= 0
+    context.close()
+
+
+def test_500_deployments_are_listed_page_by_page(chromium: Browser, world: str, page: ServerSide) -> None:
+    """With the keyboard, in a narrow window: to the next page, a search, a Deployment and back."""
+    for number in range(500):
+        page.sandbox.add_deployment(f"team-{number}", label=f"Team {number:03}")
+    page.options.append(DeploymentOption("apc", ALL, ALL, "roll_back"))
+    context = chromium.new_context(viewport={"width": 400, "height": 900})
+    shown = context.new_page()
+    sent: list[str] = []
+
+    def answer(route: Route) -> None:
+        url = urlsplit(route.request.url)
+        query: dict[str, Any] = dict(parse_qsl(url.query))
+        sent.append(path := url.path.rpartition("/")[2])
+        if path == "options":
+            route.fulfill(json=page.service.options(3, None, page.start_problem))
+        elif path == "deployments":
+            start = int(query.pop("start"))
+            more = {"search": "", **query, "start": start, "start_problem": page.start_problem}
+            route.fulfill(json=page.service.deployments(**more))
+        else:
+            route.fulfill(json=page.history(query["deployment"]))
+
+    shown.route(re.compile("/rollback/api/"), answer)
+    shown.goto(world)
+    status = shown.get_by_role("navigation", name="Deployments of apc").get_by_role("status")
+    expect(status).to_have_text(re.compile("^1.50 of 5.. Deployments$"))
+    assert problems(shown) == []
+    assert shown.evaluate(_SIDEWAYS) <= 0
+    shown.get_by_role("searchbox").focus()
+    shown.keyboard.press("Tab")
+    shown.keyboard.press("Tab")
+    shown.keyboard.press("Enter")
+    expect(status).to_have_text(re.compile("^51.100 of 5.. Deployments$"))
+    before = sent.count("deployments")
+    shown.get_by_role("searchbox").press_sequentially("042 team")
+    expect(status).to_have_text(re.compile("^1.1 of 1 Deployments$"))
+    assert sent.count("deployments") - before < len("042 team")
+    shown.get_by_role("link", name="Team 042").press("Enter")
+    expect(shown.get_by_role("heading", name="Team 042")).to_be_visible()
+    shown.reload()
+    expect(shown.get_by_role("heading", name="Team 042")).to_be_visible()
+    shown.get_by_role("button", name="All Deployments").press("Enter")
+    expect(status).to_have_text(re.compile("^1.50 of 5.. Deployments$"))
     context.close()
 
 
