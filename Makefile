@@ -16,7 +16,7 @@ LINT := .venv/lint/bin
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow chaos lint format bench lock lock-check env clean
+.PHONY: help demo page test test-slow chaos lint format bench lock lock-check env clean
 
 help: ## List the targets
 	@echo 'make TARGET [AIRFLOW=2.11] [PYTHON=/path/to/python3.12]'
@@ -27,6 +27,9 @@ env: ## Install Airflow, the tools and this package in .venv/airflow-$(AIRFLOW)
 
 demo: env ## Watch a real Airflow roll a Deployment of the embedded platform back
 	@$(BIN)/python -m demo
+page: env ## Play with the Deploy History page in a real Airflow, until Ctrl-C
+	@$(BIN)/python -m demo.page
+
 
 test: env ## Run the tests but the slow ones
 	@$(BIN)/python -m pytest -n $(JOBS) -m "not slow" $(PYTEST_ARGS)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The response times of the page on a real Airflow if each response of the platform takes 100 ms.
 
-Airflow (``airflow standalone``), the platform and the browser share this machine. Each first
-load is a cold one: a Deployment is read again only after its cache entry has expired.
+Airflow, the platform and the browser share this machine. Each first load is a cold one: a Deployment is read
+again only after its cache entry has expired.
 """
 
 from __future__ import annotations

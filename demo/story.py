@@ -22,14 +22,14 @@ from demo.follower import TaskFollower
 from demo.signals import Stopped, signals_as_exceptions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 DAG_ID = "example_manual_rollback"
 TASK_ID = "roll_back"
 CONNECTION = "AIRFLOW_CONN_ASTRO_PRIVATE_CLOUD_DEFAULT"
 REASON = "Invoices are doubled since release-45"
 _SECONDS_FOR_THE_RUN = 180.0
-_ROLLBACK_SECONDS = 12.0
+ROLLBACK_SECONDS = 12.0
 _ROWS_SHOWN = 5
 _MOST_COLUMNS = 160
 
@@ -43,9 +43,14 @@ def run(deployment_key: str, target: str, *, verbose: bool, keep: bool) -> int:
     :param keep: keep Airflow's home.
     :return: an exit code.
     """
+    return run_to_exit_code(lambda: _run(deployment_key, target, verbose=verbose, keep=keep))
+
+
+def run_to_exit_code(work: Callable[[], int]) -> int:
+    """Return the exit code of ``work``, also when a signal or an error ends it, which is printed."""
     try:
         with signals_as_exceptions():
-            return _run(deployment_key, target, verbose=verbose, keep=keep)
+            return work()
     except Stopped as stopped:
         print(f"\nStopped by {stopped}; everything was ended and removed.", file=sys.stderr)
         return stopped.exit_code
@@ -58,14 +63,14 @@ def _run(deployment_key: str, target: str, *, verbose: bool, keep: bool) -> int:
     dag_file = example_dag()
     print(f"Airflow {version('apache-airflow')} on Python {platform.python_version()}, about a minute.\n")
     with contextlib.ExitStack() as stack:
-        sandbox = stack.enter_context(_step("Starting the embedded platform", SandboxProcess()))
+        sandbox = stack.enter_context(step("Starting the embedded platform", SandboxProcess()))
         # Long enough to show the wait, and for a busy scheduler to record that the task is deferred.
-        sandbox.settings(rollback_seconds=_ROLLBACK_SECONDS, cross_major_seconds=2 * _ROLLBACK_SECONDS)
+        sandbox.settings(rollback_seconds=ROLLBACK_SECONDS, cross_major_seconds=2 * ROLLBACK_SECONDS)
         name, workspace = _land_bad_release(sandbox, deployment_key)
         # A release name identifies a Deployment if its workspace is known.
         connection = sandbox.connection_json(workspace_id=workspace)
         airflow = ThrowAwayAirflow([dag_file], {CONNECTION: connection}, keep=keep)
-        stack.enter_context(_step("Starting Airflow in a temporary directory", airflow))
+        stack.enter_context(step("Starting Airflow in a temporary directory", airflow))
         print("\nA bad release has landed. The history:\n")
         _show_history(airflow, name)
         succeeded = _roll_back(airflow, name, target, verbose=verbose)
@@ -77,7 +82,7 @@ def _run(deployment_key: str, target: str, *, verbose: bool, keep: bool) -> int:
 
 
 @contextlib.contextmanager
-def _step(what: str, thing: Any) -> Iterator[Any]:
+def step(what: str, thing: Any) -> Iterator[Any]:
     """Enter a context manager and print how long that took."""
     print(f"{what} ... ", end="", flush=True)
     began = time.monotonic()
