@@ -10,10 +10,11 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 
 try:
-    from airflow.providers.standard.operators.hitl import ApprovalOperator
     from airflow.sdk import DAG, Param
 except ImportError:  # Airflow 2
     ApprovalOperator = None
+else:
+    from airflow.providers.standard.operators.hitl import ApprovalOperator
 
 from airflow_rollback_provider.operators.rollback import RollbackOperator
 

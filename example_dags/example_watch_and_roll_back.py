@@ -4,6 +4,10 @@
 On Airflow 3 the events of an asset start a run; on Airflow 2 a run waits for the next deploy in a sensor. In
 both cases the health check evaluates the running deploy, and only that deploy is rolled back.
 
+The guard rails decide whether a rollback is proposed. On Airflow 3 a user then reads the evidence with the
+plan, and approves or rejects; later deploys wait for the answer. For rollbacks without a user, and on Airflow
+2, there is no such task.
+
 Name the Deployment below, add the connections, and unpause the Dag. Run it from another Deployment than the
 watched one.
 """
@@ -18,7 +22,9 @@ try:
 except ImportError:  # Airflow 2
     from airflow import DAG
 
-    Asset = None
+    Asset = ApprovalOperator = None
+else:
+    from airflow.providers.standard.operators.hitl import ApprovalOperator
 
 from airflow_rollback_provider.domain.guard_rails import GuardRails
 from airflow_rollback_provider.health.rule import HealthRule
@@ -78,20 +84,42 @@ with DAG(
     decide = RollbackDecisionOperator(
         task_id="decide", deployment_id=DEPLOYMENT, verdict=evaluate.output, guards=RAILS, **AGAIN
     )
-    roll_back = RollbackOperator(
-        task_id="roll_back",
+    plan = RollbackOperator(
+        task_id="plan",
         deployment_id=DEPLOYMENT,
         expected_current_deploy_id="{{ ti.xcom_pull('decide')['deploy_id'] }}",
         description="{{ ti.xcom_pull('evaluate')['summary'] | truncate(400) }}",
+        plan_only=True,
+        on_planned_callback=tell,
+        **AGAIN,
+    )
+    roll_back = RollbackOperator(
+        task_id="roll_back",
+        deployment_id=DEPLOYMENT,
+        # The planned deploy, and only while the deploy that was evaluated still runs.
+        target="{{ ti.xcom_pull('plan')['target']['id'] }}",
+        expected_current_deploy_id="{{ ti.xcom_pull('decide')['deploy_id'] }}",
+        description="{{ ti.xcom_pull('evaluate')['summary'] | truncate(400) }}",
         guards=RAILS,  # an approval, a queue or an outage may have caused a delay
+        # The answer counts: a user may mark the task as success.
+        approval_task_id=None if ApprovalOperator is None else "approve",
         on_submitted_callback=tell,
         on_success_callback=tell,
         on_failure_callback=tell,
         deferrable=True,
         **AGAIN,
     )
-    evaluate >> decide >> roll_back
+    evaluate >> decide >> plan
 
+    if ApprovalOperator is None:
+        plan >> roll_back
+    else:
+        approve = ApprovalOperator(
+            task_id="approve",
+            subject="Roll back {{ ti.xcom_pull('plan')['deployment']['name'] }}?",
+            body="{{ ti.xcom_pull('evaluate')['summary'] }}\n\n{{ ti.xcom_pull('plan')['summary'] }}",
+        )
+        plan >> approve >> roll_back
     if Asset is None:
         wait = DeploySensor(
             task_id="wait_for_deploy",

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -56,8 +57,34 @@ def test_the_approval_needs_no_newer_provider(monkeypatch: pytest.MonkeyPatch) -
         init(self, **kwargs)
 
     monkeypatch.setattr(HITLOperator, "__init__", older)
-    our_tasks(next(file for file in FILES if file.stem == "example_approve_and_roll_back"))
-    assert made == [set()]
+    for file in FILES:
+        our_tasks(file)
+    assert made == [set(), set()]
+
+
+@pytest.mark.skipif(airflow_major() >= 3, reason="the provider has what the examples use")
+def test_airflow_2_with_the_standard_provider(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may be installed on Airflow 2. Its tasks that wait for a user then fail at their import."""
+
+    def refuse(name: str) -> Any:
+        raise RuntimeError(f"{name} needs Airflow 3.1")
+
+    parent = "airflow.providers.standard"
+    for name in (parent, f"{parent}.operators", f"{parent}.operators.hitl"):
+        module = ModuleType(name)
+        module.__dict__.update(__path__=[], __getattr__=refuse)
+        monkeypatch.setitem(sys.modules, name, module)
+    for file in FILES:
+        our_tasks(file)
+
+
+@pytest.mark.matrix
+def test_an_approval_is_a_task_of_its_dag() -> None:
+    """The rollback after a bad deploy needs a user's answer where Airflow has a task for it."""
+    file = next(file for file in FILES if file.stem == "example_watch_and_roll_back")
+    (roll_back,) = (task for task in our_tasks(file) if task.task_id == "roll_back")
+    expected = ("plan", None) if airflow_major() < 3 else ("approve", "approve")
+    assert (*roll_back.upstream_task_ids, roll_back.approval_task_id) == expected
 
 
 @pytest.mark.matrix

@@ -152,7 +152,10 @@ def test_all_examples_parse(stage: Stage) -> None:
 
 
 def test_watch_and_roll_back(stage: Stage) -> None:
-    """A deploy lands, its Deployment can no longer read a Dag file, and the deploy is undone; once."""
+    """A deploy lands, its Deployment can no longer read a Dag file, and the deploy is undone; once.
+
+    On Airflow 3 a user approves, who reads the evidence and the plan.
+    """
     dag_id = "example_watch_and_roll_back"
     until(lambda: stage.airflow.metadata.has_dag(dag_id), "the Dag to be parsed")
     stage.airflow.command("dags", "unpause", dag_id)
@@ -165,6 +168,16 @@ def test_watch_and_roll_back(stage: Stage) -> None:
     bad = stage.sandbox.land_deploy(WATCHED, tag="bad")
     stage.observed.add_import_error(f"{DAGS[0]}.py")
 
+    if airflow_major() >= 3:
+        query = (
+            "SELECT run_id FROM task_instance WHERE task_id = 'approve' AND dag_id = ? AND state IN (?, ?)"
+        )
+        waiting = partial(stage.asked, query, dag_id, "deferred", "awaiting_input")
+        until(waiting, "the approval to wait", lambda: failure_report(stage, dag_id))
+        assert stage.rollbacks(WATCHED) == []
+        shown = answer(stage, dag_id, waiting()[0][0], "Approve")
+        assert "cannot be imported since the deploy" in shown["body"]
+        assert "bad → better" in shown["body"]
     until(lambda: stage.rollbacks(WATCHED), "the rollback", lambda: failure_report(stage, dag_id))
     ended = "SELECT run_id FROM dag_run WHERE dag_id = ? AND state IN ('success', 'failed')"
     until(lambda: stage.asked(ended, dag_id), "the run to end", lambda: failure_report(stage, dag_id))
@@ -234,9 +247,9 @@ def failure_report(stage: Stage, dag_id: str) -> str:
 
 @pytest.mark.skipif(airflow_major() < 3, reason="no human in the loop on Airflow 2")
 @pytest.mark.parametrize(
-    ("answer", "ended"), [("Approve", "success"), ("Reject", "skipped"), (None, "failed")]
+    ("option", "ended"), [("Approve", "success"), ("Reject", "skipped"), (None, "failed")]
 )
-def test_approve_and_roll_back(stage: Stage, answer: str | None, ended: str) -> None:
+def test_approve_and_roll_back(stage: Stage, option: str | None, ended: str) -> None:
     """An approved plan is carried out, a rejected one or one marked as success is not."""
     dag_id, key = "example_approve_and_roll_back", f"approval-{ended}"
     history = [{"age": age * DAY, "tag": tag} for age, tag in ((3, "one"), (2, "two"))]
@@ -244,20 +257,26 @@ def test_approve_and_roll_back(stage: Stage, answer: str | None, ended: str) -> 
     conf = {"deployment_id": deployment["id"], "description": "Wrong totals"}
     run_id = stage.airflow.trigger_dag(dag_id, conf)
     stage.airflow.wait_for_task(dag_id, run_id, "approve", {"deferred", "awaiting_input"}, SECONDS)
-    path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/approve"
-    shown = stage.airflow.api("GET", f"{path}/-1/hitlDetails")
+    shown = answer(stage, dag_id, run_id, option)
     assert deployment["id"] in shown["body"]
-    # Airflow fails a task that goes on before its scheduler has noted that it waits. No user is so quick.
-    until(lambda: is_noted(stage, run_id, "approve"), "the scheduler to note that the task waits")
-    if answer is None:
-        stage.airflow.api("PATCH", path, {"new_state": "success"})
-    else:
-        stage.airflow.api("PATCH", f"{path}/-1/hitlDetails", {"chosen_options": [answer], "params_input": {}})
     stage.airflow.wait_for_run(dag_id, run_id, SECONDS)
     assert stage.states(dag_id, run_id)["roll_back"] == ended, stage.airflow.story(dag_id, run_id)
     assert len(stage.rollbacks(key)) == (ended == "success")
     if ended == "success":
         assert stage.rollbacks(key)[0]["rollbackFromId"] == deployment["deploys"][1]["id"]
+
+
+def answer(stage: Stage, dag_id: str, run_id: str, option: str | None) -> dict[str, Any]:
+    """Answer an approval that waits, or mark it as success with None. Return what the user read."""
+    path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/approve"
+    shown: dict[str, Any] = stage.airflow.api("GET", f"{path}/-1/hitlDetails")
+    # Airflow fails a task that goes on before its scheduler has noted that it waits. No user is so quick.
+    until(lambda: is_noted(stage, run_id, "approve"), "the scheduler to note that the task waits")
+    if option is None:
+        stage.airflow.api("PATCH", path, {"new_state": "success"})
+    else:
+        stage.airflow.api("PATCH", f"{path}/-1/hitlDetails", {"chosen_options": [option], "params_input": {}})
+    return shown
 
 
 def is_noted(stage: Stage, run_id: str, task_id: str) -> bool:
