@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The front door. `make help` lists what there is. Needs git, make and Python 3.10-3.13, nothing else.
 
-# The Airflow line to work with: 2.10, 2.11, 3.1 or 3.3; or lowest, the lowest versions that pyproject.toml allows.
+# The Airflow line to work with: 2.10, 2.11, 3.1, 3.2 or 3.3; or lowest, the lowest versions that pyproject.toml allows.
 AIRFLOW ?= 3.3
 # The interpreter; empty: the first one found that runs and fits.
 PYTHON ?=
@@ -10,7 +10,6 @@ PYTEST_ARGS ?=
 # How many tests run at a time; most wait for a platform or a clock. 0: all in one process, for a debugger.
 JOBS ?= 4
 
-LINES := 2.10 2.11 3.1 3.3
 BIN := .venv/airflow-$(AIRFLOW)/bin
 LINT := .venv/lint/bin
 export PYTHON
@@ -27,9 +26,9 @@ env: ## Install Airflow, the tools and this package in .venv/airflow-$(AIRFLOW)
 
 demo: env ## Watch a real Airflow roll a Deployment of the embedded platform back
 	@$(BIN)/python -m demo
+
 page: env ## Play with the Deploy History page in a real Airflow, until Ctrl-C
 	@$(BIN)/python -m demo.page
-
 
 test: env ## Run the tests but the slow ones
 	@$(BIN)/python -m pytest -n $(JOBS) -m "not slow" $(PYTEST_ARGS)
