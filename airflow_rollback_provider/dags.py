@@ -48,10 +48,10 @@ def rollback_dag(
     operator_arguments, form = dict(operator_arguments or {}), _form()
     if "astro_conn_id" in operator_arguments:
         del form["astro_conn_id"]
-    asked = sorted(form.keys() & operator_arguments.keys())
-    if asked:
+    in_form = sorted(form.keys() & operator_arguments.keys())
+    if in_form:
         raise BadInput(
-            f"rollback_dag of the Dag {dag_id!r} has {asked[0]!r} in operator_arguments, but each run gets "
+            f"rollback_dag of the Dag {dag_id!r} has {in_form[0]!r} in operator_arguments, but each run gets "
             "it from the form. Change the form with params instead."
         )
     params = dag_arguments.pop("params", None) or {}

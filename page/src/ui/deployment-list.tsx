@@ -6,7 +6,7 @@ import type { DeploymentList, DeploymentOption } from "../api/contract";
 import { asProblem, type Problem } from "../api/problem";
 import { usePageContext } from "./context";
 import { OptionLink } from "./deployment-select";
-import { ProblemBox, Waiting } from "./parts";
+import { ProblemBox } from "./parts";
 
 /** A user who types is waited for, in milliseconds. */
 const TYPING = 250;
@@ -51,12 +51,11 @@ export function AllDeployments({ connection, choose }: { connection: string; cho
           value={wanted.search}
           onInput={(event) => want({ search: event.currentTarget.value, start: 0, delay: TYPING })}
         />
-        <span role="status">{list && counted(list)}</span>
+        <span role="status">{list ? counted(list) : !problem && "Reading the Deployments…"}</span>
         {turn("Previous", list && list.start > 0 ? Math.max(0, list.start - list.page_size) : null)}
         {turn("Next", list && next < list.total ? next : null)}
       </div>
       {problem && <ProblemBox problem={problem} again={() => want({ ...wanted, delay: 0 })} />}
-      {!list && !problem && <Waiting>Reading the Deployments…</Waiting>}
       <ul>
         {list?.options.map((option) => (
           <li key={option.deployment}>
