@@ -168,11 +168,6 @@ def test_retention_ends_after_its_last_moment(days: float) -> None:
     assert f"{older.created_at:%Y-%m-%d}" in failure.reason
 
 
-def test_a_clock_that_is_off_does_not_expire_a_deploy() -> None:
-    """A target from the future is young."""
-    assert codes(target=deploy("d1", -400)) == []
-
-
 def test_the_latest_deploy_is_excused_from_retention_where_the_platform_says_so() -> None:
     """Hosted Astro allows the latest at any age, that one alone."""
     old = deploy("d1", 200)
@@ -260,11 +255,6 @@ def test_each_scope_takes_its_permissions(scope: Scope, needed: set[str]) -> Non
         plain = {name.removeprefix("system.") for name in granted}
         expected = [name for name in names if name in needed - plain]
         assert [check.reason.split("permission ")[1].split(" ")[0] for check in found] == expected
-
-
-def test_a_permission_for_both_parts_is_named_once() -> None:
-    """Hosted Astro has one for the whole."""
-    assert required_permissions(Scope.IMAGE_AND_DAGS, ASTRO) == ("deployment.deploys.update",)
 
 
 def test_what_is_not_known_does_not_fail() -> None:

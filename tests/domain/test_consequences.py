@@ -99,11 +99,6 @@ def warned(made: RollbackPlan) -> set[str]:
     return {warning.code for warning in made.warnings if warning not in made.verdict.warnings}
 
 
-def test_an_ordinary_plan_warns_of_the_versions_alone() -> None:
-    """There is no other warning."""
-    assert warned(plan(D1, D2)) == set()
-
-
 def test_a_target_that_was_rolled_back_from_is_warned_of() -> None:
     """The first warning has the author, the day and the reason of that rollback."""
     tag = f"[idempotency-key:{'0' * 20}]"

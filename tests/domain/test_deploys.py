@@ -12,27 +12,12 @@ import pytest
 from airflow_rollback_provider.domain.deploys import (
     Deploy,
     Deployment,
-    DeployStatus,
     Mechanism,
     NamedBundle,
     Scope,
 )
 from airflow_rollback_provider.domain.errors import BadInput
-from tests.support.builders import BAD, GOING, NOW, ODD, OK, deploy, deployment, rollback
-
-
-@pytest.mark.parametrize(
-    ("scope", "parts", "words"),
-    [
-        ("image", frozenset({"image"}), "image"),
-        ("dags", frozenset({"dags"}), "Dags"),
-        ("image_and_dags", frozenset({"image", "dags"}), "image and Dags"),
-    ],
-)
-def test_scopes(scope: str, parts: frozenset[str], words: str) -> None:
-    """By name, in parts, in words."""
-    parsed = Scope.parse(scope)
-    assert (parsed.value, parsed.parts, str(parsed)) == (scope, parts, words)
+from tests.support.builders import NOW, ODD, deploy, deployment, rollback
 
 
 @pytest.mark.parametrize("text", ["", "Image", "all", "image,dags", None])
@@ -57,15 +42,6 @@ def test_an_unknown_scope_is_refused_with_the_known_ones(text: Any) -> None:
 def test_mechanisms_are_read_as_they_come(text: str | None, mechanism: Mechanism, words: str) -> None:
     """A word that is new to us is unknown, not an error."""
     assert (Mechanism.read(text), str(Mechanism.read(text))) == (mechanism, words)
-
-
-def test_statuses() -> None:
-    """Success and failure are settled; the rest is neither."""
-    assert [status.settled for status in (OK, BAD, GOING, ODD)] == [True, True, False, False]
-    assert [deploy("d", status=status).succeeded for status in DeployStatus] == [
-        status is OK for status in DeployStatus
-    ]
-    assert str(GOING) == "in progress"
 
 
 @pytest.mark.parametrize(
@@ -116,25 +92,6 @@ def test_named_bundles_are_content(mine: Any, theirs: Any, same: bool) -> None:
     one, other = deploy("d", bundles=mine), deploy("d", bundles=theirs)
     assert one.same_content(other, Scope.IMAGE) is same
     assert one.same_parts(other, Scope.IMAGE_AND_DAGS)
-
-
-def test_a_rollback_is_known_by_its_target() -> None:
-    """Not by the platform's word for its type."""
-    d1 = deploy("d1", type="ROLLBACK")
-    assert not d1.is_rollback
-    assert rollback("r", d1).is_rollback
-
-
-def test_versions_are_read_from_both_texts() -> None:
-    """Of a deploy and of a Deployment."""
-    assert str(deploy("d", runtime_version="3.1-12").versions) == "Runtime 3.1-12 (Airflow 3.1)"
-    assert str(deployment(None, airflow_version="2.10.5").versions).startswith("Airflow 2.10.5")
-    assert not deploy("d", runtime_version=None).versions.known
-
-
-def test_a_deployment_prints_its_name_and_id() -> None:
-    """As it stands in messages."""
-    assert str(deployment()) == "Deployment 'orders' (dep)"
 
 
 @pytest.mark.parametrize(

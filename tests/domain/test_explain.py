@@ -111,14 +111,6 @@ def test_what_the_platform_does_not_offer_is_told() -> None:
     assert "Limits" not in explain(plan(deploy("d1"), deploy("d2")))
 
 
-def test_severe_warnings_are_marked_once() -> None:
-    """Each warning on one line, each severe one with one mark."""
-    made = plan(deploy("d1"), deploy("d2", runtime_version="3.1-12"))
-    text = explain(made)
-    assert text.count("(!) ") == sum(warning.severe for warning in made.warnings) > 0
-    assert all(text.count(warning.message) == 1 for warning in made.warnings)
-
-
 def test_a_deploy_in_one_line() -> None:
     """The time is in UTC, without the tag and without line breaks."""
     tokyo = datetime(2026, 11, 23, 3, 30, tzinfo=timezone(timedelta(hours=9)))

@@ -153,13 +153,6 @@ def test_rollbacks_by_themselves_never_exceed_the_limit(
         assert all(timedelta(days=age) >= timedelta(days=cool_down) for age in ages)
 
 
-@given(st.sampled_from(["healthy", "inconclusive", "", "REGRESSED"]), ROLLBACKS)
-def test_only_regressed_rolls_back(verdict: str, ages: list[float]) -> None:
-    """This holds for any history and for any rails that are switched off."""
-    rows = [D1, *(rollback(f"r{n}", D1, age) for n, age in enumerate(sorted(ages, reverse=True)))]
-    assert not decided(*rows, rails=OFF, verdict=verdict).allowed
-
-
 def test_ci_and_remediation_do_not_undo_each_other_for_ever() -> None:
     """The limit ends it, and its reason says what goes on."""
     rows = [D1, deploy("bad", 0.9)]

@@ -14,15 +14,6 @@ from tests.support.builders import BAD, GOING, ODD, Counted, deploy, history, ro
 BOTH = Scope.IMAGE_AND_DAGS
 
 
-def test_an_empty_history_has_nothing() -> None:
-    """No head, nothing that runs, nothing unfinished, nothing to find."""
-    empty = History([])
-    assert (empty.latest, empty.running, empty.unfinished, empty.find("d1"), empty.already_read("d1")) == (
-        None,
-    ) * 5
-    assert list(empty) == []
-
-
 def test_only_what_is_asked_for_is_read() -> None:
     """10,000 deploys, and no more of them read than the question needs; what was read is not read again."""
     source = Counted(deploy(f"d{number}", number) for number in range(10_000))
@@ -85,13 +76,6 @@ def origin(asked: History, of: Deploy, part: str = "image") -> str | None:
     assert asked.find(of.id) is of
     found = asked.origin(of, part)
     return found.id if isinstance(found, Deploy) else found
-
-
-def test_a_deploy_is_its_own_origin() -> None:
-    """Also the oldest one."""
-    d1, d2 = deploy("d1"), deploy("d2")
-    assert origin(history(d1, d2), d2) == "d2"
-    assert origin(history(d1, d2), d1) == "d1"
 
 
 def test_rollbacks_lead_to_what_they_brought_back() -> None:

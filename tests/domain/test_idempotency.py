@@ -67,12 +67,6 @@ def test_the_key_stays_the_same_over_releases() -> None:
     assert make_idempotency_key("dag", "run", "task", -1) == "d8966c33a8c603e3b0c4"
 
 
-def test_the_mark_stands_at_the_end() -> None:
-    """Behind the words of the person, which are stripped."""
-    assert describe("  Bad release.\n", KEY, 500) == MARKED
-    assert len(MARKED) == len("Bad release.") + TAG_LENGTH
-
-
 @given(st.text(min_size=1, max_size=300).filter(optional), st.text(" \t\n\r", max_size=5))
 def test_a_mark_survives_the_platform(text: str, space: str) -> None:
     """What was written is read back, whether the platform trims or adds space at the ends."""
@@ -110,12 +104,6 @@ def test_many_lines_are_one_description() -> None:
     assert key_in(text) is None
     assert key_in(describe(text, KEY, 500)) == KEY
     assert without_tag(describe(text, KEY, 500)) == text
-
-
-def test_a_mark_alone_is_read() -> None:
-    """A platform may show a description without the words."""
-    assert key_in(f"[idempotency-key:{KEY}]") == KEY
-    assert without_tag(f"[idempotency-key:{KEY}]") == ""
 
 
 @pytest.mark.parametrize("text", ["", " ", "\n\t", None, "None"])

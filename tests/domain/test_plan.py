@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import json
 from dataclasses import replace
 from typing import Any
@@ -12,7 +13,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_rollback_provider.domain.compatibility import PlanWarning
 from airflow_rollback_provider.domain.deploys import Mechanism, Scope
 from airflow_rollback_provider.domain.errors import BadInput, DeployNotFound, PlanRefused
 from airflow_rollback_provider.domain.history import History
@@ -102,14 +102,6 @@ def test_what_runs_already_is_recognised_through_rollbacks() -> None:
     assert plan(*rows, partly, target="d1", scope=Scope.IMAGE).allowed
 
 
-def test_only_airflow_3_to_2_needs_an_acknowledgement() -> None:
-    """A rollback of Dags alone, a downgrade within a major and a refused plan need none."""
-    assert plan(D1, NEW).needs_acknowledgement
-    assert not plan(D1, NEW, scope=Scope.DAGS).needs_acknowledgement
-    assert not plan(D1, D2).needs_acknowledgement
-    assert not plan(deploy("d1", 3, runtime_version="3.1-12"), D2).needs_acknowledgement
-
-
 def test_the_deployment_is_believed_before_the_history() -> None:
     """The Deployment's own versions count, and the plan warns of the contradiction."""
     made = plan(D1, D2, deployment=deployment("3.1-12"))
@@ -159,15 +151,6 @@ def test_restricted_runtimes_are_warned_of() -> None:
     )
 
 
-def test_the_gravest_warnings_come_first() -> None:
-    """Severe ones before the rest, the caller's own among them."""
-    notes = (PlanWarning("NOTE", "A note."), PlanWarning("ALARM", "An alarm.", severe=True))
-    made = plan(D1, NEW, notes=notes)
-    flags = [warning.severe for warning in made.warnings]
-    assert flags == sorted(flags, reverse=True)
-    assert {"NOTE", "ALARM"} <= warned(made)
-
-
 def test_a_platform_without_scopes_plans_the_natural_one() -> None:
     """The user need not acknowledge anything, and no check fails."""
     made = plan(D1, D2, capabilities=ASTRO)
@@ -186,23 +169,6 @@ def test_what_the_platform_does_not_offer_is_in_the_plan() -> None:
             D1, D2, capabilities=replace(HOUSTON, **dict[str, Any]({lacks: False}))
         ).platform_limits
         assert limit.endswith(".")
-
-
-PLANS = [
-    plan(D1, D2),
-    plan(D1, NEW),
-    plan(deploy("d0", 200, status=BAD, runtime_version=None), D2, target="d0"),
-    plan(D1, D2, D3, rollback("r", D2, git_commit="abc1234", created_by="Zoë", updated_at=NOW)),
-    plan(D1, D2, capabilities=ASTRO, deployment=deployment(mechanism=Mechanism.IMAGE, url="https://a/b")),
-]
-
-
-@pytest.mark.parametrize("made", PLANS)
-def test_a_plan_survives_json(made: RollbackPlan) -> None:
-    """The same object comes back, its own summary included."""
-    text = json.dumps(made.to_dict())
-    assert RollbackPlan.from_dict(json.loads(text)) == made
-    assert json.loads(text)["allowed"] is made.allowed
 
 
 texts = st.text(max_size=20)
@@ -233,9 +199,8 @@ def test_any_plan_survives_json(
 
 def test_what_is_no_plan_is_refused() -> None:
     """Another format, another type, nothing."""
-    good = PLANS[0].to_dict()
     damaged: Any
-    for damaged in ({}, [], None, "plan", {**good, "format": 2}, {**good, "format": None}):
+    for damaged in ({}, [], None, "plan", {**GOOD, "format": 2}, {**GOOD, "format": None}):
         with pytest.raises(BadInput, match=f"not a rollback plan of format {FORMAT}"):
             RollbackPlan.from_dict(damaged)  # what JSON may hold instead
 
@@ -246,7 +211,8 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return [path, *(place for key, item in inner for place in places(item, (*path, key)))]
 
 
-GOOD = PLANS[3].to_dict()
+PLAN = plan(D1, D2, D3, rollback("r", D2, git_commit="abc1234", created_by="Zoë", updated_at=NOW))
+GOOD = PLAN.to_dict()
 
 
 def spoil(path: tuple[Any, ...], value: Any) -> dict[str, Any]:
@@ -259,19 +225,18 @@ def spoil(path: tuple[Any, ...], value: Any) -> dict[str, Any]:
     return damaged
 
 
-@pytest.mark.parametrize("path", places(GOOD)[1:], ids=lambda path: ".".join(map(str, path)))
-def test_a_value_of_another_type_is_refused(path: tuple[Any, ...]) -> None:
+def test_a_value_of_another_type_is_refused() -> None:
     """Anywhere in the plan: a number, an object or a list where none belongs. Nothing else is raised."""
-    for value in (3.5, {"surprise": 1}, [7]):
+    for path, value in itertools.product(places(GOOD)[1:], (3.5, {"surprise": 1}, [7])):
         with pytest.raises(BadInput, match=r"damaged|not a rollback plan"):
             RollbackPlan.from_dict(spoil(path, value))
 
 
-@pytest.mark.parametrize("name", GOOD)
-def test_a_plan_with_a_hole_is_refused(name: str) -> None:
+def test_a_plan_with_a_hole_is_refused() -> None:
     """Every field of the plan is needed."""
-    with pytest.raises(BadInput, match=r"damaged|not a rollback plan|disagree"):
-        RollbackPlan.from_dict({key: value for key, value in GOOD.items() if key != name})
+    for name in GOOD:
+        with pytest.raises(BadInput, match=r"damaged|not a rollback plan|disagree"):
+            RollbackPlan.from_dict({key: value for key, value in GOOD.items() if key != name})
 
 
 def test_a_field_that_is_not_known_is_refused_and_one_with_a_default_may_be_missing() -> None:
@@ -280,19 +245,13 @@ def test_a_field_that_is_not_known_is_refused_and_one_with_a_default_may_be_miss
     with pytest.raises(BadInput, match=r"has unknown \['surprise'\]"):
         RollbackPlan.from_dict({**GOOD, "surprise": 1})
     target = {key: value for key, value in GOOD["target"].items() if key != "status_reason"}
-    assert RollbackPlan.from_dict({**GOOD, "target": target}) == PLANS[3]
+    assert RollbackPlan.from_dict({**GOOD, "target": target}) == PLAN
 
 
 def test_a_plan_that_contradicts_itself_is_refused() -> None:
     """A refused plan does not become an allowed one by deleting its failed checks."""
-    refused = PLANS[2].to_dict()
+    refused = plan(deploy("d0", 200, status=BAD, runtime_version=None), D2, target="d0").to_dict()
     values: dict[str, Any]
     for values in ({"failed_checks": []}, {"allowed": True}, {"failed_checks": [], "allowed": True}):
         with pytest.raises(BadInput, match="disagree on whether it is allowed"):
             RollbackPlan.from_dict({**refused, **values})
-
-
-def test_times_without_a_zone_are_refused() -> None:
-    """They could not be compared later."""
-    with pytest.raises(BadInput, match="planned_at is a time without a zone"):
-        RollbackPlan.from_dict({**GOOD, "planned_at": "2026-11-23T12:00:00"})

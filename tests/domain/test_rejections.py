@@ -46,12 +46,6 @@ def back(
     return {one.id for one in rows if found.on_landing(one)}
 
 
-def test_what_a_rollback_left_is_rejected() -> None:
-    """The running content, in every row that has it; not the rows between it and the target."""
-    d3, twin = deploy("d3"), deploy("twin", image="d3", dags="d3")
-    assert out(D1, twin, D2, d3, rollback("r", D1)) == {"d3", "twin"}
-
-
 def test_a_rejection_names_its_rollback() -> None:
     """With the time, the reason in one line, and the author."""
     found = Rejections([AGAIN, BACK, D2, D1])

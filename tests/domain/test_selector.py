@@ -29,55 +29,32 @@ def chosen(text: str, *oldest_first: Deploy, scope: Scope = BOTH) -> str:
 D1, D2, D3 = deploy("d1", 4), deploy("d2", 3), deploy("d3", 2)
 
 
-def test_previous_is_the_deploy_before() -> None:
-    """Without rollbacks, the one before the latest."""
-    assert chosen("previous", D1, D2, D3) == "d2"
+R1, BACK = rollback("r1", D2), rollback("r", D2)
+PREVIOUS: dict[str, tuple[str, list[Deploy], Scope]] = {
+    # A new deploy of the restored content, or of Dags on top of it, does not make D3 eligible.
+    "a redeploy on top of a rollback": ("d1", [D1, D2, D3, BACK, deploy("d4", image="d2", dags="d2")], BOTH),
+    "Dags on top of a rollback": (
+        "d1",
+        [D1, D2, deploy("d2b", 2.5), D3, BACK, deploy("d4", image="d2")],
+        Scope.IMAGE,
+    ),
+    "a rollback of a rollback": ("d1", [D1, D2, D3, R1, deploy("d4"), rollback("r2", R1)], BOTH),
+    "a rollback that ran before": ("r", [D1, D2, rollback("r", D1), deploy("d4")], BOTH),
+    "unfinished on top": ("d1", [D1, D2, *(deploy(f"x{s}", status=s) for s in (BAD, GOING, ODD))], BOTH),
+    "unfinished between": ("d1", [D1, *(deploy(f"x{s}", status=s) for s in (BAD, GOING, ODD)), D2], BOTH),
+    # A tag that was deployed twice is one content; an unknown part is no difference.
+    "the same content": (
+        "d1",
+        [D1, D2, deploy("silent", image=None, dags=None), deploy("same", image="d2", dags="d2")],
+        BOTH,
+    ),
+}
 
 
-def test_previous_after_a_rollback_is_older_than_what_runs() -> None:
-    """After D1, D2, D3, R(→D2) the content is D2's: D1 is previous, never D3."""
-    assert chosen("previous", D1, D2, D3, rollback("r", D2)) == "d1"
-
-
-def test_previous_after_a_rollback_of_a_rollback() -> None:
-    """R2 → R1 → D2 still runs D2's content."""
-    r1 = rollback("r1", D2)
-    assert chosen("previous", D1, D2, D3, r1, deploy("d4"), rollback("r2", r1)) == "d1"
-
-
-def test_previous_after_a_redeploy_on_top_of_a_rollback() -> None:
-    """A new deploy of the restored content, or of Dags on top of it, does not make D3 eligible."""
-    back = rollback("r", D2)
-    assert chosen("previous", D1, D2, D3, back, deploy("d4", image="d2", dags="d2")) == "d1"
-    between = deploy("d2b", 2.5)
-    rows = (D1, D2, between, D3, back, deploy("d4", image="d2"))
-    assert chosen("previous", *rows, scope=Scope.IMAGE) == "d1"
-
-
-def test_previous_may_be_a_rollback() -> None:
-    """After a rollback to D1 and a bad D4, the rollback ran before."""
-    assert chosen("previous", D1, D2, rollback("r", D1), deploy("d4")) == "r"
-
-
-def test_previous_after_a_detour_is_not_what_was_left() -> None:
-    """D2 was left for D1, then D1 for D2: neither is picked by itself again."""
-    back = rollback("r1", D1)
-    with pytest.raises(DeployNotFound, match="No deploy matches 'previous'"):
-        chosen("previous", D1, D2, back, rollback("r2", D2))
-
-
-def test_previous_skips_what_did_not_succeed() -> None:
-    """Failed, in progress and unknown deploys are passed over."""
-    odd = [deploy("x1", status=BAD), deploy("x2", status=GOING), deploy("x3", status=ODD)]
-    assert chosen("previous", D1, *odd, D2) == "d1"
-    assert chosen("previous", D1, D2, *odd) == "d1"
-
-
-def test_previous_skips_the_same_content() -> None:
-    """A tag that was deployed twice is one content; an unknown part is no difference."""
-    same = deploy("same", image="d2", dags="d2")
-    silent = deploy("silent", image=None, dags=None)
-    assert chosen("previous", D1, D2, silent, same) == "d1"
+@pytest.mark.parametrize(("expected", "rows", "scope"), PREVIOUS.values(), ids=list(PREVIOUS))
+def test_previous_is_older_than_what_runs(expected: str, rows: list[Deploy], scope: Scope) -> None:
+    """It is the latest deploy with other content that was not left for an older one."""
+    assert chosen("previous", *rows, scope=scope) == expected
 
 
 def test_previous_in_image_based_deployments() -> None:
@@ -89,33 +66,10 @@ def test_previous_in_image_based_deployments() -> None:
         assert chosen("previous", *rows, back, scope=scope) == "d1"
 
 
-def test_previous_among_deploys_of_dags_alone() -> None:
-    """The whole goes back one step; the image goes back to the one before."""
-    rows = [D1, deploy("i", image="i", dags="d1"), *(deploy(f"b{n}", image="i") for n in range(4))]
-    assert chosen("previous", *rows) == "b2"
-    assert chosen("previous", *rows, scope=Scope.DAGS) == "b2"
-    assert chosen("previous", *rows, scope=Scope.IMAGE) == "d1"
-
-
-def test_previous_after_a_rollback_of_one_part() -> None:
-    """Image of D2 with Dags of D3: D2 whole is a step back, D1 is the step for the image."""
-    part = rollback("r", D2, scope=Scope.IMAGE, dag_bundle=D3.dag_bundle)
-    assert chosen("previous", D1, D2, D3, part) == "d2"
-    assert chosen("previous", D1, D2, D3, part, scope=Scope.IMAGE) == "d1"
-    assert chosen("previous", D1, D2, D3, part, scope=Scope.DAGS) == "d2"
-
-
 def test_previous_after_the_target_was_deleted() -> None:
     """The running content came from a deleted deploy: its age is not known and not guessed."""
     with pytest.raises(DeployNotFound, match=r"no longer contains.*Give the id"):
         chosen("previous", D2, D3, rollback("r", D1))
-
-
-def test_previous_in_a_circle_is_not_known() -> None:
-    """Rows that name each other have no age."""
-    rows = [rollback("r1", deploy("r2")), rollback("r2", deploy("r1"))]
-    with pytest.raises(DeployNotFound, match="no longer contains"):
-        chosen("previous", D1, D2, *rows)
 
 
 @pytest.mark.parametrize(
@@ -176,39 +130,23 @@ def test_an_exact_id_is_taken_as_it_is() -> None:
     "text",
     [
         "",
-        "   ",
         "x" * 513,
         "id:",
-        "tag:",
-        "tag: ",
-        "commit:",
         "commit:abc123",
         "commit:xyz1234",
         "commit:" + "a" * 65,
-        "runtime:",
-        "runtime:3",
         "runtime:4",
         "runtime:012",
         "runtime:12.1",
-        "runtime:5.0",
-        "runtime:3.01",
         "runtime:2.10.5",
         "runtime:latest",
-        "airflow:",
         "airflow:0",
-        "airflow:02",
         "airflow:2.011",
         "airflow:2.10.5",
-        "airflow:two",
-        "before:",
         "before:yesterday",
-        "before:2026-11-01",
         "before:2026-11-01T12:00:00",
-        "before:2026-13-01T12:00:00Z",
         "before:0001-01-01T00:00:00+14:00",
-        "before:9999-12-31T23:59:59-14:00",
         "comit:abc1234",
-        "Previous:",
         "previous:d1",
         ":d1",
         None,
@@ -221,11 +159,10 @@ def test_nonsense_is_refused_with_help(text: Any) -> None:
     assert len(str(caught.value)) < 1200
 
 
-@pytest.mark.parametrize("kind", ["", "latest", "Tag"])
-def test_a_kind_that_does_not_exist_is_refused(kind: str) -> None:
+def test_a_kind_that_does_not_exist_is_refused() -> None:
     """Also when a target is built without reading it from text."""
     with pytest.raises(InvalidTarget, match="not a kind of target"):
-        DeploySelector(kind, "x")
+        DeploySelector("latest", "x")
     with pytest.raises(InvalidTarget, match="takes no value"):
         DeploySelector("previous", "d1")
 
@@ -263,7 +200,6 @@ def matching(text: str) -> list[str]:
     [
         ("runtime:12", ["12.1.0", "12.1.1"]),
         ("runtime:5", ["5.0.0"]),
-        ("runtime:12.1.0", ["12.1.0"]),
         ("runtime:12.1.0-base", ["12.1.0"]),
         ("runtime:3.0", ["3.0-4"]),
         ("runtime:3.0.4", ["3.0.4"]),
@@ -271,7 +207,6 @@ def matching(text: str) -> list[str]:
         ("runtime:3.1", ["3.1-2", "3.1-12-base"]),
         ("runtime:3.1-12", ["3.1-12-base"]),
         ("airflow:2", ["3.0.4", "5.0.0", "12.1.0", "12.1.1", "13.2.0", "af2.10"]),
-        ("airflow:3", ["3.0-4", "3.1-2", "3.1-12-base"]),
         ("airflow:2.10", ["12.1.0", "12.1.1", "af2.10"]),
         ("airflow:2.1", ["3.0.4"]),
         ("airflow:3.1", ["3.1-2", "3.1-12-base"]),

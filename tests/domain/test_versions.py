@@ -30,57 +30,29 @@ suffixes = st.builds(
 
 NONSENSE = [
     "",
-    " ",
     "latest",
-    "3",
     "3.1",
     "3.1-0",
-    "3.1-",
     "3.1-02",
-    "3.01-2",
-    "03.1-2",
     "012.1.0",
     "12.01.0",
-    "12.1",
-    "v12",
+    "3.01-2",
+    "12345.1.0",
     "v12.1.0",
-    "-3.1-2",
-    "3.-1-2",
-    "12.1.0.0",
-    "12.1.0-",
     "12.1.0-1",
-    "12.1.0_base",
-    "3.1-12-",
     "3.1-12-3",
-    "3.1--12",
-    "3,1-12",
     "12.1.0\n",
-    "\n12.1.0",
-    " 12.1.0",
-    "12.1.0 ",
-    "12.1.0-base\n",
     "12.1.0-b\x00ase",
-    "3.1-12\n",
     "١٢.1.0",
     "3.1-１２",  # noqa: RUF001 - full-width digits are the point
-    "²3.1.0",
     "12.1.0-bäse",
     "2.10.5",
-    "2.9.9",
     "1.10.15",
     "2.10-5",
-    "0.0.0",
     "NA",
-    "None",
-    "12345.1.0",
     "12.1.0-" + "a" * 130,
-    "sha256:" + "a" * 64,
-    "@sha256:" + "0" * 64,
-    "quay.io/astronomer/astro-runtime:12.1.0",
     "quay.io/astronomer/astro-runtime:3.1-12@sha256:" + "0" * 64,
     "1" * 10_000,
-    "12.1.0" + "-a" * 5_000,
-    "9." * 5_000,
 ]
 
 
@@ -122,19 +94,13 @@ def test_the_length_of_a_long_text_is_told() -> None:
 @pytest.mark.parametrize(
     ("text", "airflow_major", "parts", "series"),
     [
-        ("3.0.0", 2, (3, 0, 0), (2, 1)),
         ("3.0.4", 2, (3, 0, 4), (2, 1)),
         ("3.0-4", 3, (3, 0, 4), (3, 0)),
         ("4.2.9", 2, (4, 2, 9), (2, 2)),
-        ("5.0.0", 2, (5, 0, 0), (2, 3)),
-        ("11.20.0", 2, (11, 20, 0), (2, 9)),
-        ("12.1.0", 2, (12, 1, 0), (2, 10)),
         ("12.1.0-base", 2, (12, 1, 0), (2, 10)),
         ("13.2.0-python-3.11", 2, (13, 2, 0), (2, 11)),
         ("14.0.0", 2, (14, 0, 0), None),
-        ("3.1-2", 3, (3, 1, 2), (3, 1)),
         ("3.1-12-python-3.12-base", 3, (3, 1, 12), (3, 1)),
-        ("3.3-2", 3, (3, 3, 2), (3, 3)),
         ("4.0-1", 4, (4, 0, 1), (4, 0)),
     ],
 )
@@ -163,12 +129,6 @@ def test_the_look_alikes_are_never_confused() -> None:
     assert RuntimeVersion.parse("99.0.0") < new
     assert str(old) == "3.0.4"
     assert str(new) == "3.0-4"
-
-
-def test_numbers_are_compared_as_numbers() -> None:
-    """3.1-12 comes after 3.1-2, and 12 after 9."""
-    assert RuntimeVersion.parse("3.1-2") < RuntimeVersion.parse("3.1-12") < RuntimeVersion.parse("3.2-1")
-    assert RuntimeVersion.parse("9.99.99") < RuntimeVersion.parse("12.0.0")
 
 
 @given(version_texts)
@@ -284,16 +244,15 @@ def test_the_runtime_decides_where_it_is_known(
     [
         (("12.1.0", None), ("13.0.0", None), True),
         (("13.0.0", None), ("12.1.0", None), False),
-        (("12.1.0", None), ("12.1.0", None), False),
         (("13.2.0", None), ("3.1-2", None), True),
         (("12.1.0", "2.10.5"), ("12.1.0", "2.10.9"), False),
         ((None, "2.10.5"), ("3.1-2", None), True),
         ((None, "2.10.5"), (None, "2.10.6"), True),
         ((None, "2.10.6"), (None, "2.10.5"), False),
         ((None, "2.10.5"), (None, "2.10.5"), False),
+        ((None, "2.10"), (None, "2.10"), None),
         ((None, "2.10"), (None, "2.10.5"), None),
         ((None, "2.10.5"), (None, "2.10"), None),
-        ((None, "2.10"), (None, "2.10"), None),
         ((None, "2.9"), (None, "2.10"), True),
         (("12.1.0", None), (None, "2.10.5"), None),
         (("12.1.0", "2.10.5"), (None, "2.10.5"), None),
@@ -321,7 +280,6 @@ def test_a_downgrade_is_told_only_where_it_can_be(mine: Any, theirs: Any, older:
         (("14.0.0", None), (None, "3.1.0"), True),
         (("14.0.0", None), (None, "2.12.0"), False),
         ((None, None), ("12.1.0", None), False),
-        ((None, None), (None, None), False),
     ],
 )
 def test_only_what_both_know_can_contradict(mine: Any, theirs: Any, contradiction: bool) -> None:

@@ -52,11 +52,6 @@ def test_running_tasks_do_not_keep_a_dag_from_being_paused() -> None:
     assert next_steps([dag("a")], BUSY, ["a"]) == Steps(pause=("a",))
 
 
-def test_json_and_back() -> None:
-    """The request survives JSON."""
-    assert DrainRequest.from_dict(json.loads(json.dumps(REQUEST.to_dict()))) == REQUEST
-
-
 def test_paused_dags_in_json() -> None:
     """The entry survives JSON, and its text names the run."""
     paused_dags = PausedDags(("remedy", "run"), ("a", "b"), resuming=True)

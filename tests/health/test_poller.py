@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime, timezone
 
 import pytest
@@ -13,7 +12,6 @@ from airflow_rollback_provider.domain.errors import (
     PlatformFailed,
     RollbackError,
     TlsFailed,
-    TokenRefused,
 )
 from airflow_rollback_provider.health.poller import HealthCheck, HealthPoller
 from airflow_rollback_provider.health.verdict import Evaluation, Health, Reason
@@ -39,11 +37,6 @@ UNREADABLE = evaluation(Health.REGRESSED, "NEW-IMPORT-ERRORS")
 def poller(*, waits: bool = True, health_check: HealthCheck = HEALTH_CHECK) -> HealthPoller:
     """A poller whose pauses are never shortened."""
     return HealthPoller(health_check, lambda: 0.0, waits=waits)
-
-
-def test_json_and_back() -> None:
-    """An health_check comes back from JSON as it was."""
-    assert HealthCheck.from_dict(json.loads(json.dumps(HEALTH_CHECK.to_dict()))) == HEALTH_CHECK
 
 
 def test_it_goes_on_while_it_is_too_early() -> None:
@@ -81,17 +74,6 @@ def test_an_outage_is_waited_out_until_the_deadline() -> None:
     assert found is not None
     assert (found.verdict, found.reasons[0].code) == (Health.INCONCLUSIVE, "API-ERROR")
     assert "it is restarting" in found.summary
-
-
-def test_an_outage_that_ends_is_forgotten() -> None:
-    """Two refusals, an answer, two refusals: not yet given up."""
-    one, refusal = poller(), TokenRefused("no")
-    for error in (refusal, refusal, None, refusal, refusal):
-        found = one.on_result(TOO_EARLY, EARLY) if error is None else one.on_error(error, EARLY)
-        assert found is None
-    found = one.on_error(refusal, EARLY)
-    assert found is not None
-    assert found.verdict is Health.INCONCLUSIVE
 
 
 @pytest.mark.parametrize("error", [TlsFailed("a certificate")])
