@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 _MOST_NAMES = 20
 # Longer than another task needs to write its state, or to end a request.
-_MOMENT = 5.0
+MOMENT = 5.0
 
 Resumed = tuple[list[str], list[str]]
 """Dags that were resumed, and Dags that are gone."""
@@ -168,7 +168,7 @@ class DrainDeploymentOperator(_PausesDags):
         self._paused().set(paused_dags)
         if earlier is None or earlier.run != paused_dags.run:
             # Another run that claims it at the same time has written by then; the last one has the claim.
-            time.sleep(_MOMENT)
+            time.sleep(MOMENT)
             self._require_claim(paused_dags)
         return paused_dags
 
@@ -351,7 +351,7 @@ def _resume_all(paused: PausedDagsStore, paused_dags: PausedDags, resume: Callab
     paused.set(ending)
     resumed, gone = resume() if paused_dags.dags else ([], [])
     if paused_dags.dags:
-        time.sleep(_MOMENT)
+        time.sleep(MOMENT)
         late, gone = resume()
         resumed = list(dict.fromkeys([*resumed, *late]))
     if paused.get() == ending:  # another run may have taken them over

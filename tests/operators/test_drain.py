@@ -41,7 +41,7 @@ OTHER = ("other", "manual__2")
 @pytest.fixture
 def paused(monkeypatch: pytest.MonkeyPatch) -> DictPaused:
     """The stored paused Dags of the operators and the trigger."""
-    monkeypatch.setattr("airflow_rollback_provider.operators.drain._MOMENT", 0.0)
+    monkeypatch.setattr("airflow_rollback_provider.operators.drain.MOMENT", 0.0)
     return remembering(monkeypatch)
 
 
@@ -224,13 +224,6 @@ def test_dags_that_are_to_run_on_and_were_paused_by_an_earlier_try(
 
 
 # What happens in between
-
-
-def test_killed_before_the_first_dag_is_paused(airflow: FakeAirflow, paused: DictPaused) -> None:
-    """More Dags are stored than were paused; resuming them does no harm."""
-    paused.keep(CONN, PausedDags(RUN, ("a", "b")))
-    assert restore() == {"resumed": [], "gone": [], "count": 0}
-    assert airflow.paused() == {"resting"}
 
 
 def test_killed_half_way(airflow: FakeAirflow, prepare: Any, paused: DictPaused, monkeypatch: Any) -> None:
@@ -540,40 +533,28 @@ def test_restored_while_preparing(
 
 
 @pytest.mark.usefixtures("with_a_token")
+@pytest.mark.parametrize("over", [False, True], ids=["the other goes on", "the other is over"])
 def test_taken_over_while_preparing(
     airflow: FakeAirflow,
     paused: DictPaused,
     ended: set[tuple[str, str]],
     monkeypatch: pytest.MonkeyPatch,
+    over: bool,
 ) -> None:
-    """A task that is left over of a run that has ended stops, and leaves the other's Dags paused."""
+    """A task that is left over of a run that has ended stops, and leaves what the other run made."""
     ended.add(RUN)
-    for stopped in at_every_request(monkeypatch, polling_prepare, other_prepares):
-        if stopped:
+
+    def take_over() -> None:
+        other_prepares()
+        if over:
+            other_restores()
+
+    for stopped in at_every_request(monkeypatch, polling_prepare, take_over):
+        if stopped and over:
+            assert airflow.paused() == {"resting"}
+        elif stopped:
             assert paused.kept == [PausedDags(OTHER, ("a", "b"))]
         other_restores()
-        restore()
-        assert airflow.paused() == {"resting"}
-        assert paused.kept == []
-
-
-@pytest.mark.usefixtures("with_a_token")
-def test_taken_over_and_restored_while_preparing(
-    airflow: FakeAirflow,
-    paused: DictPaused,
-    ended: set[tuple[str, str]],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """The same when the other run is over before the next poll."""
-    ended.add(RUN)
-
-    def come_and_go() -> None:
-        other_prepares()
-        other_restores()
-
-    for stopped in at_every_request(monkeypatch, polling_prepare, come_and_go):
-        if stopped:
-            assert airflow.paused() == {"resting"}
         restore()
         assert airflow.paused() == {"resting"}
         assert paused.kept == []
