@@ -40,7 +40,7 @@ DEFAULT_CONN_ID = "kubernetes_default"
 
 _HOOKS = "airflow.providers.cncf.kubernetes.hooks.kubernetes"
 _SECONDS_TO_CONNECT, _SECONDS_TO_READ = 10.0, 30.0
-_MOST_AT_ONCE = 500
+MOST_AT_ONCE = 500
 _LIST_TOO_OLD = 410  # the list changed too much while its pages were read
 _METHODS = {
     "pods": ("CoreV1Api", "list_namespaced_pod", "label_selector"),
@@ -236,7 +236,7 @@ def _calls(request: ClusterRequest) -> Generator[_Call, tuple[int, bytes], Any]:
         return body.decode("utf-8", errors="replace")
     items: list[Any] = []
     api, method, selector = _METHODS[request.what]
-    arguments = {"namespace": request.namespace, selector: request.selector, "limit": _MOST_AT_ONCE}
+    arguments = {"namespace": request.namespace, selector: request.selector, "limit": MOST_AT_ONCE}
     while True:
         page = json.loads(_checked(*(yield _Call(api, method, arguments))))
         items += page["items"]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 SECTION, OPTION = "airflow_rollback", "this_deployment"
 """Airflow setting that names the Deployment which Airflow runs in, where the environment does not."""
 
-_NAMESPACE_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+NAMESPACE_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 _VARIABLES = (
     "ASTRO_DEPLOYMENT_ID",
     "ASTRO_DEPLOYMENT_NAMESPACE",
@@ -72,5 +72,5 @@ def _hints() -> Iterator[tuple[str, str]]:
     for name in _VARIABLES:
         if os.environ.get(name):
             yield name, os.environ[name]
-    if _NAMESPACE_FILE.is_file():
-        yield "the Kubernetes namespace", _NAMESPACE_FILE.read_text(encoding="utf-8").strip()
+    if NAMESPACE_FILE.is_file():
+        yield "the Kubernetes namespace", NAMESPACE_FILE.read_text(encoding="utf-8").strip()

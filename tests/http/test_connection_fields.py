@@ -25,21 +25,15 @@ TOKEN = "tok-3cr3t-value"
     ("fields", "endpoint"),
     [
         ({"host": "https://houston.example.com"}, "https://houston.example.com/v1"),
-        ({"host": "https://houston.example.com/"}, "https://houston.example.com/v1"),
-        ({"host": "https://houston.example.com/v1"}, "https://houston.example.com/v1"),
         ({"host": "https://houston.example.com/v1/"}, "https://houston.example.com/v1"),
         ({"host": "https://api.example.com/apc/v1"}, "https://api.example.com/apc/v1"),
-        ({"host": "https://api.example.com"}, "https://api.example.com/v1"),
         ({"host": "example.com"}, "https://houston.example.com/v1"),
         ({"host": " example.com "}, "https://houston.example.com/v1"),
-        ({"host": "houston.example.com"}, "https://houston.example.com/v1"),
         ({"host": "houston.example.com", "port": 8443}, "https://houston.example.com:8443/v1"),
         ({"host": "https://houston.example.com", "schema": "https"}, "https://houston.example.com/v1"),
         ({"host": "127.0.0.1", "schema": "http", "port": 8080}, "http://127.0.0.1:8080/v1"),
-        ({"host": "http://127.0.0.1:8080"}, "http://127.0.0.1:8080/v1"),
         ({"host": "localhost", "schema": "http"}, "http://localhost/v1"),
         ({"host": "http://[::1]:8080"}, "http://[::1]:8080/v1"),
-        ({"host": "10.1.2.3"}, "https://10.1.2.3/v1"),
         ({"host": "fd00::5", "port": 8443}, "https://[fd00::5]:8443/v1"),
         ({"host": "[fd00::5]"}, "https://[fd00::5]/v1"),
         ({"host": "::1", "schema": "http"}, "http://[::1]/v1"),
@@ -55,14 +49,8 @@ def test_the_address_is_read_from_all_its_forms(fields: dict[str, Any], endpoint
     ("fields", "message"),
     [
         ({"host": ""}, "host is empty"),
-        ({"host": None}, "host is empty"),
         ({"host": "ftp://example.com"}, "must begin with https://"),
         ({"host": "https://"}, "not an address"),
-        ({"host": "https:/example.com"}, "not an address"),
-        ({"host": "https:"}, "not an address"),
-        ({"host": "https:example.com"}, "not an address"),
-        ({"host": "ftp:/example.com"}, "not an address"),
-        ({"host": "https:///example.com"}, "not an address"),
         ({"host": "exa mple.com"}, "not an address"),
         ({"host": "https://example.com:port"}, "not an address"),
         ({"host": "https://me:pw@example.com"}, "address alone"),
@@ -70,22 +58,20 @@ def test_the_address_is_read_from_all_its_forms(fields: dict[str, Any], endpoint
         ({"host": "https://example.com", "schema": "http"}, "match the schema"),
         ({"host": "example.com", "schema": "ftp"}, "schema must be"),
         ({"host": "http://houston.example.com"}, "clear text"),
-        ({"host": "example.com", "schema": "http"}, "clear text"),
         ({"host": "http://127.0.0.1.example.com"}, "clear text"),
-        ({"password": None}, "password is empty"),
         ({"password": " \n"}, "password is empty"),
         ({"password": f"Basic {TOKEN}"}, "the token alone"),
         ({"password": "Bearer"}, "the token alone"),
         ({"password": f"{TOKEN[:5]}\n{TOKEN[5:]}"}, "line break"),
-        ({"password": f"{TOKEN}é"}, "characters that no token has"),
         ({"password": f"{TOKEN[:3]}\x00{TOKEN[3:]}"}, "characters that no token has"),
+        ({"password": f"{TOKEN}é"}, "characters that no token has"),
         ({"extra": "{"}, "extra is not JSON"),
         ({"extra": "[1]"}, "extra must be a JSON object"),
         ({"extra": {"verify": "perhaps"}}, "verify must be true or false"),
         ({"extra": {"read_timeout": "soon"}}, "read_timeout must be a number"),
         ({"extra": {"read_timeout": 0}}, "read_timeout must be a number"),
-        ({"extra": {"read_timeout": True}}, "read_timeout must be a number"),
         ({"extra": {"read_timeout": "nan"}}, "read_timeout must be a number"),
+        ({"extra": {"read_timeout": True}}, "read_timeout must be a number"),
         ({"extra": {"connect_timeout": 1e9}}, "at most 300"),
         ({"extra": {"retention_days": -1}}, "retention_days must be a number"),
         ({"extra": {"restricted_runtimes": "3.1-2, latest"}}, "restricted_runtimes must list Runtime"),
@@ -109,11 +95,6 @@ def test_an_invalid_field_is_named_without_the_token(fields: dict[str, Any], mes
     assert "'apc'" in str(caught.value)
     assert TOKEN not in str(caught.value)
     assert TOKEN[5:] not in str(caught.value)
-
-
-def test_a_token_is_stripped() -> None:
-    """A line break at the end of a pasted token is ignored."""
-    assert Fields(connection(password=f" {TOKEN}\n")).token().reveal() == TOKEN
 
 
 @given(st.text(max_size=80))
@@ -200,7 +181,7 @@ def test_the_connection_decides_about_trust_first(tmp_path: Path, monkeypatch: p
     assert Policy().trust is True
 
 
-@pytest.mark.parametrize("prefix", ["Bearer ", "bearer  ", "Bearer: "])
-def test_bearer_before_a_pasted_token_is_removed(prefix: str) -> None:
-    """The header's value is copied more often than the token alone."""
-    assert Fields(connection(password=f" {prefix}{TOKEN}")).token().reveal() == TOKEN
+@pytest.mark.parametrize("prefix", ["", "Bearer ", "bearer  ", "Bearer: "])
+def test_what_surrounds_a_pasted_token_is_removed(prefix: str) -> None:
+    """The header's value is copied more often than the token alone, and with a line break."""
+    assert Fields(connection(password=f" {prefix}{TOKEN}\n")).token().reveal() == TOKEN

@@ -311,31 +311,6 @@ def test_https_to_a_plain_http_server_is_named(driver: str) -> None:
     assert "serves TLS" in str(error)
 
 
-def test_errors_are_thrown_into_the_flow(driver: str, nobody: str) -> None:
-    """The flow may send another request instead."""
-
-    def with_fallback(url: str) -> Flow[str]:
-        try:
-            yield from ask(nobody)
-        except PlatformUnreachable:
-            response = yield from ask(url)
-            return f"second: {response.status}"
-        return "first"
-
-    with serving(reply(200)) as (url, _):
-        assert talker(driver).run(with_fallback(url)) == "second: 200"
-
-
-def test_a_flow_may_end_without_a_request(driver: str) -> None:
-    """The flow returns a known value."""
-
-    def silent() -> Flow[str]:
-        return "known"
-        yield
-
-    assert talker(driver).run(silent()) == "known"
-
-
 def _raising(
     driver: str, of_requests: Exception, of_httpx: Exception
 ) -> responses.RequestsMock | respx.MockRouter:

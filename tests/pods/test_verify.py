@@ -231,7 +231,7 @@ def test_more_pods_than_come_at_once(
     verify: Any, namespace: Namespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The list comes in pages, and all of them count."""
-    monkeypatch.setattr("airflow_rollback_provider.hooks.cluster._MOST_AT_ONCE", 2)
+    monkeypatch.setattr("airflow_rollback_provider.hooks.cluster.MOST_AT_ONCE", 2)
     for number in range(5):
         namespace.put_pod(pod("worker", name=f"worker-{number}"))
     namespace.put_pod(pod())

@@ -100,13 +100,6 @@ def test_a_rollback_that_fails(
     assert calls.last["failure"]["rollback_id"] == calls.calls[1][1]["result"]["rollback_id"]
 
 
-def test_a_rollback_that_is_refused(operator: Any, rollback_sandbox: SandboxProcess, calls: Calls) -> None:
-    """Only the failure callback is called: no plan was about to be carried out."""
-    with pytest.raises(errors.PlanRefused):
-        run(operator(rollback_sandbox.deployment("volume-af3")["id"], **calls.callbacks()))
-    assert calls.stages == [("failure", "failed")]
-
-
 def test_plan_only(operator: Any, deployment_id: str, calls: Calls) -> None:
     """The callbacks find the plan, and its summary is in the result."""
     plan = run(operator(deployment_id, plan_only=True, **calls.callbacks()))

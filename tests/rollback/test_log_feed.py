@@ -19,13 +19,6 @@ def line(number: int, message: str = "helm upgrade", second: float | None = None
     return LogLine(str(number), at, message)
 
 
-def test_each_line_once() -> None:
-    """What was shown before is not shown again, though the platform returns it again."""
-    feed = LogFeed(BEGAN)
-    assert list(feed.new([line(1, "a"), line(2, "b")])) == ["a", "b"]
-    assert list(feed.new([line(1, "a"), line(2, "b"), line(3, "c")])) == ["c"]
-
-
 def test_a_line_that_is_indexed_late() -> None:
     """Lines reach the platform's index out of order: one that is older than the latest shown is shown too."""
     feed = LogFeed(BEGAN)
@@ -72,25 +65,9 @@ def test_the_component_is_named() -> None:
     assert shown == "[airflow-downgrade] erasing data"
 
 
-def test_many_lines_are_bounded_and_that_is_said() -> None:
-    """Five hundred lines, then a word, then nothing more and no more requests."""
-    feed = LogFeed(BEGAN)
-    shown = list(feed.new(line(number) for number in range(10_000)))
-    assert len(shown) == 501
-    assert "500 lines" in shown[-1]
-    assert feed.full
-    assert list(feed.new([line(20_000)])) == []
-
-
 def test_many_lines_over_many_looks() -> None:
     """The limit is for the whole rollback, and reaching it is mentioned once."""
     feed = LogFeed(BEGAN)
     shown = [text for poll in range(100) for text in feed.new(line(poll * 10 + n) for n in range(10))]
     assert len(shown) == 501
     assert sum("500 lines" in text for text in shown) == 1
-
-
-def test_unavailable_logs_are_mentioned_once() -> None:
-    """Not at each poll."""
-    feed = LogFeed(BEGAN)
-    assert [feed.complain_once() for _ in range(3)] == [True, False, False]

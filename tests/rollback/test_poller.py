@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
@@ -27,11 +26,6 @@ DOWN = PlatformUnreachable("No route.")
 def waiter(luck: float = 0.0) -> RollbackPoller:
     """A poller whose jitter is always the same."""
     return RollbackPoller(WATCH, lambda: luck)
-
-
-def test_a_watch_survives_json() -> None:
-    """It travels to the triggerer as plain values."""
-    assert Tracking.from_dict(json.loads(json.dumps(WATCH.to_dict()))) == WATCH
 
 
 def test_looks_become_rarer_up_to_the_poll_interval() -> None:

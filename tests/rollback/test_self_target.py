@@ -25,7 +25,7 @@ def _nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Whatever runs these tests may itself run in Kubernetes."""
     for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(self_target, "_NAMESPACE_FILE", tmp_path / "namespace")
+    monkeypatch.setattr(self_target, "NAMESPACE_FILE", tmp_path / "namespace")
 
 
 def test_nothing_tells() -> None:

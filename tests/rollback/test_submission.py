@@ -11,14 +11,12 @@ import pytest
 from airflow_rollback_provider.domain.deploys import DeployStatus
 from airflow_rollback_provider.domain.errors import (
     DeployInProgress,
-    InvalidDescription,
     PermissionMissing,
     PlanRefused,
     PlatformUnreachable,
     RequestLost,
     RollbackError,
     StalePlan,
-    TokenExpired,
 )
 from airflow_rollback_provider.domain.idempotency import key_in
 from airflow_rollback_provider.sandbox.process import SandboxProcess
@@ -31,14 +29,6 @@ Sandbox = SandboxProcess
 def rollbacks(sandbox: Sandbox, key: str = "image-af3") -> list[dict[str, Any]]:
     """Return the rows that carry a tag."""
     return [row for row in sandbox.deployment(key)["deploys"] if key_in(row["description"] or "")]
-
-
-def test_a_rollback_carries_reason_and_tag(connect_hook: Connect, rollback_sandbox: Sandbox) -> None:
-    """The history shows them in the description."""
-    hook = connect_hook()
-    rollback = hook.submit(hook.plan(identify(rollback_sandbox)), "  too slow ", KEY)
-    assert rollback.description == f"too slow [idempotency-key:{KEY}]"
-    assert [row["id"] for row in rollbacks(rollback_sandbox)] == [rollback.id]
 
 
 def test_a_rollback_that_left_no_trace_is_not_sent_again(
@@ -73,6 +63,7 @@ def test_nothing_is_sent_when_the_last_check_fails(connect_hook: Connect, rollba
 @pytest.mark.parametrize(
     "fault",
     [
+        {"kind": "drop_before"},
         {"kind": "api_error", "message": "4 DEADLINE_EXCEEDED"},
         {"kind": "api_error", "name": "GATEWAY_TIMEOUT"},
         {"kind": "api_error", "name": "DOWNSTREAM_SERVICE_ERROR"},
@@ -82,32 +73,14 @@ def test_nothing_is_sent_when_the_last_check_fails(connect_hook: Connect, rollba
     ],
     ids=lambda fault: str(fault),
 )
-def test_an_error_that_is_not_known_to_be_a_refusal(
+def test_a_row_that_appears_late_is_found(
     connect_hook: Connect, rollback_sandbox: Sandbox, fault: dict[str, Any]
 ) -> None:
-    """The platform carries the rollback out some seconds later: it is found, and not reported as refused."""
-    if connect_hook.platform == "astro":
-        pytest.skip("these are errors of Houston")
+    """After a lost answer, or an error that is not known to be a refusal, the search goes on for a while."""
+    need(connect_hook.platform != "astro" or fault["kind"] == "drop_before", "errors of Houston")
     hook, other = connect_hook(), connect_hook()
     plan = hook.plan(identify(rollback_sandbox))
     rollback_sandbox.fault(operation=connect_hook.operations["roll_back"], count=1, **fault)
-    waits: list[float] = []
-
-    def wait(seconds: float) -> None:
-        waits.append(seconds)
-        if len(waits) == 3:
-            other.submit(plan, "too slow", KEY)
-
-    hook.transport.sleep = wait
-    assert hook.submit(plan, "too slow", KEY).id == rollbacks(rollback_sandbox)[0]["id"]
-
-
-def test_a_row_that_appears_late_is_found(connect_hook: Connect, rollback_sandbox: Sandbox) -> None:
-    """The search goes on for some seconds: a platform may write the row after it answered."""
-    hook = connect_hook()
-    deployment_id = identify(rollback_sandbox)
-    plan = hook.plan(deployment_id)
-    other = connect_hook()
     pauses: list[float] = []
 
     def pause(seconds: float) -> None:
@@ -116,9 +89,7 @@ def test_a_row_that_appears_late_is_found(connect_hook: Connect, rollback_sandbo
             other.submit(plan, "too slow", KEY)
 
     hook.transport.sleep = pause
-    rollback_sandbox.fault("drop_before", connect_hook.operations["roll_back"], count=1)
-    rollback = hook.submit(plan, "too slow", KEY)
-    assert rollback.id == rollbacks(rollback_sandbox)[0]["id"]
+    assert hook.submit(plan, "too slow", KEY).id == rollbacks(rollback_sandbox)[0]["id"]
     assert pauses == [0.0, 1.0, 2.0]
 
 
@@ -134,16 +105,6 @@ def test_the_same_key_finds_the_first_rollback(connect_hook: Connect, rollback_s
     assert second.id == first.id
     assert second.rolled_back_to == first_plan.target.id
     assert connect_hook.sent() == 1
-
-
-def test_another_key_is_another_rollback(connect_hook: Connect, rollback_sandbox: Sandbox) -> None:
-    """A new key is carried out."""
-    rollback_sandbox.settings(rollback_seconds=0)
-    hook, deployment_id = connect_hook(), identify(rollback_sandbox)
-    first = hook.submit(hook.plan(deployment_id), "too slow", KEY)
-    second = hook.submit(hook.plan(deployment_id), "still too slow", "f" * 20)
-    assert second.id != first.id
-    assert len(rollbacks(rollback_sandbox)) == 2
 
 
 def test_a_stale_plan_is_not_submitted(connect_hook: Connect, rollback_sandbox: Sandbox) -> None:
@@ -167,19 +128,6 @@ def test_a_deploy_in_progress_stops_a_rollback(connect_hook: Connect, rollback_s
     assert connect_hook.sent() == 0
 
 
-@pytest.mark.parametrize("description", ["", "  ", "x" * 500])
-def test_a_description_that_cannot_be_kept_is_refused_first(
-    connect_hook: Connect, rollback_sandbox: Sandbox, description: str
-) -> None:
-    """Before any request is sent."""
-    hook = connect_hook()
-    plan = hook.plan(identify(rollback_sandbox))
-    before = len(rollback_sandbox.requests())
-    with pytest.raises(InvalidDescription):
-        hook.submit(plan, description, KEY)
-    assert len(rollback_sandbox.requests()) == before
-
-
 def test_a_plan_that_is_refused_is_not_submitted(connect_hook: Connect, rollback_sandbox: Sandbox) -> None:
     """The error lists all failed checks, and no request is sent."""
     hook = connect_hook(retention_days=0.01)
@@ -201,40 +149,6 @@ def test_the_platform_refuses_what_the_plan_cannot_check(
     with pytest.raises(PermissionMissing, match=re.escape(hook.capabilities.permissions["image"])):
         hook.submit(plan, "too slow", KEY)
     assert rollbacks(rollback_sandbox) == []
-
-
-def test_the_message_of_the_platform_is_kept(connect_hook: Connect, rollback_sandbox: Sandbox) -> None:
-    """The error has the text of a rule that the plan does not know."""
-    hook = connect_hook()
-    plan = hook.plan(identify(rollback_sandbox))
-    refusal = {"name": "RollbackNotAllowedError", "status": 400, "message": "Not on a Friday"}
-    rollback_sandbox.fault("api_error", connect_hook.operations["roll_back"], **refusal)
-    with pytest.raises(PlanRefused, match="Not on a Friday"):
-        hook.submit(plan, "too slow", KEY)
-    assert rollbacks(rollback_sandbox) == []
-
-
-def test_a_switch_that_is_turned_off_meanwhile(connect_hook: Connect, rollback_sandbox: Sandbox) -> None:
-    """Between plan and request: the platform's own message says which."""
-    hook = connect_hook()
-    need(hook.capabilities.reports_switches, "switches")
-    plan = hook.plan(identify(rollback_sandbox))
-    rollback_sandbox.settings(installation_enabled=False)
-    with pytest.raises(PlanRefused, match="not enabled on this installation"):
-        hook.submit(plan, "too slow", KEY)
-    assert rollbacks(rollback_sandbox) == []
-
-
-def test_a_token_that_expires_meanwhile_changes_nothing(
-    connect_hook: Connect, rollback_sandbox: Sandbox
-) -> None:
-    """Access errors keep their names."""
-    hook = connect_hook()
-    plan = hook.plan(identify(rollback_sandbox))
-    rollback_sandbox.settings(expired_tokens=["editor"])
-    with pytest.raises(TokenExpired):
-        hook.submit(plan, "too slow", KEY)
-    assert connect_hook.sent() == 0
 
 
 def test_a_server_that_is_gone_is_no_doubt(connect_hook: Connect, rollback_sandbox: Sandbox) -> None:
