@@ -86,39 +86,6 @@ def test_a_suggested_setting_can_be_copied(
     assert cli("roll-back", deployment, "--description", "why", "--yes").code == 0
 
 
-def test_a_renamed_mutation_is_named_with_a_suggestion(cli: Cli, platform: SandboxProcess) -> None:
-    """The user has to write the document, so no settings are printed."""
-    platform.settings(renamed_fields={"Mutation.rollbackDeployment": "rollbackDeploy"})
-    result = cli("doctor")
-    assert result.code == 1
-    assert "Did you mean 'rollbackDeploy'?" in result.out
-    assert '{"roll_back": {"document": "<GraphQL>", "path": "rollbackDeploy"}}' in result.out
-    assert "All suggested settings" not in result.out
-
-
-def test_nothing_is_changed(cli: Cli, platform: SandboxProcess) -> None:
-    """The platform received no mutation, and its state is unchanged."""
-    platform.clock(freeze=True)
-    before = platform.state()
-    cli("doctor", "--deployment", platform.deployment("image-af3")["id"], "--json")
-    after = platform.state()
-    requests = after.pop("requests")
-    del before["requests"]
-    assert requests
-    assert all("rollbackDeployment" not in request["fields"] for request in requests)
-    assert after == before
-
-
-def test_hosted_astro_is_checked_by_the_same_command(
-    cli: Cli, platform: SandboxProcess, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The connection type selects the checks; the report names what Astro does not report."""
-    monkeypatch.setenv("AIRFLOW_CONN_HOSTED", platform.connection_json("editor", "astro"))
-    result = cli("doctor", "hosted", "--deployment", platform.deployment("image-af3")["id"])
-    assert result.code == 0
-    assert "Not reported by Astro." in result.out
-
-
 def test_a_connection_that_cannot_be_used_is_a_finding(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     """Other commands exit with 3; the doctor reports a finding."""
     connection = {"conn_type": "astro_private_cloud", "host": "https://h.example.com"}
@@ -134,25 +101,6 @@ def test_a_missing_connection_is_unavailable(cli: Cli) -> None:
     result = cli("doctor", "no_such")
     assert (result.code, result.out) == (3, "")
     assert "no connection 'no_such'" in result.err
-
-
-def test_an_unreachable_host_is_a_finding(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No request is sent, and every further check is skipped."""
-    connection = {"conn_type": "astro_private_cloud", "host": "http://127.0.0.1:9", "password": "x" * 20}
-    monkeypatch.setenv("AIRFLOW_CONN_SHUT", json.dumps(connection))
-    result = cli("doctor", "shut")
-    assert result.code == 1
-    assert "ERROR    TCP" in result.out
-    assert "skipped  HISTORY" in result.out
-
-
-@pytest.mark.matrix
-def test_it_runs_on_a_fresh_machine(process: Cli, platform: SandboxProcess) -> None:
-    """In a process of its own, where Airflow has never run; nothing but the report is printed."""
-    connection = platform.connection_json()
-    result = process("doctor", "--json", AIRFLOW_CONN_ASTRO_PRIVATE_CLOUD_DEFAULT=connection)
-    assert (result.code, result.err) == (0, "")
-    assert json.loads(result.out)["worst"] == "skipped"
 
 
 def test_it_needs_no_extra(process: Cli, platform: SandboxProcess, tmp_path: Path) -> None:

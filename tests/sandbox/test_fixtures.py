@@ -11,6 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 CONFTEST = 'pytest_plugins = ["airflow_rollback_provider.sandbox.fixtures"]\n'
 TESTS = """
 import json
+import sys
 
 def test_one(rollback_sandbox):
     rollback_sandbox.add_deployment("mine")
@@ -25,11 +26,12 @@ def test_three(rollback_connection, rollback_sandbox):
     connection = json.loads(rollback_connection)
     assert connection["host"] == rollback_sandbox.url
     print("as", connection["conn_type"])
+    assert not {"starlette", "uvicorn", "graphql", "airflow"} & set(sys.modules)
 """
 
 
 def test_the_fixtures_work_in_a_users_project(tmp_path: Path) -> None:
-    """One line in a conftest, and each test has a fresh platform."""
+    """One line in a conftest, and each test has a fresh platform. Its process does not import the server."""
     (tmp_path / "conftest.py").write_text(CONFTEST)
     (tmp_path / "test_mine.py").write_text(TESTS)
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}

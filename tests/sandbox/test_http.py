@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Each fault with two HTTP clients on either API, and its result on the platform."""
+"""Each fault on either API, and its result on the platform."""
 
 from __future__ import annotations
 
@@ -62,19 +62,8 @@ ASTRO: dict[str, Any] = {
     "operation": "DeployRollback",
     "result": (),
 }
-by_requests = Post(requests.post, **HOUSTON)
-by_httpx = Post(httpx.post, **HOUSTON)
-POSTS = {
-    "houston-requests": by_requests,
-    "houston-httpx": by_httpx,
-    "astro-requests": Post(requests.post, **ASTRO),
-    "astro-httpx": Post(httpx.post, **ASTRO),
-}
-
-# Both HTTP clients on Houston's face; and on both faces.
-both = pytest.mark.parametrize("post", [by_requests, by_httpx], ids=["requests", "httpx"])
-each = pytest.mark.parametrize("post", POSTS.values(), ids=list(POSTS))
-one_each = pytest.mark.parametrize("name", ["houston-requests", "astro-requests"])
+houston, astro = Post(requests.post, **HOUSTON), Post(httpx.post, **ASTRO)
+each = pytest.mark.parametrize("post", [houston, astro], ids=["houston", "astro"])
 
 CONNECTION_ERRORS = (requests.ConnectionError, httpx.RemoteProtocolError, httpx.ReadError)
 TIMEOUTS = (requests.Timeout, httpx.TimeoutException)
@@ -94,15 +83,6 @@ def rollbacks_in_the_end(sandbox: SandboxProcess) -> int:
 
 
 @each
-def test_without_a_fault_the_request_is_answered(rollback_sandbox: SandboxProcess, post: Post) -> None:
-    """One request, one row, JSON, HTTP 200."""
-    answer = post(rollback_sandbox.url)
-    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/json")
-    assert post.row(answer)
-    assert rollbacks(rollback_sandbox) == 1
-
-
-@each
 @pytest.mark.parametrize(("kind", "rows"), [("drop_before", 0), ("drop_after", 1)])
 def test_a_dropped_connection_is_one(
     rollback_sandbox: SandboxProcess, post: Post, kind: str, rows: int
@@ -117,7 +97,7 @@ def test_a_dropped_connection_is_one(
 
 
 @each
-@pytest.mark.parametrize("status", [500, 502, 503, 429])
+@pytest.mark.parametrize("status", [500, 429])
 @pytest.mark.parametrize("after_commit", [False, True])
 def test_an_http_error_comes_before_or_after_the_request_is_handled(
     rollback_sandbox: SandboxProcess, post: Post, status: int, after_commit: bool
@@ -132,29 +112,30 @@ def test_an_http_error_comes_before_or_after_the_request_is_handled(
 
 
 @each
-@pytest.mark.parametrize("body", ["truncated", "html", "empty"])
-def test_a_damaged_body_is_no_json(rollback_sandbox: SandboxProcess, post: Post, body: str) -> None:
-    """The answer cannot be read, and the request went through."""
+@pytest.mark.parametrize("body", ["truncated", "html", "empty", "wrong_shape"])
+def test_a_damaged_body_cannot_be_read(rollback_sandbox: SandboxProcess, post: Post, body: str) -> None:
+    """It is no JSON, or JSON of another shape, and the request went through."""
     rollback_sandbox.fault("body", post.operation, body=body)
     answer = post(rollback_sandbox.url)
     assert answer.status_code == 200
-    with pytest.raises(ValueError, match=r"Expecting|Unterminated"):
-        answer.json()
+    if body == "wrong_shape":
+        assert answer.json() == {"data": ["unexpected", 1]}
+    else:
+        with pytest.raises(ValueError, match=r"Expecting|Unterminated"):
+            answer.json()
     assert rollbacks(rollback_sandbox) == 1
 
 
 @each
-def test_a_body_can_have_another_shape(rollback_sandbox: SandboxProcess, post: Post) -> None:
-    """It is JSON, but not of the expected shape."""
-    rollback_sandbox.fault("body", body="wrong_shape")
-    assert post(rollback_sandbox.url).json() == {"data": ["unexpected", 1]}
-
-
-@each
-def test_a_slow_answer_runs_into_the_clients_timeout(rollback_sandbox: SandboxProcess, post: Post) -> None:
-    """Latency delays the answer, and the request is handled whether or not the client waits."""
-    rollback_sandbox.fault("latency", delay=1.5)
-    with pytest.raises(TIMEOUTS):
+@pytest.mark.parametrize(
+    "fault", [{"kind": "latency", "delay": 1.5}, {"kind": "slow_body", "seconds": 5}], ids=str
+)
+def test_a_slow_answer_runs_into_the_clients_timeout(
+    rollback_sandbox: SandboxProcess, post: Post, fault: dict[str, Any]
+) -> None:
+    """The request is handled whether or not the client waits."""
+    rollback_sandbox.fault(**fault)
+    with pytest.raises((*TIMEOUTS, requests.ConnectionError)):
         post(rollback_sandbox.url, timeout=0.5)
     assert rollbacks_in_the_end(rollback_sandbox) == 1
 
@@ -164,24 +145,15 @@ def test_a_slow_body_arrives_whole(rollback_sandbox: SandboxProcess, post: Post)
     """The body drips, and is complete in the end."""
     rollback_sandbox.fault("slow_body", seconds=0.3)
     answer = post(rollback_sandbox.url)
+    assert answer.headers["content-type"] == "application/json"
     assert post.row(answer)
     assert rollbacks(rollback_sandbox) == 1
 
 
-@each
-def test_a_slow_body_can_run_into_the_clients_timeout(rollback_sandbox: SandboxProcess, post: Post) -> None:
-    """Each chunk is later than the client's timeout."""
-    rollback_sandbox.fault("slow_body", seconds=5)
-    with pytest.raises((*TIMEOUTS, requests.ConnectionError)):
-        post(rollback_sandbox.url, timeout=0.2)
-    assert rollbacks_in_the_end(rollback_sandbox) == 1
-
-
-@both
-def test_an_error_of_houstons_form_can_be_scripted(rollback_sandbox: SandboxProcess, post: Post) -> None:
+def test_an_error_of_houstons_form_can_be_scripted(rollback_sandbox: SandboxProcess) -> None:
     """It has HTTP 200, as Houston's own errors."""
     rollback_sandbox.fault("api_error", message="Nope", name="NopeError", status=503, retry_after="9")
-    answer = post(rollback_sandbox.url)
+    answer = houston(rollback_sandbox.url)
     assert (answer.status_code, answer.json()["errors"]) == (200, [{"message": "Nope", "name": "NopeError"}])
     assert answer.headers["retry-after"] == "9"
     assert rollbacks(rollback_sandbox) == 0
@@ -202,7 +174,7 @@ def test_an_error_of_astros_form_can_be_scripted(
         retry_after="9",
         after_commit=after_commit,
     )
-    answer = POSTS["astro-requests"](rollback_sandbox.url)
+    answer = astro(rollback_sandbox.url)
     record = rollback_sandbox.requests()[-1]
     assert (answer.status_code, answer.headers["retry-after"], record["status"]) == (429, "9", 429)
     assert answer.json() == {
@@ -217,33 +189,31 @@ def test_an_error_of_astros_form_can_be_scripted(
 def test_a_fault_is_injected_into_the_operation_that_it_names(rollback_sandbox: SandboxProcess) -> None:
     """A name of one API does not match the other; without a name the fault is injected into both."""
     rollback_sandbox.fault("status", "DeployRollback", status=503)
-    assert POSTS["houston-requests"](rollback_sandbox.url).status_code == 200
-    assert POSTS["astro-requests"](rollback_sandbox.url).status_code == 503
+    assert houston(rollback_sandbox.url).status_code == 200
+    assert astro(rollback_sandbox.url).status_code == 503
     rollback_sandbox.fault("status", "rollbackDeployment", status=502)
-    assert POSTS["astro-requests"](rollback_sandbox.url).status_code == 200
-    assert POSTS["houston-requests"](rollback_sandbox.url).status_code == 502
+    assert astro(rollback_sandbox.url).status_code == 200
+    assert houston(rollback_sandbox.url).status_code == 502
     rollback_sandbox.fault("status", count=2, status=504)
-    assert POSTS["houston-requests"](rollback_sandbox.url).status_code == 504
-    assert POSTS["astro-requests"](rollback_sandbox.url).status_code == 504
+    assert houston(rollback_sandbox.url).status_code == 504
+    assert astro(rollback_sandbox.url).status_code == 504
 
 
-@both
-def test_errors_can_come_with_another_status(rollback_sandbox: SandboxProcess, post: Post) -> None:
+def test_errors_can_come_with_another_status(rollback_sandbox: SandboxProcess) -> None:
     """With the switch a refusal has its body on a non-2xx; an answer without errors stays 200."""
     rollback_sandbox.settings(error_status=400, installation_enabled=False)
-    answer = post(rollback_sandbox.url)
+    answer = houston(rollback_sandbox.url)
     assert (answer.status_code, answer.json()["errors"][0]["name"]) == (400, "RollbackNotAllowedError")
     rollback_sandbox.settings(installation_enabled=True)
-    assert post(rollback_sandbox.url).status_code == 200
+    assert houston(rollback_sandbox.url).status_code == 200
 
 
-@one_each
+@each
 @pytest.mark.parametrize(("kind", "position"), [("land_before", 1), ("land_after", 0)])
 def test_another_deploy_can_land_around_the_request(
-    rollback_sandbox: SandboxProcess, name: str, kind: str, position: int
+    rollback_sandbox: SandboxProcess, post: Post, kind: str, position: int
 ) -> None:
     """A deploy lands just before or just after the request is handled, which goes through."""
-    post = POSTS[name]
     rollback_sandbox.fault(kind, post.operation, deployment="dag-deploy-af3", draft={"tag": "hurried"})
     assert post.row(post(rollback_sandbox.url))
     latest = rollback_sandbox.deployment("dag-deploy-af3")["deploys"][:2]
@@ -255,14 +225,13 @@ def test_a_connection_that_the_client_closed_first_can_be_dropped(rollback_sandb
     """The server survives a fault for a client that has disconnected."""
     rollback_sandbox.fault("drop_after", delay=1.5)
     with pytest.raises(TIMEOUTS):
-        by_requests(rollback_sandbox.url, timeout=0.5)
+        houston(rollback_sandbox.url, timeout=0.5)
     assert rollbacks_in_the_end(rollback_sandbox) == 1
 
 
-@one_each
-def test_the_date_header_follows_the_clock(rollback_sandbox: SandboxProcess, name: str) -> None:
+@each
+def test_the_date_header_follows_the_clock(rollback_sandbox: SandboxProcess, post: Post) -> None:
     """A test can set the platform's clock, or the header alone, wrong."""
-    post = POSTS[name]
     rollback_sandbox.clock(freeze=True, set="2026-01-01T00:00:00Z")
     assert post(rollback_sandbox.url).headers["date"] == "Thu, 01 Jan 2026 00:00:00 GMT"
     rollback_sandbox.clock(date_offset=-3600)
@@ -273,10 +242,8 @@ def test_the_date_header_follows_the_clock(rollback_sandbox: SandboxProcess, nam
 @pytest.mark.parametrize(
     "body",
     [
-        b"",
         b"{",
         b"[]",
-        b'{"query": 1}',
         b'{"query": "{self{id}}", "variables": [1]}',
         b'{"query": "{self{id}}", "operationName": [1]}',
     ],

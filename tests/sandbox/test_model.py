@@ -1,15 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-import re
 from datetime import datetime, timedelta, timezone
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_rollback_provider.sandbox.factories import base_content
-from airflow_rollback_provider.sandbox.model import Author, Deploy, History, make_id
+from airflow_rollback_provider.sandbox.model import Author, Deploy, History
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=timezone.utc)
 
@@ -18,14 +16,6 @@ def deploy(number: int, minutes: int) -> Deploy:
     content = base_content("3.1-12", "image", "registry")
     moment = NOON + timedelta(minutes=minutes)
     return Deploy(f"id{number}", "d", "IMAGE_ONLY", content, moment, moment, Author("a", "a", "A"))
-
-
-@given(st.text(), st.integers())
-def test_ids_look_like_the_platforms(first: str, second: int) -> None:
-    """An id is 25 lower-case letters and digits that begin with c, the same for the same parts."""
-    made = make_id(first, second)
-    assert re.fullmatch(r"c[a-z0-9]{24}", made)
-    assert made == make_id(first, second)
 
 
 @given(st.lists(st.integers(0, 50), max_size=20))
@@ -39,17 +29,3 @@ def test_a_history_is_in_the_order_of_time_however_rows_come(minutes: list[int])
     for position, row in enumerate(rows):
         assert history.get(row.id) is row
         assert list(history.latest_first(row.id)) == rows[position + 1 :]
-
-
-def test_a_history_is_made_on_first_use() -> None:
-    """Long histories cost nothing until they are read."""
-    made = []
-    history = History(lambda: made.append(1) or [deploy(1, 0)])
-    assert made == []
-    assert (len(history), len(history), made) == (1, 1, [1])
-
-
-def test_an_unknown_cursor_is_an_error() -> None:
-    """It does not start from the beginning."""
-    with pytest.raises(KeyError):
-        list(History(list).latest_first("unknown"))

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from datetime import datetime, timezone
 from typing import Any
 
@@ -27,7 +26,6 @@ from tests.support.openapi import (
     check_request,
     document,
     needs_document,
-    operation,
 )
 
 pytestmark = needs_document
@@ -144,18 +142,14 @@ def test_a_request_as_documented_passes(method: str, url: str, headers: Any, bod
     ("method", "url", "headers", "body", "problem"),
     [
         ("GET", f"{BASE}/deploys?limit=1001", TOKEN, None, "limit: .*1001"),
-        ("GET", f"{BASE}/deploys?limit=all", TOKEN, None, "limit"),
         ("GET", f"{BASE}/deploys?page=1", TOKEN, None, "no query parameter 'page'"),
         ("GET", f"{BASE}/deploys", {}, None, "Security"),
-        ("GET", f"{BASE}/deploys", {"authorization": "t"}, None, "Security"),
-        ("GET", "/organizations/o/deployments", TOKEN, None, "not found"),
         ("GET", f"{BASE}/logs", TOKEN, None, "Path not found"),
         ("DELETE", f"{BASE}/deploys/x", TOKEN, None, "Operation delete not found"),
         ("POST", ROLLBACK, TOKEN | JSON, None, "Missing required request body"),
         ("POST", ROLLBACK, TOKEN, "{}", "mimetype"),
         ("POST", ROLLBACK, TOKEN | JSON, "{", "deserialize"),
         ("POST", ROLLBACK, TOKEN | JSON, '{"scope": "IMAGE"}', "'scope' was unexpected"),
-        ("POST", ROLLBACK, TOKEN | JSON, '{"description": null}', "description: None"),
         ("POST", ROLLBACK, TOKEN | JSON, json.dumps({"description": "x" * 501}), "is too long"),
     ],
 )
@@ -187,14 +181,12 @@ def test_an_answer_as_documented_passes(status: int, body: Any) -> None:
     ("status", "headers", "body", "problem"),
     [
         (200, JSON, DEPLOY | {"status": "LOST"}, "status: 'LOST'"),
-        (200, JSON, DEPLOY | {"type": "NEW"}, "type: 'NEW'"),
         (200, JSON, DEPLOY | {"description": None}, "description: None"),
         (200, JSON, DEPLOY | {"createdAt": "yesterday"}, "date-time"),
         (200, JSON, DEPLOY | {"scope": "IMAGE"}, "'scope' was unexpected"),
         (200, JSON, {"id": "i"}, "'status' is a required property"),
         (200, {"content-type": "text/html"}, DEPLOY, "mimetype"),
         (404, JSON, _error(statusCode="404"), "statusCode: '404'"),
-        (404, JSON, {"error": "m"}, "required"),
     ],
 )
 def test_any_other_response_is_an_error(
@@ -203,13 +195,6 @@ def test_any_other_response_is_an_error(
     """Wrong values, missing ones, nulls, and unknown fields."""
     with pytest.raises(AssertionError, match=problem):
         check_answer("GET", f"{BASE}/deploys/i", status, headers, json.dumps(body))
-
-
-@pytest.mark.parametrize("body", ["", "<html>", "null"])
-def test_a_response_without_json_is_an_error(body: str) -> None:
-    """A gateway or a broken connection can cause it."""
-    with pytest.raises(AssertionError, match="differs from the platform's document"):
-        check_answer("GET", f"{BASE}/deploys/i", 200, JSON, body)
 
 
 def test_an_undocumented_status_has_its_own_error() -> None:
@@ -222,16 +207,3 @@ def test_each_exception_is_missing_in_the_document() -> None:
     """When the document has the type, the exception can be deleted."""
     schemas = document()["components"]["schemas"]
     assert not set(BEYOND) & set(schemas["Deploy"]["properties"]["type"]["enum"])
-
-
-@pytest.mark.parametrize(
-    ("path", "check"),
-    [
-        (f"{BASE}/deploys/x", lambda found: found["operationId"] == "GetDeploy"),
-        (f"{BASE}/deploys/x?a=b", lambda found: found["operationId"] == "GetDeploy"),
-        (f"{BASE}/nothing", lambda found: found is None),
-    ],
-)
-def test_an_operation_is_found_by_its_path(path: str, check: Callable[[Any], bool]) -> None:
-    """Placeholders take one part of a path each."""
-    assert check(operation("get", path))

@@ -16,7 +16,6 @@ from tests.sandbox.conftest import DrainResult, deployment_id, deployment_path
 
 ORDERS = deployment_path("dag-deploy-af3")
 DEPLOYS = f"{ORDERS}/deploys"
-SECONDS = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
 
 def listed(rest: DrainResult, path: str = DEPLOYS, token: str = "editor") -> list[dict[str, Any]]:
@@ -47,55 +46,13 @@ def test_both_apis_show_the_same_deploys(rest: DrainResult, rollback_sandbox: Sa
         assert [row[houston] for row in ours] == [row.get(astro) for row in theirs]
 
 
-def test_a_deploy_has_the_documents_fields(rest: DrainResult) -> None:
-    """Author, time, source; unknown values are left out."""
-    row = listed(rest)[0]
-    assert row["deploymentId"] == deployment_id("dag-deploy-af3")
-    assert row["isDagDeployEnabled"] is True
-    assert SECONDS.fullmatch(row["createdAt"])
-    assert SECONDS.fullmatch(row["updatedAt"])
-    assert row["git"]["provider"] == "GENERIC"
-    assert row["createdBySubject"]["subjectType"] == "SERVICEKEY"
-    assert "rollbackFromId" not in row
-    assert rest("GET", f"{DEPLOYS}/{row['id']}").json() == row
-
-
-def test_odd_rows_pass_through(rest: DrainResult) -> None:
-    """A type that the document does not list, and a row without its Runtime."""
-    rows = listed(rest, f"{DEPLOYS}?limit=1000")
-    assert {row["type"] for row in rows} == {"IMAGE_AND_DAG", "DAG_ONLY", "CONFIG_SYNC"}
-    silent = [row for row in rows if "astroRuntimeVersion" not in row]
-    assert [row["airflowVersion"] for row in silent] == ["NA"]
-    assert {row["createdBySubject"]["subjectType"] for row in rows} == {"USER", "SERVICEKEY"}
-
-
-def test_named_bundles(rest: DrainResult, rollback_sandbox: SandboxProcess) -> None:
-    """A deploy lists all bundles that run after it, each with the deploy that brought its version."""
-    first = rollback_sandbox.land_deploy(
-        "dag-deploy-af3", type="BUNDLE", named_bundles={"dbt/a": "1", "dbt/b": "1"}
-    )
-    second = rollback_sandbox.land_deploy("dag-deploy-af3", type="BUNDLE", named_bundles={"dbt/b": "2"})
-    target = rollback_sandbox.deployment("dag-deploy-af3")["deploys"][-1]["id"]
-    assert rest("POST", f"{DEPLOYS}/{target}/rollback", {}).status_code == 200
-    rollback, latest, before, older = listed(rest)[:4]
-    assert "bundles" not in older
-    assert [bundle["currentVersion"] for bundle in before["bundles"]] == ["1", "1"]
-    assert [bundle["deployId"] for bundle in latest["bundles"]] == [first["id"], second["id"]]
-    assert (latest["bundleMountPath"], latest["bundles"][1]["desiredVersion"]) == ("dbt/b", "2")
-    assert latest["dagTarballVersion"] == older["dagTarballVersion"]
-    assert rollback["bundles"] == latest["bundles"], "a rollback of the Deployment leaves its bundles"
-
-
 @pytest.mark.parametrize(
     ("query", "expected"),
     [
         ("", slice(0, 20)),
-        ("?limit=1000", slice(0, 1000)),
         ("?limit=0", slice(0, 0)),
-        ("?offset=0&limit=7", slice(0, 7)),
         ("?offset=995&limit=10", slice(995, 1005)),
         ("?offset=9990&limit=1000", slice(9990, 10_000)),
-        ("?offset=10000", slice(0, 0)),
     ],
 )
 def test_a_page_is_a_slice_of_the_history(
@@ -125,40 +82,6 @@ def test_rows_past_the_retention_are_gone_but_the_latest(
     assert rest("GET", older).status_code == 200
 
 
-def test_a_deployment_has_the_documents_fields(rest: DrainResult, rollback_sandbox: SandboxProcess) -> None:
-    """Its ids and versions are those of the other API."""
-    ours = rollback_sandbox.deployment("dag-deploy-af3")
-    theirs = rest("GET", ORDERS).json()
-    assert (theirs["id"], theirs["name"], theirs["namespace"]) == (ours["id"], "Orders", ours["releaseName"])
-    assert theirs["astroRuntimeVersion"] == theirs["runtimeVersion"] == ours["runtimeVersion"]
-    assert theirs["workspaceId"] == ours["workspace"]["id"]
-    assert (theirs["isDagDeployEnabled"], theirs["status"]) == (True, "HEALTHY")
-    assert theirs["organizationId"] == ORGANIZATION.id == rollback_sandbox.state()["organization"]["id"]
-    assert theirs["dagTarballVersion"] == theirs["desiredDagTarballVersion"]
-
-
-def test_a_deploy_in_progress_shows_in_the_deployment(
-    rest: DrainResult, rollback_sandbox: SandboxProcess
-) -> None:
-    """It is DEPLOYING towards the bundle that it waits for, and its running content is unchanged."""
-    before = rest("GET", ORDERS).json()
-    rollback_sandbox.land_deploy("dag-deploy-af3", type="DAG_ONLY", bundle="to-come", seconds=60)
-    after = rest("GET", ORDERS).json()
-    assert (after["status"], after["desiredDagTarballVersion"]) == ("DEPLOYING", "to-come")
-    assert after["dagTarballVersion"] == before["dagTarballVersion"]
-    rollback_sandbox.clock(advance=60)
-    assert rest("GET", ORDERS).json()["dagTarballVersion"] == "to-come"
-
-
-def test_an_image_based_deployment_and_one_without_deploys(rest: DrainResult) -> None:
-    """Without Dag deploys there is no bundle; without a deploy there is the bare Runtime."""
-    billing = rest("GET", deployment_path("image-af3")).json()
-    assert billing["isDagDeployEnabled"] is False
-    assert "dagTarballVersion" not in billing
-    assert rest("GET", deployment_path("no-deploys")).json()["imageTag"] == "3.1-12-base"
-    assert rest("GET", deployment_path("no-deploys", "/deploys")).json()["totalCount"] == 0
-
-
 def test_deployments_are_those_of_hosted_astro(rest: DrainResult, rollback_sandbox: SandboxProcess) -> None:
     """Those with git-sync or NFS are neither listed nor found."""
     found = {item["id"] for item in listed(rest, "/deployments?limit=1000")}
@@ -174,15 +97,12 @@ def test_deployments_are_those_of_hosted_astro(rest: DrainResult, rollback_sandb
     ("query", "expected"),
     [
         ("names=Billing&names=Orders", ["Billing", "Orders"]),
-        ("names=Billing&names=Nothing", ["Billing"]),
         (f"deploymentIds={deployment_id('dormant')}", ["Dormant"]),
         (f"workspaceIds={make_id('wsanalytics', 'workspace')}", ["Marketing"]),
         (f"names=Billing&workspaceIds={make_id('wsanalytics', 'workspace')}", []),
         ("sorts=name:asc&limit=2", ["Billing", "Billing (Airflow 2)"]),
         ("sorts=name:desc&limit=2", ["Ten thousand deploys", "Rolled back"]),
         ("sorts=createdAt:asc&sorts=name:desc&limit=1", ["Ten thousand deploys"]),
-        ("sorts=name:asc&offset=1&limit=1", ["Billing (Airflow 2)"]),
-        ("limit=0", []),
     ],
 )
 def test_deployments_can_be_filtered_sorted_and_paged(
@@ -192,22 +112,14 @@ def test_deployments_can_be_filtered_sorted_and_paged(
     assert names(rest, query) == expected
 
 
-def test_a_token_lists_the_deployments_of_its_workspaces(rest: DrainResult) -> None:
-    """A member of one workspace gets its Deployments; a system-wide role gets all."""
-    assert names(rest, "", "other-workspace") == ["Marketing"]
-    assert len(names(rest, "limit=100", "service-account")) == len(names(rest, "limit=100"))
-
-
 @pytest.mark.parametrize(
     ("path", "fields"),
     [
         (f"{DEPLOYS}?limit=1001", {"limit": "max"}),
         (f"{DEPLOYS}?limit=-1", {"limit": "min"}),
-        (f"{DEPLOYS}?limit=ten", {"limit": "type"}),
         (f"{DEPLOYS}?limit=1_0", {"limit": "type"}),
         (f"{DEPLOYS}?offset=-1&limit=5000", {"offset": "min", "limit": "max"}),
         (f"{DEPLOYS}?offset=1.5", {"offset": "type"}),
-        ("/deployments?limit=-1", {"limit": "min"}),
         ("/deployments?sorts=colour:asc", {"sorts": "oneof"}),
     ],
 )
@@ -222,18 +134,13 @@ def test_a_parameter_out_of_range_is_refused_field_by_field(
 
 @pytest.mark.parametrize(
     "authorization",
-    [None, "", TOKENS["editor"].value, "Bearer", "Bearer no-such-token", f"Basic {TOKENS['editor'].value}"],
+    [None, TOKENS["editor"].value, "Bearer", "Bearer no-such-token"],
 )
 def test_only_a_bearer_token_is_accepted(rest: DrainResult, authorization: str | None) -> None:
     """HTTP 401 for the raw token that Houston accepts, and for unknown tokens."""
     headers = {} if authorization is None else {"authorization": authorization}
     answer = rest("GET", DEPLOYS, token=None, **headers)
     assert (answer.status_code, answer.json()["statusCode"]) == (401, 401)
-
-
-def test_the_scheme_is_read_in_any_case(rest: DrainResult) -> None:
-    """HTTP requires this."""
-    assert rest("GET", ORDERS, token=None, authorization="bearer sandbox-token-editor").status_code == 200
 
 
 def test_an_expired_token_has_its_own_error(rest: DrainResult, rollback_sandbox: SandboxProcess) -> None:
@@ -285,26 +192,6 @@ def test_an_unsupported_operation_is_an_error_of_the_usual_form(
     answer = requests.request(method, url, timeout=30)
     assert (answer.status_code, answer.json()["statusCode"]) == (404, 404)
     assert rollback_sandbox.requests()[-1]["operation"] is None
-
-
-def test_unknown_names_are_ignored(rollback_sandbox: SandboxProcess) -> None:
-    """A query parameter or a field that the document does not have, and an empty value."""
-    url = f"{rollback_sandbox.url}/v1/organizations/{ORGANIZATION.id}{DEPLOYS}"
-    headers = {"authorization": f"Bearer {TOKENS['editor'].value}"}
-    page = requests.get(f"{url}?colour=red&limit=", headers=headers, timeout=30)
-    assert (page.status_code, page.json()["limit"]) == (200, 20)
-    body = {"description": "why", "colour": "red"}
-    target = f"{url}/{page.json()['deploys'][2]['id']}/rollback"
-    assert requests.post(target, json=body, headers=headers, timeout=30).json()["description"] == "why"
-
-
-def test_an_errors_request_id_is_in_the_record(rest: DrainResult, rollback_sandbox: SandboxProcess) -> None:
-    """Each request has an id of its own, and after a reset the same ones come again."""
-    told = [rest("GET", "/deployments/none").json()["requestId"] for _ in range(2)]
-    assert [item["id"] for item in rollback_sandbox.requests()] == told
-    assert len(set(told)) == 2
-    rollback_sandbox.reset()
-    assert rest("GET", "/deployments/none").json()["requestId"] == told[0]
 
 
 def test_requests_are_recorded_with_name_and_path(

@@ -45,15 +45,6 @@ def test_each_mechanism_exists_on_both_airflows_with_months_of_history(world: Wo
     assert any(row.rollback_from_id for row in rows) or running.mechanism == "volume"
 
 
-@pytest.mark.parametrize("key", [key for key in KEYS if "volume" not in key])
-def test_the_previous_good_deploy_can_be_rolled_back_to(world: World, key: str) -> None:
-    """The third row from the top is the target `previous`."""
-    deployment = find(world, key)
-    target = list(world.listed(deployment))[2]
-    row = world.roll_back(TOKENS["editor"], RollbackRequest(deployment.id, target.id, "IMAGE", "why"))
-    assert row.rollback_from_id == target.id
-
-
 @pytest.mark.parametrize(
     ("key", "rows", "running"),
     [
@@ -83,14 +74,6 @@ def test_the_moved_deployment_can_go_back_to_airflow_2(world: World) -> None:
             world.roll_back(TOKENS["editor"], RollbackRequest(early.id, target.id, "IMAGE", "why"))
 
 
-def test_after_a_rollback_the_content_of_its_target_runs(world: World) -> None:
-    """D1, D2, D3, then a rollback to D2: D2's content runs."""
-    deployment = find(world, "after-rollback")
-    rows = deployment.history.rows
-    assert rows[3].rollback_from_id == rows[1].id
-    assert deployment.running(world.clock.now()).image_tag == "release-2"
-
-
 @pytest.mark.parametrize(
     ("scenario", "count"), [("default", 19), ("minimal", 2), ("fleet", 20), ("empty", 0)]
 )
@@ -108,10 +91,3 @@ def test_an_unknown_scenario_is_an_error() -> None:
     """The error names the known ones."""
     with pytest.raises(ValueError, match=", ".join(SCENARIOS)):
         make_world("nonsense")
-
-
-def test_the_releases_are_versions(world: World) -> None:
-    """Each offered Runtime can be read, and a new minor Airflow migrates the database."""
-    assert all(read_runtime(item.version) for item in world.releases)
-    migrations = {item.version: item.migrations for item in world.releases}
-    assert (migrations["3.1-1"], migrations["3.1-12"]) == (True, False)
