@@ -6,9 +6,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import Any
-
 import pytest
 
 from airflow_rollback_provider.doctor.diagnosis import ClockSkew, measure_skew
@@ -130,40 +127,6 @@ def test_a_failing_platform_is_one_error(talk: Talk, rollback_sandbox: Sandbox, 
     assert {item.status for item in rest} == {Status.SKIPPED}
 
 
-def test_another_server_at_the_address_is_an_error(talk: Talk, rollback_sandbox: Sandbox) -> None:
-    """A proxy answers with an error page."""
-    rollback_sandbox.fault("body", count=None, body="html")
-    assert findings_of(talk().with_faults())["API"].status is Status.ERROR
-
-
-def test_nothing_is_changed(talk: Talk, rollback_sandbox: Sandbox) -> None:
-    """Every request only reads, and the platform's state is the same afterwards."""
-    deployment = identify(rollback_sandbox)
-    before = rollback_sandbox.state()
-    talking = talk()
-    flow = talking.platform.diagnose(deployment)
-    requests = []
-
-    def recorded() -> Flow[tuple[Finding, ...]]:
-        request: Any = next(flow)
-        try:
-            while True:
-                requests.append(request)
-                request = flow.send((yield request))
-        except StopIteration as end:
-            return end.value
-
-    assert talking.run(recorded())
-    assert requests
-    assert all(request.repeatable for request in requests)
-    after = rollback_sandbox.state()
-    assert _data(after) == _data(before)
-
-
-def _data(state: dict[str, object]) -> dict[str, object]:
-    return {name: value for name, value in state.items() if name not in ("requests", "clock", "now")}
-
-
 # Flows of the doctor
 
 
@@ -186,16 +149,6 @@ def test_attempt_returns_the_error(talk: Talk) -> None:
     assert value == "done"
 
 
-@pytest.mark.parametrize("offset", [-600.0, 0.0, 600.0])
-def test_the_clock_skew_is_measured(talk: Talk, rollback_sandbox: Sandbox, offset: float) -> None:
-    """The first answer with the platform's time counts."""
-    rollback_sandbox.settings(date_offset=offset)
-    clock, talking = ClockSkew(), talk()
-    talking.run(measure_skew(talking.platform.diagnose(None), clock))
-    assert clock.skew is not None
-    assert abs(clock.skew + timedelta(seconds=offset)) < timedelta(seconds=60)
-
-
 def test_errors_reach_the_measured_flow(talk: Talk) -> None:
     """The flow may handle them; without an answer the clock skew stays unknown."""
     talking = talk()
@@ -211,8 +164,3 @@ def test_errors_reach_the_measured_flow(talk: Talk) -> None:
         flow.throw(lost)
     assert end.value.value is lost
     assert clock.skew is None
-
-
-def test_the_address_is_where_requests_go(talk: Talk, rollback_sandbox: Sandbox) -> None:
-    """The network checks use it."""
-    assert talk().platform.address.startswith(rollback_sandbox.url)

@@ -153,39 +153,6 @@ def test_a_deployment_without_a_version_is_read_with_the_older_fields(sandbox: S
     assert str(survey.deployment.versions.runtime) == "13.2.0"
 
 
-def test_an_installation_without_the_deployments_health(sandbox: SandboxProcess) -> None:
-    """Permissions and toggle are still read."""
-    deployment = sandbox.deployment("image-af3")["id"]
-    talking = talk(sandbox)
-    assert talking.run(talking.platform.survey(deployment)).deployment.status == "HEALTHY"
-    sandbox.settings(hidden_fields=["Deployment.status"])
-    talking = talk(sandbox)
-    survey = talking.run(talking.platform.survey(deployment))
-    assert survey.deployment.status is None
-    assert survey.access.permissions
-    assert survey.access.enabled_on_deployment is True
-
-
-def test_the_error_of_a_renamed_mutation_has_the_setting(sandbox: SandboxProcess) -> None:
-    """A request for a mutation that does not exist changes nothing."""
-    sandbox.settings(renamed_fields={"Mutation.rollbackDeployment": "undoDeploy"})
-    talking = talk(sandbox)
-    deployment = talking.run(talking.platform.deployment(sandbox.deployment("image-af3")["id"]))
-    target = talking.run(talking.platform.deploys(deployment.id)).deploys[2]
-    with pytest.raises(UnknownField, match="rollbackDeployment") as caught:
-        talking.run(talking.platform.roll_back(deployment, target, Scope.IMAGE, "why"))
-    assert '{"assumptions": {"roll_back": {"document": ' in str(caught.value)
-    document = (
-        "mutation Undo($deploymentUuid: Uuid!, $deployRevisionUuid: Uuid!, $scope: RollbackScope!, "
-        "$description: String!) { undoDeploy(deploymentUuid: $deploymentUuid, "
-        "deployRevisionUuid: $deployRevisionUuid, scope: $scope, description: $description) "
-        "{ ...DeployFields } }"
-    )
-    corrected = talk(sandbox, assumptions={"roll_back": {"document": document, "path": "undoDeploy"}})
-    rollback = corrected.run(corrected.platform.roll_back(deployment, target, Scope.IMAGE, "why"))
-    assert rollback.rolled_back_to == target.id
-
-
 def test_a_release_name_is_searched_in_the_workspace(sandbox: SandboxProcess) -> None:
     """With a workspace in the connection, a release name takes one more request."""
     truth = sandbox.deployment("image-af3")
@@ -231,13 +198,6 @@ def test_an_absent_flag_is_unknown(sandbox: SandboxProcess) -> None:
     survey = talking.run(talking.platform.survey(sandbox.deployment("image-af3")["id"]))
     assert survey.access.enabled_on_installation is None
     assert "not known" in talking.run(talking.platform.check())
-
-
-def test_the_toggle_of_a_deployment_is_read(sandbox: SandboxProcess) -> None:
-    """The survey has the state of the Rollback Deploy toggle."""
-    talking = talk(sandbox)
-    survey = talking.run(talking.platform.survey(sandbox.deployment("rollback-disabled")["id"]))
-    assert survey.access.enabled_on_deployment is False
 
 
 @pytest.mark.parametrize(

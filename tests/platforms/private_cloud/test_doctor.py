@@ -197,13 +197,12 @@ def test_every_version_is_checked_with_its_own_documents(rollback_sandbox: Sandb
         ("1.0.0", "global.deployRollbackEnabled"),
     ],
 )
-@pytest.mark.parametrize("key", [None, "image-af3"])
 def test_an_installation_that_is_switched_off_names_the_setting(
-    rollback_sandbox: Sandbox, version: str, setting: str, key: str | None
+    rollback_sandbox: Sandbox, version: str, setting: str
 ) -> None:
     """The remedy names the setting of its version's chart."""
     rollback_sandbox.settings(installation_enabled=False, version=version)
-    found = findings_of(rollback_sandbox, key)
+    found = findings_of(rollback_sandbox)
     assert errors(found) == {"INSTALLATION-FLAG"}
     assert setting in found["INSTALLATION-FLAG"].remedy
 
@@ -231,26 +230,22 @@ def test_flags_without_a_rollback_switch_suggest_nothing(rollback_sandbox: Sandb
     assert (found.status, found.setting, found.remedy) == (UNKNOWN, None, "")
 
 
-def test_a_toggle_that_is_off_is_an_error(rollback_sandbox: Sandbox) -> None:
-    """No other check fails."""
-    found = findings_of(rollback_sandbox, "rollback-disabled")
-    assert errors(found) == {"DEPLOYMENT-TOGGLE"}
-
-
-def test_dags_from_a_volume_cannot_be_rolled_back(rollback_sandbox: Sandbox) -> None:
-    """The error is that of the mechanism, not of the history."""
-    assert errors(findings_of(rollback_sandbox, "volume-af3")) == {"MECHANISM"}
+@pytest.mark.parametrize(
+    ("key", "code"), [("rollback-disabled", "DEPLOYMENT-TOGGLE"), ("volume-af3", "MECHANISM")]
+)
+def test_a_deployment_that_cannot_be_rolled_back_is_one_error(
+    rollback_sandbox: Sandbox, key: str, code: str
+) -> None:
+    """The toggle is off, or the Dags come from a volume; no other check fails."""
+    assert errors(findings_of(rollback_sandbox, key)) == {code}
 
 
 @pytest.mark.parametrize(
     ("token", "key", "image", "dags"),
     [
-        ("images-only", "image-af3", OK, OK),
         ("images-only", "dag-deploy-af3", OK, WARNING),
         ("dags-only", "image-af3", ERROR, OK),
         ("images-only", None, OK, WARNING),
-        ("viewer", None, ERROR, ERROR),
-        ("service-account", "dag-deploy-af3", OK, OK),
     ],
 )
 def test_permissions_are_those_on_the_deployment(

@@ -10,7 +10,7 @@ import pytest
 from graphql import GraphQLSchema, OperationDefinitionNode, parse, validate
 
 import airflow_rollback_provider
-from airflow_rollback_provider.platforms.private_cloud.assumptions import Assumptions, load, read_assumptions
+from airflow_rollback_provider.platforms.private_cloud.assumptions import Assumptions, read_assumptions
 from airflow_rollback_provider.sandbox.graphql_schema import schema_for, shape_of
 from airflow_rollback_provider.sandbox.settings import Settings
 
@@ -75,11 +75,6 @@ def test_every_file_is_used() -> None:
     """There is no unused document."""
     used = {text for name in OPERATIONS for text in _raw(name)}
     assert {file.read_text(encoding="utf-8") for file in FILES} == used
-
-
-def test_documents_are_read_once() -> None:
-    """A document is loaded on its first use, and cached."""
-    assert load("known/logs") is load("known/logs")
 
 
 def test_an_omitted_field_is_not_requested(schema: GraphQLSchema) -> None:
