@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What tasks count and time, as a StatsD server receives it from Airflow's own client."""
+"""The metrics of tasks, as a StatsD server receives them from Airflow's own client."""
 
 from __future__ import annotations
 

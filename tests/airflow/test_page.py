@@ -24,7 +24,7 @@ PRINTED = re.compile(r"The page: (\S+)\nLog in as (\S+) with the password (\S+)\
 
 
 def printed_until_ready(process: subprocess.Popen[str]) -> re.Match[str]:
-    """What it printed, up to the line that says how it ends."""
+    """Return the output up to the line about Ctrl-C."""
     output = ""
     assert process.stdout is not None
     for line in process.stdout:

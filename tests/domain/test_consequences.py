@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a plan says would change, would stay, and how to undo it."""
+"""The parts of a plan about what changes, what stays, and how to undo it."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ def test_the_key_stays_the_same_over_releases() -> None:
 
 @given(st.text(min_size=1, max_size=300).filter(optional), st.text(" \t\n\r", max_size=5))
 def test_a_mark_survives_the_platform(text: str, space: str) -> None:
-    """What was written is read back, whether the platform trims or adds space at the ends."""
+    """The key is read back, whether the platform trims or adds space at the ends."""
     kept = describe(text, KEY, 500)
     for shown in (kept, kept.strip(), space + kept + space):
         assert key_in(shown) == KEY
@@ -152,7 +152,7 @@ ORIGIN = Origin("roll_back", "manual__2026-11-26T12:00:00+00:00", "ana")
 
 
 def test_the_origin_stands_before_the_tag() -> None:
-    """Who asked, the Dag and the run; the user's own words are read back without it."""
+    """The user, the Dag and the run; the user's own words are read back without it."""
     text = describe("Bad release.", KEY, 500, ORIGIN)
     assert text == f"Bad release. {ORIGIN} [idempotency-key:{KEY}]"
     assert str(ORIGIN) == "(asked by ana, Dag roll_back, run manual__2026-11-26T12:00:00+00:00)"

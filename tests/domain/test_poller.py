@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How often to look; ``test_waiting`` has what a rollback makes of it."""
+"""The times between polls."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DOWN = PlatformUnreachable("No route.")
 
 
 def delays(backoff: PollBackoff, looks: int) -> list[float]:
-    """The waits after so many good looks."""
+    """The waits after a number of successful polls."""
     found = []
     for _ in range(looks):
         backoff.on_success()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What programs write into their logs is repeated without their credentials."""
+"""Log lines of programs are repeated without credentials."""
 
 from __future__ import annotations
 

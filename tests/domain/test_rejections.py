@@ -151,7 +151,7 @@ def test_a_commit_belongs_to_the_parts_that_its_deploy_brought() -> None:
 
 
 def test_a_row_without_content_matches_no_other() -> None:
-    """What is not known equals nothing, whatever its commit; the row itself is rejected."""
+    """Unknown content equals no other, whatever its commit; the row itself is rejected."""
     silent = deploy("silent", 4, image=None, dags=None, git_commit="c2")
     later = replace(silent, id="later", created_at=AGAIN.created_at)
     assert back(D1, silent, BACK, later) == set()

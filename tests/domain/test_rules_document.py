@@ -84,7 +84,7 @@ def build(text: str) -> list[str]:
 
 @pytest.mark.parametrize("row", table("History, oldest first", "### `previous`"), ids=lambda row: row[0])
 def test_previous_is_what_the_table_says(row: list[str]) -> None:
-    """Each history of the table is built and asked."""
+    """Each history of the table is built, and ``previous`` is chosen in it."""
     made: dict[str, Deploy] = {}
     for step in build(row[0]):
         name, _, to = step.partition(" → ")

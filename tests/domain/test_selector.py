@@ -269,7 +269,7 @@ class Row:
     origin: dict[str, int] = field(default_factory=dict)
 
     def content(self, part: str) -> str | None:
-        """What the row brings; the tests' rows tell all of it."""
+        """The content of a row; the tests' rows name all of it."""
         return self.deploy.image_tag if part == "image" else self.deploy.dag_bundle
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a chat message says: one paragraph, with what a person needs to act on it."""
+"""The text of a chat message: one paragraph, with all that a user needs to act on it."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""When to look again, and when there is a verdict."""
+"""The time of the next poll, and of the verdict."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ EARLY = LANDED.timestamp() + 1200
 
 
 def evaluation(verdict: Health, code: str) -> Evaluation:
-    """What a look showed."""
+    """The evaluation of a poll."""
     return Evaluation(verdict, (Reason(code, "because"),), LANDED, datetime.now(timezone.utc))
 
 
@@ -85,7 +85,7 @@ def test_what_waiting_cannot_cure(error: RollbackError) -> None:
 
 
 def test_an_outage_without_waiting() -> None:
-    """One look, one verdict."""
+    """One poll, one verdict."""
     found = poller(waits=False).on_error(PlatformFailed("no"), EARLY)
     assert found is not None
     assert found.verdict is Health.INCONCLUSIVE
@@ -98,7 +98,7 @@ def test_a_connection_that_cannot_be_used_is_the_callers_mistake() -> None:
 
 
 def test_looks_in_between() -> None:
-    """As often as was asked for, but with one at the end of the horizon, and not past the deadline."""
+    """The polls keep their interval, with one at the end of the horizon and none past the deadline."""
     one = poller()
     one.on_result(TOO_EARLY, EARLY)
     assert one.next_delay(EARLY) == 60

@@ -58,7 +58,7 @@ class Calls:
 
     @property
     def last(self) -> dict[str, Any]:
-        """What the last callback found."""
+        """The context that the last callback found."""
         return self.calls[-1][1]
 
 

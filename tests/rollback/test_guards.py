@@ -112,7 +112,7 @@ def test_an_approved_rollback(operator: Any, deployment_id: str) -> None:
 def test_no_rollback_without_the_answer(
     operator: Any, rollback_sandbox: SandboxProcess, deployment_id: str, answer: Any, words: str
 ) -> None:
-    """The state of the task that asks for approval does not count; nothing is submitted, without a retry."""
+    """The state of the approval task does not count; nothing is submitted, without a retry."""
     with pytest.raises(ApprovalMissing, match=words) as refused:
         run(operator(deployment_id, approval_task_id="approve"), Answered(answer=answer))
     assert isinstance(refused.value, AirflowFailException)

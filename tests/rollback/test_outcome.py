@@ -58,7 +58,7 @@ def test_who_overtook_is_named() -> None:
 
 
 def test_a_failure_gives_the_platforms_reason_and_what_runs() -> None:
-    """What ran before, unless something newer landed since."""
+    """The content from before runs, unless a later deploy landed since."""
     outcome = progress_outcome(back(BAD, status_reason="Helm timed out."), [])
     assert outcome is not None
     assert "failed: Helm timed out. The Deployment runs the release from before" in outcome.message
@@ -84,7 +84,7 @@ def test_a_failure_gives_the_platforms_reason_and_what_runs() -> None:
     ],
 )
 def test_the_deployment_must_run_what_the_target_brought(runs: Any, wanted: Any, agrees: bool) -> None:
-    """What one side does not tell is no mismatch; a rollback of Dags alone does not touch the Runtime."""
+    """A value that one side lacks is no mismatch; a rollback of Dags alone does not change the Runtime."""
     here = deployment(runs[0], airflow_version=runs[1])
     target = deploy("d1", runtime_version=wanted[0], airflow_version=wanted[1])
     for scope in Scope:
@@ -103,7 +103,7 @@ def test_the_deployment_must_run_what_the_target_brought(runs: Any, wanted: Any,
 def test_the_deployment_must_run_the_targets_image(
     runs: str | None, wanted: str | None, agrees: bool
 ) -> None:
-    """Two images of one Runtime differ by their tags, where both the Deployment and the target tell them."""
+    """Two images of one Runtime differ by their tags, where both the Deployment and the target have them."""
     here = deployment("13.2.0", image_tag=runs)
     target = deploy("d1", runtime_version="13.2.0", image_tag=wanted)
     for scope in Scope:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""When to look again, and when to give up."""
+"""The time of the next poll, and the end of the wait."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_looks_become_rarer_up_to_the_poll_interval() -> None:
 
 
 def test_an_outage_is_waited_out() -> None:
-    """Up to the deadline, with looks a minute apart; the next answer forgets it."""
+    """The wait goes on until the deadline, with a poll each minute; the next answer ends the outage."""
     waits = waiter()
     for _ in range(50):
         assert waits.on_error(DOWN, 1001.0) is None
@@ -68,7 +68,7 @@ def test_jitter_only_shortens() -> None:
 
 
 def test_the_deadline_ends_the_wait() -> None:
-    """With what the last look said, if it failed."""
+    """The error is that of the last poll, if it failed."""
     on_time = waiter().on_result(None, 4599.9)
     assert on_time is None
     late = waiter().on_result(None, 4600.0)

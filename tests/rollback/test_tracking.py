@@ -96,7 +96,7 @@ class ScriptedPlatform:
 
 
 class Heard:
-    """A log that keeps what it is told."""
+    """A log that keeps its messages."""
 
     def __init__(self) -> None:
         self.infos: list[str] = []
@@ -195,7 +195,7 @@ def test_logs_of_a_platform_that_has_none_are_not_asked_for() -> None:
 
 
 def test_an_endless_log_is_bounded() -> None:
-    """Once enough was shown, it is no longer asked for."""
+    """Once enough was shown, no request reads it."""
     lines = tuple(LogLine(str(n), NOW, "x" * 5000) for n in range(600))
     script, heard = ScriptedPlatform([GOES_ON, GOES_ON, DONE], [lines, lines, lines]), Heard()
     run(script, heard)
@@ -205,7 +205,7 @@ def test_an_endless_log_is_bounded() -> None:
 
 
 def test_an_outage_is_logged_and_waited_out() -> None:
-    """Failed looks do not end the waiting."""
+    """Failed polls do not end the wait."""
     problem = PlatformFailed("HTTP 503")
     script, heard = ScriptedPlatform([problem, problem, DONE]), Heard()
     assert run(script, heard)[0].status is RollbackStatus.DONE
@@ -230,7 +230,7 @@ def test_a_row_that_vanished_is_out_of_sight() -> None:
 
 @pytest.mark.parametrize("outcome", [Outcome(RollbackStatus.DONE, "r1", "The rollback r1 is done."), None])
 def test_the_result_is_small_and_json(outcome: Outcome | None) -> None:
-    """Also when nobody waited."""
+    """Also when the task did not wait."""
     result = result_of(tracking(), outcome)
     assert result["status"] == ("done" if outcome else "not waited for")
     assert result["history"] == "the page"

@@ -46,7 +46,7 @@ class Stage:
 
     :param airflow: the Airflow.
     :param cluster: its database.
-    :param person: somebody at its web interface.
+    :param person: a user of its web interface.
     :param lanes: platforms for rollbacks.
     :param watched: the Deployments that are watched.
     """

@@ -180,7 +180,7 @@ def test_permissions_and_toggle_may_be_unknown(rollback_sandbox: Sandbox) -> Non
 
 @pytest.mark.parametrize("version", ["0.30.0", "1.0.0", "2.0.0"])
 def test_every_version_is_checked_with_its_own_documents(rollback_sandbox: Sandbox, version: str) -> None:
-    """What an older version does not have is left out of the requests, and no error."""
+    """Fields that an older version lacks are left out of the requests, and cause no error."""
     rollback_sandbox.settings(version=version)
     found = findings_of(rollback_sandbox)
     assert not errors(found)

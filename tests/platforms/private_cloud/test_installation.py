@@ -186,7 +186,7 @@ def test_the_rollback_request_never_adapts(sandbox: SandboxProcess) -> None:
 
 
 def test_without_image_tags_only_an_id_is_sure(sandbox: SandboxProcess) -> None:
-    """Contents cannot be told apart, so no other selector is followed; the refusal has the setting."""
+    """Contents cannot be distinguished, so no other selector is followed; the refusal has the setting."""
     sandbox.settings(hidden_fields=["DeployRevision.imageTag"], introspection=False)
     truth = sandbox.deployment("image-af3")
     hook = Connect(sandbox, "astro_private_cloud")()
