@@ -62,9 +62,11 @@ def test_a_rollback_through_the_triggerer(
     log = "\n".join(line.message for line in airflow.task_log(DAG_ID, run_id, TASK_ID))
     assert before[2]["id"] in log
     assert after[0]["id"] in str(airflow.xcom(DAG_ID, run_id, TASK_ID))
-    expected = {"planned", "submitted", "done", "duration"}
+    expected = {"planned", "submitted", "done"}
     until(lambda: expected <= telemetry.names(DAG_ID), "the metrics", lambda: str(telemetry.points), 60)
-    assert {value for name, _, value in telemetry.points if name != "duration"} == {1}
+    assert {value for name, _, value in telemetry.points if name in expected} == {1}
+    # A busy Airflow may try the task twice; only the try that submitted measures the time.
+    assert telemetry.names(DAG_ID) & {"duration", "resumed"}
 
 
 def test_a_killed_triggerer(airflow: ThrowAwayAirflow, sandbox: SandboxProcess) -> None:
