@@ -37,7 +37,6 @@ os.environ.update(
     AIRFLOW__CORE__DAGS_FOLDER=os.path.join(AIRFLOW_HOME, "dags"),
     AIRFLOW__CORE__LOAD_EXAMPLES="False",
     AIRFLOW__DATABASE__SQL_ALCHEMY_CONN=f"sqlite:///{AIRFLOW_HOME}/airflow.db",
-    SQLALCHEMY_SILENCE_UBER_WARNING="1",  # Airflow 2 is bound to SQLAlchemy 1.4
     AIRFLOW__DATABASE__LOAD_DEFAULT_CONNECTIONS="False",
     AIRFLOW__METRICS__TIMER_UNIT_CONSISTENCY="True",  # 2.11 warns about its own default
     # The embedded platform is on loopback; a developer's proxy has no part in it.
