@@ -27,8 +27,8 @@ if (new URLSearchParams(location.search).get("theme") === "dark") document.docum
 function answer(request, url, body) {
   const query = url.searchParams;
   if (url.pathname === "/rollback/api/options") return world.options();
-  if (url.pathname === "/rollback/api/history") return world.history(query);
-  if (url.pathname === "/rollback/api/plan") return world.plan(query);
+  if (url.pathname === "/rollback/api/history" && world.has(query)) return world.history(query);
+  if (url.pathname === "/rollback/api/plan" && world.has(query)) return world.plan(query);
   if (url.pathname.endsWith("/dagRuns") && request.method === "POST") return world.start(body);
   if (url.pathname.includes("/dagRuns/")) return world.run();
   return [404, { error: { code: "BAD-REQUEST", message: "There is no such address.", remedy: "" } }];

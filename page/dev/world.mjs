@@ -37,6 +37,10 @@ export class World {
     this.histories = new Map(ids.map((id) => [id, id === "empty" ? [] : make(id, { big: 10000, orders: 40 }[id] ?? 130)]));
   }
 
+  has(query) {
+    return this.histories.has(query.get("deployment")?.replace("-4821", ""));
+  }
+
   options() {
     const options = ids.map((id) => ({
       connection: id === "expired" || id === "down" ? "private_cloud_staging" : "astro_private_cloud_default",
