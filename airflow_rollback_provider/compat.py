@@ -125,9 +125,9 @@ def stats() -> Any:
 
 def stats_lose_tags() -> bool:
     """Return whether Airflow sends its metrics by StatsD in its plain form, which has no tags."""
-    plain = ("statsd_datadog_enabled", "statsd_influxdb_enabled")
+    with_tags = ("statsd_datadog_enabled", "statsd_influxdb_enabled")
     on = conf.getboolean("metrics", "statsd_on", fallback=False)
-    return on and not any(conf.getboolean("metrics", name, fallback=False) for name in plain)
+    return on and not any(conf.getboolean("metrics", name, fallback=False) for name in with_tags)
 
 
 def flush_stats() -> None:

@@ -5,22 +5,22 @@ from __future__ import annotations
 
 import contextlib
 import json
-import platform
 import secrets
 import sys
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from airflow_rollback_provider.sandbox.process import SandboxProcess
+from airflow_rollback_provider.platforms.connection_types import PRIVATE_CLOUD
 from demo.airflow_settings import airflow_major
-from demo.story import CONNECTION, DAG_ID, ROLLBACK_SECONDS, example_dag, run_to_exit_code, step
+from demo.story import CONNECTION, DAG_ID, example_dag, platform_with_slow_rollbacks, run_to_exit_code, step
 from demo.web_airflow import User, WebAirflow
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-CONN_ID = "astro_private_cloud_default"
+    from airflow_rollback_provider.sandbox.process import SandboxProcess
+
+CONN_ID = PRIVATE_CLOUD.default_conn_id
 SETTING = "AIRFLOW__AIRFLOW_ROLLBACK__PAGE_CONNECTIONS"
 _SECONDS_FOR_THE_PAGE = 120.0
 _BILLING = (
@@ -48,10 +48,8 @@ _DEPLOYS: list[dict[str, Any]] = [
 
 
 def _run() -> int:
-    print(f"Airflow {version('apache-airflow')} on Python {platform.python_version()}, about a minute.\n")
     with contextlib.ExitStack() as stack:
-        sandbox = stack.enter_context(step("Starting the embedded platform", SandboxProcess()))
-        sandbox.settings(rollback_seconds=ROLLBACK_SECONDS, cross_major_seconds=2 * ROLLBACK_SECONDS)
+        sandbox = stack.enter_context(platform_with_slow_rollbacks())
         deployments = _deployments(sandbox)
         labels = {deployment_id: label for deployment_id, (label, _) in deployments.items()}
         environment = {

@@ -29,7 +29,7 @@ TASK_ID = "roll_back"
 CONNECTION = "AIRFLOW_CONN_ASTRO_PRIVATE_CLOUD_DEFAULT"
 REASON = "Invoices are doubled since release-45"
 _SECONDS_FOR_THE_RUN = 180.0
-ROLLBACK_SECONDS = 12.0
+_ROLLBACK_SECONDS = 12.0
 _ROWS_SHOWN = 5
 _MOST_COLUMNS = 160
 
@@ -61,11 +61,8 @@ def run_to_exit_code(work: Callable[[], int]) -> int:
 
 def _run(deployment_key: str, target: str, *, verbose: bool, keep: bool) -> int:
     dag_file = example_dag()
-    print(f"Airflow {version('apache-airflow')} on Python {platform.python_version()}, about a minute.\n")
     with contextlib.ExitStack() as stack:
-        sandbox = stack.enter_context(step("Starting the embedded platform", SandboxProcess()))
-        # Long enough to show the wait, and for a busy scheduler to record that the task is deferred.
-        sandbox.settings(rollback_seconds=ROLLBACK_SECONDS, cross_major_seconds=2 * ROLLBACK_SECONDS)
+        sandbox = stack.enter_context(platform_with_slow_rollbacks())
         name, workspace = _land_bad_release(sandbox, deployment_key)
         # A release name identifies a Deployment if its workspace is known.
         connection = sandbox.connection_json(workspace_id=workspace)
@@ -79,6 +76,16 @@ def _run(deployment_key: str, target: str, *, verbose: bool, keep: bool) -> int:
         _show_requests(sandbox)
     print(f"\nEverything was ended{f'; {airflow.home} was kept' if keep else ' and removed'}.")
     return 0 if succeeded else 1
+
+
+@contextlib.contextmanager
+def platform_with_slow_rollbacks() -> Iterator[SandboxProcess]:
+    """Print the versions and start the embedded platform."""
+    print(f"Airflow {version('apache-airflow')} on Python {platform.python_version()}, about a minute.\n")
+    with step("Starting the embedded platform", SandboxProcess()) as sandbox:
+        # Long enough to show the wait, and for a busy scheduler to record that the task is deferred.
+        sandbox.settings(rollback_seconds=_ROLLBACK_SECONDS, cross_major_seconds=2 * _ROLLBACK_SECONDS)
+        yield sandbox
 
 
 @contextlib.contextmanager

@@ -124,7 +124,7 @@ class Service:
         :raises Problem: if the page does not offer all Deployments of the connection.
         :raises RollbackError: if the request to the platform fails.
         """
-        option = self._find(connection, ALL)
+        option = self._offered(connection).get(ALL)
         if option is None:
             raise not_offered()
         words = search.casefold().split()
@@ -233,24 +233,23 @@ class Service:
         raise failure or not_offered()
 
     def _option(self, connection: str, deployment: str) -> DeploymentOption:
-        option = self._find(connection, deployment) if deployment != ALL else None
-        every = self._find(connection, ALL)
-        if option is None and every is not None:
-            listed = self._reader.list_deployments(connection)
-            option = next((_one_of(every, one) for one in listed if one.id == deployment), None)
-        if option is None:
-            raise not_offered()
-        return option
+        offered = self._offered(connection)
+        every = offered.pop(ALL, None)
+        if deployment in offered:
+            return offered[deployment]
+        if every is not None:
+            for one in self._reader.list_deployments(connection):
+                if one.id == deployment:
+                    return _one_of(every, one)
+        raise not_offered()
 
-    def _find(self, connection: str, deployment: str) -> DeploymentOption | None:
-        return next(
-            (
-                option
-                for option in self._load_options()
-                if (option.connection, option.deployment) == (connection, deployment)
-            ),
-            None,
-        )
+    def _offered(self, connection: str) -> dict[str, DeploymentOption]:
+        """Return the options of a connection by their Deployment."""
+        offered: dict[str, DeploymentOption] = {}
+        for option in self._load_options():
+            if option.connection == connection:
+                offered.setdefault(option.deployment, option)
+        return offered
 
     def _plan(self, option: DeploymentOption, snapshot: Snapshot, target: str, scope: str) -> RollbackPlan:
         reading = Reading(snapshot.survey, History(snapshot.deploys).read_out())

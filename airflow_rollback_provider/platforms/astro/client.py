@@ -33,6 +33,8 @@ from airflow_rollback_provider.platforms.history_page import fill
 from airflow_rollback_provider.platforms.request_context import RequestContext
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from airflow_rollback_provider.domain.findings import Finding
     from airflow_rollback_provider.http.messages import Flow, Response
     from airflow_rollback_provider.platforms.astro.settings import AstroSettings
@@ -121,13 +123,7 @@ class Astro:
 
     def list_deployments(self) -> Flow[tuple[Deployment, ...]]:
         """Read all Deployments of the Organization that the token may read."""
-        found: dict[str, Deployment] = {}
-        start, total = 0, 1
-        while start < total:
-            listed, total = yield from _list_deployments(self._api, _ALL, offset=start, sorts=_OLDEST_FIRST)
-            found |= {deployment.id: deployment for deployment in listed}
-            start = start + len(listed) if listed else total
-        return tuple(found.values())
+        return (yield from _list_all(self._api, _ALL))
 
     def deploys(self, deployment_id: str, cursor: str | None = None, limit: int | None = None) -> Flow[Page]:
         """Read one page of a deploy history; None takes 100 rows at first and 1,000 from then on."""
@@ -272,14 +268,24 @@ def _find_deployment(api: Api, name: str) -> Flow[Deployment]:
 
 
 def _in_namespace(api: Api, name: str) -> Flow[Deployment | None]:
-    start, total = 0, 1 if _CAN_BE_NAMESPACE.fullmatch(name) else 0
-    while start < total:
-        listed, total = yield from _list_deployments(api, _by_name(name), offset=start, sorts=_OLDEST_FIRST)
-        for deployment in listed:
-            if deployment.namespace == name:
-                return deployment
+    if not _CAN_BE_NAMESPACE.fullmatch(name):
+        return None
+    listed = yield from _list_all(api, _by_name(name), lambda deployment: deployment.namespace == name)
+    return next((deployment for deployment in listed if deployment.namespace == name), None)
+
+
+def _list_all(
+    api: Api, context: RequestContext, is_wanted: Callable[[Deployment], bool] = lambda _: False
+) -> Flow[tuple[Deployment, ...]]:
+    """Read all Deployments, or those up to the end of the page with a wanted one."""
+    found: dict[str, Deployment] = {}
+    listed: list[Deployment] = []
+    start, total = 0, 1
+    while start < total and not any(map(is_wanted, listed)):
+        listed, total = yield from _list_deployments(api, context, offset=start, sorts=_OLDEST_FIRST)
+        found |= {deployment.id: deployment for deployment in listed}
         start = start + len(listed) if listed else total
-    return None
+    return tuple(found.values())
 
 
 def _by_name(name: str) -> RequestContext:

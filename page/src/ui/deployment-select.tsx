@@ -27,30 +27,33 @@ const named = ({ label, deployment }: DeploymentOption, group: readonly Deployme
   group.filter((option) => option.label === label).length > 1 ? `${isolated(label)} (${deployment})` : isolated(label);
 
 /** The select in the heading of the page. */
-export const DeploymentSelect = ({ options, chosen, choose }: Props) => (
-  <div className="rbk-select">
-    <Select
-      label="Deployment"
-      value={chosen && options.includes(chosen) ? String(options.indexOf(chosen)) : ""}
-      choose={(at) => choose(options[Number(at)]!)}
-    >
-      {!(chosen && options.includes(chosen)) && (
-        <option value="" disabled>
-          Choose…
-        </option>
-      )}
-      {byConnection(options).map(([connection, group]) => (
-        <optgroup key={connection} label={connection}>
-          {group.map((option) => (
-            <option key={option.deployment} value={options.indexOf(option)}>
-              {named(option, group)}
-            </option>
-          ))}
-        </optgroup>
-      ))}
-    </Select>
-  </div>
-);
+export function DeploymentSelect({ options, chosen, choose }: Props) {
+  const at = chosen ? options.indexOf(chosen) : -1;
+  return (
+    <div className="rbk-select">
+      <Select
+        label="Deployment"
+        value={at < 0 ? "" : String(at)}
+        choose={(value) => choose(options[Number(value)]!)}
+      >
+        {at < 0 && (
+          <option value="" disabled>
+            Choose…
+          </option>
+        )}
+        {byConnection(options).map(([connection, group]) => (
+          <optgroup key={connection} label={connection}>
+            {group.map((option) => (
+              <option key={option.deployment} value={options.indexOf(option)}>
+                {named(option, group)}
+              </option>
+            ))}
+          </optgroup>
+        ))}
+      </Select>
+    </div>
+  );
+}
 
 interface OptionState {
   page: HistoryPage | null;
