@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import takewhile
 from typing import TYPE_CHECKING, TypeVar
 
@@ -13,6 +14,7 @@ from airflow_rollback_provider.domain.arguments import seconds
 from airflow_rollback_provider.domain.compatibility import PlanWarning
 from airflow_rollback_provider.domain.deploys import Access, Capabilities, Deploy, Deployment, Scope
 from airflow_rollback_provider.domain.errors import (
+    AccessDenied,
     DeployInProgress,
     DeployNotFound,
     NotFound,
@@ -247,6 +249,23 @@ class DeployHistoryClient:
         """Run a flow; return its value."""
         return self.transport.run(flow)
 
+    def reread_connection(self) -> None:
+        """Read the connection again, where the client has it from Airflow."""
+
+    def read_in_wait(self, read: Callable[[], T]) -> T:
+        """Return what ``read`` returns. If access is denied, read the connection again and try once more.
+
+        For the polls of a wait, which may outlast a token.
+
+        :param read: sends requests that change nothing.
+        :raises RollbackError: what ``read`` raises, the second time if access was denied.
+        """
+        try:
+            return read()
+        except AccessDenied:
+            self.reread_connection()
+            return read()
+
     def _page(self, deployment_id: str, cursor: str | None = None) -> Page:
         return self.run(self.platform.deploys(deployment_id, cursor))
 
@@ -317,7 +336,7 @@ class DeployHistoryClient:
         for pause in pauses(grace_period):
             self.transport.sleep(pause)
             try:
-                found = self.find_by_key(plan.deployment.id, idempotency_key)
+                found = self.read_in_wait(partial(self.find_by_key, plan.deployment.id, idempotency_key))
             except PlatformError as error:
                 problem = error
                 continue

@@ -82,7 +82,7 @@ class HttpHook(BaseHook, Generic[ConnectedT]):
         A connection that cannot be read is logged, and the hook keeps the one that it has. The network policy
         of a flow that runs stays the same.
         """
-        return Call(self._reconnect, self._areconnect)
+        return Call(self.reread_connection, self._areconnect)
 
     def close(self) -> None:
         """Close connections that are kept open. The hook can be used again."""
@@ -135,7 +135,8 @@ class HttpHook(BaseHook, Generic[ConnectedT]):
             await amask_secret(secret)
         return connected
 
-    def _reconnect(self) -> None:
+    def reread_connection(self) -> None:
+        """Read the connection from Airflow again; see :attr:`reconnect`."""
         if self._from_airflow:
             try:
                 self._connected = self._load()

@@ -12,6 +12,7 @@ import random
 import time
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from airflow_rollback_provider.domain.checks import default_scope
@@ -276,10 +277,11 @@ class RollbackAttempt:
         # Without jitter, all tries that wait for the same request would go on at the same moment.
         jitter = random.random() * min(_LONGEST_JITTER, seconds / 10)  # noqa: S311 - spreads load
         until = time.time() + seconds + jitter
+        search = partial(self._hook.find_by_key, self._reading.deployment.id, self._idempotency_key)
         try:
             while True:
                 certain = time.time() >= until
-                rollback = self._hook.find_by_key(self._reading.deployment.id, self._idempotency_key)
+                rollback = self._hook.read_in_wait(search)
                 if rollback is not None or certain:
                     return rollback
                 self._log.info("Another try may have sent the rollback. Waiting for it to show.")
@@ -309,7 +311,7 @@ class RollbackAttempt:
             self._log.info("Waiting for deploy %s of %s to end.", unfinished.id, deployment)
             time.sleep(min(pause, left))
             pause = min(pause * 1.5, _LONGEST_PAUSE)
-            self._reading = self._hook.read(self._request.deployment_id)
+            self._reading = self._hook.read_in_wait(partial(self._hook.read, self._request.deployment_id))
 
     def _plan(self, kept: PendingSubmission | None) -> RollbackPlan:
         request = self._request

@@ -312,6 +312,34 @@ def test_an_unknown_outcome_is_final_when_no_retry_helps(bench: Bench, clock: Cl
     assert not caught.value.retryable
 
 
+@pytest.mark.parametrize("waits_for", ["an earlier request", "another deploy", "its own request"])
+def test_a_token_may_be_renewed_while_a_try_waits(
+    bench: Bench, clock: Clock, connect: Any, waits_for: str
+) -> None:
+    """After a refusal each wait before the rollback is known reads the connection again."""
+    hook, slow = bench.hook(), None
+
+    def renew() -> None:
+        if len(clock.slept) == 1:
+            connect("service-account")
+            bench.sandbox.fault("api_error", name="AuthenticationError", count=1)
+        elif slow is not None:
+            bench.sandbox.change_deploy(KEY, slow["id"], outcome="DEPLOYED", seconds=0)
+
+    clock.meanwhile = renew
+    if waits_for == "an earlier request":
+        bench.keep(bench.ids[2], sent_at=clock.now)
+    elif waits_for == "another deploy":
+        slow = bench.sandbox.land_deploy(KEY, tag="slow", seconds=None)
+    else:
+        hook.transport.sleep = clock.sleep
+        bench.sandbox.fault("drop_after", "RollBack", count=1)
+    done = submit_rollback(bench.request(in_progress_timeout=600), hook, bench.store, LOG)
+    assert isinstance(done, Submitted)
+    assert len(bench.rollbacks) == 1
+    assert bench.sandbox.requests()[-1]["token"] == "service-account"
+
+
 def test_an_old_rollback_is_found_behind_many_deploys(bench: Bench) -> None:
     """A task that is cleared after weeks still finds its rollback, if the start of its run is known."""
     first = bench.submit(submission_grace_period=0)
