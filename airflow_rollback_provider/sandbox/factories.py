@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 from airflow_rollback_provider.sandbox.errors import invalid
@@ -204,22 +205,28 @@ def _named(running: Content, draft: Draft, deploy_id: str) -> tuple[NamedBundle,
 def many_rows(count: int) -> RowMaker:
     """Return a maker of ``count`` plain deploys over 80 days, without the cost of drafts for each."""
 
+    @cache
+    def contents(key: str, base: Content) -> list[tuple[str, Content]]:
+        rest = (base.image_repository, base.runtime, base.airflow, base.dag_bundle, base.mechanism)
+        return [
+            (make_id(key, "deploy", number), Content(f"build-{number:05d}", *rest)) for number in range(count)
+        ]
+
     def make(key: str, base: Content, now: datetime) -> list[Deploy]:
         deployment_id, author = make_id(key, "deployment"), AUTHORS["github-actions"]
         step, first = timedelta(days=80) / count, now - timedelta(days=80)
-        rest = (base.image_repository, base.runtime, base.airflow, base.dag_bundle, base.mechanism)
         return [
             Deploy(
-                id=make_id(key, "deploy", number),
+                id=deploy_id,
                 deployment_id=deployment_id,
                 type="IMAGE_AND_DAG",
-                content=Content(f"build-{number:05d}", *rest),
+                content=content,
                 created_at=(created := first + step * number),
                 finishes_at=created + step / 2,
                 created_by=author,
                 runtime_before=base.runtime,
             )
-            for number in range(count)
+            for number, (deploy_id, content) in enumerate(contents(key, base))
         ]
 
     return make

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -369,3 +369,4 @@ class Previous(RuleBasedStateMachine):
 
 
 TestPrevious = Previous.TestCase
+TestPrevious.settings = settings(stateful_step_count=25)

@@ -401,7 +401,7 @@ def test_a_completely_different_schema_has_all_findings(elsewhere: dict[str, Any
 LINES = [line for line in BARE.splitlines() if line.startswith("  ") and ":" in line]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.sets(st.sampled_from(LINES), min_size=1, max_size=4), st.booleans())
 def test_every_difference_is_found_and_every_setting_can_be_read(gone: set[str], renamed: bool) -> None:
     """Lines of the schema are deleted or renamed. A finding names every difference without a setting."""
@@ -472,7 +472,7 @@ HOSTILE = st.one_of(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(PATHS), HOSTILE), min_size=1, max_size=3))
 def test_a_damaged_answer_is_a_schema_or_an_error(changes: list[tuple[tuple[Any, ...], Any]]) -> None:
     """With any value at any path, either reading raises NoSchema or the comparison succeeds."""
