@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _PROBE = "rollback_state_probe"
 _PROBES = 5
-_SECONDS_BETWEEN_PROBES = 0.3
+SECONDS_BETWEEN_PROBES = 0.3
 
 
 class StateStore:
@@ -142,7 +142,7 @@ class VariableStore(StateStore):
             text = self._value(key)
             if text is not None:
                 return text
-            time.sleep(_SECONDS_BETWEEN_PROBES)
+            time.sleep(SECONDS_BETWEEN_PROBES)
         self._require(_PROBE)
         return None
 

@@ -81,7 +81,7 @@ def airflow(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     """The means that each Airflow line has."""
     airflow = Airflow()
     monkeypatch.setattr(state, "Variable", airflow)
-    monkeypatch.setattr(state, "_SECONDS_BETWEEN_PROBES", 0.0)
+    monkeypatch.setattr(state, "SECONDS_BETWEEN_PROBES", 0.0)
     airflow.swallows = request.param.startswith("3.1")
     two, three = request.param.startswith("2"), request.param == "3.3"
     monkeypatch.setattr(state, "read_variable_row", airflow.row if two else None)

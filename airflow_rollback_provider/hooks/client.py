@@ -47,7 +47,7 @@ TOLERATED_SKEW = timedelta(seconds=60)
 """How far the local clock may be off before a plan warns of it."""
 GRACE_PERIOD = 120.0
 """Seconds that a request whose answer was lost may take to show in the deploy history, by default."""
-_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 15.0
+FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 15.0
 
 
 @dataclass(frozen=True)
@@ -375,7 +375,7 @@ class DeployHistoryClient:
 def pauses(total: float) -> Iterator[float]:
     """Yield the seconds before each search: none, then growing ones that add up to ``total``."""
     yield 0.0
-    pause = _FIRST_PAUSE
+    pause = FIRST_PAUSE
     while total > 0:
         yield min(pause, total)
         total -= pause

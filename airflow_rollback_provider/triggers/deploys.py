@@ -40,11 +40,11 @@ if TYPE_CHECKING:
 __all__ = ["DeployLandedTrigger", "DeployTrigger", "landed_deploys"]
 
 _PATH = "airflow_rollback_provider.triggers.deploys"
-_LONGEST_PAUSE_IN_AN_OUTAGE = 300.0
+LONGEST_PAUSE_IN_AN_OUTAGE = 300.0
 _DESCRIPTION = "Cursor of a watcher in a deploy history. Without it the watcher begins with the next deploy."
 # Airflow writes an event to its database a second or two after it was yielded. The cursor is stored after
 # that: a triggerer that dies before repeats the event and does not lose it.
-_SECONDS_UNTIL_STORED = 5.0
+SECONDS_UNTIL_STORED = 5.0
 
 
 class DeployLandedTrigger(BaseEventTrigger):
@@ -121,7 +121,7 @@ class DeployLandedTrigger(BaseEventTrigger):
             self.poll_interval,
             random.random,  # noqa: S311 - spreads load, hides nothing
             first=self.poll_interval,
-            outage=_LONGEST_PAUSE_IN_AN_OUTAGE,
+            outage=LONGEST_PAUSE_IN_AN_OUTAGE,
         )
         # All watchers of a triggerer start at once.
         await asyncio.sleep(min(2.0, self.poll_interval) * random.random())  # noqa: S311 - the same
@@ -197,7 +197,7 @@ class DeployLandedTrigger(BaseEventTrigger):
             return
         if poll_result.news:
             self.log.info("New deploys: %s", ", ".join(deploy.id for deploy in poll_result.news))
-            await asyncio.sleep(_SECONDS_UNTIL_STORED)
+            await asyncio.sleep(SECONDS_UNTIL_STORED)
         try:
             await self._store().aset(self._key, poll_result.cursor.to_dict())
         except Exception:

@@ -17,7 +17,7 @@ URL_PREFIX = "/rollback"
 URL_ROUTE = "deploy-history"
 BUNDLE = "deploy-history.js"
 
-_AIRFLOW = tuple(int(number) for number in airflow_version.split(".")[:2])
+AIRFLOW = tuple(int(number) for number in airflow_version.split(".")[:2])
 
 
 class DeployHistoryPlugin(AirflowPlugin):
@@ -28,7 +28,7 @@ class DeployHistoryPlugin(AirflowPlugin):
     @cached_property
     def react_apps(self) -> list[dict[str, Any]]:  # type: ignore[override]
         """The page in Airflow 3."""
-        if _AIRFLOW < (3, 1):
+        if AIRFLOW < (3, 1):
             return []
         from airflow_rollback_provider.ui.fastapi_app import base_path
 
@@ -46,7 +46,7 @@ class DeployHistoryPlugin(AirflowPlugin):
     @cached_property
     def fastapi_apps(self) -> list[dict[str, Any]]:  # type: ignore[override]
         """The page's server side in Airflow 3."""
-        if _AIRFLOW < (3, 1):
+        if AIRFLOW < (3, 1):
             return []
         from airflow_rollback_provider.ui.fastapi_app import make_app
 
@@ -55,7 +55,7 @@ class DeployHistoryPlugin(AirflowPlugin):
     @cached_property
     def flask_blueprints(self) -> list[Any]:  # type: ignore[override]
         """The templates of the page in Airflow 2. Airflow 3 may fail to start with a blueprint."""
-        if _AIRFLOW >= (3, 0):
+        if AIRFLOW >= (3, 0):
             return []
         from airflow_rollback_provider.ui.flask_views import templates
 
@@ -64,7 +64,7 @@ class DeployHistoryPlugin(AirflowPlugin):
     @cached_property
     def appbuilder_views(self) -> list[dict[str, Any]]:  # type: ignore[override]
         """The page and its server side in Airflow 2."""
-        if _AIRFLOW >= (3, 0):
+        if AIRFLOW >= (3, 0):
             return []
         from airflow_rollback_provider.ui.flask_views import DeployHistoryView
 

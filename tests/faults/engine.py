@@ -190,7 +190,7 @@ def short_pauses() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Fields, "policy", short)
-        patch.setattr(client, "_FIRST_PAUSE", 0.01)
+        patch.setattr(client, "FIRST_PAUSE", 0.01)
         patch.setattr(poller, "FIRST_DELAY", 0.02)
         yield
 

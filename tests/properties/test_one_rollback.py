@@ -33,6 +33,7 @@ from airflow_rollback_provider.hooks import client
 from airflow_rollback_provider.hooks.client import DeployHistoryClient
 from airflow_rollback_provider.hooks.deploy_history import DeployHistoryHook
 from airflow_rollback_provider.http import transports
+from airflow_rollback_provider.http.transports import RequestsTransport
 from airflow_rollback_provider.operators.rollback import RollbackOperator
 from airflow_rollback_provider.rollback import submit as attempt
 from airflow_rollback_provider.rollback import tracking
@@ -97,16 +98,18 @@ class Clock:
 @contextmanager
 def killed(where: str) -> Iterator[None]:
     """Let the process end just before or just after the request of the rollback."""
-    send = DeployHistoryClient._send_rollback
+    run = RequestsTransport.run
 
-    def dying(self: DeployHistoryClient, *args: Any) -> Any:
+    def dying(self: RequestsTransport, flow: Any) -> Any:
+        if flow.__name__ != "roll_back":
+            return run(self, flow)
         if where == "after":
-            send(self, *args)
+            run(self, flow)
         raise Killed
 
     with pytest.MonkeyPatch.context() as patch:
         if where:
-            patch.setattr(DeployHistoryClient, "_send_rollback", dying)
+            patch.setattr(RequestsTransport, "run", dying)
         yield
 
 

@@ -41,7 +41,7 @@ def store(monkeypatch: pytest.MonkeyPatch) -> DictStore:
     """The store that outlives a triggerer."""
     store = DictStore()
     monkeypatch.setattr(deploys, "trigger_store", lambda _trigger, _description: store)
-    monkeypatch.setattr(deploys, "_SECONDS_UNTIL_STORED", 0.05)
+    monkeypatch.setattr(deploys, "SECONDS_UNTIL_STORED", 0.05)
     return store
 
 
@@ -155,7 +155,7 @@ async def test_killed_before_the_event_can_have_arrived(
     sandbox: SandboxProcess, store: DictStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The event is repeated: the cursor is stored only after Airflow had time to store the event."""
-    monkeypatch.setattr(deploys, "_SECONDS_UNTIL_STORED", 3600.0)
+    monkeypatch.setattr(deploys, "SECONDS_UNTIL_STORED", 3600.0)
     async with watching(watcher(sandbox)) as told:
         await begun(store)
         sandbox.land_deploy(KEY, tag="c")
@@ -170,7 +170,7 @@ async def test_outages_of_the_platform(
     sandbox: SandboxProcess, store: DictStore, kind: str, monkeypatch: Any
 ) -> None:
     """The watcher waits for their end, and reports the deploys that landed meanwhile."""
-    monkeypatch.setattr(deploys, "_LONGEST_PAUSE_IN_AN_OUTAGE", 0.1)
+    monkeypatch.setattr(deploys, "LONGEST_PAUSE_IN_AN_OUTAGE", 0.1)
     async with watching(watcher(sandbox)) as told:
         await begun(store)
         sandbox.fault(kind, None, count=8, **({"status": 503} if kind == "status" else {}))
@@ -183,7 +183,7 @@ async def test_a_token_that_is_refused_for_a_while(
     sandbox: SandboxProcess, store: DictStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The connection is read again at each poll after a failed one: a user may have corrected it."""
-    monkeypatch.setattr(deploys, "_LONGEST_PAUSE_IN_AN_OUTAGE", 0.1)
+    monkeypatch.setattr(deploys, "LONGEST_PAUSE_IN_AN_OUTAGE", 0.1)
     async with watching(watcher(sandbox)) as told:
         await begun(store)
         monkeypatch.setenv("AIRFLOW_CONN_WATCHER", sandbox.connection_json("expired"))
@@ -200,7 +200,7 @@ async def test_a_connection_that_is_made_later(
     sandbox: SandboxProcess, store: DictStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A watcher that cannot begin waits until it can."""
-    monkeypatch.setattr(deploys, "_LONGEST_PAUSE_IN_AN_OUTAGE", 0.1)
+    monkeypatch.setattr(deploys, "LONGEST_PAUSE_IN_AN_OUTAGE", 0.1)
     async with watching(watcher(sandbox, astro_conn_id="made_later")) as told:
         await asyncio.sleep(0)
         monkeypatch.setenv("AIRFLOW_CONN_MADE_LATER", sandbox.connection_json("editor"))
@@ -281,7 +281,7 @@ async def test_a_damaged_cursor(
     """The log names it and says what to do; once it is deleted, the watcher goes on."""
     log = Mock()
     monkeypatch.setattr(DeployLandedTrigger, "log", log)
-    monkeypatch.setattr(deploys, "_LONGEST_PAUSE_IN_AN_OUTAGE", 0.1)
+    monkeypatch.setattr(deploys, "LONGEST_PAUSE_IN_AN_OUTAGE", 0.1)
     made = watcher(sandbox)
     store.texts[made._key] = kept
     with pytest.raises(BadInput, match=f"{made._key}.*Delete"):

@@ -78,7 +78,7 @@ def test_each_line_gets_its_own_page() -> None:
 @pytest.mark.skipif(not AIRFLOW_3, reason="Airflow 2 has no FastAPI")
 def test_versions_between(monkeypatch: pytest.MonkeyPatch, version: tuple[int, int], parts: int) -> None:
     """Airflow supports React apps since 3.1."""
-    monkeypatch.setattr(plugin, "_AIRFLOW", version)
+    monkeypatch.setattr(plugin, "AIRFLOW", version)
     made = plugin.DeployHistoryPlugin()
     assert len(made.react_apps) + len(made.fastapi_apps) == parts
 
