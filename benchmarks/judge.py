@@ -193,7 +193,7 @@ def _drawn(deployment: Deployment, rng: random.Random) -> list[Outcomes]:
 def _may_regress(dags: list[Outcomes], tolerance: int) -> bool:
     """Return whether the runs after the landing allow a regression, whatever the past. Most do not."""
     streaks = [streak for streak in (dag.streak() for dag in dags) if streak]
-    passed = min((streak[0] + 1 for streak in streaks), default=0) + tolerance
+    passed = min((streak[0] for streak in streaks), default=0) + tolerance
     lasting = [len(streak) for streak in streaks if streak[-1] >= passed]
     return len(lasting) >= LEAST_BROKEN_DAGS and sum(lasting) >= LEAST_FAILED_RUNS
 

@@ -96,7 +96,7 @@ def one_tls_context() -> Iterator[None]:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Run tests that start whole Airflows one after the other: each keeps a core or two busy by itself."""
+    """Run tests that start whole Airflows one after the other, in each folder: each keeps a core busy."""
     return schedule.WholeAirflowsInARow(config, log)
 
 

@@ -40,6 +40,9 @@ _WEIGHT_OF_TWO = 0.75
 _STREAK = 2
 # Failed runs since the landing, together, of the broken Dags that still fail after the tolerance.
 LEAST_FAILED_RUNS = 4
+# A run that fails within this time counts as failed from its begin on. Otherwise a Dag with a run each half
+# hour would need three failed runs for half an hour: the first ends a little after the half hour began.
+_FAILS_SOON = timedelta(minutes=5)
 # Runs of a Dag before the deploy without which its runs after it are no evidence.
 _LEAST_PAST = 5
 _MOST_RATE = 0.5
@@ -146,7 +149,7 @@ class DagSince:
     def _clear(self) -> None:
         self.failed = self.succeeded = self.waited = 0
         self.works = False
-        self.first_failure: datetime | None = None  # when it ended
+        self.first_failure: datetime | None = None  # when it ended, or _FAILS_SOON before that
         self.last_failure: datetime | None = None  # when it began
         self.open: dict[str, datetime] = {}
 
@@ -185,9 +188,9 @@ class DagSince:
         elif why == UPSTREAM_FAILED:
             self.waited += 1
         elif why is None and run.failed:
-            ended = run.ended_at or run.started_at
+            failing = max(run.started_at, (run.ended_at or run.started_at) - _FAILS_SOON)
             self.failed += 1
-            self.first_failure = min(ended, self.first_failure or ended)
+            self.first_failure = min(failing, self.first_failure or failing)
             self.last_failure = max(run.started_at, self.last_failure or run.started_at)
         elif why is None:
             self.succeeded += 1

@@ -42,7 +42,7 @@ def outlives_its_folder(scope: str, folder: str) -> bool:
 
 
 class WholeAirflowsInARow(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
-    """Gives all tests that start whole Airflows to one worker, in their order; any other to any worker.
+    """Gives the tests of a folder that start whole Airflows to one worker, in their order; others to any.
 
     Those on a Kubernetes API server go to one worker too, so that one such server is enough, and so do those
     before a web server.
@@ -50,7 +50,7 @@ class WholeAirflowsInARow(LoadScopeScheduling):  # type: ignore[misc]  # xdist h
 
     def _split_scope(self, nodeid: str) -> str:
         if starts_an_airflow(nodeid):
-            return "whole Airflows"
+            return next(folder for folder in FOLDERS if nodeid.startswith(folder))
         if nodeid.startswith(WEB_SERVER):
             return "web server"
         return CLUSTER if nodeid.startswith(CLUSTER) else nodeid
