@@ -337,5 +337,9 @@ def _is_before(deploy: Deploy, cursor: Cursor) -> bool:
     return deploy.created_at < cursor.since or (cursor.latest is None and deploy.created_at == cursor.since)
 
 
-def _listed(names: Iterable[str]) -> Iterable[str]:
-    return (names,) if isinstance(names, str) else names
+def _listed(names: object) -> Iterable[object]:
+    if isinstance(names, str) or names is None:
+        return () if names is None else (names,)
+    if not isinstance(names, Iterable):
+        raise BadInput(f"{names!r} is no list of names.")
+    return names

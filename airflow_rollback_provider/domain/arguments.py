@@ -148,6 +148,11 @@ def flag(value: object, name: str, *, default: bool = False) -> bool:
     raise BadInput(f"{name} is {value!r}; it must be true or false.")
 
 
+def is_count(value: object) -> bool:
+    """Return whether a value is a whole number from 0 on."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
 def names(value: object, name: str) -> tuple[str, ...] | None:
     """Read a list of names, also from text or one number; return None if it is left out.
 

@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta, timezone, tzinfo
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from airflow_rollback_provider.domain.arguments import read_time, seconds
+from airflow_rollback_provider.domain.arguments import flag, is_count, read_time, seconds
 from airflow_rollback_provider.domain.deploys import Scope
 from airflow_rollback_provider.domain.errors import BadInput
 from airflow_rollback_provider.domain.jsonable import encode
@@ -139,15 +140,21 @@ class GuardRails:
     allow_after_rollback: bool = False
 
     def __post_init__(self) -> None:
-        if isinstance(self.freezes, str):
+        if isinstance(self.freezes, str) or not isinstance(self.freezes, Iterable):
             raise BadInput("freezes is a list of texts, one for each freeze.")
+        object.__setattr__(self, "freezes", tuple(self.freezes))
         for text in self.freezes:
             read_freeze(text)
+        allow = flag(self.allow_after_rollback, "allow_after_rollback")
+        object.__setattr__(self, "allow_after_rollback", allow)
         for name in ("cool_down", "period"):
             duration = timedelta(seconds=seconds(getattr(self, name), name))
             object.__setattr__(self, name, duration)
-        if not self.period or (self.max_rollbacks or 0) < 0:
-            raise BadInput("max_rollbacks must not be negative, and period must be longer than zero.")
+        if not self.period or (self.max_rollbacks is not None and not is_count(self.max_rollbacks)):
+            raise BadInput(
+                f"max_rollbacks is {self.max_rollbacks!r}; it must be None or a number from 0 on. period "
+                "must be longer than zero."
+            )
 
     @property
     def lookback(self) -> timedelta:

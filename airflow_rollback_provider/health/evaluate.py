@@ -236,6 +236,13 @@ def _not_evaluated(evidence: Evidence, now: datetime) -> Iterator[Reason]:
             f"{len(waited)} Dag(s) cannot be evaluated, since all their runs failed only because of other "
             f"Dags: {_names(waited)}.",
         )
+    uncounted = evidence.only_uncounted()
+    if uncounted:
+        yield Reason(
+            "ONLY-UNCOUNTED",
+            f"{len(uncounted)} Dags worked before and failed every run since, but none of these runs counts, "
+            f"since other Dags started them: {_names(uncounted)}. Add their type to run_types of the rule.",
+        )
 
 
 def _worse_but_not_enough(evidence: Evidence) -> Iterator[Reason]:

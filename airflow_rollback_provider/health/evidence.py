@@ -50,6 +50,8 @@ _MOST_RATE = 0.5
 _EXPECTED_RUNS_OF_A_DUE_DAG = 1.5
 _DUE_DAGS_FOR_ONE_WITHOUT_RESULT = 10
 _LARGEST_LOG = 50.0
+# Types of runs that other Dags start. They do not count by default, and users do not expect them to fail.
+_STARTED_BY_DAGS = ("asset_triggered", "dataset_triggered", "operator_triggered")
 
 
 @dataclass(frozen=True)
@@ -88,11 +90,13 @@ class Baseline:
     :param length: length of the time whose runs are known.
     :param dags: each Dag that has a run that counts.
     :param left_out: each reason why runs do not count, with their number.
+    :param worked_uncounted: Dags with a success in a run that does not count because another Dag started it.
     """
 
     length: timedelta
     dags: Mapping[str, DagPast] = field(default_factory=dict)
     left_out: Mapping[str, int] = field(default_factory=dict)
+    worked_uncounted: frozenset[str] = frozenset()
 
     @cached_property
     def chances(self) -> dict[str, tuple[float, float]]:
@@ -121,7 +125,7 @@ def count_before(case: HealthCase, runs: Iterable[DagRun], since: datetime | Non
 
     :param since: the time since which all runs are known. Default: the begin of the baseline.
     """
-    period, left_out = case.before, Counter[str]()
+    period, left_out, worked = case.before, Counter[str](), set[str]()
     outcomes: defaultdict[str, list[tuple[datetime, bool]]] = defaultdict(list)
     for run in runs:
         if run.started_at is None or not period.has(run.started_at) or run.dag_id in case.ignored:
@@ -131,8 +135,11 @@ def count_before(case: HealthCase, runs: Iterable[DagRun], since: datetime | Non
             outcomes[run.dag_id].append((run.started_at, run.failed))
         else:
             left_out[why] += 1
+            if why in _STARTED_BY_DAGS and run.finished and not run.failed:
+                worked.add(run.dag_id)
     dags = {dag_id: DagPast.of([failed for _, failed in sorted(rows)]) for dag_id, rows in outcomes.items()}
-    return Baseline(period.end - max(period.begin, since or period.begin), dags, left_out)
+    length = period.end - max(period.begin, since or period.begin)
+    return Baseline(length, dags, left_out, frozenset(worked))
 
 
 class DagSince:
@@ -209,6 +216,7 @@ class Evidence:
         self.dags: dict[str, DagSince] = {}
         self._waited_for: set[str] = set()
         self._left_out: dict[tuple[str, str], str] = {}
+        self._uncounted: defaultdict[str, dict[str, bool]] = defaultdict(dict)  # whether each run failed
         self._failing: set[str] = set()
 
     def add(self, runs: Iterable[DagRun]) -> None:
@@ -222,6 +230,8 @@ class Evidence:
             if why is not None:
                 self._left_out[run.dag_id, run.run_id] = why
             if run.run_type not in case.rule.run_types:
+                if why in _STARTED_BY_DAGS and run.finished:
+                    self._uncounted[run.dag_id][run.run_id] = run.failed
                 continue
             self._waited_for.update(run.waited_for if why == UPSTREAM_FAILED else ())
             if run.dag_id not in self.dags:
@@ -334,6 +344,18 @@ class Evidence:
                 if dag_id in self.baseline.dags and dag.waited and not dag.counts.runs
             )
         )
+
+    def only_uncounted(self) -> tuple[str, ...]:
+        """Return the Dags that worked before, and of which no run since counts and each that ended failed.
+
+        Other Dags started their runs. Return none if there is only one such Dag.
+        """
+        failing = sorted(
+            dag_id
+            for dag_id, failed in self._uncounted.items()
+            if dag_id in self.baseline.worked_uncounted and dag_id not in self.dags and all(failed.values())
+        )
+        return tuple(failing) if len(failing) >= LEAST_BROKEN_DAGS else ()
 
     def stopped_upstream(self, now: datetime) -> tuple[str, ...]:
         """Return the Dags that others wait for, that ran before and do not run since.

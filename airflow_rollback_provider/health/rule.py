@@ -3,20 +3,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from airflow_rollback_provider.domain.arguments import is_count, seconds
 from airflow_rollback_provider.domain.errors import BadInput
 from airflow_rollback_provider.domain.jsonable import JsonDataclass
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 @dataclass(frozen=True)
 class HealthRule(JsonDataclass):
-    """Defines when a deploy is a regression. Durations are timedeltas; :meth:`read` takes numbers as seconds.
+    """Defines when a deploy is a regression. Durations are timedeltas or numbers of seconds.
 
     :param outage_tolerance: an outage of something outside that is shorter than this is no regression.
     :param horizon: from the landing to the last verdict; earlier verdicts need all of their evidence.
@@ -37,13 +36,18 @@ class HealthRule(JsonDataclass):
     waiting_operators: tuple[str, ...] = ("ExternalTaskSensor",)
 
     def __post_init__(self) -> None:
+        for name in ("outage_tolerance", "horizon", "baseline"):
+            duration = timedelta(seconds=seconds(getattr(self, name), f"The rule's {name}"))
+            object.__setattr__(self, name, duration)
         for name in ("horizon", "baseline"):
             self._require(name, getattr(self, name) > timedelta(0), "must be longer than zero")
         tolerance = self.outage_tolerance
-        self._require("outage_tolerance", tolerance >= timedelta(0), "must not be negative")
         self._require("outage_tolerance", tolerance < self.horizon, "must be shorter than the horizon")
-        self._require("false_alarms", 0 < self.false_alarms < 1, "must be between 0 and 1")
-        self._require("critical_failures", self.critical_failures >= 1, "must be at least 1")
+        alarms = self.false_alarms
+        is_share = isinstance(alarms, (int, float)) and 0 < alarms < 1
+        self._require("false_alarms", is_share, "must be between 0 and 1")
+        enough = is_count(self.critical_failures) and self.critical_failures >= 1
+        self._require("critical_failures", enough, "must be a whole number, at least 1")
 
     def _require(self, name: str, holds: bool, what: str) -> None:
         if not holds:
@@ -57,6 +61,8 @@ class HealthRule(JsonDataclass):
         """
         if isinstance(value, HealthRule):
             return value
+        if value is not None and not isinstance(value, Mapping):
+            raise BadInput(f"rule is {value!r}; it must be a HealthRule or a mapping of its parameters.")
         kinds = {field.name: type(field.default) for field in fields(cls)}
         unknown = set(value or ()) - kinds.keys()
         if unknown:
@@ -68,8 +74,8 @@ class HealthRule(JsonDataclass):
 
 def _read(name: str, kind: type, value: Any) -> Any:
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if kind is timedelta and number:
-        return timedelta(seconds=value)
+    if kind is timedelta:
+        return value
     if kind is tuple and isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value):
         return tuple(value)
     if kind is float and number:

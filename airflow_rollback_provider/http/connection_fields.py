@@ -220,9 +220,23 @@ def _split(fields: Fields, text: str) -> SplitResult:
         raise fields.invalid("host", "or port is not an address") from None
     # `https:/host`, with a slash too few, would be the host `https` with an empty port.
     no_port = url.netloc.endswith(":")
-    if not url.hostname or port == 0 or no_port or any(character.isspace() for character in text):
+    # `https//host`, without the colon, would be the host `https`.
+    no_colon = url.path.startswith("//")
+    if not _is_host(url) or port == 0 or no_port or no_colon or not text.isprintable() or " " in text:
         raise fields.invalid("host", "or port is not an address")
     return url
+
+
+def _is_host(url: SplitResult) -> bool:
+    """Return whether a URL has a possible host; one that was copied may have invisible characters in it."""
+    name = url.hostname or ""
+    if "[" in url.netloc:
+        return _is_ipv6(name.partition("%")[0])
+    try:
+        name = name if name.isascii() else name.encode("idna").decode()
+    except UnicodeError:
+        return False
+    return re.fullmatch(r"\w[\w.-]*", name, re.ASCII) is not None
 
 
 def _is_ipv6(text: str) -> bool:

@@ -80,18 +80,31 @@ class Response:
         return moment if _FIRST_YEAR <= moment.year <= _LAST_YEAR else None
 
     def json(self, operation: str) -> Any:
-        """Read the body as JSON.
+        """Read the body as JSON. Half of a character, which JSON can hold and UTF-8 cannot, becomes U+FFFD.
 
         :raises MalformedAnswer: when it is not JSON.
         """
         try:
-            return json.loads(self.body)
+            text = self.body.decode(json.detect_encoding(self.body))
+            value = json.loads(text)
+            return _whole(value) if "\\ud" in text.lower() else value
         except (ValueError, RecursionError):
             kind = self.headers.get("content-type", "no content type")
             raise MalformedAnswer(
                 f"The platform's answer to {operation!r} (HTTP {self.status}, {kind}, {len(self.body)} "
                 "bytes) is not JSON. A proxy or a login page may have answered: check the base URL."
             ) from None
+
+
+def _whole(value: Any) -> Any:
+    """Return a JSON value with U+FFFD in place of each half of a surrogate pair."""
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, list):
+        return [_whole(item) for item in value]
+    if isinstance(value, dict):
+        return {_whole(key): _whole(item) for key, item in value.items()}
+    return value
 
 
 Flow = Generator["Request | Pause | Call", Any, T]

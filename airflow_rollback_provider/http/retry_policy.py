@@ -141,14 +141,25 @@ def _usable_proxy(text: str, source: str) -> str:
 
 
 def is_proxy_url(text: str) -> bool:
-    """Whether a text is a URL of a host, with a user and a port at most."""
+    """Whether a text is a URL of a host, with a user and a port at most, that both HTTP libraries use alike.
+
+    They send different bytes for a user with other characters than those of ASCII, or with no password.
+    """
     try:
         url = urlsplit(text)
         port = url.port
     except ValueError:
         return False
     host = re.fullmatch(r"[\w.-]+|[0-9a-f:.]+", url.hostname or "", re.ASCII)
-    return bool(host) and port != 0 and url.path in ("", "/") and text.isprintable() and " " not in text
+    alike = unquote(text).isascii() and "\\" not in text and bool(url.username) == bool(url.password)
+    return (
+        alike
+        and bool(host)
+        and port != 0
+        and url.path in ("", "/")
+        and text.isprintable()
+        and " " not in text
+    )
 
 
 class RetryState:

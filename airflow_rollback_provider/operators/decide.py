@@ -11,6 +11,7 @@ from airflow_rollback_provider.domain.arguments import optional, text
 from airflow_rollback_provider.domain.errors import BadInput, GuardsRefused
 from airflow_rollback_provider.domain.guard_rails import REGRESSED, GuardRails, decide
 from airflow_rollback_provider.domain.summary import paragraph
+from airflow_rollback_provider.health.verdict import Health
 from airflow_rollback_provider.hooks.deploy_history import DeployHistoryHook
 from airflow_rollback_provider.hooks.failures import task_failures
 from airflow_rollback_provider.metrics import Metrics
@@ -100,7 +101,7 @@ class RollbackDecisionOperator(BaseOperator):
 
 def _verdict(verdict: object) -> str:
     text = verdict.get("verdict") if isinstance(verdict, Mapping) else verdict
-    if not isinstance(text, str) or text.strip() in ("", "None"):
+    if not isinstance(text, str) or text.strip() not in {health.value for health in Health}:
         raise BadInput(
             f"verdict is {verdict!r}. Give the result of DeployHealthOperator, such as evaluate.output, or "
             "its verdict: healthy, regressed or inconclusive."

@@ -130,6 +130,7 @@ class DeployHealthOperator(BaseOperator):
         self.critical_dags = critical_dags
         self.ignored_dags = ignored_dags
         self.known_import_errors = known_import_errors
+        HealthRule.read(rule)  # what cannot be used fails when the Dag is parsed
         self.rule = rule
         self.require_healthy = require_healthy
         if rejected_releases not in _REJECTED_RELEASES:
@@ -205,7 +206,9 @@ class DeployHealthOperator(BaseOperator):
         from airflow_rollback_provider.triggers.deploy_health import DeployHealthTrigger
 
         self.defer(
-            trigger=DeployHealthTrigger(str(self.airflow_conn_id), health_check.to_dict()),
+            trigger=DeployHealthTrigger(
+                text(self.airflow_conn_id, "airflow_conn_id"), health_check.to_dict()
+            ),
             method_name="resume",
             timeout=deferral_timeout(health_check.deadline),
         )

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_rollback_provider.compat import BaseOperator, conf, deferral_timeout, states_of
 from airflow_rollback_provider.domain import summary
-from airflow_rollback_provider.domain.arguments import flag, interval, optional, seconds, text
+from airflow_rollback_provider.domain.arguments import flag, interval, is_count, optional, seconds, text
 from airflow_rollback_provider.domain.errors import BadInput, RollbackError
 from airflow_rollback_provider.hooks.failures import task_failures
 from airflow_rollback_provider.links.deploy_history import DeployHistoryLink
@@ -172,14 +172,18 @@ class RollbackOperator(BaseOperator):
         self.submission_grace_period = seconds(
             submission_grace_period, "submission_grace_period", least=_SHORTEST_GRACE_PERIOD
         )
-        self.wait_for_completion = wait_for_completion
+        self.wait_for_completion = flag(wait_for_completion, "wait_for_completion", default=True)
         self.poll_interval = interval(poll_interval)
         self.timeout = None if timeout is None else seconds(timeout, "timeout")
-        self.deferrable = deferrable
+        self.deferrable = flag(deferrable, "deferrable")
         self.airflow_conn_id = airflow_conn_id
         self.add_origin = add_origin
         self.guards = guards
         self.approval_task_id = approval_task_id
+        if stop_after_failures is not None and not is_count(stop_after_failures):
+            raise BadInput(
+                f"stop_after_failures is {stop_after_failures!r}; it must be None or a number from 0 on."
+            )
         self.stop_after_failures = stop_after_failures
         self.on_planned_callback = on_planned_callback
         self.on_submitted_callback = on_submitted_callback
@@ -407,7 +411,9 @@ class RollbackOperator(BaseOperator):
         from airflow_rollback_provider.triggers.rollback import RollbackTrigger
 
         self.defer(
-            trigger=RollbackTrigger(astro_conn_id=str(self.astro_conn_id), tracking=tracking.to_dict()),
+            trigger=RollbackTrigger(
+                astro_conn_id=text(self.astro_conn_id, "astro_conn_id"), tracking=tracking.to_dict()
+            ),
             method_name="resume",
             timeout=deferral_timeout(tracking.deadline),
         )

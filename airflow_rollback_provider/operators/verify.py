@@ -174,7 +174,7 @@ class VerifyPodsOperator(BaseOperator):
 
         self.defer(
             trigger=PodsTrigger(
-                kubernetes_conn_id=str(self.kubernetes_conn_id),
+                kubernetes_conn_id=text(self.kubernetes_conn_id, "kubernetes_conn_id"),
                 inside=surroundings.inside,
                 by_chance=surroundings.by_chance,
                 release=release.to_dict(),

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from airflow_rollback_provider.domain import summary
+from airflow_rollback_provider.domain.errors import BadInput
 from airflow_rollback_provider.rollback.outcome import RollbackStatus
 
 DONE, SUBMITTED, PLANNED, FAILED, NOT_BEGUN = "done", "submitted", "planned", "failed", "not begun"
@@ -41,9 +42,16 @@ def member(
     :param state: the task's state.
     :param result: what it returned, if it did.
     :param failure: its failure report, if there is one.
+    :raises BadInput: when the result is that of another kind of task.
     """
-    name = _name(result or failure or {}) or f"map index {index}"
+    left = result if isinstance(result, Mapping) else failure
+    name = _name(left or {}) or f"map index {index}"
     if state == "success" and result is not None:
+        if not isinstance(result, Mapping) or not result.keys() & {"rollback_id", "format"}:
+            raise BadInput(
+                f"The result {str(result)[:80]!r} is no rollback and no plan. Give rollback_task_id the id "
+                "of a RollbackOperator."
+            )
         return Member(name, _success(result), result.get("rollback_id"))
     if state == "skipped":
         return Member(name, NOT_BEGUN, None, str((failure or {}).get("message", "")))

@@ -24,7 +24,7 @@ from airflow_rollback_provider.deploy_events.subscription import (
     WaitStatus,
     cursor_in,
 )
-from airflow_rollback_provider.domain.arguments import interval, optional, seconds, text
+from airflow_rollback_provider.domain.arguments import flag, interval, optional, seconds, text
 from airflow_rollback_provider.domain.errors import AccessDenied, RollbackError
 from airflow_rollback_provider.domain.jsonable import encode
 from airflow_rollback_provider.domain.poller import PollBackoff
@@ -91,9 +91,10 @@ class DeploySensor(BaseSensorOperator):
         self.deployment_id = deployment_id
         self.deploy_id = deploy_id
         self.after = after
+        self.rollbacks = flag(rollbacks, "rollbacks")
+        DeployFilter.parse(statuses, types, rollbacks=self.rollbacks)  # fails when the Dag is parsed
         self.statuses = statuses
         self.types = types
-        self.rollbacks = rollbacks
         self.astro_conn_id = astro_conn_id
         self.deferrable = deferrable
         self._hook: DeployHistoryHook | None = None
@@ -176,7 +177,7 @@ class DeploySensor(BaseSensorOperator):
 
         self.defer(
             trigger=DeployTrigger(
-                astro_conn_id=str(self.astro_conn_id),
+                astro_conn_id=text(self.astro_conn_id, "astro_conn_id"),
                 subscription=self._subscription(context).to_dict(),
                 cursor=self._cursor.to_dict() if self._cursor is not None else None,
                 poll_interval=float(self.poke_interval),

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from contextlib import contextmanager
 from dataclasses import replace
@@ -144,16 +145,19 @@ class Platforms:
 def read_connection(conn_id: str) -> ConnectionLike:
     """Read a connection as Airflow's servers do: from a secrets backend, the environment or the database.
 
-    :raises InvalidConnection: if there is none.
+    :raises InvalidConnection: if there is none, or Airflow cannot read it.
     """
     from airflow.models.connection import Connection
 
     try:
         found: ConnectionLike = Connection.get_connection_from_secrets(conn_id)
-    except AirflowNotFoundException:
+    except Exception as error:  # noqa: BLE001 - its message may contain a piece of the connection
+        # Some lines of Airflow skip a variable that they cannot read.
+        unread = os.environ.get(f"AIRFLOW_CONN_{conn_id.upper()}")
+        does = "has no" if isinstance(error, AirflowNotFoundException) and not unread else "cannot read the"
         raise InvalidConnection(
-            f"Airflow has no connection {conn_id!r}, which the setting of the Deploy History page names. "
-            "Add it, or correct the setting."
+            f"Airflow {does} connection {conn_id!r}, which the setting of the Deploy History page names. "
+            "Write it as a URI or as JSON, or correct the setting."
         ) from None
     return found
 

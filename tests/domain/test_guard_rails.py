@@ -117,6 +117,11 @@ def test_no_more_of_the_history_is_read_than_the_rails_remember() -> None:
         {"cool_down": timedelta(seconds=-1)},
         {"period": timedelta(0)},
         {"max_rollbacks": -1},
+        {"max_rollbacks": 1.5},
+        {"max_rollbacks": "2"},
+        {"max_rollbacks": []},
+        {"allow_after_rollback": "perhaps"},
+        {"freezes": None},
         {"freezes": ["weekends"]},
         {"freezes": FROZEN},
     ],
@@ -126,6 +131,12 @@ def test_rails_that_cannot_hold(kwargs: dict[str, Any]) -> None:
     """They are refused when the Dag is parsed, not when they are needed."""
     with pytest.raises(BadInput):
         GuardRails(**kwargs)
+
+
+def test_rails_keep_what_is_given_once() -> None:
+    """A generator of freezes is read for the check and for each decision, and the text False is false."""
+    rails = GuardRails(freezes=(text for text in [FROZEN]), allow_after_rollback="False")  # type: ignore[arg-type]
+    assert (rails.freezes, rails.allow_after_rollback) == ((FROZEN,), False)
 
 
 def test_rails_read_the_same_at_every_parse() -> None:

@@ -311,6 +311,23 @@ def test_dags_that_only_wait_for_others() -> None:
     assert evaluated(case(), usual(), once).verdict is Health.HEALTHY
 
 
+@pytest.mark.parametrize("kind", ["asset_triggered", "dataset_triggered"])
+def test_dags_that_others_start_are_not_called_healthy(kind: str) -> None:
+    """Their runs do not count, but two that worked before and fail each run since are named."""
+    past = [*usual(), *(run(dag_id, -60, run_type=kind) for dag_id in ("fed_1", "fed_2"))]
+    one = [*hourly(), run("fed_1", 9, run_type=kind, state="failed")]
+    assert evaluated(case(), past, one).verdict is Health.HEALTHY
+    two = [*one, run("fed_2", 9, run_type=kind, state="failed")]
+    found = evaluated(case(), past, two)
+    assert (found.verdict, codes(found)) == (Health.INCONCLUSIVE, ["ONLY-UNCOUNTED"])
+    assert "fed_1, fed_2" in found.summary
+    again = [*two, run("fed_2", 19, run_type=kind)]
+    assert evaluated(case(), past, again).verdict is Health.HEALTHY
+    assert evaluated(case(), usual(), two).verdict is Health.HEALTHY
+    manual = [run(row.dag_id, 9, run_type="manual", state="failed") for row in two[-2:]]
+    assert evaluated(case(), past, [*hourly(), *manual]).verdict is Health.HEALTHY
+
+
 def test_a_silent_dag_is_no_upstream_if_the_sensors_name_another() -> None:
     """It may have been removed on purpose."""
     rows = [*hourly(19, first=1), *waiting("dag_19", "dag_01")]

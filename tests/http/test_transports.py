@@ -370,6 +370,9 @@ def test_the_environments_proxy_is_chosen_alike(
         ("http://me:pr0xypass@proxy:none", "HTTPS_PROXY"),
         ("http://me:pr0xypass@", "HTTPS_PROXY"),
         ("http://pro xy:1", "HTTPS_PROXY"),
+        ("http://me:pr0xypass%C3%A4@proxy:1", "HTTPS_PROXY"),
+        ("http://me@proxy:1", "HTTPS_PROXY"),
+        ("http://me:pr0xy\\pass@proxy:1", "HTTPS_PROXY"),
     ],
 )
 def test_a_proxy_that_cannot_be_used_is_named_before_anything_is_sent(

@@ -73,7 +73,9 @@ def test_rails_can_be_taken_away(deployment: dict[str, Any], rollback_sandbox: S
     assert run(task(deployment, guards=rails))["allowed"]
 
 
-@pytest.mark.parametrize("verdict", ["", "None", None, {}, {"verdict": None}], ids=str)
+@pytest.mark.parametrize(
+    "verdict", ["", "None", None, {}, {"verdict": None}, "REGRESSED", "{'verdict': 'regressed'}"], ids=str
+)
 def test_no_verdict_is_bad_input(deployment: dict[str, Any], verdict: Any) -> None:
     """A health check without a result does not allow a rollback."""
     with pytest.raises(errors.BadInput, match="verdict") as failure:

@@ -36,6 +36,33 @@ DURATIONS = [
 ] + [(DeploySensor, "timeout")]
 
 
+@pytest.mark.parametrize(
+    ("kind", "kwargs"),
+    [
+        (DeployHealthOperator, {"rule": {"horizon": 0}}),
+        (DeployHealthOperator, {"rule": {"horizn": 5}}),
+        (DeployHealthOperator, {"rule": 5}),
+        (RollbackOperator, {"stop_after_failures": "2"}),
+        (RollbackOperator, {"stop_after_failures": -1}),
+        (RollbackOperator, {"wait_for_completion": "perhaps"}),
+        (RollbackOperator, {"deferrable": "perhaps"}),
+    ],
+    ids=str,
+)
+def test_other_values_that_cannot_be_used_fail_when_the_dag_is_parsed(
+    kind: Any, kwargs: dict[str, Any]
+) -> None:
+    """None of these parameters is templated."""
+    with pytest.raises(BadInput):
+        kind(**NEEDED[kind], **kwargs)
+
+
+def test_text_of_a_flag_is_read() -> None:
+    """A Variable has the text False, which must not be true."""
+    task = RollbackOperator(**NEEDED[RollbackOperator], wait_for_completion="False", deferrable="False")  # type: ignore[arg-type]
+    assert (task.wait_for_completion, task.deferrable) == (False, False)
+
+
 def test_the_durations_are_found() -> None:
     """Their names end alike."""
     assert len(DURATIONS) == 16

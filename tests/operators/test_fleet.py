@@ -21,7 +21,7 @@ LEFT: dict[tuple[int, str], Any] = {
     (1, "rollback_failure"): {"deployment_id": "d1", "summary": "The rollback of d1 failed: no disk"},
     (2, "rollback_failure"): {"deployment_id": "d2", "message": "not begun"},
     (3, "return_value"): {"deployment_id": "d3", "rollback_id": "r3", "status": "not waited for"},
-    (4, "return_value"): {"deployment": {"id": "d4"}, "allowed": True},
+    (4, "return_value"): {"format": 1, "deployment": {"id": "d4"}, "allowed": True},
 }
 
 

@@ -16,6 +16,7 @@ from airflow_rollback_provider.domain import errors
 from airflow_rollback_provider.domain.errors import RollbackFailed, RollbackSuperseded
 from airflow_rollback_provider.domain.plan import RollbackPlan
 from airflow_rollback_provider.operators.rollback import RollbackOperator
+from airflow_rollback_provider.platforms.connection_types import PRIVATE_CLOUD
 from airflow_rollback_provider.rollback.outcome import Outcome, RollbackStatus
 from airflow_rollback_provider.rollback.poller import Tracking
 from airflow_rollback_provider.sandbox.process import SandboxProcess
@@ -357,6 +358,7 @@ async def test_no_token_in_the_serialised_trigger(
         task_id="roll_back",
         deployment_id=deployment_id,
         description="why",
+        astro_conn_id=f"{PRIVATE_CLOUD.default_conn_id}\n",  # as from a Variable that a user typed
         deferrable=True,
         poll_interval=0.2,
     )

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from airflow_rollback_provider.domain.errors import BadInput
 from airflow_rollback_provider.rollback.fleet import OUTCOMES, Member, member, sum_up
 
 RESULT = {"deployment_id": "d1", "rollback_id": "r1", "status": "done"}
-PLAN = {"deployment": {"id": "d1", "name": "Billing"}, "allowed": True}
+PLAN = {"format": 1, "deployment": {"id": "d1", "name": "Billing"}, "allowed": True}
 FAILURE = {"deployment_id": "d1", "message": "no disk", "summary": "The rollback of d1 failed: no disk"}
 
 
@@ -40,6 +41,15 @@ FAILURE = {"deployment_id": "d1", "message": "no disk", "summary": "The rollback
 def test_one_deployment(state: Any, result: Any, failure: Any, expected: Member) -> None:
     """From the XComs of its task; a task that was killed leaves none."""
     assert member(7, state, result, failure) == expected
+
+
+@pytest.mark.parametrize(
+    "result", [{"verdict": "healthy"}, {"allowed": True, "deploy_id": "d1"}, "done", 3, []]
+)
+def test_the_result_of_another_task_is_no_rollback(result: Any) -> None:
+    """A wrong task id must not end as a success."""
+    with pytest.raises(BadInput, match="rollback_task_id"):
+        member(-1, "success", result, None)
 
 
 @given(st.lists(st.sampled_from(OUTCOMES), max_size=40))

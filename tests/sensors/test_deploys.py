@@ -181,7 +181,6 @@ def test_a_deploy_that_ended_otherwise(sensor: Any, sandbox: SandboxProcess) -> 
         ({"after": "c000000000000000000000000"}, errors.DeployNotFound),
         ({"after": "2026-11-01"}, errors.BadInput),
         ({"after": "{'no': 'cursor'}"}, errors.BadInput),
-        ({"statuses": ["landed"]}, errors.BadInput),
     ],
     ids=str,
 )
@@ -190,6 +189,17 @@ def test_bad_input_fails_at_once(sensor: Any, kwargs: dict[str, Any], kind: type
     with pytest.raises(kind) as failure:
         run(sensor(**kwargs))
     assert isinstance(failure.value, AirflowFailException)
+
+
+@pytest.mark.parametrize(
+    "kwargs",
+    [{"statuses": ["landed"]}, {"statuses": None}, {"types": 5}, {"rollbacks": "perhaps"}],
+    ids=str,
+)
+def test_a_filter_that_cannot_be_used_fails_when_the_dag_is_parsed(kwargs: dict[str, Any]) -> None:
+    """It is not templated."""
+    with pytest.raises(errors.BadInput):
+        DeploySensor(task_id="wait", deployment_id="d", **kwargs)
 
 
 def test_soft_fail_skips_what_fails_at_once(any_mode: Any) -> None:

@@ -31,15 +31,23 @@ if TYPE_CHECKING:
 
 # Texts of the API that are public (astro-cli, houston/errors.go).
 _NOT_PERMITTED = "appropriate permissions"
+_NOTHING_EXECUTED = re.compile(
+    r"You do not have the appropriate permissions|AUTH_TOKEN_REFRESH_FAILED"
+    r"|No deployment exists with releaseName"
+)
 _EXPIRED = "AUTH_TOKEN_REFRESH_FAILED"
 _NO_DEPLOYMENT = re.compile(r"No deployment exists|\bDeployment\b.*\bnot found", re.IGNORECASE)
 _NOT_FOUND = re.compile(r"\bnot found\b|No \w+ exists", re.IGNORECASE)
 # Error names of Apollo and similar servers.
 _NOT_KNOWN = re.compile(r"authenticat|unauthori[sz]ed", re.IGNORECASE)
 _FORBIDDEN = re.compile(r"permission|forbidden|authori[sz]ation", re.IGNORECASE)
-# Error names that only a refusal has: Apollo's own, and self-explanatory ones (assumed).
+# Error names that only a refusal has, and nothing that fails while it is executed: Apollo's own, and
+# self-explanatory ones (assumed).
 _REFUSAL = re.compile(
-    r"GRAPHQL_(PARSE|VALIDATION)_FAILED|BAD_USER_INPUT|\w*(Validation|NotAllowed|NotFound)Error",
+    r"GRAPHQL_(PARSE|VALIDATION)_FAILED|BAD_USER_INPUT|UNAUTHENTICATED"
+    r"|(Not|Un)Authori[sz]ed(Error)?|Forbidden(Error)?"
+    r"|(Permission|Authentication|Authori[sz]ation|Validation|\w*NotAllowed)Error"
+    r"|(Resource|Deployment|Deploy)?NotFoundError",
     re.IGNORECASE,
 )
 # Texts of graphql-js, which validates a document before it executes it.
@@ -134,11 +142,7 @@ def _is_refusal(error: GraphQLError) -> bool:
     # graphql-js validates before it executes; only an execution error has a path.
     if error.field is None and is_invalid(error):
         return True
-    published = (_EXPIRED, _NOT_PERMITTED, "No deployment exists")
-    if any(text in error.message for text in published):
-        return True
-    names = (_REFUSAL.fullmatch(error.name), _NOT_KNOWN.search(error.name), _FORBIDDEN.search(error.name))
-    return any(names)
+    return bool(_NOTHING_EXECUTED.match(error.message) or _REFUSAL.fullmatch(error.name))
 
 
 def _unknown_name(text: str) -> str | None:

@@ -8,9 +8,14 @@ from typing import Any
 
 import pytest
 
+from airflow_rollback_provider.domain.errors import OutcomeUnknown
 from airflow_rollback_provider.platforms.private_cloud.assumptions import Assumptions
-from airflow_rollback_provider.platforms.private_cloud.errors import is_invalid, suggested_setting
-from airflow_rollback_provider.platforms.private_cloud.graphql import GraphQLError
+from airflow_rollback_provider.platforms.private_cloud.errors import (
+    error_of_answer,
+    is_invalid,
+    suggested_setting,
+)
+from airflow_rollback_provider.platforms.private_cloud.graphql import Answer, GraphQLError
 from airflow_rollback_provider.platforms.request_context import RequestContext
 
 
@@ -50,6 +55,24 @@ def test_an_argument_or_another_type_is_no_field_of_a_deploy(operation: str, tex
 def test_a_refusal_is_recognized_by_its_text_alone(text: str) -> None:
     """A server need not send a code. Taken for another error, the outcome of a rollback would be unknown."""
     assert is_invalid(GraphQLError(text))
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("upstream request timeout", "AUTHORIZATION_SERVICE_TIMEOUT"),
+        ("14 UNAVAILABLE", "AUTHENTICATION_SERVICE_UNAVAILABLE"),
+        ("pods is forbidden", "KubernetesPermissionError"),
+        ("an answer has another form", "ResponseValidationError"),
+        ("no manifest", "RegistryImageNotFoundError"),
+        ("helm upgrade failed: User does not have the appropriate permissions", ""),
+        ("No deployment exists in commander (timeout)", "INTERNAL_SERVER_ERROR"),
+    ],
+)
+def test_what_may_fail_while_it_is_executed_is_no_refusal(text: str, name: str) -> None:
+    """The outcome of a rollback is unknown then, however much the error looks like a refusal."""
+    answer = Answer("roll_back", {}, (GraphQLError(text, name),))
+    assert type(error_of_answer(answer, RequestContext("roll_back"), Assumptions())) is OutcomeUnknown
 
 
 def test_a_value_of_a_variable_is_a_word_for_the_scope() -> None:
