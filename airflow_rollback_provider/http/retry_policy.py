@@ -7,6 +7,7 @@ import os
 import re
 from dataclasses import dataclass, field
 from importlib.util import find_spec
+from ipaddress import IPv4Address
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
@@ -148,6 +149,8 @@ def is_proxy_url(text: str) -> bool:
     try:
         url = urlsplit(text)
         port = url.port
+        if re.fullmatch(r"[\d.]+", url.hostname or "", re.ASCII):
+            IPv4Address(url.hostname)
     except ValueError:
         return False
     host = re.fullmatch(r"[\w.-]+|[0-9a-f:.]+", url.hostname or "", re.ASCII)

@@ -372,6 +372,7 @@ def test_the_environments_proxy_is_chosen_alike(
         ("http://pro xy:1", "HTTPS_PROXY"),
         ("http://me:pr0xypass%C3%A4@proxy:1", "HTTPS_PROXY"),
         ("http://me@proxy:1", "HTTPS_PROXY"),
+        ("http://999.999.1.1:80", "HTTPS_PROXY"),
         ("http://me:pr0xy\\pass@proxy:1", "HTTPS_PROXY"),
     ],
 )
