@@ -338,8 +338,10 @@ def _is_before(deploy: Deploy, cursor: Cursor) -> bool:
 
 
 def _listed(names: object) -> Iterable[object]:
-    if isinstance(names, str) or names is None:
-        return () if names is None else (names,)
+    if names is None:
+        return ()
+    if isinstance(names, str):
+        return (names,)
     if not isinstance(names, Iterable):
         raise BadInput(f"{names!r} is no list of names.")
     return names

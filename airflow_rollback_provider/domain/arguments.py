@@ -148,9 +148,15 @@ def flag(value: object, name: str, *, default: bool = False) -> bool:
     raise BadInput(f"{name} is {value!r}; it must be true or false.")
 
 
-def is_count(value: object) -> bool:
-    """Return whether a value is a whole number from 0 on."""
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+def count(value: object, name: str, *, least: int = 0) -> int:
+    """Read a whole number.
+
+    :param least: the smallest one.
+    :raises BadInput: for any other value.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise BadInput(f"{name} is {_shown(value)}; it must be a whole number, at least {least}.")
+    return value
 
 
 def names(value: object, name: str) -> tuple[str, ...] | None:

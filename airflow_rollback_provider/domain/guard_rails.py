@@ -11,7 +11,7 @@ from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from airflow_rollback_provider.domain.arguments import flag, is_count, read_time, seconds
+from airflow_rollback_provider.domain.arguments import count, flag, read_time, seconds
 from airflow_rollback_provider.domain.deploys import Scope
 from airflow_rollback_provider.domain.errors import BadInput
 from airflow_rollback_provider.domain.jsonable import encode
@@ -150,11 +150,10 @@ class GuardRails:
         for name in ("cool_down", "period"):
             duration = timedelta(seconds=seconds(getattr(self, name), name))
             object.__setattr__(self, name, duration)
-        if not self.period or (self.max_rollbacks is not None and not is_count(self.max_rollbacks)):
-            raise BadInput(
-                f"max_rollbacks is {self.max_rollbacks!r}; it must be None or a number from 0 on. period "
-                "must be longer than zero."
-            )
+        if self.max_rollbacks is not None:
+            count(self.max_rollbacks, "max_rollbacks")
+        if not self.period:
+            raise BadInput("period must be longer than zero.")
 
     @property
     def lookback(self) -> timedelta:

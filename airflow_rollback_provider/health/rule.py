@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from datetime import timedelta
 from typing import Any
 
-from airflow_rollback_provider.domain.arguments import is_count, seconds
+from airflow_rollback_provider.domain.arguments import count, seconds
 from airflow_rollback_provider.domain.errors import BadInput
 from airflow_rollback_provider.domain.jsonable import JsonDataclass
 
@@ -46,8 +46,7 @@ class HealthRule(JsonDataclass):
         alarms = self.false_alarms
         is_share = isinstance(alarms, (int, float)) and 0 < alarms < 1
         self._require("false_alarms", is_share, "must be between 0 and 1")
-        enough = is_count(self.critical_failures) and self.critical_failures >= 1
-        self._require("critical_failures", enough, "must be a whole number, at least 1")
+        count(self.critical_failures, "The rule's critical_failures", least=1)
 
     def _require(self, name: str, holds: bool, what: str) -> None:
         if not holds:
@@ -63,23 +62,20 @@ class HealthRule(JsonDataclass):
             return value
         if value is not None and not isinstance(value, Mapping):
             raise BadInput(f"rule is {value!r}; it must be a HealthRule or a mapping of its parameters.")
-        kinds = {field.name: type(field.default) for field in fields(cls)}
-        unknown = set(value or ()) - kinds.keys()
+        defaults = {field.name: field.default for field in fields(cls)}
+        unknown = set(value or ()) - defaults.keys()
         if unknown:
             raise BadInput(
-                f"The rule has no {', '.join(sorted(map(repr, unknown)))}. It has: {', '.join(kinds)}."
+                f"The rule has no {', '.join(sorted(map(repr, unknown)))}. It has: {', '.join(defaults)}."
             )
-        return cls(**{name: _read(name, kinds[name], item) for name, item in (value or {}).items()})
+        given: dict[str, Any] = dict(value or {})
+        for name, item in given.items():
+            if isinstance(defaults[name], tuple):
+                given[name] = _texts(name, item)
+        return cls(**given)
 
 
-def _read(name: str, kind: type, value: Any) -> Any:
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if kind is timedelta:
-        return value
-    if kind is tuple and isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value):
-        return tuple(value)
-    if kind is float and number:
-        return float(value)
-    if isinstance(value, bool) or not isinstance(value, kind):
-        raise BadInput(f"The rule's {name} is {value!r}; it must be a {kind.__name__}.")
-    return value
+def _texts(name: str, value: Any) -> tuple[str, ...]:
+    if not isinstance(value, (list, tuple)) or not all(isinstance(item, str) for item in value):
+        raise BadInput(f"The rule's {name} is {value!r}; it must be a tuple.")
+    return tuple(value)

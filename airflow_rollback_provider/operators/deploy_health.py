@@ -130,8 +130,7 @@ class DeployHealthOperator(BaseOperator):
         self.critical_dags = critical_dags
         self.ignored_dags = ignored_dags
         self.known_import_errors = known_import_errors
-        HealthRule.read(rule)  # what cannot be used fails when the Dag is parsed
-        self.rule = rule
+        self.rule = HealthRule.read(rule)
         self.require_healthy = require_healthy
         if rejected_releases not in _REJECTED_RELEASES:
             raise BadInput(
@@ -184,7 +183,7 @@ class DeployHealthOperator(BaseOperator):
 
     def _request(self) -> HealthCheckRequest:
         return HealthCheckRequest(
-            rule=HealthRule.read(self.rule),
+            rule=self.rule,
             deployment=optional(self.deployment_id, "deployment_id"),
             deploy_id=optional(self.deploy_id, "deploy_id"),
             since=moment(self.since, "since"),

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_rollback_provider.compat import BaseOperator, conf, deferral_timeout, states_of
 from airflow_rollback_provider.domain import summary
-from airflow_rollback_provider.domain.arguments import flag, interval, is_count, optional, seconds, text
+from airflow_rollback_provider.domain.arguments import count, flag, interval, optional, seconds, text
 from airflow_rollback_provider.domain.errors import BadInput, RollbackError
 from airflow_rollback_provider.hooks.failures import task_failures
 from airflow_rollback_provider.links.deploy_history import DeployHistoryLink
@@ -180,10 +180,8 @@ class RollbackOperator(BaseOperator):
         self.add_origin = add_origin
         self.guards = guards
         self.approval_task_id = approval_task_id
-        if stop_after_failures is not None and not is_count(stop_after_failures):
-            raise BadInput(
-                f"stop_after_failures is {stop_after_failures!r}; it must be None or a number from 0 on."
-            )
+        if stop_after_failures is not None:
+            count(stop_after_failures, "stop_after_failures")
         self.stop_after_failures = stop_after_failures
         self.on_planned_callback = on_planned_callback
         self.on_submitted_callback = on_submitted_callback

@@ -31,11 +31,13 @@ if TYPE_CHECKING:
 
 # Texts of the API that are public (astro-cli, houston/errors.go).
 _NOT_PERMITTED = "appropriate permissions"
-_NOTHING_EXECUTED = re.compile(
-    r"You do not have the appropriate permissions|AUTH_TOKEN_REFRESH_FAILED"
-    r"|No deployment exists with releaseName"
-)
 _EXPIRED = "AUTH_TOKEN_REFRESH_FAILED"
+# With these at its begin, an error means that nothing was executed.
+_NOTHING_EXECUTED = (
+    f"You do not have the {_NOT_PERMITTED}",
+    _EXPIRED,
+    "No deployment exists with releaseName",
+)
 _NO_DEPLOYMENT = re.compile(r"No deployment exists|\bDeployment\b.*\bnot found", re.IGNORECASE)
 _NOT_FOUND = re.compile(r"\bnot found\b|No \w+ exists", re.IGNORECASE)
 # Error names of Apollo and similar servers.
@@ -142,7 +144,7 @@ def _is_refusal(error: GraphQLError) -> bool:
     # graphql-js validates before it executes; only an execution error has a path.
     if error.field is None and is_invalid(error):
         return True
-    return bool(_NOTHING_EXECUTED.match(error.message) or _REFUSAL.fullmatch(error.name))
+    return error.message.startswith(_NOTHING_EXECUTED) or _REFUSAL.fullmatch(error.name) is not None
 
 
 def _unknown_name(text: str) -> str | None:
