@@ -106,8 +106,8 @@ class Rejections:
 
     :param newest_first: deploys of one Deployment without a gap, newest first. Rollbacks before the oldest
         one are not known.
-    :param rejected_for: a deploy that lands later than this after the rollback is not rejected any more. None
-        has no end.
+    :param rejected_for: a deploy that lands so long after the rollback, or later, is not rejected; with 0, no
+        deploy is. None has no end.
     :param accepted: image tags, Dag bundles and git commits that are accepted.
     """
 
@@ -205,9 +205,7 @@ class Rejections:
         return bool(named) or ACCEPT in deploy.description.lower()
 
     def _lasts(self, rejection: Rejection, deploy: Deploy) -> bool:
-        return (
-            self._rejected_for is None or deploy.created_at - rejection.rolled_back_at <= self._rejected_for
-        )
+        return self._rejected_for is None or deploy.created_at - rejection.rolled_back_at < self._rejected_for
 
 
 def _contents(deploy: Deploy) -> dict[str, Content]:

@@ -166,9 +166,11 @@ def test_dags_in_the_image_are_rejected_with_it() -> None:
 
 
 def test_a_rejection_lasts_a_while() -> None:
-    """From the rollback to the deploy; the last moment counts."""
-    assert back(D1, D2, BACK, AGAIN, rejected_for=timedelta(days=1)) == {"again"}
-    assert back(D1, D2, BACK, AGAIN, rejected_for=timedelta(hours=23)) == set()
+    """From the rollback to the deploy; the moment of its end does not count, so that 0 means never."""
+    assert back(D1, D2, BACK, AGAIN, rejected_for=timedelta(days=1, seconds=1)) == {"again"}
+    assert back(D1, D2, BACK, AGAIN, rejected_for=timedelta(days=1)) == set()
+    at_once = replace(AGAIN, created_at=BACK.created_at)
+    assert back(D1, D2, BACK, at_once, rejected_for=timedelta(0)) == set()
 
 
 # Histories of a few contents, in which everything happens.
