@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_rollback_provider.compat import AirflowSkipException, BaseOperator
-from airflow_rollback_provider.domain.arguments import optional, text
+from airflow_rollback_provider.domain.arguments import flag, optional, text
 from airflow_rollback_provider.domain.errors import BadInput, GuardsRefused
 from airflow_rollback_provider.domain.guard_rails import REGRESSED, GuardRails, decide
 from airflow_rollback_provider.domain.summary import paragraph
@@ -63,7 +63,7 @@ class RollbackDecisionOperator(BaseOperator):
         self.verdict = verdict
         self.deploy_id = deploy_id
         self.guards = guards
-        self.fail_if_refused = fail_if_refused
+        self.fail_if_refused = flag(fail_if_refused, "fail_if_refused")
         self.astro_conn_id = astro_conn_id
 
     def execute(self, context: Context) -> dict[str, Any]:

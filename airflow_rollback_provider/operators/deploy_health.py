@@ -139,10 +139,10 @@ class DeployHealthOperator(BaseOperator):
         self.rejected_releases = rejected_releases
         self.rejected_for = None if rejected_for is None else seconds(rejected_for, "rejected_for")
         self.accepted_releases = accepted_releases
-        self.wait_for_completion = wait_for_completion
+        self.wait_for_completion = flag(wait_for_completion, "wait_for_completion", default=True)
         self.poll_interval = interval(poll_interval)
         self.timeout = None if timeout is None else seconds(timeout, "timeout")
-        self.deferrable = deferrable
+        self.deferrable = flag(deferrable, "deferrable")
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Wait for a verdict and return the evaluation."""

@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_rollback_provider.compat import BaseOperator, conf, deferral_timeout, states_of
-from airflow_rollback_provider.domain.arguments import interval, names, seconds, text
+from airflow_rollback_provider.domain.arguments import flag, interval, names, seconds, text
 from airflow_rollback_provider.domain.errors import (
     BadInput,
     DeployInProgress,
@@ -111,12 +111,12 @@ class DrainDeploymentOperator(_PausesDags):
     ) -> None:
         super().__init__(**kwargs)
         self.airflow_conn_id = airflow_conn_id
-        self.pause = pause
+        self.pause = flag(pause, "pause", default=True)
         self.exclude_dags = exclude_dags
         self.timeout = seconds(timeout, "timeout")
-        self.fail_on_timeout = fail_on_timeout
+        self.fail_on_timeout = flag(fail_on_timeout, "fail_on_timeout", default=True)
         self.poll_interval = interval(poll_interval)
-        self.deferrable = deferrable
+        self.deferrable = flag(deferrable, "deferrable")
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Pause and wait; return what was paused and what was going on."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_rollback_provider.compat import BaseOperator, states_of
+from airflow_rollback_provider.domain.arguments import flag
 from airflow_rollback_provider.domain.errors import BadInput, FleetIncomplete
 from airflow_rollback_provider.hooks.failures import task_failures
 from airflow_rollback_provider.rollback.callbacks import FAILURE, CallbackArgument, RollbackReport
@@ -54,7 +55,7 @@ class FleetSummaryOperator(BaseOperator):
     ) -> None:
         super().__init__(**{"trigger_rule": "all_done", **kwargs})
         self.rollback_task_id = rollback_task_id
-        self.fail_on_failures = fail_on_failures
+        self.fail_on_failures = flag(fail_on_failures, "fail_on_failures", default=True)
         self.on_summary_callback = on_summary_callback
 
     def execute(self, context: Context) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_rollback_provider.compat import AirflowSkipException, BaseOperator, conf, deferral_timeout
-from airflow_rollback_provider.domain.arguments import interval, moment, optional, seconds, text
+from airflow_rollback_provider.domain.arguments import flag, interval, moment, optional, seconds, text
 from airflow_rollback_provider.domain.errors import (
     BadInput,
     NoClusterAccess,
@@ -105,13 +105,13 @@ class VerifyPodsOperator(BaseOperator):
         self.namespace = namespace
         self.components = components
         self.label_selector = label_selector
-        self.require_new_pods = require_new_pods
+        self.require_new_pods = flag(require_new_pods, "require_new_pods", default=True)
         self.kubernetes_conn_id = kubernetes_conn_id
         self.min_ready_seconds = seconds(min_ready_seconds, "min_ready_seconds")
         self.poll_interval = interval(poll_interval)
         self.timeout = seconds(timeout, "timeout")
-        self.skip_without_access = skip_without_access
-        self.deferrable = deferrable
+        self.skip_without_access = flag(skip_without_access, "skip_without_access", default=True)
+        self.deferrable = flag(deferrable, "deferrable")
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Wait until the release is ready; return the report."""

@@ -96,7 +96,7 @@ class DeploySensor(BaseSensorOperator):
         self.statuses = statuses
         self.types = types
         self.astro_conn_id = astro_conn_id
-        self.deferrable = deferrable
+        self.deferrable = flag(deferrable, "deferrable")
         self._hook: DeployHistoryHook | None = None
         self._cursor: Cursor | None = None
         self._backoff = PollBackoff(60.0, random.random)  # noqa: S311 - it only counts refusals here

@@ -23,7 +23,7 @@ from airflow_rollback_provider.deploy_events.subscription import (
     broken_off,
     landed_deploys,
 )
-from airflow_rollback_provider.domain.arguments import interval, optional, text
+from airflow_rollback_provider.domain.arguments import flag, interval, optional, text
 from airflow_rollback_provider.domain.errors import AccessDenied, BadInput, RollbackError
 from airflow_rollback_provider.domain.jsonable import encode
 from airflow_rollback_provider.domain.poller import PollBackoff, Poller, Wait
@@ -90,7 +90,7 @@ class DeployLandedTrigger(BaseEventTrigger):
         self.deployment_id = text(deployment_id, "deployment_id")
         self.statuses = statuses
         self.types = types
-        self.rollbacks = rollbacks
+        self.rollbacks = flag(rollbacks, "rollbacks")
         self.after = optional(after, "after")
         self.poll_interval = interval(poll_interval)
         self.astro_conn_id = astro_conn_id

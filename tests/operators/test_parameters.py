@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every duration of everything that a Dag author makes is read alike, when the Dag is parsed."""
+"""Every duration and every flag of what a Dag author makes is read alike, when the Dag is parsed."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 
 from airflow_rollback_provider.domain.errors import BadInput
+from airflow_rollback_provider.operators.decide import RollbackDecisionOperator
 from airflow_rollback_provider.operators.deploy_health import DeployHealthOperator
 from airflow_rollback_provider.operators.drain import DrainDeploymentOperator, ResumeDeploymentOperator
+from airflow_rollback_provider.operators.fleet import FleetSummaryOperator
 from airflow_rollback_provider.operators.rollback import RollbackOperator
 from airflow_rollback_provider.operators.verify import VerifyPodsOperator
 from airflow_rollback_provider.sensors.deploys import DeploySensor
@@ -27,6 +29,8 @@ NEEDED: dict[Any, dict[str, Any]] = {
     VerifyPodsOperator: {"task_id": "t"},
     DeploySensor: {"task_id": "t", "deployment_id": "d"},
     DeployLandedTrigger: {"deployment_id": "d"},
+    RollbackDecisionOperator: {"task_id": "t", "deployment_id": "d", "verdict": "regressed"},
+    FleetSummaryOperator: {"task_id": "t"},
 }
 DURATIONS = [
     (kind, name)
@@ -34,6 +38,13 @@ DURATIONS = [
     for name in inspect.signature(kind.__init__).parameters
     if re.search(r"timeout$|interval$|period$|_seconds$", name) and name != "fail_on_timeout"
 ] + [(DeploySensor, "timeout")]
+
+FLAGS = [
+    (kind, name)
+    for kind in NEEDED
+    for name, parameter in inspect.signature(kind.__init__).parameters.items()
+    if isinstance(parameter.default, bool) and name not in getattr(kind, "template_fields", ())
+]
 
 
 @pytest.mark.parametrize(
@@ -44,8 +55,6 @@ DURATIONS = [
         (DeployHealthOperator, {"rule": 5}),
         (RollbackOperator, {"stop_after_failures": "2"}),
         (RollbackOperator, {"stop_after_failures": -1}),
-        (RollbackOperator, {"wait_for_completion": "perhaps"}),
-        (RollbackOperator, {"deferrable": "perhaps"}),
     ],
     ids=str,
 )
@@ -57,16 +66,18 @@ def test_other_values_that_cannot_be_used_fail_when_the_dag_is_parsed(
         kind(**NEEDED[kind], **kwargs)
 
 
-def test_text_of_a_flag_is_read() -> None:
-    """A Variable has the text False, which must not be true."""
-    task = RollbackOperator(**NEEDED[RollbackOperator], wait_for_completion="False", deferrable="False")  # type: ignore[arg-type]
-    assert (task.wait_for_completion, task.deferrable) == (False, False)
+@pytest.mark.parametrize(("kind", "name"), FLAGS)
+def test_a_text_is_a_flag_as_well(kind: Any, name: str) -> None:
+    """A Variable has the text False, which must not be true. Another text fails when the Dag is parsed."""
+    assert getattr(kind(**NEEDED[kind], **{name: "False"}), name) is False
+    with pytest.raises(BadInput, match=f"{name} is 'perhaps'"):
+        kind(**NEEDED[kind], **{name: "perhaps"})
 
 
 def test_the_durations_are_found() -> None:
     """Their names end alike."""
     assert len(DURATIONS) == 16
-    assert {kind for kind, _ in DURATIONS} == set(NEEDED)
+    assert {kind for kind, _ in DURATIONS} == set(NEEDED) - {RollbackDecisionOperator, FleetSummaryOperator}
 
 
 @pytest.mark.parametrize(("kind", "name"), DURATIONS)
