@@ -96,8 +96,8 @@ def one_tls_context() -> Iterator[None]:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Run tests that start whole Airflows one after the other, in each folder: each keeps a core busy."""
-    return schedule.WholeAirflowsInARow(config, log)
+    """Keep the tests together that share a whole Airflow."""
+    return schedule.OneAirflowAtATime(config, log)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -124,6 +124,8 @@ def stage(observed: FakeAirflow, tmp_path_factory: pytest.TempPathFactory) -> It
             "AIRFLOW_CONN_AIRFLOW_API_DEFAULT": observed.connection(),
             "AIRFLOW_CONN_KUBERNETES_DEFAULT": Kube(str(folder / "kubeconfig.yaml")).connection(),
             "EXAMPLE_DEPLOYMENT": watched["id"],
+            # The next triggerer takes over after ten seconds instead of thirty.
+            "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "10",
             **statsd.settings(statsd_influxdb_enabled="True"),
         }
         airflow = ThrowAwayAirflow(dags, environment)

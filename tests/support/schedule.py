@@ -41,16 +41,17 @@ def outlives_its_folder(scope: str, folder: str) -> bool:
     return scope == "session" and starts_an_airflow(f"{folder}/")
 
 
-class WholeAirflowsInARow(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
-    """Gives the tests of a folder that start whole Airflows to one worker, in their order; others to any.
+class OneAirflowAtATime(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
+    """Gives the tests that share a whole Airflow, a cluster or a web server to one worker; others to any.
 
-    Those on a Kubernetes API server go to one worker too, so that one such server is enough, and so do those
-    before a web server.
+    A worker that is busy with one such Airflow starts no second one, since each keeps half a core busy.
     """
 
     def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        folder = f"{file.rpartition('/')[0]}/"
         if starts_an_airflow(nodeid):
-            return next(folder for folder in FOLDERS if nodeid.startswith(folder))
+            return file if folder == FOLDERS[0] else folder
         if nodeid.startswith(WEB_SERVER):
             return "web server"
         return CLUSTER if nodeid.startswith(CLUSTER) else nodeid

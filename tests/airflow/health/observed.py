@@ -21,18 +21,16 @@ DAGS = Path(__file__).parent / "dags"
 EXAMPLE = example_dag().with_name("example_quiet_downgrade.py")
 LOGIN, PASSWORD = "checker", "the-checkers-password"
 _DEADLINE = 180.0
-# Changed files are read at once, and runs follow each other closely.
+# Changed files are noticed at once, and runs follow each other closely.
 _SETTINGS = {
     "AIRFLOW__CORE__MIN_SERIALIZED_DAG_UPDATE_INTERVAL": "1",
     "AIRFLOW__CORE__MIN_SERIALIZED_DAG_FETCH_INTERVAL": "1",
-    "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "1",
     "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "1",
     "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.5",
 }
 _AIRFLOW_2 = {
     "AIRFLOW__API__AUTH_BACKENDS": "airflow.providers.fab.auth_manager.api.auth.backend.basic_auth",
     "AIRFLOW__SCHEDULER__DAG_DIR_LIST_INTERVAL": "1",
-    "AIRFLOW__SCHEDULER__MIN_FILE_PROCESS_INTERVAL": "1",
     "AIRFLOW__WEBSERVER__SECRET_KEY": "not-a-secret",
     "AIRFLOW__WEBSERVER__WORKERS": "1",
 }
