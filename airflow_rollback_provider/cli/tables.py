@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass, replace
 from datetime import timezone
 from itertools import chain, islice
 from typing import TYPE_CHECKING
 
-from airflow_rollback_provider.cli.text import cut, pad, width_of
 from airflow_rollback_provider.domain.idempotency import without_key
 from airflow_rollback_provider.domain.redaction import one_line
 
@@ -159,3 +159,32 @@ def _shrink(columns: list[Column], widths: dict[Column, int], room: int) -> None
         taken = max(0, min(excess, widths[column] - _least(column, widths)))
         widths[column] -= taken
         excess -= taken
+
+
+def width_of(text: str) -> int:
+    """Return the number of terminal columns of a text."""
+    return len(text) if text.isascii() else sum(map(_columns, text))
+
+
+def cut(text: str, width: int) -> str:
+    """Shorten a text to a width; a shortened text ends in an ellipsis."""
+    if width_of(text) <= width:
+        return text
+    kept, room = "", width - 1
+    for char in text:
+        room -= _columns(char)
+        if room < 0:
+            break
+        kept += char
+    return f"{kept.rstrip()}…"
+
+
+def pad(text: str, width: int) -> str:
+    """Fill a text up to a width with blanks."""
+    return text + " " * (width - width_of(text))
+
+
+def _columns(char: str) -> int:
+    if unicodedata.combining(char):
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in "WF" else 1

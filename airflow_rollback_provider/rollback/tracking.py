@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import random
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_rollback_provider.domain import summary
@@ -16,22 +17,28 @@ from airflow_rollback_provider.domain.idempotency import without_tag
 from airflow_rollback_provider.domain.poller import Connector, Wait
 from airflow_rollback_provider.domain.rejections import what_undoes
 from airflow_rollback_provider.rollback.log_feed import feed_for
-from airflow_rollback_provider.rollback.observe import observe
+from airflow_rollback_provider.rollback.outcome import (
+    Outcome,
+    RollbackStatus,
+    deployment_outcome,
+    progress_outcome,
+)
 from airflow_rollback_provider.rollback.poller import RollbackPoller, Tracking
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from airflow_rollback_provider.domain.deploys import Scope
+    from airflow_rollback_provider.domain.deploys import Deploy, Scope
     from airflow_rollback_provider.domain.log import Log
     from airflow_rollback_provider.http.messages import Flow
     from airflow_rollback_provider.platforms.base import Platform
     from airflow_rollback_provider.rollback.log_feed import LogFeed
-    from airflow_rollback_provider.rollback.outcome import Outcome
     from airflow_rollback_provider.rollback.submit import Submitted
 
 _TIMEOUT = 30 * 60.0
 _TIMEOUT_ACROSS_MAJORS = 2 * 60 * 60.0
+# More deploys than this rarely land on a Deployment while a rollback goes on.
+_ROWS = 20
 
 
 def new_tracking(
@@ -77,6 +84,32 @@ def track(hook: Connector[Platform], tracking: Tracking, log: Log) -> Wait[Outco
         report=lambda error: log.warning("Could not poll the rollback %s: %s", tracking.rollback_id, error),
         reconnect=hook.reconnect,
     )
+
+
+def observe(platform: Platform, tracking: Tracking) -> Flow[Outcome | None]:
+    """Poll once: one request while the rollback goes on, one more when the history says that it is done.
+
+    :param tracking: what is waited for.
+    :return: its outcome as far as this poll shows it, or None while it goes on.
+    :raises DeployNotFound: when the history no longer holds the rollback.
+    """
+    page = yield from platform.deploys(tracking.deployment_id, limit=_ROWS)
+    newer: list[Deploy] = []
+    rollback = None
+    for deploy in page.deploys:
+        if deploy.id == tracking.rollback_id:
+            rollback = deploy
+            break
+        newer.append(deploy)
+    if rollback is None:
+        rollback = yield from platform.deploy(tracking.deployment_id, tracking.rollback_id)
+    outcome = progress_outcome(rollback, newer)
+    if outcome is None or outcome.status is not RollbackStatus.DONE:
+        return outcome
+    deployment = yield from platform.deployment(tracking.deployment_id)
+    if not platform.capabilities.reports_image:  # its word may be another one for the same image
+        deployment = replace(deployment, image_tag=None)
+    return deployment_outcome(tracking.rollback_id, deployment, tracking.target, tracking.scope) or outcome
 
 
 def _reader(hook: Connector[Platform], tracking: Tracking, log: Log) -> Callable[[], Flow[Outcome | None]]:

@@ -8,9 +8,10 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from airflow_rollback_provider.cli.tables import history_lines
-from airflow_rollback_provider.cli.text import width_of
+from airflow_rollback_provider.cli.tables import cut, history_lines, pad, width_of
 from airflow_rollback_provider.domain.deploys import Deploy, DeployStatus, NamedBundle
 
 _LATEST = datetime(2026, 11, 23, 9, 30, tzinfo=timezone.utc)
@@ -139,3 +140,26 @@ def test_a_long_history_is_streamed() -> None:
     assert next(lines).strip().startswith("deploy")
     next(lines)
     assert read <= 100
+
+
+@pytest.mark.parametrize(
+    ("text", "width"), [("abc", 3), ("Zürich", 6), ("u\u0308", 1), ("日本", 4), ("→", 1), ("", 0)]
+)
+def test_width_counts_columns_not_characters(text: str, width: int) -> None:
+    """East Asian characters take two columns, combining ones none."""
+    assert width_of(text) == width
+
+
+@given(st.text(), st.integers(min_value=1, max_value=40))
+def test_cut_text_fits_and_begins_like_the_whole(text: str, width: int) -> None:
+    """Text that fits is left alone; other text ends in an ellipsis within the width."""
+    shortened = cut(text, width)
+    assert width_of(shortened) <= width
+    if shortened != text:
+        assert width_of(text) > width
+        assert text.startswith(shortened.removesuffix("…"))
+
+
+def test_padding_fills_up_and_never_cuts() -> None:
+    """A cell that is too wide pushes the next one aside."""
+    assert (pad("日", 4), pad("abcdef", 4)) == ("日  ", "abcdef")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Log lines of programs are repeated without credentials."""
+"""Foreign texts are repeated without credentials and without control characters."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_rollback_provider.domain.redaction import redact
+from airflow_rollback_provider.domain.redaction import one_line, printable, redact
 
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhZG1pbiJ9.c2lnbmF0dXJl-_x"
 
@@ -60,3 +60,20 @@ def test_no_password_of_a_url_is_left(password: str, around: str) -> None:
     """This holds for any characters except blanks."""
     text = f"{around}postgresql://airflow:{password}@db.example.com/airflow{around}"
     assert password not in redact(text)
+
+
+@given(st.text())
+def test_cleaned_text_has_no_control_characters(text: str) -> None:
+    """Any description becomes one printable line."""
+    assert one_line(text).isprintable()
+    assert all(line.isprintable() for line in printable(text).split("\n"))
+
+
+def test_cleaning_keeps_the_words() -> None:
+    """Escape sequences lose their escape, line breaks become blanks, the rest stays."""
+    assert one_line("fix\n\tbilling \x1b[2Jnow \u202eexe") == "fix billing [2Jnow exe"
+
+
+def test_cleaning_lines_keeps_lines_and_indentation() -> None:
+    """A plan keeps its layout."""
+    assert printable("Plan\n  - a\rb") == "Plan\n  - a b"

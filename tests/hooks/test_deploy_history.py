@@ -28,9 +28,9 @@ from airflow_rollback_provider.domain.errors import (
 from airflow_rollback_provider.domain.selector import DeploySelector
 from airflow_rollback_provider.hooks.deploy_history import DeployHistoryHook
 from airflow_rollback_provider.http.client_pool import POOL
-from airflow_rollback_provider.rollback.observe import observe
 from airflow_rollback_provider.rollback.outcome import RollbackStatus
 from airflow_rollback_provider.rollback.poller import Tracking
+from airflow_rollback_provider.rollback.tracking import observe
 from airflow_rollback_provider.sandbox.process import SandboxProcess
 from tests.support.connect import Connect, need
 

@@ -34,9 +34,9 @@ from airflow_rollback_provider.domain.errors import (
     Unsupported,
 )
 from airflow_rollback_provider.domain.idempotency import TAG_LENGTH, describe, find_by_key, without_tag
-from airflow_rollback_provider.rollback.observe import observe
 from airflow_rollback_provider.rollback.outcome import RollbackStatus
 from airflow_rollback_provider.rollback.poller import Tracking
+from airflow_rollback_provider.rollback.tracking import observe
 from airflow_rollback_provider.sandbox.client import PLATFORMS
 from airflow_rollback_provider.sandbox.process import SandboxProcess
 from tests.support.talking import DRIVERS, Talk, Talker
