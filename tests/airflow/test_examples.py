@@ -271,7 +271,6 @@ def answer(stage: Stage, dag_id: str, run_id: str, option: str | None) -> dict[s
     """Answer an approval that waits, or mark it as success with None. Return what the user read."""
     path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/approve"
     shown: dict[str, Any] = stage.airflow.api("GET", f"{path}/-1/hitlDetails")
-    # Airflow fails a task that goes on before its scheduler has noted that it waits. No user is so quick.
     until(lambda: is_noted(stage, run_id, "approve"), "the scheduler to note that the task waits")
     if option is None:
         stage.airflow.api("PATCH", path, {"new_state": "success"})
@@ -281,7 +280,10 @@ def answer(stage: Stage, dag_id: str, run_id: str, option: str | None) -> dict[s
 
 
 def is_noted(stage: Stage, run_id: str, task_id: str) -> bool:
-    """Whether the scheduler has noted that the process of a task has ended."""
+    """Whether the scheduler has noted that the process of a task has ended.
+
+    Airflow fails a task that goes on before that. No user and no rollback is so quick.
+    """
     lines = (stage.airflow.home / "scheduler.log").read_text(encoding="utf-8").splitlines()
     return any("executor event" in line and run_id in line and f"'{task_id}'" in line for line in lines)
 
@@ -343,9 +345,11 @@ def test_callbacks_of_airflow(stage: Stage) -> None:
     names = ["fails", "goes_on", "goes_on_too", "goes_on_as_well", "goes_on_after_sigterm"]
     history = [{"age": age * DAY, "tag": tag} for age, tag in ((3, "one"), (2, "two"))]
     ids = {name: stage.sandbox.add_deployment(f"calls-{name}", deploys=history)["id"] for name in names}
-    ends = {name: {"seconds": None} for name in names} | {"fails": {"outcome": "FAILED", "seconds": 1}}
-    stage.sandbox.next_rollbacks(*({"deployment": f"calls-{name}", **ends[name]} for name in names))
+    stage.sandbox.next_rollbacks(*({"deployment": f"calls-{name}", "seconds": None} for name in names))
     run_id = stage.airflow.trigger_dag("callbacks", {"description": "Wrong totals", **ids})
+    until(lambda: is_noted(stage, run_id, "fails"), "the scheduler to note that the task waits")
+    (rollback,) = stage.rollbacks("calls-fails")
+    stage.sandbox.change_deploy("calls-fails", rollback["id"], outcome="FAILED", seconds=0)
     errors = {
         "fails": ("failed", "fails", {"RollbackFailed"}),
         "execution_timeout": ("failed", "goes_on", {"AirflowTaskTimeout"}),

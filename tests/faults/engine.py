@@ -219,6 +219,8 @@ class Case:
         self.deploys = [row["id"] for row in self.deployment["deploys"]]
         self.late = FAULTS[fault]["kind"] == "slow_body" or FAULTS[fault].get("delay", 0) > _NO_ANSWER
         self.timeout, self.injected = 20.0, 0
+        # When an event is older than this, the task polls once more, and finds the other deploy.
+        self.poll_interval = 0.5 if FAULTS[fault]["kind"].startswith("land") else 0.05
         if deferrable:
             # The clock is frozen until the task is deferred: its first poll finds the rollback in progress.
             sandbox.clock(freeze=True)
@@ -258,7 +260,7 @@ class Case:
             description="the matrix of faults",
             target=self.deploys[-2] if self.step.far else "previous",
             deferrable=self.deferrable,
-            poll_interval=0.05,
+            poll_interval=self.poll_interval,
             timeout=self.timeout,
             # Longer than the platform needs to carry out a request after the client's timeout.
             submission_grace_period=5 * _NO_ANSWER if self.late else 0.1,
