@@ -30,7 +30,7 @@ class Component:
     Airflow moves its tasks into process groups of their own, but never out of the session: that is what
     tells which processes belong to it, also when their parent is gone.
 
-    :param name: what a person calls it.
+    :param name: its name in messages.
     :param command: the program and its arguments.
     :param environment: the whole environment.
     :param log: the file for its output; appended to.

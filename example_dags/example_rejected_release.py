@@ -25,7 +25,7 @@ from airflow_rollback_provider.operators.rollback import RollbackOperator
 from airflow_rollback_provider.sensors.deploys import DeploySensor
 
 DEPLOYMENT = os.environ.get("EXAMPLE_DEPLOYMENT", "clx0billing0000000000000")
-LOOK_EVERY = 60.0
+POLL_INTERVAL = 60.0
 AGAIN = {"retries": 2, "retry_delay": timedelta(minutes=1)}
 # CI may deploy again within minutes.
 RAILS = GuardRails(cool_down=timedelta(0), max_rollbacks=3, period=timedelta(days=1))
@@ -44,7 +44,7 @@ with DAG(
         task_id="wait_for_deploy",
         deployment_id=DEPLOYMENT,
         after="{{ ti.xcom_pull('wait_for_deploy', key='cursor', include_prior_dates=True) }}",
-        poke_interval=LOOK_EVERY,
+        poke_interval=POLL_INTERVAL,
         timeout=timedelta(days=7),
         soft_fail=True,
         deferrable=True,

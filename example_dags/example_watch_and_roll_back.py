@@ -35,7 +35,7 @@ from airflow_rollback_provider.sensors.deploys import DeploySensor
 from airflow_rollback_provider.triggers.deploys import DeployLandedTrigger
 
 DEPLOYMENT = os.environ.get("EXAMPLE_DEPLOYMENT", "clx0billing0000000000000")
-LOOK_EVERY = 60.0
+POLL_INTERVAL = 60.0
 RULE = HealthRule()
 # A busy Airflow sometimes loses a try, and the network a response.
 AGAIN = {"retries": 2, "retry_delay": timedelta(minutes=1)}
@@ -56,7 +56,7 @@ def tell(context):
 
 if Asset is not None:
     watcher = AssetWatcher(
-        name="billing_deploys", trigger=DeployLandedTrigger(DEPLOYMENT, poll_interval=LOOK_EVERY)
+        name="billing_deploys", trigger=DeployLandedTrigger(DEPLOYMENT, poll_interval=POLL_INTERVAL)
     )
     schedule = [Asset("billing_deploys", watchers=[watcher])]
 else:
@@ -77,7 +77,7 @@ with DAG(
         deployment_id=DEPLOYMENT,
         airflow_conn_id="airflow_api_default",
         rule=RULE,
-        poll_interval=LOOK_EVERY,
+        poll_interval=POLL_INTERVAL,
         deferrable=True,
         **AGAIN,
     )
@@ -126,7 +126,7 @@ with DAG(
             deployment_id=DEPLOYMENT,
             # Continues after the last deploy of the previous run.
             after="{{ ti.xcom_pull('wait_for_deploy', key='cursor', include_prior_dates=True) }}",
-            poke_interval=LOOK_EVERY,
+            poke_interval=POLL_INTERVAL,
             timeout=timedelta(days=7),
             soft_fail=True,
             deferrable=True,

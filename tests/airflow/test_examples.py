@@ -45,7 +45,7 @@ WATCHED = "watched"
 # What an example says for real life, and what a test has time for.
 CONSTANTS = {
     "example_watch_and_roll_back.py": {
-        r"LOOK_EVERY = 60.0": "LOOK_EVERY = 1.0",
+        r"POLL_INTERVAL = 60.0": "POLL_INTERVAL = 1.0",
         r"RULE = HealthRule\(\)": (
             "RULE = HealthRule(outage_tolerance=timedelta(0), horizon=timedelta(seconds=20))"
         ),
@@ -96,11 +96,11 @@ class Stage:
         """Return whether a callback of the Dag ``callbacks`` wrote what it found."""
         return "FOUND" in self.log("callbacks", run_id, task_id)
 
-    def asked(self, query: str, *values: str) -> list[tuple[Any, ...]]:
+    def query(self, sql: str, *values: str) -> list[tuple[Any, ...]]:
         """Query Airflow's database."""
         uri = f"{(self.airflow.home / 'airflow.db').as_uri()}?mode=ro"
         with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=10)) as database:
-            return database.execute(query, values).fetchall()
+            return database.execute(sql, values).fetchall()
 
 
 @pytest.fixture(scope="module")
@@ -163,7 +163,7 @@ def test_watch_and_roll_back(stage: Stage) -> None:
     stage.airflow.command("dags", "unpause", dag_id)
     if airflow_major() < 3:
         begun = "SELECT 1 FROM task_instance WHERE dag_id = ? AND state = 'deferred'"
-        until(lambda: stage.asked(begun, dag_id), "the sensor to wait")
+        until(lambda: stage.query(begun, dag_id), "the sensor to wait")
     else:
         until(lambda: read_cursor(stage), "the watcher")
     add_history(stage.observed, datetime.now(timezone.utc), hours_after=0)
@@ -174,7 +174,7 @@ def test_watch_and_roll_back(stage: Stage) -> None:
         query = (
             "SELECT run_id FROM task_instance WHERE task_id = 'approve' AND dag_id = ? AND state IN (?, ?)"
         )
-        waiting = partial(stage.asked, query, dag_id, "deferred", "awaiting_input")
+        waiting = partial(stage.query, query, dag_id, "deferred", "awaiting_input")
         until(waiting, "the approval to wait", lambda: failure_report(stage, dag_id))
         assert stage.rollbacks(WATCHED) == []
         shown = answer(stage, dag_id, waiting()[0][0], "Approve")
@@ -182,8 +182,8 @@ def test_watch_and_roll_back(stage: Stage) -> None:
         assert "bad → better" in shown["body"]
     until(lambda: stage.rollbacks(WATCHED), "the rollback", lambda: failure_report(stage, dag_id))
     ended = "SELECT run_id FROM dag_run WHERE dag_id = ? AND state IN ('success', 'failed')"
-    until(lambda: stage.asked(ended, dag_id), "the run to end", lambda: failure_report(stage, dag_id))
-    ((run_id,),) = stage.asked(ended, dag_id)
+    until(lambda: stage.query(ended, dag_id), "the run to end", lambda: failure_report(stage, dag_id))
+    ((run_id,),) = stage.query(ended, dag_id)
     assert set(stage.states(dag_id, run_id).values()) == {"success"}
     evaluation = stage.airflow.xcom(dag_id, run_id, "evaluate")
     assert (evaluation["verdict"], evaluation["deploy_id"]) == ("regressed", bad["id"])
@@ -206,16 +206,16 @@ def test_watch_and_roll_back(stage: Stage) -> None:
 
 def event_deploys(stage: Stage) -> list[str]:
     """The deploys with an asset event, in that order."""
-    rows = stage.asked("SELECT extra FROM asset_event ORDER BY id")
+    rows = stage.query("SELECT extra FROM asset_event ORDER BY id")
     return [deploy["id"] for (extra,) in rows for deploy in json.loads(extra)["payload"]["deploys"]]
 
 
 def read_cursor(stage: Stage) -> str:
     """The watcher's cursor. Airflow's own command line decrypts the Variable."""
     if version("apache-airflow") >= "3.3":
-        rows = stage.asked("SELECT value FROM asset_state_store WHERE key LIKE 'rollback_watch_%'")
+        rows = stage.query("SELECT value FROM asset_state_store WHERE key LIKE 'rollback_watch_%'")
         return str(rows[0][0]) if rows else ""
-    names = stage.asked("SELECT key FROM variable WHERE key LIKE 'rollback_watch_%'")
+    names = stage.query("SELECT key FROM variable WHERE key LIKE 'rollback_watch_%'")
     return stage.airflow.command("variables", "get", names[0][0]) if names else ""
 
 
@@ -227,7 +227,7 @@ def test_a_watcher_whose_triggerer_is_killed(stage: Stage) -> None:
     stage.airflow.command("dags", "unpause", dag_id)
     until(lambda: read_cursor(stage), "the watcher")
     before = event_deploys(stage)
-    landed = [stage.sandbox.land_deploy(WATCHED, tag="told-before")["id"]]
+    landed = [stage.sandbox.land_deploy(WATCHED, tag="landed-before")["id"]]
     until(lambda: landed[0] in event_deploys(stage), "the first deploy to have an event")
     until(lambda: landed[0] in read_cursor(stage), "the first deploy to be in the cursor")
     stage.airflow.kill_component("triggerer")
@@ -242,7 +242,7 @@ def test_a_watcher_whose_triggerer_is_killed(stage: Stage) -> None:
 
 def failure_report(stage: Stage, dag_id: str) -> str:
     """The logs and results of a Dag's tasks."""
-    runs = stage.asked("SELECT run_id FROM dag_run WHERE dag_id = ?", dag_id)
+    runs = stage.query("SELECT run_id FROM dag_run WHERE dag_id = ?", dag_id)
     return "\n".join(f"{run_id}\n{stage.airflow.story(dag_id, run_id)}" for (run_id,) in runs)
 
 

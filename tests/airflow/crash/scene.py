@@ -17,7 +17,7 @@ from airflow_rollback_provider.domain.idempotency import key_in, make_idempotenc
 from airflow_rollback_provider.sandbox.process import SandboxProcess
 from demo.airflow_home import ThrowAwayAirflow
 from demo.airflow_settings import airflow_major
-from tests.airflow.crash.person import TASK, Person
+from tests.airflow.crash.user import TASK, User
 from tests.airflow.crash.waiting import SECONDS, until
 
 _DAY = 86_400
@@ -90,17 +90,17 @@ class Scene:
     """One run of the crash Dag.
 
     :param airflow: where it runs.
-    :param person: who starts it.
+    :param user: who starts it.
     :param lane: which platform it uses; nothing else does meanwhile.
     :param name: name of the run and key of its Deployment.
     :param deferrable: whether the task waits in the triggerer.
     """
 
     def __init__(
-        self, airflow: ThrowAwayAirflow, person: Person, lane: Lane, name: str, *, deferrable: bool
+        self, airflow: ThrowAwayAirflow, user: User, lane: Lane, name: str, *, deferrable: bool
     ) -> None:
         self.airflow = airflow
-        self.person = person
+        self.user = user
         self.lane = lane
         self.sandbox = lane.sandbox
         self.name = name
@@ -121,7 +121,7 @@ class Scene:
     def start(self) -> None:
         """Start the run."""
         conf = {"connection": self.lane.connection, "deployment": self.deployment["id"]}
-        self.person.trigger(self.dag_id, self.run_id, conf)
+        self.user.trigger(self.dag_id, self.run_id, conf)
 
     def start_again(self) -> None:
         """Start another run of the Dag for the same Deployment; from now on that is the run."""
@@ -156,9 +156,9 @@ class Scene:
         """Wait until the history has so many rollbacks of this run."""
         self._until(lambda: len(self.rollbacks()) >= count, f"rollback {count}")
 
-    def wait_for_looks(self) -> None:
+    def wait_for_polls(self) -> None:
         """Wait until the task has polled its rollback a few times."""
-        self._until(lambda: self._looks() >= 3, "the task to poll")
+        self._until(lambda: self._polls() >= 3, "the task to poll")
 
     def kill_task(self) -> None:
         """Kill the process that runs the task's code, as the kernel does when memory runs out."""
@@ -260,7 +260,7 @@ class Scene:
         rows = self.airflow.metadata._rows
         return any(rows(f"SELECT 1 FROM {table} WHERE key LIKE ?", key) for table in tables)
 
-    def _looks(self) -> int:
+    def _polls(self) -> int:
         names = [entry["operation"] for entry in self.sandbox.requests()]
         return names[names.index("RollBack") :].count("Deploys") if "RollBack" in names else 0
 

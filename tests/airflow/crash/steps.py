@@ -90,7 +90,7 @@ def _killed_late_commit(scene: Scene) -> None:
 def _killed_while_polling(scene: Scene) -> None:
     scene.rollback_ends_after(_FOR_EVER)
     scene.start()
-    scene.wait_for_looks()
+    scene.wait_for_polls()
     scene.kill_task()
     scene.end_rollback()
 
@@ -124,7 +124,7 @@ def _cleared_after_success(scene: Scene) -> None:
     scene.start()
     scene.wait_for_state("success")
     scene.result()
-    scene.person.clear(scene.dag_id, scene.run_id)
+    scene.user.clear(scene.dag_id, scene.run_id)
     scene.wait_for_try(2)
 
 
@@ -132,7 +132,7 @@ def _cleared_while_deferred(scene: Scene) -> None:
     scene.rollback_ends_after(_FOR_EVER)
     scene.start()
     scene.wait_for_state("deferred")
-    scene.person.clear(scene.dag_id, scene.run_id)
+    scene.user.clear(scene.dag_id, scene.run_id)
     scene.wait_for_try(2)
     scene.wait_for_state("deferred")
     scene.end_rollback()
@@ -143,8 +143,8 @@ def _marked_failed(scene: Scene) -> None:
     scene.start()
     if scene.deferrable:
         scene.wait_for_state("deferred")
-    scene.wait_for_looks()
-    scene.person.mark_failed(scene.dag_id, scene.run_id)
+    scene.wait_for_polls()
+    scene.user.mark_failed(scene.dag_id, scene.run_id)
     scene.wait_for_log("may still be going on")
     scene.end_rollback()
 
@@ -152,7 +152,7 @@ def _marked_failed(scene: Scene) -> None:
 def _marked_failed_and_cleared(scene: Scene) -> None:
     _marked_failed(scene)
     scene.result()  # a scheduler that is late would fail the cleared run
-    scene.person.clear(scene.dag_id, scene.run_id)
+    scene.user.clear(scene.dag_id, scene.run_id)
     scene.wait_for_try(2)
 
 
@@ -180,7 +180,7 @@ def _committed(scene: Scene) -> None:
 def _polling(scene: Scene) -> None:
     scene.rollback_ends_after(_FOR_EVER)
     scene.start()
-    scene.wait_for_looks()
+    scene.wait_for_polls()
 
 
 def _deferred(scene: Scene) -> None:
@@ -205,9 +205,9 @@ STEPS: tuple[Step, ...] = (
         then=PLANNED,
     ),
     Step(
-        "last-look",
+        "last-read",
         TASK,
-        "at the last look before the request",
+        "at the last read before the request",
         _killed_at("latency", "Deploys", delay=_FOR_EVER),
         then=PLANNED,
     ),
@@ -247,7 +247,7 @@ STEPS: tuple[Step, ...] = (
         "the rollback is committed, and the answer on its way",
         _killed_at("slow_body", "RollBack", seconds=_FOR_EVER),
     ),
-    Step("answered", TASK, "the answer has come; before the first look", _killed_after_the_answer),
+    Step("answered", TASK, "the answer has come; before the first poll", _killed_after_the_answer),
     Step("polling", TASK, "while it polls", _killed_while_polling),
     Step(
         "defers",
@@ -263,7 +263,7 @@ STEPS: tuple[Step, ...] = (
     Step(
         "failed-polling",
         NOBODY,
-        "marked failed by a person while it polls",
+        "marked failed by a user while it polls",
         _marked_failed,
         then=LEFT_ALONE,
         state="failed",
@@ -272,7 +272,7 @@ STEPS: tuple[Step, ...] = (
     Step(
         "failed-deferred",
         NOBODY,
-        "marked failed by a person while deferred",
+        "marked failed by a user while deferred",
         _marked_failed,
         then=LEFT_ALONE,
         deferrable=True,
@@ -282,7 +282,7 @@ STEPS: tuple[Step, ...] = (
     Step(
         "failed-cleared",
         NOBODY,
-        "marked failed by a person while deferred, then cleared",
+        "marked failed by a user while deferred, then cleared",
         _marked_failed_and_cleared,
         deferrable=True,
     ),

@@ -15,9 +15,9 @@ import pytest
 from demo.airflow_home import ThrowAwayAirflow
 from demo.airflow_settings import airflow_major
 from tests.airflow.crash import table
-from tests.airflow.crash.person import Person, person_at
 from tests.airflow.crash.scene import FOUND, Lane, RunResult, Scene, connections_to, open_lanes
 from tests.airflow.crash.steps import ALL_STEPS, LOSSES, STEPS, Step
+from tests.airflow.crash.user import User, user_of
 from tests.airflow.crash.waiting import until
 from tests.support.leaks import require_no_token_in
 
@@ -61,22 +61,22 @@ def airflow(lanes: list[Lane]) -> Iterator[ThrowAwayAirflow]:
 
 
 @pytest.fixture(scope="module")
-def person(airflow: ThrowAwayAirflow) -> Iterator[Person]:
+def user(airflow: ThrowAwayAirflow) -> Iterator[User]:
     """A user of the web interface."""
-    somebody = person_at(airflow)
+    somebody = user_of(airflow)
     yield somebody
     somebody.leave()
 
 
 @pytest.fixture(scope="module")
-def played(airflow: ThrowAwayAirflow, person: Person, lanes: list[Lane]) -> Played:
+def played(airflow: ThrowAwayAirflow, user: User, lanes: list[Lane]) -> Played:
     """All steps: first those that concern one task, side by side, then those that take components away."""
     free: SimpleQueue[Lane] = SimpleQueue()
     for lane in lanes:
         free.put(lane)
 
     def scene_of(step: Step, lane: Lane) -> Scene:
-        return Scene(airflow, person, lane, step.name, deferrable=step.deferrable)
+        return Scene(airflow, user, lane, step.name, deferrable=step.deferrable)
 
     def alone(step: Step) -> tuple[Scene, RunResult]:
         lane = free.get()

@@ -52,7 +52,7 @@ class ObservedAirflow(ThrowAwayAirflow):
         if airflow_major() < 3:  # each process writes to SQLite, whose timeout of five seconds is too short
             self.environment["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] += "?timeout=60"
         self.environment["AIRFLOW_CONN_FS_DEFAULT"] = json.dumps({"conn_type": "fs", "extra": {"path": "/"}})
-        # Its own Dags look after itself, which they should not do in earnest.
+        # Its own Dags evaluate and drain it, which Dags should not do outside tests.
         self.environment["AIRFLOW_CONN_AIRFLOW_API_DEFAULT"] = self.connection()
 
     @property

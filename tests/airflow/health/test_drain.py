@@ -88,10 +88,10 @@ def test_coming_to_rest(observed: ObservedAirflow, busy: str, paused: DictPaused
     at_rest = Event()
     # Airflow 2 runs operators in the main thread alone, so the observer has another.
     with ThreadPoolExecutor(1) as pool:
-        looking_on = pool.submit(_open_the_gates, observed, busy, at_rest)
+        opening = pool.submit(_open_the_gates, observed, busy, at_rest)
         result = run(task)
         at_rest.set()
-        looking_on.result()
+        opening.result()
     assert result["drained"], result
     assert (result["running"], result["waiting"], result["paused_count"]) == (0, 0, 7)
     assert paused_dags(observed) == {*SCHEDULED, "busy"}

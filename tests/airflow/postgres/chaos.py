@@ -30,9 +30,9 @@ import psutil
 from demo import task_log
 from demo.airflow_home import AirflowFailed
 from demo.signals import Stopped, signals_as_exceptions
-from tests.airflow.crash.person import TASK
 from tests.airflow.crash.scene import HISTORY, Lane
 from tests.airflow.crash.table import DOCUMENT
+from tests.airflow.crash.user import TASK
 from tests.airflow.crash.waiting import until
 from tests.airflow.postgres.stage import Stage, open_stage
 
@@ -162,7 +162,7 @@ class Chaos:
         def is_there() -> bool:
             if self.stage.airflow.metadata.run_state(dag_id, run_id) is None:
                 with contextlib.suppress(AirflowFailed):  # its API server may be dead at the moment
-                    self.stage.person.trigger(dag_id, run_id, conf)
+                    self.stage.user.trigger(dag_id, run_id, conf)
             return self.stage.airflow.metadata.run_state(dag_id, run_id) is not None
 
         until(is_there, f"the start of {run_id}")

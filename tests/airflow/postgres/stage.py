@@ -13,8 +13,8 @@ from pathlib import Path
 from airflow_rollback_provider.sandbox.process import SandboxProcess
 from demo.airflow_home import ThrowAwayAirflow
 from demo.airflow_settings import airflow_major
-from tests.airflow.crash.person import Person, person_at
 from tests.airflow.crash.scene import Lane, connections_to, open_lanes
+from tests.airflow.crash.user import User, user_of
 from tests.airflow.crash.waiting import until
 from tests.airflow.postgres.cluster import Cluster
 
@@ -46,14 +46,14 @@ class Stage:
 
     :param airflow: the Airflow.
     :param cluster: its database.
-    :param person: a user of its web interface.
+    :param user: a user of its web interface.
     :param lanes: platforms for rollbacks.
     :param watched: the Deployments that are watched.
     """
 
     airflow: ThrowAwayAirflow
     cluster: Cluster
-    person: Person
+    user: User
     lanes: list[Lane]
     watched: Watched
 
@@ -117,23 +117,23 @@ def open_stage(
         result.airflow = airflow
         stack.callback(airflow.stop)
         airflow.start(SECONDS_TO_START)
-        stack.enter_context(_looked_after(airflow))
+        stack.enter_context(_restarting(airflow))
         until(lambda: {*dags, *watchers} <= _parsed(airflow), "the Dags to be parsed")
-        person = person_at(airflow)
-        stack.callback(person.leave)
-        yield Stage(airflow, cluster, person, for_rollbacks, result)
+        user = user_of(airflow)
+        stack.callback(user.leave)
+        yield Stage(airflow, cluster, user, for_rollbacks, result)
 
 
 @contextlib.contextmanager
-def _looked_after(airflow: ThrowAwayAirflow) -> Iterator[None]:
+def _restarting(airflow: ThrowAwayAirflow) -> Iterator[None]:
     """Start components again that end by themselves, as long as this lasts."""
     over = threading.Event()
 
-    def look() -> None:
+    def restart() -> None:
         while not over.wait(1.0):
             airflow.start_again()
 
-    thread = threading.Thread(target=look, name="looks after Airflow")
+    thread = threading.Thread(target=restart, name="restarts components")
     thread.start()
     try:
         yield
@@ -180,15 +180,15 @@ class Watched:
 
     def wait_until_watched(self) -> None:
         """Wait until each watcher reports a deploy that lands; earlier deploys do not count."""
-        unheard = set(self.deployments)
+        unreported = set(self.deployments)
 
-        def all_heard() -> bool:
-            for deployment in list(unheard):
+        def all_reported() -> bool:
+            for deployment in list(unreported):
                 if self.count_events([self.land(deployment)], seconds=3.0)[0]:
-                    unheard.remove(deployment)
-            return not unheard
+                    unreported.remove(deployment)
+            return not unreported
 
-        until(all_heard, "the watchers to begin")
+        until(all_reported, "the watchers to begin")
         self.landed.clear()
 
     def count_events(self, deploys: list[str], seconds: float = 0.0) -> list[int]:
@@ -202,5 +202,5 @@ class Watched:
             return all(counts)
 
         with contextlib.suppress(AssertionError):
-            until(all_reported, "the assets to be counts", seconds=seconds)
+            until(all_reported, "the events", seconds=seconds)
         return counts

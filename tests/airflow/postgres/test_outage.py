@@ -96,18 +96,18 @@ def _about_to_keep(scene: Scene, gates: contextlib.ExitStack) -> None:
     scene.wait_at_gate("planned.1")
 
 
-def _old_try_looks(scene: Scene, _: contextlib.ExitStack) -> None:
+def _old_try_polls(scene: Scene, _: contextlib.ExitStack) -> None:
     """The last poll of the first try ends after the next try has rolled back."""
-    looks_for = SETTLE + 30
+    polls_for = SETTLE + 30
     scene.rollback_ends_after(ROLLBACK)
-    scene.sandbox.fault("slow_body", "Deploys", seconds=looks_for)
+    scene.sandbox.fault("slow_body", "Deploys", seconds=polls_for)
     scene.start()
     scene.wait_for_fault()
     began = time.monotonic()
     with scene.supervisor_stopped() as old:
         scene.wait_for_rollbacks(1)
         assert _lives(old), "Airflow ended the first try."
-        left = looks_for - (time.monotonic() - began)
+        left = polls_for - (time.monotonic() - began)
         assert left > 0, "The second try came too late: a busy machine."
         time.sleep(left + 3)  # until the first try has had its answer, and time to use it
     scene.wait_for_end_of(old)
@@ -137,7 +137,7 @@ CASES = (
     Case("repaired-unreadable", _repaired, UNREADABLE, targets=(), state="failed", says="StalePlan"),
     Case("never-arrived", _never_arrived),
     Case("about-to-keep", _about_to_keep, AWAY),
-    Case("old-try-looks", _old_try_looks, NOTHING),
+    Case("old-try-polls", _old_try_polls, NOTHING),
     Case("old-try-keeps", _old_try_keeps, NOTHING),
 )
 Played = dict[str, Callable[[], tuple[Scene, RunResult]]]
@@ -154,7 +154,7 @@ def stage() -> Iterator[Stage]:
 def played(stage: Stage) -> Iterator[Played]:
     """All cases side by side, and one outage for those that need it."""
     scenes = {
-        case: Scene(stage.airflow, stage.person, lane, case.name, deferrable=False)
+        case: Scene(stage.airflow, stage.user, lane, case.name, deferrable=False)
         for case, lane in zip(CASES, stage.lanes, strict=True)
     }
     gates = {case: contextlib.ExitStack() for case in CASES}
@@ -188,17 +188,17 @@ def played(stage: Stage) -> Iterator[Played]:
 
 @contextlib.contextmanager
 def _away_behind_their_backs(stage: Stage, scenes: dict[Scene, contextlib.ExitStack]) -> Iterator[None]:
-    """Take the database away when the tries have asked the platform, a moment before it answers.
+    """Take the database away when the tries have sent a request, a moment before it answers.
 
-    A heartbeat that meets the outage first keeps the task's other questions waiting until it is over, as does
-    what the task does before it asks the platform.
+    A heartbeat that meets the outage first keeps the task's other requests waiting until it is over, as does
+    what the task does before it sends one.
     """
     for scene in scenes:
         scene.sandbox.clear_requests()
         scene.sandbox.fault("latency", "SurveyHistory", delay=HELD)
     for gate in scenes.values():
         gate.close()
-    until(lambda: any(scene.has_met_fault() for scene in scenes), "a try to ask the platform")
+    until(lambda: any(scene.has_met_fault() for scene in scenes), "a try to send a request")
     time.sleep(HELD - 0.4)
     with stage.cluster.away():
         assert all(scene.has_met_fault() for scene in scenes), "The tries came apart: a busy machine."

@@ -20,7 +20,7 @@ _TRIES = 5
 _SECONDS_FOR_AN_EFFECT = 5.0
 
 
-class Person(Protocol):
+class User(Protocol):
     """A user of Airflow's web interface."""
 
     def trigger(self, dag_id: str, run_id: str, conf: dict[str, Any]) -> None:
@@ -36,12 +36,12 @@ class Person(Protocol):
         """Leave."""
 
 
-def person_at(airflow: ThrowAwayAirflow) -> Person:
+def user_of(airflow: ThrowAwayAirflow) -> User:
     """Return a user of this Airflow."""
-    return ShellPerson(airflow) if airflow_major() < 3 else ApiPerson(airflow)
+    return ShellUser(airflow) if airflow_major() < 3 else ApiUser(airflow)
 
 
-class ApiPerson:
+class ApiUser:
     """Uses the REST API of Airflow 3, as its web interface does."""
 
     def __init__(self, airflow: ThrowAwayAirflow) -> None:
@@ -93,11 +93,11 @@ class ApiPerson:
         return metadata.run_state(dag_id, run_id), metadata.tasks(dag_id, run_id)
 
 
-class ShellPerson:
+class ShellUser:
     """Has a process next to Airflow 2 that calls the functions of its web interface."""
 
     def __init__(self, airflow: ThrowAwayAirflow) -> None:
-        self._log = airflow.home / "person.log"
+        self._log = airflow.home / "user.log"
         self._one_at_a_time = threading.Lock()
         with self._log.open("wb") as errors:
             self._process = subprocess.Popen(
