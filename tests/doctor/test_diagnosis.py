@@ -45,24 +45,16 @@ def codes(report: Report, status: Status) -> list[str]:
 
 def test_a_report_has_every_check_in_order(connect_hook: Connect, rollback_sandbox: Sandbox) -> None:
     """The list is the same on every platform, but for the schema; it includes what cannot be known."""
-    report = connect_hook().diagnose(rollback_sandbox.deployment("image-af3")["id"])
+    deployment = rollback_sandbox.deployment("image-af3")["id"]
+    report = connect_hook().diagnose(deployment)
     found = [finding.code for finding in report.findings if not finding.code.startswith("SCHEMA-")]
     assert found == ALWAYS
     assert report.sound
     assert report.connection == "apc"
     assert report.platform == connect_hook().capabilities.name
     assert report.address == f"{rollback_sandbox.url}/v1"
-    assert report.setting is None
+    assert (report.deployment, report.setting) == (deployment, None)
     assert {"CONNECTION", "DNS", "TCP", "API", "TOKEN", "CLOCK"} <= set(codes(report, Status.OK))
-
-
-def test_a_named_deployment_is_checked(connect_hook: Connect, rollback_sandbox: Sandbox) -> None:
-    """The report has its id as it was given."""
-    deployment = rollback_sandbox.deployment("image-af3")["id"]
-    assert connect_hook().diagnose(deployment).deployment == deployment
-    without = connect_hook().diagnose()
-    assert without.deployment is None
-    assert set(codes(without, Status.SKIPPED)) >= {"DEPLOYMENT", "MECHANISM", "HISTORY"}
 
 
 def test_nothing_is_changed(connect_hook: Connect, rollback_sandbox: Sandbox) -> None:
@@ -121,6 +113,7 @@ def test_the_clock_skew_is_measured(
     """Ten minutes cause a warning, on every platform."""
     rollback_sandbox.settings(date_offset=offset)
     report = connect_hook().diagnose()
+    assert report.deployment is None
     (clock,) = [finding for finding in report.findings if finding.code == "CLOCK"]
     assert clock.status.value == status
     assert connect_hook().test_connection()[0]
@@ -137,6 +130,17 @@ def test_a_request_to_an_unavailable_platform_is_sent_twice_at_most(
     assert codes(report, Status.ERROR) == ["API"]
     operations = [request["operation"] for request in rollback_sandbox.requests()]
     assert len(operations) == 2
+
+
+def test_a_request_without_an_answer_does_not_hide_the_others(
+    connect_hook: Connect, rollback_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The error reaches the checks of the platform, which go on."""
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    rollback_sandbox.fault("drop_before", connect_hook.operations["survey"][1], count=None)
+    report = connect_hook().diagnose(rollback_sandbox.deployment("image-af3")["id"])
+    assert "HISTORY" in codes(report, Status.ERROR)
+    assert {"API", "TOKEN", "DEPLOYMENT"} <= set(codes(report, Status.OK))
 
 
 @pytest.mark.parametrize(

@@ -76,14 +76,6 @@ def test_undo_goes_forward_to_what_runs_now() -> None:
     assert "Erased" not in plan(replace(D1, runtime_version="13.2.0"), D2).undo
 
 
-def test_undo_of_airflow_3_to_2_takes_a_new_deploy() -> None:
-    """A rollback cannot go up from Airflow 2 to 3, so none is promised."""
-    assert plan(D1, NEW).undo == (
-        "A rollback cannot undo this one (AIRFLOW-2-TO-3). To return, deploy the current version again. "
-        "Erased data does not come back."
-    )
-
-
 def test_undo_promises_nothing_that_has_expired() -> None:
     """The running deploy may be too old to be a target itself."""
     undo = plan(deploy("d1", 80), deploy("d2", 100)).undo

@@ -3,21 +3,17 @@
 
 from __future__ import annotations
 
-import json
-from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from airflow_rollback_provider.domain.deploys import (
-    Deploy,
-    Deployment,
     Mechanism,
     NamedBundle,
     Scope,
 )
 from airflow_rollback_provider.domain.errors import BadInput
-from tests.support.builders import NOW, ODD, deploy, deployment, rollback
+from tests.support.builders import deploy
 
 
 @pytest.mark.parametrize("text", ["", "Image", "all", "image,dags", None])
@@ -92,25 +88,3 @@ def test_named_bundles_are_content(mine: Any, theirs: Any, same: bool) -> None:
     one, other = deploy("d", bundles=mine), deploy("d", bundles=theirs)
     assert one.same_content(other, Scope.IMAGE) is same
     assert one.same_parts(other, Scope.IMAGE_AND_DAGS)
-
-
-@pytest.mark.parametrize(
-    "row",
-    [
-        deploy("d"),
-        deploy("d", image=None, dags=None, description="ü\n", updated_at=NOW + timedelta(microseconds=7)),
-        rollback("r", deploy("d"), scope=Scope.DAGS, status=ODD, mechanism=Mechanism.GIT_SYNC),
-    ],
-)
-def test_a_deploy_survives_json(row: Deploy) -> None:
-    """Every field, in plain values."""
-    assert Deploy.from_dict(json.loads(json.dumps(row.to_dict()))) == row
-
-
-def test_a_deployment_survives_json() -> None:
-    """Every field is a plain value; damaged values are refused."""
-    here = deployment(url="https://x", workspace_id="w")
-    values = json.loads(json.dumps(here.to_dict()))
-    assert Deployment.from_dict(values) == here
-    with pytest.raises(ValueError, match="lacks"):
-        Deployment.from_dict({"id": "dep"})

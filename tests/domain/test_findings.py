@@ -18,8 +18,6 @@ from airflow_rollback_provider.domain.findings import (
     Status,
     complete,
     merge,
-    skip,
-    skip_from,
 )
 
 JSON = st.recursive(
@@ -65,23 +63,6 @@ def test_findings_are_put_into_the_order_of_the_checks() -> None:
     codes = [finding.code for finding in found]
     assert codes == sorted(codes, key=list(CHECKS).index)
     assert [item.what for item in found if item.code == "SCHEMA-OPERATION"] == ["first", "second"]
-
-
-def test_checks_that_the_platform_lacks() -> None:
-    """Each check has a finding, except those that only report a difference."""
-    found = complete([Finding("DNS", Status.OK, "x")], "Some platform")
-    assert {item.code for item in found} == {code for code in CHECKS if not code.startswith("SCHEMA-")}
-    told = {item.what for item in found if item.code != "DNS"}
-    assert told == {"Not reported by Some platform."}
-    assert {item.status for item in found if item.code != "DNS"} == {Status.UNKNOWN}
-
-
-def test_skipped_findings_have_a_reason() -> None:
-    """One check is skipped, or one and all after it."""
-    (one,) = skip(["TLS"], "there is no connection.")
-    assert (one.status, one.what) == (Status.SKIPPED, "Skipped: there is no connection.")
-    rest = [finding.code for finding in skip_from("CLOCK", "x")]
-    assert rest == ["CLOCK", "HISTORY", "SCHEMA"]
 
 
 @pytest.mark.parametrize(

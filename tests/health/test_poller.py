@@ -76,17 +76,12 @@ def test_an_outage_is_waited_out_until_the_deadline() -> None:
     assert "it is restarting" in found.summary
 
 
-@pytest.mark.parametrize("error", [TlsFailed("a certificate")])
-def test_what_waiting_cannot_cure(error: RollbackError) -> None:
-    """It is inconclusive at once."""
-    found = poller().on_error(error, EARLY)
-    assert found is not None
-    assert found.verdict is Health.INCONCLUSIVE
-
-
-def test_an_outage_without_waiting() -> None:
-    """One poll, one verdict."""
-    found = poller(waits=False).on_error(PlatformFailed("no"), EARLY)
+@pytest.mark.parametrize(
+    ("error", "waits"), [(TlsFailed("a certificate"), True), (PlatformFailed("no"), False)]
+)
+def test_an_error_that_is_not_waited_out(error: RollbackError, waits: bool) -> None:
+    """What waiting cannot cure, and anything without waiting, is inconclusive at once."""
+    found = poller(waits=waits).on_error(error, EARLY)
     assert found is not None
     assert found.verdict is Health.INCONCLUSIVE
 

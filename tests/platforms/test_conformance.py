@@ -206,13 +206,6 @@ def test_all_deployments_are_listed_once(talk: Talk, rollback_sandbox: Sandbox) 
     assert only.id == rollback_sandbox.deployment("other-workspace", rows=0)["id"]
 
 
-def test_a_limit_is_kept(talk: Talk, rollback_sandbox: Sandbox) -> None:
-    """A page has no more deploys than its limit."""
-    talking = talk()
-    page = talking.run(talking.platform.deploys(_id(rollback_sandbox, "ten-thousand"), limit=3))
-    assert len(page.deploys) == 3
-
-
 def test_an_empty_history_is_a_page_without_deploys(talk: Talk, rollback_sandbox: Sandbox) -> None:
     """There is neither an error nor a cursor."""
     talking = talk()

@@ -8,11 +8,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_rollback_provider.doctor.diagnosis import ClockSkew, measure_skew
-from airflow_rollback_provider.domain.errors import PlatformFailed, PlatformUnreachable
 from airflow_rollback_provider.domain.findings import CHECKS, Finding, Status, complete
-from airflow_rollback_provider.http.flow import attempt
-from airflow_rollback_provider.http.messages import Flow
 from airflow_rollback_provider.sandbox.process import SandboxProcess
 from tests.support.talking import Talk, Talker
 
@@ -42,20 +38,15 @@ def identify(sandbox: Sandbox, key: str = "image-af3") -> str:
 
 
 def test_all_is_well(talk: Talk, rollback_sandbox: Sandbox) -> None:
-    """A healthy Deployment and a valid token cause neither error nor warning."""
-    found = findings_of(talk(), identify(rollback_sandbox))
+    """There is neither error nor warning, and only what the platform does not report is unknown."""
+    talking = talk()
+    found = findings_of(talking, identify(rollback_sandbox))
     assert {item.status for item in found.values()} <= {Status.OK, Status.UNKNOWN, Status.SKIPPED}
     for code in ("API", "TOKEN", *OF_A_DEPLOYMENT):
         assert found[code].status is Status.OK, found[code]
     assert "Billing" in found["DEPLOYMENT"].what
     assert "image-based" in found["MECHANISM"].what
     assert "release-44" in found["HISTORY"].what
-
-
-def test_known_permissions_and_switches_are_checked(talk: Talk, rollback_sandbox: Sandbox) -> None:
-    """They are unknown only on a platform whose capabilities say so."""
-    talking = talk()
-    found = findings_of(talking, identify(rollback_sandbox))
     capabilities = talking.platform.capabilities
     for codes, tells in (
         (("PERMISSION-IMAGE", "PERMISSION-DAGS"), capabilities.reports_access),
@@ -125,42 +116,3 @@ def test_a_failing_platform_is_one_error(talk: Talk, rollback_sandbox: Sandbox, 
     assert found["API"].status is Status.ERROR
     rest = [item for code, item in found.items() if code != "API"]
     assert {item.status for item in rest} == {Status.SKIPPED}
-
-
-# Flows of the doctor
-
-
-def test_attempt_returns_the_error(talk: Talk) -> None:
-    """The flow around it continues."""
-
-    def fail() -> Flow[str]:
-        raise PlatformFailed("It failed.")
-        yield
-
-    def succeed() -> Flow[str]:
-        return "done"
-        yield
-
-    def both() -> Flow[list[object]]:
-        return [(yield from attempt(fail())), (yield from attempt(succeed()))]
-
-    error, value = talk().run(both())
-    assert isinstance(error, PlatformFailed)
-    assert value == "done"
-
-
-def test_errors_reach_the_measured_flow(talk: Talk) -> None:
-    """The flow may handle them; without an answer the clock skew stays unknown."""
-    talking = talk()
-    lost = PlatformUnreachable("no answer")
-
-    def check() -> Flow[object]:
-        return (yield from attempt(talking.platform.check()))
-
-    clock = ClockSkew()
-    flow = measure_skew(check(), clock)
-    next(flow)
-    with pytest.raises(StopIteration) as end:
-        flow.throw(lost)
-    assert end.value.value is lost
-    assert clock.skew is None

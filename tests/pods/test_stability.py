@@ -26,26 +26,6 @@ def restarted(times: int) -> PodsReport:
     return PodsReport(READY.components, (), restarts if times else ())
 
 
-def test_it_must_stay_ready() -> None:
-    """Ready at one poll is not enough."""
-    wait = waits()
-    assert [wait.on_result(READY, now) for now in (0.0, 29.9, 30.0)] == [None, None, True]
-
-
-def test_a_setback_begins_anew() -> None:
-    """A release that was not ready in between must be ready for the whole time again."""
-    wait = waits()
-    polls = [(READY, 0.0), (STUCK, 20.0), (READY, 25.0), (READY, 54.9), (READY, 55.0)]
-    assert [wait.on_result(report, now) for report, now in polls] == [None, None, None, None, True]
-
-
-def test_a_restart_begins_anew() -> None:
-    """A component without a probe is ready again right after each crash."""
-    wait = waits()
-    polls = [(0, 0.0), (0, 25.0), (1, 30.0), (1, 59.9), (1, 60.0)]
-    assert [wait.on_result(restarted(times), now) for times, now in polls] == [None, None, None, None, True]
-
-
 def test_the_time_is_up() -> None:
     """A release that is ready at the deadline, but not for long enough, is not ready."""
     wait = waits()

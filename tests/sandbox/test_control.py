@@ -151,27 +151,21 @@ def test_the_control_api_accepts_json_only(rollback_sandbox: SandboxProcess) -> 
     assert (answer.status_code, "application/json" in answer.json()["error"]) == (400, True)
 
 
-def test_the_connection_is_ready_for_airflow(rollback_sandbox: SandboxProcess) -> None:
-    """As a dict, and as the text of an AIRFLOW_CONN_ variable."""
+@pytest.mark.parametrize("platform", ["astro_private_cloud", "astro"])
+def test_the_connection_is_ready_for_airflow(rollback_sandbox: SandboxProcess, platform: str) -> None:
+    """As a dict, and as the text of an AIRFLOW_CONN_ variable; hosted Astro's has the organization."""
+    organization = {"organization_id": rollback_sandbox.state()["organization"]["id"]}
     expected = {
-        "conn_type": "astro_private_cloud",
+        "conn_type": platform,
         "host": rollback_sandbox.url,
         "password": "sandbox-token-viewer",
-        "extra": {"timeout": 3},
+        "extra": {"timeout": 3, **(organization if platform == "astro" else {})},
     }
-    assert rollback_sandbox.connection("viewer", timeout=3) == expected
-    assert json.loads(rollback_sandbox.connection_json("viewer", timeout=3)) == expected
+    assert rollback_sandbox.connection("viewer", platform, timeout=3) == expected
+    assert json.loads(rollback_sandbox.connection_json("viewer", platform, timeout=3)) == expected
 
 
-def test_the_connection_can_be_to_hosted_astro(rollback_sandbox: SandboxProcess) -> None:
-    """The same Deployments as another platform: its organization is in ``extra``."""
-    connection = json.loads(rollback_sandbox.connection_json("viewer", platform="astro", timeout=3))
-    organization = rollback_sandbox.state()["organization"]["id"]
-    assert connection == {
-        "conn_type": "astro",
-        "host": rollback_sandbox.url,
-        "password": "sandbox-token-viewer",
-        "extra": {"organization_id": organization, "timeout": 3},
-    }
+def test_a_connection_to_another_platform_is_refused(rollback_sandbox: SandboxProcess) -> None:
+    """The error names the known ones."""
     with pytest.raises(ValueError, match="known: astro_private_cloud, astro"):
         rollback_sandbox.connection(platform="astronomer")

@@ -80,23 +80,7 @@ def test_a_refused_token_is_not_tried_again() -> None:
 
 
 def test_a_failed_history_is_not_a_missing_permission() -> None:
-    """Only a refusal is."""
-    failed = findings_of((200, LISTED), (200, DEPLOYMENT), refusal(500))
-    assert failed["HISTORY"].status is Status.ERROR
-    assert failed["PERMISSION-HISTORY"].status is Status.SKIPPED
-    refused = findings_of((200, LISTED), (200, DEPLOYMENT), refusal(403))
-    assert refused["PERMISSION-HISTORY"].status is Status.ERROR
-
-
-def test_a_failing_api_is_one_error() -> None:
-    """Both requests fail, so the token is not the cause."""
-    found = findings_of(refusal(500), refusal(500))
-    assert found["API"].status is Status.ERROR
-    assert found["TOKEN"].status is Status.SKIPPED
-
-
-def test_an_unknown_deployment_is_not_an_error_of_the_token() -> None:
-    """The list of Deployments could be read."""
-    found = findings_of((200, LISTED), refusal(404))
-    assert (found["TOKEN"].status, found["DEPLOYMENT"].status) == (Status.OK, Status.ERROR)
-    assert found["HISTORY"].status is Status.SKIPPED
+    """The permission is not checked then."""
+    found = findings_of((200, LISTED), (200, DEPLOYMENT), refusal(500))
+    assert found["HISTORY"].status is Status.ERROR
+    assert found["PERMISSION-HISTORY"].status is Status.SKIPPED

@@ -26,11 +26,6 @@ OK, ERROR, UNKNOWN, SKIPPED, WARNING = (
 )
 
 
-ACCEPTED = Response(200, {}, b'{"data": {"paginatedDeployments": []}}', NOW)
-
-PROVEN = Response(200, {}, b'{"data": {"__typename": "Query"}}', NOW)
-
-
 def talk(sandbox: Sandbox, token: str = "editor", **extra: Any) -> Talker:
     """Return a talker to the sandbox without retries."""
     return talker("requests", sandbox.connection(token, **extra)).with_faults(tries=1)
@@ -43,6 +38,18 @@ def findings_of(
     name = sandbox.deployment(key)["id"] if key else None
     talking = talk(sandbox, token, **extra)
     return {item.code: item for item in talking.run(talking.platform.diagnose(name))}
+
+
+def diagnosed(data: dict[str, Any], schema: bytes, password: str = "tok-3cr3t") -> dict[str, Finding]:
+    """Return the findings by code of a flow that receives these first data and this schema."""
+    flow = connect(connection(password=password)).platform.diagnose(None)
+    next(flow)
+    flow.send(Response(200, {}, json.dumps({"data": data}).encode(), NOW))
+    flow.send(Response(200, {}, b'{"data": {"paginatedDeployments": []}}', NOW))
+    flow.send(Response(200, {}, b'{"data": {"__typename": "Query"}}', NOW))
+    with pytest.raises(StopIteration) as end:
+        flow.send(Response(200, {}, schema, NOW))
+    return {item.code: item for item in end.value.value}
 
 
 def errors(found: dict[str, Finding]) -> set[str]:
@@ -322,36 +329,18 @@ def test_without_the_schema_a_refusal_has_the_setting(rollback_sandbox: Sandbox)
 )
 def test_an_answer_that_is_not_a_schema_is_a_warning(body: bytes) -> None:
     """The answer may be anything."""
-    flow = connect(connection()).platform.diagnose(None)
-    answer = {
-        "data": {
-            "appConfig": {"version": "2.0.0", "featureFlags": {}},
-            "self": {"username": "me", "permissions": []},
-        }
+    data = {
+        "appConfig": {"version": "2.0.0", "featureFlags": {}},
+        "self": {"username": "me", "permissions": []},
     }
-    next(flow)
-    flow.send(Response(200, {}, json.dumps(answer).encode(), NOW))
-    flow.send(ACCEPTED)
-    flow.send(PROVEN)
-    with pytest.raises(StopIteration) as end:
-        flow.send(Response(200, {}, body, NOW))
-    found = {item.code: item for item in end.value.value}
-    assert found["SCHEMA"].status is WARNING
+    assert diagnosed(data, body)["SCHEMA"].status is WARNING
 
 
 def test_a_schema_with_the_token_is_not_quoted() -> None:
     """Findings show names of the schema, so a schema that contains the token is refused."""
-    values = connection(password="tok3cr3tvalue")
-    flow = connect(values).platform.diagnose(None)
-    next(flow)
     data = {"appConfig": {"version": "2.0.0"}, "self": None}
-    flow.send(Response(200, {}, json.dumps({"data": data}).encode(), NOW))
-    flow.send(ACCEPTED)
-    flow.send(PROVEN)
     answer = {"data": {"__schema": {"queryType": {"name": "tok3cr3tvalue"}, "types": []}}}
-    with pytest.raises(StopIteration) as end:
-        flow.send(Response(200, {}, json.dumps(answer).encode(), NOW))
-    found = {item.code: item for item in end.value.value}
+    found = diagnosed(data, json.dumps(answer).encode(), password="tok3cr3tvalue")
     assert found["SCHEMA"].status is WARNING
     assert "tok3cr3tvalue" not in repr(found)
 
@@ -366,14 +355,7 @@ def test_a_schema_with_the_token_is_not_quoted() -> None:
 )
 def test_null_values_are_unknown(data: dict[str, Any], status: Status) -> None:
     """Owner, permissions and version may be null."""
-    flow = connect(connection()).platform.diagnose(None)
-    next(flow)
-    flow.send(Response(200, {}, json.dumps({"data": data}).encode(), NOW))
-    flow.send(ACCEPTED)
-    flow.send(PROVEN)
-    with pytest.raises(StopIteration) as end:
-        flow.send(Response(200, {}, b"{}", NOW))
-    found = {item.code: item for item in end.value.value}
+    found = diagnosed(data, b"{}")
     assert found["TOKEN"].status is status
     version = data["appConfig"]["version"]
     assert found["VERSION"].status is (OK if version else UNKNOWN)
@@ -384,14 +366,3 @@ def test_the_installations_settings_do_not_prove_the_token(rollback_sandbox: San
     document = "query Check { appConfig { version baseDomain featureFlags } }"
     found = findings_of(rollback_sandbox, None, "expired", assumptions={"check": {"document": document}})
     assert found["TOKEN"].status is UNKNOWN
-
-
-def test_an_unknown_token_is_refused(rollback_sandbox: Sandbox) -> None:
-    """The platform did not issue it."""
-    values = {**rollback_sandbox.connection(), "password": "tok-never-issued"}
-    talking = talker("requests", values)
-    found = {item.code: item for item in talking.run(talking.platform.diagnose(None))}
-    assert found["TOKEN"].status is ERROR
-    assert "does not accept the token" in found["TOKEN"].what
-    assert found["VERSION"].status is OK
-    assert found["PERMISSION-IMAGE"].status is SKIPPED

@@ -7,35 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from graphql import GraphQLSchema, OperationDefinitionNode, parse, validate
+from graphql import OperationDefinitionNode, parse, validate
 
 import airflow_rollback_provider
 from airflow_rollback_provider.platforms.private_cloud.assumptions import Assumptions, read_assumptions
+from airflow_rollback_provider.platforms.private_cloud.schema_comparison import USES
 from airflow_rollback_provider.sandbox.graphql_schema import schema_for, shape_of
 from airflow_rollback_provider.sandbox.settings import Settings
 
 PACKAGE = Path(airflow_rollback_provider.__file__).parent
 FILES = sorted((PACKAGE / "platforms" / "private_cloud" / "documents").glob("*/*.graphql"))
-OPERATIONS = (
-    "survey_context",
-    "deployment",
-    "deployment_before_1_0",
-    "workspace_deployments",
-    "all_deployments",
-    "logs",
-    "check",
-    "survey_history",
-    "deploys",
-    "deploys_by_release_name",
-    "deploy",
-    "roll_back",
-)
-
-
-@pytest.fixture(scope="module")
-def schema() -> GraphQLSchema:
-    """The embedded platform's schema."""
-    return schema_for(shape_of(Settings()))
+OPERATIONS = (*USES, "all_deployments")
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
@@ -77,7 +59,7 @@ def test_every_file_is_used() -> None:
     assert {file.read_text(encoding="utf-8") for file in FILES} == used
 
 
-def test_an_omitted_field_is_not_requested(schema: GraphQLSchema) -> None:
+def test_an_omitted_field_is_not_requested() -> None:
     """Deploy fields can be renamed and omitted, and the documents change accordingly."""
     changed = read_assumptions(
         {"deploy_fields": {"dag_bundle": None, "created_by": "createdBy.fullName"}}, "x"
@@ -85,7 +67,7 @@ def test_an_omitted_field_is_not_requested(schema: GraphQLSchema) -> None:
     document = changed.operation("deploys").documents[0]
     assert "dagBundleVersion" not in document
     assert "createdBy { fullName }" in document
-    assert validate(schema, parse(document)) == []
+    assert validate(schema_for(shape_of(Settings())), parse(document)) == []
 
 
 def _raw(name: str) -> tuple[str, ...]:

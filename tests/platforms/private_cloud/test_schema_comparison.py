@@ -35,6 +35,7 @@ from airflow_rollback_provider.platforms.private_cloud.schema_comparison import 
 )
 from airflow_rollback_provider.sandbox.process import SandboxProcess
 from tests.support.other_houston import WRAPPED, other_houston
+from tests.support.talking import connection
 
 Sandbox = SandboxProcess
 PACKAGE = Path(airflow_rollback_provider.__file__).parent
@@ -360,18 +361,12 @@ def test_with_the_suggested_setting_rollbacks_work(
         hook.close()
 
 
-@pytest.fixture
-def elsewhere(rollback_sandbox: Sandbox) -> Iterator[dict[str, Any]]:
-    """A connection to an installation with a completely different schema and the same data."""
-    with other_houston(rollback_sandbox) as url:
-        yield {**rollback_sandbox.connection(), "host": url}
-
-
-def test_a_completely_different_schema_has_all_findings(elsewhere: dict[str, Any]) -> None:
+def test_a_completely_different_schema_has_all_findings() -> None:
     """Every operation that differs has its findings; each has a remedy, and its setting can be read."""
-    hook = hook_for(elsewhere)
-    report = hook.diagnose()
-    hook.close()
+    with other_houston() as url:
+        hook = hook_for(vars(connection(host=url)))
+        report = hook.diagnose()
+        hook.close()
     found = schema_findings(report)
     differ = [name for name in ALL if differences(schema_of(WRAPPED), Assumptions(), name)]
     assert len(differ) >= 8
