@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -19,23 +18,15 @@ from tests.support.authority import Authority
 from tests.support.connect import Connect, need
 from tests.support.leaks import Evidence, listening
 from tests.support.servers import reply, serving
+from tests.support.talking import connection
 
 Sandbox = SandboxProcess
 ALWAYS = [code for code in CHECKS if not code.startswith("SCHEMA-")]
 
 
 def hook_for(**fields: Any) -> DeployHistoryHook:
-    """Return a hook for a connection; given fields replace the usual ones."""
-    usual = {
-        "conn_id": "apc",
-        "conn_type": "astro_private_cloud",
-        "host": "http://127.0.0.1:9",
-        "schema": None,
-        "port": None,
-        "password": "tok-3cr3t",
-        "extra": None,
-    }
-    return DeployHistoryHook("apc", connection=SimpleNamespace(**{**usual, **fields}))
+    """Return a hook for a connection, where nothing listens by default."""
+    return DeployHistoryHook("apc", connection=connection(**{"host": "http://127.0.0.1:9", **fields}))
 
 
 def codes(report: Report, status: Status) -> list[str]:

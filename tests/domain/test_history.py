@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from airflow_rollback_provider.domain.deploys import Deploy, Scope
@@ -78,27 +76,6 @@ def origin(asked: History, of: Deploy, part: str = "image") -> str | None:
     return found.id if isinstance(found, Deploy) else found
 
 
-def test_rollbacks_lead_to_what_they_brought_back() -> None:
-    """A rollback of a rollback leads to the first deploy of that content."""
-    d1, d2 = deploy("d1"), deploy("d2")
-    r1 = rollback("r1", d1)
-    d3 = deploy("d3")
-    r2 = rollback("r2", r1)
-    assert origin(history(d1, d2, r1, d3, r2), r2) == "d1"
-
-
-@pytest.mark.parametrize(("scope", "image", "dags"), [("image", "d1", "d3"), ("dags", "d3", "d1")])
-def test_a_rollback_of_one_part_leaves_the_other(scope: str, image: str, dags: str) -> None:
-    """The part out of scope came from the deploy before."""
-    d1, d2, d3 = deploy("d1"), deploy("d2"), deploy("d3")
-    only: dict[str, Any] = {"image_tag": d1.image_tag, "dag_bundle": d3.dag_bundle}
-    if scope == "dags":
-        only = {"image_tag": d3.image_tag, "dag_bundle": d1.dag_bundle}
-    part = rollback("r", d1, scope=Scope(scope), **only)
-    asked = history(d1, d2, d3, deploy("failed", status=BAD), part)
-    assert (origin(asked, part), origin(asked, part, "dags")) == (image, dags)
-
-
 def test_dags_in_the_image_go_with_it() -> None:
     """A rollback of the image of an image-based Deployment restores its Dags."""
     d1, d2 = deploy("d1", dags=None), deploy("d2", dags=None)
@@ -112,15 +89,6 @@ def test_a_rollback_that_does_not_tell_its_scope_brought_everything() -> None:
     back = rollback("r", d1, scope=None)
     asked = history(d1, d2, back)
     assert origin(asked, back) == origin(asked, back, "dags") == "d1"
-
-
-def test_a_deploy_of_dags_alone_keeps_the_image() -> None:
-    """The image came from the deploy before, or from where a rollback before took it."""
-    d1, d2 = deploy("d1"), deploy("d2")
-    back = rollback("r", d1)
-    dags_only = deploy("d3", image="d1")
-    asked = history(d1, d2, back, dags_only)
-    assert (origin(asked, dags_only), origin(asked, dags_only, "dags")) == ("d1", "d3")
 
 
 def test_unknown_content_is_not_taken_for_kept() -> None:

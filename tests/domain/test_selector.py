@@ -27,9 +27,7 @@ def chosen(text: str, *oldest_first: Deploy, scope: Scope = BOTH) -> str:
 
 
 D1, D2, D3 = deploy("d1", 4), deploy("d2", 3), deploy("d3", 2)
-
-
-R1, BACK = rollback("r1", D2), rollback("r", D2)
+BACK = rollback("r", D2)
 PREVIOUS: dict[str, tuple[str, list[Deploy], Scope]] = {
     # A new deploy of the restored content, or of Dags on top of it, does not make D3 eligible.
     "a redeploy on top of a rollback": ("d1", [D1, D2, D3, BACK, deploy("d4", image="d2", dags="d2")], BOTH),
@@ -38,8 +36,6 @@ PREVIOUS: dict[str, tuple[str, list[Deploy], Scope]] = {
         [D1, D2, deploy("d2b", 2.5), D3, BACK, deploy("d4", image="d2")],
         Scope.IMAGE,
     ),
-    "a rollback of a rollback": ("d1", [D1, D2, D3, R1, deploy("d4"), rollback("r2", R1)], BOTH),
-    "a rollback that ran before": ("r", [D1, D2, rollback("r", D1), deploy("d4")], BOTH),
     "unfinished on top": ("d1", [D1, D2, *(deploy(f"x{s}", status=s) for s in (BAD, GOING, ODD))], BOTH),
     "unfinished between": ("d1", [D1, *(deploy(f"x{s}", status=s) for s in (BAD, GOING, ODD)), D2], BOTH),
     # A tag that was deployed twice is one content; an unknown part is no difference.

@@ -370,19 +370,15 @@ def test_another_deploy_came_too_early() -> None:
     assert late.verdict is Health.REGRESSED
 
 
-def test_the_summary_is_one_paragraph() -> None:
-    """This holds for any error that it quotes."""
+def test_without_evidence() -> None:
+    """The evaluation is inconclusive and names any error in one paragraph."""
+    found = without_evidence(case(deploy_id="d1"), "API-ERROR", "Airflow does not answer.", LANDED)
+    assert (found.verdict, codes(found)) == (Health.INCONCLUSIVE, ["API-ERROR"])
+    assert found.summary == "Deploy d1 is evaluated as inconclusive: Airflow does not answer."
     found = without_evidence(case(), "API-ERROR", "No answer.\n- one\n" + "more " * 1000, LANDED)
     assert len(found.summary.splitlines()) == 1
     assert len(found.summary) <= 1200
     assert "No answer. - one more" in found.to_dict()["summary"]
-
-
-def test_without_evidence() -> None:
-    """The evaluation is inconclusive and names the error."""
-    found = without_evidence(case(deploy_id="d1"), "API-ERROR", "Airflow does not answer.", LANDED)
-    assert (found.verdict, codes(found)) == (Health.INCONCLUSIVE, ["API-ERROR"])
-    assert found.summary == "Deploy d1 is evaluated as inconclusive: Airflow does not answer."
 
 
 # Properties

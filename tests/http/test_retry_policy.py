@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 from email.utils import format_datetime
 
 import pytest
@@ -11,8 +11,8 @@ import pytest
 from airflow_rollback_provider.domain.errors import PlatformUnreachable, TlsFailed
 from airflow_rollback_provider.http.messages import Request, Response
 from airflow_rollback_provider.http.retry_policy import Policy, RetryState, retry_after
+from tests.support.builders import NOW
 
-NOW = datetime(2026, 11, 23, 12, 0, tzinfo=timezone.utc)
 READ = Request("deploys", "POST", "https://h/v1")
 WRITE = Request("roll_back", "POST", "https://h/v1", repeatable=False)
 

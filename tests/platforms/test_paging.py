@@ -3,21 +3,18 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
 from itertools import islice
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_rollback_provider.domain.deploys import Deploy, DeployStatus
 from airflow_rollback_provider.platforms.base import Page, walk
-
-NOW = datetime(2026, 11, 23, tzinfo=timezone.utc)
+from tests.support.builders import deploy
 
 
 def page(ids: list[str], cursor: str | None) -> Page:
     """Return a page with these deploys."""
-    return Page(tuple(Deploy(name, "c1", NOW, DeployStatus.SUCCEEDED) for name in ids), cursor)
+    return Page(tuple(map(deploy, ids)), cursor)
 
 
 class Platform:

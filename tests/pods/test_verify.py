@@ -22,7 +22,6 @@ from tests.support.pods import (
     NEW,
     OLD,
     RELEASE,
-    REPOSITORY,
     RUNNING,
     container_status,
     migrations,
@@ -231,16 +230,6 @@ def test_more_pods_than_come_at_once(
         namespace.put_pod(pod("worker", name=f"worker-{number}"))
     namespace.put_pod(pod())
     assert run(verify())["components"] == {"scheduler": "1/1", "worker": "5/5"}
-
-
-def test_a_pod_that_is_pinned_by_its_digest(verify: Any, namespace: Namespace) -> None:
-    """For an image with a tag, only the status shows the digest that was pulled."""
-    pinned = f"{NEW}@sha256:{'a' * 64}"
-    namespace.put_pod(pod(status={"imageID": f"{REPOSITORY}@sha256:{'a' * 64}"}))
-    assert run(verify(image=pinned))["ready"]
-    namespace.set_status(pod(status={"imageID": f"{REPOSITORY}@sha256:{'b' * 64}"}))
-    with pytest.raises(errors.PodsNotReady, match="OLD-IMAGE"):
-        run(verify(image=pinned, timeout=0.5))
 
 
 def test_a_log_that_cannot_be_read(verify: Any, namespace: Namespace) -> None:

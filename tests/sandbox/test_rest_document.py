@@ -124,21 +124,6 @@ def test_each_response_is_as_documented(
 
 
 @pytest.mark.parametrize(
-    ("method", "url", "headers", "body"),
-    [
-        ("GET", f"http://127.0.0.1:1{BASE}/deploys?limit=1000&offset=3", TOKEN, None),
-        ("GET", "/v1/organizations/o/deployments?names=a&names=b&sorts=name:asc", TOKEN, b""),
-        ("GET", f"{BASE}/deploys/x", [("authorization", "Bearer t"), ("accept", "*/*")], None),
-        ("POST", ROLLBACK, TOKEN | JSON, "{}"),
-        ("POST", ROLLBACK, TOKEN | JSON, json.dumps({"description": "x" * 500})),
-    ],
-)
-def test_a_request_as_documented_passes(method: str, url: str, headers: Any, body: Any) -> None:
-    """Headers as a mapping or pairs, a path or a whole URL."""
-    check_request(method, url, headers, body)
-
-
-@pytest.mark.parametrize(
     ("method", "url", "headers", "body", "problem"),
     [
         ("GET", f"{BASE}/deploys?limit=1001", TOKEN, None, "limit: .*1001"),
@@ -161,20 +146,6 @@ def test_any_other_request_is_an_error(method: str, url: str, headers: Any, body
 
 def _error(**changes: Any) -> dict[str, Any]:
     return {"message": "m", "requestId": "r", "statusCode": 404} | changes
-
-
-@pytest.mark.parametrize(
-    ("status", "body"),
-    [
-        (200, DEPLOY),
-        (200, DEPLOY | {"type": "BUNDLE"}),
-        (404, _error()),
-        (400, _error(statusCode=400, fieldErrors=[{"code": "c", "field": "f", "message": "m"}])),
-    ],
-)
-def test_an_answer_as_documented_passes(status: int, body: Any) -> None:
-    """A deploy, one of a type beyond the document's list, errors."""
-    check_answer("GET", f"http://127.0.0.1:1{BASE}/deploys/i", status, JSON, json.dumps(body))
 
 
 @pytest.mark.parametrize(

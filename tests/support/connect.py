@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from airflow_rollback_provider.hooks.deploy_history import DeployHistoryHook
 from airflow_rollback_provider.sandbox.process import SandboxProcess
+from tests.support.talking import connection
 
 # Names of the requests where they arrive: those of a plan, the last check, the rollback.
 OPERATIONS = {
@@ -42,8 +42,7 @@ class Connect:
     def __call__(self, token: str = "editor", **extra: Any) -> DeployHistoryHook:
         """Make a hook that does not wait between polls."""
         values = self.sandbox.connection(token, self.platform, **extra)
-        fields = {"conn_id": "apc", "schema": None, "port": None, **values}
-        hook = DeployHistoryHook("apc", connection=SimpleNamespace(**fields))
+        hook = DeployHistoryHook("apc", connection=connection(**values))
         hook.transport.sleep = lambda _seconds: None
         self.made.append(hook)
         return hook

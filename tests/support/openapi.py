@@ -59,13 +59,10 @@ def document() -> dict[str, Any]:
     return read
 
 
-def check_request(
-    method: str, url: str, headers: Mapping[str, str] | Iterable[tuple[str, str]], body: bytes | str | None
-) -> None:
+def check_request(method: str, url: str, headers: Mapping[str, str], body: bytes | str | None) -> None:
     """Require that the document describes a request.
 
     :param url: the URL, or its part from the path on; the path begins with ``/v1``.
-    :param headers: a mapping, or pairs.
     :param body: the request's body, empty or ``None`` for none.
     :raises AssertionError: if it does not; the message lists every deviation.
     """
@@ -74,23 +71,16 @@ def check_request(
     assert not problems, _message(f"the request {method} {url}", problems)
 
 
-def check_answer(
-    method: str,
-    path: str,
-    status: int,
-    headers: Mapping[str, str] | Iterable[tuple[str, str]],
-    body: bytes | str,
-) -> None:
+def check_answer(method: str, path: str, status: int, headers: Mapping[str, str], body: bytes | str) -> None:
     """Require that the document describes an answer of that operation.
 
     :param path: the request's path or URL; the path begins with ``/v1``.
-    :param headers: a mapping, or pairs.
     :param body: the answer's whole body.
     :raises Undocumented: if the document has no answer with that status for the operation.
     :raises AssertionError: if it has a different one; the message lists every deviation.
     """
-    request = _request(method, path, (), None)
-    found = Headers(_pairs(headers))
+    request = _request(method, path, {}, None)
+    found = Headers(dict(headers))
     answer = MockResponse(_bytes(body), status, dict(found), found.get("content-type", "").split(";")[0])
     what = f"the answer {status} to {method} {path}"
     try:
@@ -117,20 +107,13 @@ def _checker() -> OpenAPI:
     return OpenAPI.from_dict(ours, Config(additional_properties_default_policy="forbid"))
 
 
-def _request(
-    method: str, url: str, headers: Mapping[str, str] | Iterable[tuple[str, str]], body: bytes | str | None
-) -> MockRequest:
-    server, parts, found = urlsplit(document()["servers"][0]["url"]), urlsplit(url), Headers(_pairs(headers))
+def _request(method: str, url: str, headers: Mapping[str, str], body: bytes | str | None) -> MockRequest:
+    server, parts, found = urlsplit(document()["servers"][0]["url"]), urlsplit(url), Headers(dict(headers))
     request = MockRequest(f"{server.scheme}://{server.netloc}", method, parts.path, data=_bytes(body or b""))
     query = ImmutableMultiDict(parse_qsl(parts.query, keep_blank_values=True))
     request.parameters = RequestParameters(query=query, header=found)
     request.content_type = found.get("content-type", "").split(";")[0]
     return request
-
-
-def _pairs(headers: Mapping[str, str] | Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-    pairs = headers.items() if isinstance(headers, Mapping) else headers
-    return [(str(name), str(value)) for name, value in pairs]
 
 
 def _bytes(text: bytes | str) -> bytes:

@@ -31,7 +31,7 @@ from airflow_rollback_provider.http.messages import Flow, Response
 from airflow_rollback_provider.platforms.astro.errors import PERMISSIONS
 from airflow_rollback_provider.platforms.registry import connect
 from airflow_rollback_provider.sandbox.process import SandboxProcess
-from tests.http.test_retry_policy import NOW
+from tests.support.builders import NOW
 from tests.support.connect import Connect
 from tests.support.openapi import needs_document, operation
 from tests.support.talking import Talker, checked_against_document, connection, talker
@@ -51,12 +51,6 @@ ROW = {
     "isDagDeployEnabled": True,
 }
 ERROR = {"message": "No.", "requestId": "req-7", "statusCode": 400}
-
-
-@pytest.fixture
-def sandbox(rollback_sandbox: SandboxProcess) -> SandboxProcess:
-    """The embedded platform."""
-    return rollback_sandbox
 
 
 def talk(sandbox: SandboxProcess, token: str = "editor", **extra: Any) -> Talker:

@@ -11,7 +11,7 @@ import pytest
 from airflow_rollback_provider.domain.findings import Finding, Status
 from airflow_rollback_provider.http.messages import Response
 from airflow_rollback_provider.platforms.registry import connect
-from tests.http.test_retry_policy import NOW
+from tests.support.builders import NOW
 from tests.support.talking import connection
 
 DEPLOYMENT = {

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 
 import pytest
 from hypothesis import given
@@ -14,8 +14,7 @@ from airflow_rollback_provider.domain.deploys import Deploy, DeployStatus
 from airflow_rollback_provider.domain.errors import BadInput, PlatformFailed
 from airflow_rollback_provider.platforms.astro.paging import FIRST_PAGE, LARGEST_PAGE, Window, read_page
 from airflow_rollback_provider.platforms.base import Page, walk
-
-NOW = datetime(2026, 11, 23, tzinfo=timezone.utc)
+from tests.support.builders import NOW
 
 
 class Platform:

@@ -28,16 +28,11 @@ from airflow_rollback_provider.domain.errors import (
 from airflow_rollback_provider.http.messages import Flow, Response
 from airflow_rollback_provider.platforms.registry import connect
 from airflow_rollback_provider.sandbox.process import SandboxProcess
-from tests.http.test_retry_policy import NOW
+from tests.support.builders import NOW
 from tests.support.talking import Talker, connection, talker
 
 TOKEN = "tok-3cr3t-value"
-
-
-@pytest.fixture
-def sandbox(rollback_sandbox: SandboxProcess) -> SandboxProcess:
-    """The embedded platform."""
-    return rollback_sandbox
+DENIED = "You do not have the appropriate permissions for that"
 
 
 def talk(sandbox: SandboxProcess, token: str = "editor", **extra: Any) -> Talker:
@@ -262,19 +257,9 @@ def test_log_lines_can_be_limited_to_a_component(sandbox: SandboxProcess) -> Non
 @pytest.mark.parametrize(
     ("message", "name", "method", "kind"),
     [
-        ("You do not have the appropriate permissions for that", "", "deploys", PermissionMissing),
-        (
-            "You do not have the appropriate permissions for that",
-            "PermissionError",
-            "roll_back",
-            PermissionMissing,
-        ),
-        (
-            "You do not have the appropriate permissions for that",
-            "AuthenticationError",
-            "deploys",
-            TokenRefused,
-        ),
+        (DENIED, "", "deploys", PermissionMissing),
+        (DENIED, "PermissionError", "roll_back", PermissionMissing),
+        (DENIED, "AuthenticationError", "deploys", TokenRefused),
         ("Forbidden", "FORBIDDEN", "deploys", PermissionMissing),
         ("No", "AuthorizationError", "deploys", PermissionMissing),
         ("Unauthorized", "UNAUTHENTICATED", "deploys", TokenRefused),
@@ -319,7 +304,7 @@ def test_each_error_of_the_api_has_its_meaning(
 
 def test_the_error_names_the_missing_permissions() -> None:
     """The history and each scope have permissions of their own."""
-    denied = error("You do not have the appropriate permissions for that")
+    denied = error(DENIED)
     with pytest.raises(PermissionMissing, match=r"deployment\.deployRevisions\.get"):
         answered(200, denied, "deploys")
     with pytest.raises(PermissionMissing, match=r"deployment\.images\.push and deployment\.dags\.push"):
@@ -405,8 +390,6 @@ def test_errors_in_other_forms_are_read() -> None:
 
 def test_of_several_errors_the_most_specific_counts() -> None:
     """A failure beside a missing permission is probably its consequence."""
-    body = {
-        "errors": [{"message": "boom"}, {"message": "You do not have the appropriate permissions for that"}]
-    }
+    body = {"errors": [{"message": "boom"}, {"message": DENIED}]}
     with pytest.raises(PermissionMissing):
         answered(200, body)

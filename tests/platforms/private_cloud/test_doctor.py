@@ -13,7 +13,7 @@ from airflow_rollback_provider.http.messages import Response
 from airflow_rollback_provider.platforms.private_cloud.installation import forget
 from airflow_rollback_provider.platforms.registry import connect
 from airflow_rollback_provider.sandbox.process import SandboxProcess
-from tests.http.test_retry_policy import NOW
+from tests.support.builders import NOW
 from tests.support.talking import Talker, connection, talker
 
 Sandbox = SandboxProcess

@@ -75,19 +75,19 @@ def test_what_may_fail_while_it_is_executed_is_no_refusal(text: str, name: str) 
     assert type(error_of_answer(answer, RequestContext("roll_back"), Assumptions())) is OutcomeUnknown
 
 
-def test_a_value_of_a_variable_is_a_word_for_the_scope() -> None:
-    """Where the request could not be proven, the word is refused only as the value of a variable."""
-    text = (
-        "Variable '$scope' got invalid value 'IMAGE'; Value 'IMAGE' does not exist in 'RollbackScope' enum. "
-        "Did you mean the enum value 'IMAGE_ONLY'?"
-    )
-    assert setting("roll_back", text) == {"scopes": {"image": "IMAGE_ONLY"}}
-
-
-def test_a_word_of_another_scope_is_not_suggested() -> None:
-    """It would be accepted, and roll back another part."""
-    text = "Value 'IMAGE' does not exist in 'RollbackScope' enum. Did you mean the enum value 'DAGS'?"
-    assert setting("roll_back", text) == {"scopes": {"image": "<the word there>"}}
+@pytest.mark.parametrize(
+    ("before", "similar", "word"),
+    [
+        # Where the request could not be proven, the word is refused only as the value of a variable.
+        ("Variable '$scope' got invalid value 'IMAGE'; ", "IMAGE_ONLY", "IMAGE_ONLY"),
+        # A word of another scope would be accepted, and roll back another part.
+        ("", "DAGS", "<the word there>"),
+    ],
+)
+def test_a_similar_word_for_the_scope_is_suggested(before: str, similar: str, word: str) -> None:
+    """Unless it means another scope."""
+    text = f"Value 'IMAGE' does not exist in 'RollbackScope' enum. Did you mean the enum value '{similar}'?"
+    assert setting("roll_back", before + text) == {"scopes": {"image": word}}
 
 
 def test_the_suggested_document_keeps_its_variables() -> None:

@@ -26,8 +26,10 @@ from airflow_rollback_provider.platforms.registry import connect as platform_of
 from airflow_rollback_provider.sandbox.graphql_schema import schema_for, shape_of
 from airflow_rollback_provider.sandbox.process import SandboxProcess
 from airflow_rollback_provider.sandbox.settings import Settings
-from tests.platforms.private_cloud.test_client import NOW, connection, operations, talk
+from tests.platforms.private_cloud.test_client import operations, talk
+from tests.support.builders import NOW
 from tests.support.connect import Connect
+from tests.support.talking import connection
 
 OPTIONAL = {
     "Deployment.label": "the name of the Deployment",
@@ -40,12 +42,6 @@ OPTIONAL = {
     "DeployRevision.gitCommit": "git commit of a deploy",
     "DeployRevision.createdBy": "created by of a deploy",
 }
-
-
-@pytest.fixture
-def sandbox(rollback_sandbox: SandboxProcess) -> SandboxProcess:
-    """The embedded platform."""
-    return rollback_sandbox
 
 
 @pytest.mark.parametrize("extensions", [True, False], ids=["code", "text"])

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -19,7 +18,7 @@ from airflow_rollback_provider.platforms.private_cloud.assumptions import Assump
 from airflow_rollback_provider.platforms.private_cloud.proof import OPERATION, document_of
 from airflow_rollback_provider.sandbox.graphql_schema import SCHEMA_FILE
 from airflow_rollback_provider.sandbox.process import SandboxProcess
-from tests.support.talking import talker
+from tests.support.talking import connection, talker
 
 SCHEMA = build_schema(SCHEMA_FILE.read_text("utf-8"))
 
@@ -33,8 +32,7 @@ def sandbox(rollback_sandbox: SandboxProcess) -> Iterator[SandboxProcess]:
 
 def hook_for(sandbox: SandboxProcess, **extra: Any) -> DeployHistoryHook:
     """Return a hook for the sandbox."""
-    fields = {"conn_id": "apc", "schema": None, "port": None, **sandbox.connection(**extra)}
-    return DeployHistoryHook("apc", connection=SimpleNamespace(**fields))
+    return DeployHistoryHook("apc", connection=connection(**sandbox.connection(**extra)))
 
 
 def plan(sandbox: SandboxProcess, scope: str | None = None, **extra: Any) -> RollbackPlan:

@@ -10,7 +10,6 @@ import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -74,9 +73,8 @@ def printed_in(finding: Finding) -> dict[str, Any]:
 
 def hook_for(values: dict[str, Any], extra: dict[str, Any] | None = None) -> DeployHistoryHook:
     """Return a hook for a connection with additions to its extra."""
-    fields = {"conn_id": "apc", "schema": None, "port": None, **values}
-    fields["extra"] = merge(fields.get("extra") or {}, extra or {})
-    return DeployHistoryHook("apc", connection=SimpleNamespace(**fields))
+    fields = {**values, "extra": merge(values.get("extra") or {}, extra or {})}
+    return DeployHistoryHook("apc", connection=connection(**fields))
 
 
 def schema_findings(report: Report) -> list[Finding]:
