@@ -98,14 +98,6 @@ def test_words_that_look_like_a_mark_do_not_count() -> None:
         assert without_tag(text) == text
 
 
-def test_many_lines_are_one_description() -> None:
-    """A tag at the end of an inner line is none."""
-    text = f"First. [idempotency-key:{OTHER}]\nSecond."
-    assert key_in(text) is None
-    assert key_in(describe(text, KEY, 500)) == KEY
-    assert without_tag(describe(text, KEY, 500)) == text
-
-
 @pytest.mark.parametrize("text", ["", " ", "\n\t", None, "None"])
 def test_an_empty_description_is_refused(text: Any) -> None:
     """The reason is for people; the tag alone is no reason."""

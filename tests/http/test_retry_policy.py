@@ -62,16 +62,13 @@ def test_jitter_shortens_a_pause_by_half_at_most() -> None:
     assert RetryState(Policy(), READ, lambda: 0.0).after_answer(answer(503)) == 0.25
 
 
-def test_retry_after_lengthens_a_pause() -> None:
-    """It counts when it is longer than the back-off, and never shortens a pause."""
-    assert pauses(READ, answer(429, retry_after="7")) == [7.0, 7.0, 7.0]
-    assert pauses(READ, answer(429, retry_after="0")) == [0.5, 1.0, 2.0]
-
-
-def test_pauses_are_bounded() -> None:
-    """All pauses of a request take a minute at most."""
-    assert pauses(READ, answer(429, retry_after="25")) == [25.0, 25.0]
-    assert pauses(READ, answer(429, retry_after="3600")) == []
+@pytest.mark.parametrize(
+    ("after", "expected"),
+    [("7", [7.0, 7.0, 7.0]), ("0", [0.5, 1.0, 2.0]), ("25", [25.0, 25.0]), ("3600", [])],
+)
+def test_retry_after_lengthens_a_pause(after: str, expected: list[float]) -> None:
+    """It never shortens one, and all pauses of a request take a minute at most."""
+    assert pauses(READ, answer(429, retry_after=after)) == expected
 
 
 @pytest.mark.parametrize(

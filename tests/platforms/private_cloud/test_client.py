@@ -28,7 +28,7 @@ from airflow_rollback_provider.domain.errors import (
 from airflow_rollback_provider.http.messages import Flow, Response
 from airflow_rollback_provider.platforms.registry import connect
 from airflow_rollback_provider.sandbox.process import SandboxProcess
-from tests.support.builders import NOW
+from tests.support.builders import NOW, deploy
 from tests.support.talking import Talker, connection, talker
 
 TOKEN = "tok-3cr3t-value"
@@ -61,7 +61,7 @@ def answered(status: int, body: Any, method: str = "deploys", **extra: Any) -> A
     """Return the result of a method for an answer."""
     platform = connect(connection(password=TOKEN, extra=extra)).platform
     deployment = Deployment("c1", "One")
-    target = _row_value(platform)
+    target = deploy("d1", deployment_id="c1")
     methods: dict[str, Any] = {
         "deploys": lambda: platform.deploys("c1"),
         "deploy": lambda: platform.deploy("c1", "d1"),
@@ -81,16 +81,6 @@ def answered(status: int, body: Any, method: str = "deploys", **extra: Any) -> A
 
 
 ROW = {"id": "d1", "createdAt": "2026-11-01T00:00:00Z", "status": "DEPLOYED"}
-
-
-def _row_value(platform: Any) -> Any:
-    flow = platform.deploys("c1")
-    next(flow)
-    try:
-        flow.send(Response(200, {}, json.dumps({"data": {"paginatedDeployRevisions": [ROW]}}).encode(), NOW))
-    except StopIteration as end:
-        return end.value.deploys[0]
-    raise AssertionError("a second request")
 
 
 def error(message: str, name: str = "", data: Any = None) -> dict[str, Any]:
@@ -143,13 +133,6 @@ def test_a_release_name_is_searched_in_the_workspace(sandbox: SandboxProcess) ->
     assert operations(sandbox, before) == ["WorkspaceDeployments", "SurveyContext", "SurveyHistory"]
     with pytest.raises(DeploymentNotFound, match="no Deployment with the release name"):
         talking.run(talking.platform.survey("distant-shore-7070"))
-
-
-def test_a_release_name_without_a_workspace_is_an_error(sandbox: SandboxProcess) -> None:
-    """The error names the field to fill in."""
-    talking = talk(sandbox)
-    with pytest.raises(DeploymentNotFound, match="field Workspace ID"):
-        talking.run(talking.platform.survey("stellar-orbit-4821"))
 
 
 @pytest.mark.parametrize(
