@@ -57,9 +57,9 @@ def test_a_list_of_deployments_that_does_not_go_on(sandbox: SandboxProcess) -> N
         talker.run(talker.platform.list_deployments())
 
 
-def answered(status: int, body: Any, method: str = "deploys", **extra: Any) -> Any:
+def answered(status: int, body: Any, method: str = "deploys") -> Any:
     """Return the result of a method for an answer."""
-    platform = connect(connection(password=TOKEN, extra=extra)).platform
+    platform = connect(connection(password=TOKEN)).platform
     deployment = Deployment("c1", "One")
     target = deploy("d1", deployment_id="c1")
     methods: dict[str, Any] = {
@@ -67,8 +67,6 @@ def answered(status: int, body: Any, method: str = "deploys", **extra: Any) -> A
         "deploy": lambda: platform.deploy("c1", "d1"),
         "deployment": lambda: platform.deployment("c" * 25),
         "roll_back": lambda: platform.roll_back(deployment, target, Scope.IMAGE_AND_DAGS, "why"),
-        "logs": lambda: platform.logs(deployment, NOW),
-        "check": platform.check,
     }
     flow: Flow[Any] = methods[method]()
     next(flow)
