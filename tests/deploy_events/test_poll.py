@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -162,6 +162,37 @@ def test_below_the_deploy_that_is_named(
     assert none is None
     end(rollback_sandbox, slow)
     assert found(wait(talker, deployment_id, cursor)[0])[0] == "slow"
+
+
+def test_a_chain(talk: Talk, rollback_sandbox: SandboxProcess, deployment_id: str) -> None:
+    """Each wait continues from the cursor of the one before; a deploy out of order is reported once."""
+    talker = talk()
+    start = (datetime.now(timezone.utc) - timedelta(seconds=60)).isoformat()
+    slow = rollback_sandbox.land_deploy(KEY, tag="slow", seconds=None)
+    for tag in ("one", "two"):
+        rollback_sandbox.land_deploy(KEY, tag=tag)
+    first, start_cursor = found(wait(talker, deployment_id, after=start)[0])
+    end(rollback_sandbox, slow)  # between two polls
+    reported: list[str | None] = [first]
+    while (wait_result := wait(talker, deployment_id, start_cursor=start_cursor)[0]) is not None:
+        later, start_cursor = found(wait_result)
+        reported.append(later)
+    assert reported == ["one", "slow", "two"]
+
+
+def test_a_cursor_after_a_deleted_deploy(
+    talk: Talk, rollback_sandbox: SandboxProcess, deployment_id: str
+) -> None:
+    """The platform deletes deploys after some time; the wait continues from a cursor after such a deploy."""
+    talker = talk()
+    last = rollback_sandbox.land_deploy(KEY, tag="last")
+    _, start_cursor = found(wait(talker, deployment_id, after="2020-01-01T00:00:00+00:00")[0])
+    while (wait_result := wait(talker, deployment_id, start_cursor=start_cursor)[0]) is not None:
+        _, start_cursor = found(wait_result)
+    rollback_sandbox.remove_deploy(KEY, last["id"])
+    assert wait(talker, deployment_id, start_cursor=start_cursor)[0] is None
+    rollback_sandbox.land_deploy(KEY, tag="new")
+    assert found(wait(talker, deployment_id, start_cursor=start_cursor)[0])[0] == "new"
 
 
 def test_a_cursor_of_another_deployment(
