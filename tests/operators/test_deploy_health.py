@@ -118,14 +118,25 @@ def test_critical_and_ignored_dags(airflow: FakeAirflow, watcher: Any) -> None:
     assert codes(watcher(ignored_dags=BROKEN[:1])) == ["AS-BEFORE"]
 
 
-def test_an_airflow_that_does_not_answer(airflow: FakeAirflow, watcher: Any, monkeypatch: Any) -> None:
+@pytest.mark.parametrize(
+    ("change", "waits", "words"),
+    [
+        ({"host": "http://127.0.0.1:9"}, False, "connection refused"),
+        ({"password": "wrong"}, True, "password"),
+    ],
+    ids=["down", "a refusal, after some tries and not after hours"],
+)
+def test_an_airflow_that_does_not_answer(
+    airflow: FakeAirflow, watcher: Any, monkeypatch: Any, change: dict[str, str], waits: bool, words: str
+) -> None:
     """It is no failure of the Deployment: inconclusive, with what was wrong."""
-    down = json.dumps({"host": "http://127.0.0.1:9", "login": "j", "password": "p"})
-    monkeypatch.setenv("AIRFLOW_CONN_AIRFLOW_API_DEFAULT", down)
+    values = {**json.loads(airflow.connection()), **change}
+    monkeypatch.setenv("AIRFLOW_CONN_AIRFLOW_API_DEFAULT", json.dumps(values))
     monkeypatch.setattr("airflow_rollback_provider.http.retry_policy.Policy.tries", 1)
-    result = watcher(wait_for_completion=False)
+    monkeypatch.setattr("airflow_rollback_provider.domain.poller.FIRST_DELAY", 0.05)
+    result = watcher(wait_for_completion=waits)
     assert (result["verdict"], codes(result)) == ("inconclusive", ["API-ERROR"])
-    assert "connection refused" in result["summary"]
+    assert words in result["summary"]
 
 
 def test_an_outage_is_waited_out(airflow: FakeAirflow, watcher: Any, monkeypatch: Any) -> None:
@@ -154,14 +165,6 @@ def test_a_token_that_is_renewed(airflow: FakeAirflow, watcher: Any, monkeypatch
 
     monkeypatch.setattr(airflow, "find_runs", find)
     assert codes(watcher(since=landed)) == ["NEW-IMPORT-ERRORS"]
-
-
-def test_a_password_that_is_refused(airflow: FakeAirflow, watcher: Any, monkeypatch: Any) -> None:
-    """It is inconclusive after some tries, not after hours."""
-    values = {**json.loads(airflow.connection()), "password": "wrong"}
-    monkeypatch.setenv("AIRFLOW_CONN_AIRFLOW_API_DEFAULT", json.dumps(values))
-    monkeypatch.setattr("airflow_rollback_provider.domain.poller.FIRST_DELAY", 0.05)
-    assert codes(watcher()) == ["API-ERROR"]
 
 
 @pytest.mark.parametrize(
@@ -379,12 +382,6 @@ def test_a_release_that_is_not_rejected(
     """Rejections are ignored, the release is accepted, or the rollback was too long ago."""
     result = watcher(deployment_id=again, wait_for_completion=False, **kwargs)
     assert (result["verdict"], result["rejected"]) == ("inconclusive", None)
-
-
-def test_an_unknown_way_to_treat_rejected_releases() -> None:
-    """It is refused when the Dag is parsed."""
-    with pytest.raises(BadInput, match="regressed, report, ignore"):
-        DeployHealthOperator(task_id="watcher", deployment_id="x", rejected_releases="rollback")
 
 
 # Deferring

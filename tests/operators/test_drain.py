@@ -7,6 +7,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -101,53 +102,34 @@ def test_nothing_goes_on(airflow: FakeAirflow, prepare: Any, paused: DictPaused)
     assert paused.kept == []
 
 
-def test_waiting_for_running_tasks(airflow: FakeAirflow, prepare: Any) -> None:
-    """Their Dag is paused meanwhile: they come to their end all the same."""
-    airflow.add_task("a", "running")
-    seen: list[set[str]] = []
+@pytest.mark.parametrize(
+    ("state", "changes", "found"),
+    [
+        ("running", {3: None}, [{"a", "b", "resting"}]),
+        ("deferred", {3: "scheduled", 5: None}, [{"b", "resting"}, {"b", "resting"}]),
+        ("running", {2: "deferred", 4: None}, [{"a", "b", "resting"}, {"b", "resting"}]),
+    ],
+    ids=["it runs", "it waits and wakes up", "it defers at the last moment"],
+)
+def test_a_dag_with_a_task(
+    airflow: FakeAirflow, prepare: Any, state: str, changes: dict[int, str | None], found: list[set[str]]
+) -> None:
+    """A running task ends in a paused Dag too. A task that waits would never wake up: its Dag runs on."""
+    airflow.add_task("a", state)
+    paused: list[set[str]] = []
 
-    def end() -> None:
-        seen.append(airflow.paused())
-        airflow.tasks.clear()
+    def change(state: str | None) -> None:
+        paused.append(airflow.paused())
+        if state is None:
+            airflow.tasks.clear()
+        else:
+            airflow.tasks[0]["state"] = state
 
-    at_poll(airflow, 3, end)
+    for poll, later in changes.items():
+        at_poll(airflow, poll, partial(change, later))
     assert prepare()["drained"]
-    assert seen == [{"a", "b", "resting"}]
-
-
-def test_a_dag_with_a_deferred_task_runs_on(airflow: FakeAirflow, prepare: Any) -> None:
-    """It is paused once the task has woken up and ended: in a paused Dag it never would."""
-    airflow.add_task("a", "deferred")
-    seen: list[set[str]] = []
-
-    def wake_up() -> None:
-        seen.append(airflow.paused())
-        airflow.tasks[0]["state"] = "scheduled"
-
-    def end() -> None:
-        seen.append(airflow.paused())
-        airflow.tasks.clear()
-
-    at_poll(airflow, 3, wake_up)
-    at_poll(airflow, 5, end)
-    assert prepare()["drained"]
-    assert seen == [{"b", "resting"}, {"b", "resting"}]
+    assert paused == found
     assert airflow.paused() == {"a", "b", "resting"}
-
-
-def test_a_task_that_defers_at_the_last_moment(airflow: FakeAirflow, prepare: Any) -> None:
-    """Its Dag is paused already and runs on for its sake."""
-    airflow.add_task("a", "running")
-    at_poll(airflow, 2, lambda: airflow.tasks[0].update(state="deferred"))
-    seen: list[set[str]] = []
-
-    def end() -> None:
-        seen.append(airflow.paused())
-        airflow.tasks.clear()
-
-    at_poll(airflow, 4, end)
-    assert prepare()["drained"]
-    assert seen == [{"b", "resting"}]
 
 
 def test_it_does_not_come_to_rest(airflow: FakeAirflow, prepare: Any, paused: DictPaused) -> None:
@@ -224,47 +206,6 @@ def test_dags_that_are_to_run_on_and_were_paused_by_an_earlier_try(
 
 
 # What happens in between
-
-
-def test_killed_half_way(airflow: FakeAirflow, prepare: Any, paused: DictPaused, monkeypatch: Any) -> None:
-    """The next try keeps the Dags that the killed one paused, though they are paused already."""
-    with monkeypatch.context() as context:
-        context.setattr("airflow_rollback_provider.airflow_api.client.AirflowApi.set_paused", _killing(2))
-        with pytest.raises(KeyboardInterrupt):
-            DrainDeploymentOperator(task_id="prepare").execute({"ti": TaskInstance()})
-    assert airflow.paused() == {"a", "resting"}
-    assert paused.kept == [PausedDags(RUN, ("a", "b"))]
-    assert prepare()["paused"] == ["a", "b"]
-    restore()
-    assert airflow.paused() == {"resting"}
-
-
-def _killing(call: int) -> Any:
-    from airflow_rollback_provider.airflow_api.client import AirflowApi
-
-    set_paused, calls = AirflowApi.set_paused, []
-
-    def killing(self: Any, dag_id: str, paused: bool) -> Any:
-        calls.append(dag_id)
-        if len(calls) == call:
-            raise KeyboardInterrupt
-        return set_paused(self, dag_id, paused)
-
-    return killing
-
-
-def test_killed_while_restoring(
-    airflow: FakeAirflow, prepare: Any, paused: DictPaused, monkeypatch: Any
-) -> None:
-    """The next try restores the rest."""
-    prepare()
-    with monkeypatch.context() as context:
-        context.setattr("airflow_rollback_provider.airflow_api.client.AirflowApi.set_paused", _killing(2))
-        with pytest.raises(KeyboardInterrupt):
-            ResumeDeploymentOperator(task_id="restore").execute({"ti": TaskInstance()})
-    assert airflow.paused() == {"b", "resting"}
-    assert restore()["resumed"] == ["b"]
-    assert paused.kept == []
 
 
 def test_nothing_to_restore(airflow: FakeAirflow) -> None:
@@ -580,22 +521,39 @@ def test_taken_over_while_restoring(
     assert left == [*[PausedDags(OTHER, ("a", "b"))] * (len(left) - 1), None]
 
 
+def die() -> None:
+    """End the process."""
+    raise Killed
+
+
 @pytest.mark.usefixtures("with_a_token")
+@pytest.mark.parametrize("again", [False, True], ids=["the last try", "with another try"])
 def test_killed_at_any_moment(
-    airflow: FakeAirflow,
-    paused: DictPaused,
-    ended: set[tuple[str, str]],
-    monkeypatch: pytest.MonkeyPatch,
+    airflow: FakeAirflow, paused: DictPaused, monkeypatch: pytest.MonkeyPatch, again: bool
 ) -> None:
-    """Wherever the preparation was, the restore of its run lets run again what it paused."""
+    """Wherever the preparation was, the restore of its run lets run again what it paused.
 
-    def die() -> None:
-        raise Killed
-
+    Another try keeps the Dags that the killed one paused, though they are paused already.
+    """
     for _ in at_every_request(monkeypatch, polling_prepare, die):
+        if again:
+            assert polling_prepare()["paused"] == ["a", "b"]
         restore()
         assert airflow.paused() == {"resting"}
         assert paused.kept == []
+
+
+@pytest.mark.usefixtures("with_a_token")
+def test_killed_while_restoring(
+    airflow: FakeAirflow, paused: DictPaused, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever it was, the next try restores the rest."""
+    polling_prepare()
+    for _ in at_every_request(monkeypatch, restore, die):
+        restore()
+        assert airflow.paused() == {"resting"}
+        assert paused.kept == []
+        polling_prepare()
 
 
 def test_a_request_that_arrives_while_restoring(

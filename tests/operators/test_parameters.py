@@ -48,21 +48,25 @@ FLAGS = [
 
 
 @pytest.mark.parametrize(
-    ("kind", "kwargs"),
+    ("kind", "kwargs", "words"),
     [
-        (DeployHealthOperator, {"rule": {"horizon": 0}}),
-        (DeployHealthOperator, {"rule": {"horizn": 5}}),
-        (DeployHealthOperator, {"rule": 5}),
-        (RollbackOperator, {"stop_after_failures": "2"}),
-        (RollbackOperator, {"stop_after_failures": -1}),
+        (DeployHealthOperator, {"rule": {"horizon": 0}}, "horizon"),
+        (DeployHealthOperator, {"rule": {"horizn": 5}}, "horizn"),
+        (DeployHealthOperator, {"rule": 5}, "rule"),
+        (DeployHealthOperator, {"rejected_releases": "rollback"}, "regressed, report, ignore"),
+        (RollbackOperator, {"stop_after_failures": "2"}, "stop_after_failures"),
+        (RollbackOperator, {"stop_after_failures": -1}, "stop_after_failures"),
+        (DeploySensor, {"statuses": ["landed"]}, "not a deploy status"),
+        (DeploySensor, {"statuses": None}, "not a deploy status"),
+        (DeploySensor, {"types": 5}, "5 is no list"),
     ],
     ids=str,
 )
 def test_other_values_that_cannot_be_used_fail_when_the_dag_is_parsed(
-    kind: Any, kwargs: dict[str, Any]
+    kind: Any, kwargs: dict[str, Any], words: str
 ) -> None:
     """None of these parameters is templated."""
-    with pytest.raises(BadInput):
+    with pytest.raises(BadInput, match=words):
         kind(**NEEDED[kind], **kwargs)
 
 
@@ -110,8 +114,10 @@ def test_none_is_the_default_where_the_default_is_none(kind: Any, name: str) -> 
             kind(**NEEDED[kind], **{name: None})
 
 
-@pytest.mark.parametrize(("kind", "name"), [pair for pair in DURATIONS if "interval" in pair[1]])
-def test_polls_have_a_pause_between_them(kind: Any, name: str) -> None:
-    """Without one, a task would poll without end."""
+@pytest.mark.parametrize(
+    ("kind", "name"), [pair for pair in DURATIONS if "interval" in pair[1] or "grace_period" in pair[1]]
+)
+def test_durations_that_cannot_be_0(kind: Any, name: str) -> None:
+    """A task would poll without end, or send a request again that is under way."""
     with pytest.raises(BadInput, match=f"{name} is 0"):
         kind(**NEEDED[kind], **{name: 0})

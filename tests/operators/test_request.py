@@ -197,20 +197,6 @@ def test_a_request() -> None:
     assert request.first_try == NOON - timedelta(days=1)
 
 
-@pytest.mark.parametrize(("value", "read"), [(60, 60.0), ("60", 60.0), (timedelta(minutes=1), 60.0)], ids=str)
-def test_a_duration(value: Any, read: float) -> None:
-    """A number, the text of one, or a timedelta."""
-    request = task(submission_grace_period=value, in_progress_timeout=value).request(context())
-    assert (request.submission_grace_period, request.in_progress_timeout) == (read, read)
-
-
-@pytest.mark.parametrize("value", [None, "soon", True, float("inf"), float("nan"), -5, [], 0])
-def test_a_value_that_is_no_grace_period(value: Any) -> None:
-    """With no time to show, a request that is under way would be sent again."""
-    with pytest.raises(BadInput, match="submission_grace_period"):
-        task(submission_grace_period=value).request(context())
-
-
 @pytest.mark.parametrize(
     ("kwargs", "error"),
     [

@@ -9,10 +9,14 @@ from typing import Any
 
 import pytest
 
-from airflow_rollback_provider.compat import AIRFLOW_3, AirflowException, AirflowSkipException
+from airflow_rollback_provider.compat import (
+    AIRFLOW_3,
+    AirflowException,
+    AirflowFailException,
+    AirflowSkipException,
+)
 from airflow_rollback_provider.domain import errors
 from airflow_rollback_provider.operators import rollback as module
-from airflow_rollback_provider.operators.rollback import RollbackOperator
 from airflow_rollback_provider.sandbox.process import SandboxProcess
 from airflow_rollback_provider.sandbox.tokens import TOKENS
 from tests.support.task_run import TaskInstance, run, run_callbacks
@@ -92,8 +96,9 @@ def test_a_rollback_that_fails(
 ) -> None:
     """The failure callback finds the platform's reason and the rollback's id, after a deferral too."""
     rollback_sandbox.next_rollbacks({"outcome": "FAILED", "seconds": 1, "reason": "no disk"})
-    with pytest.raises(errors.RollbackFailed):
+    with pytest.raises(errors.RollbackFailed) as failure:
         run(operator(deployment_id, **calls.callbacks()))
+    assert isinstance(failure.value, AirflowFailException)
     assert calls.stages == [PLANNED, SUBMITTED, ("failure", "failed")]
     assert "no disk" in calls.last["summary"]
     assert calls.last["failure"]["error"] == "RollbackFailed"
@@ -222,19 +227,9 @@ def test_a_notifier_of_airflow(operator: Any, deployment_id: str) -> None:
     assert [text.split(":")[0] for text in Chat.sent] == ["planned", "submitted", "done"]
 
 
-def test_no_token_in_the_context(
-    connect: Any, rollback_sandbox: SandboxProcess, deployment_id: str, calls: Calls
-) -> None:
+def test_no_token_in_the_context(operator: Any, deployment_id: str, calls: Calls) -> None:
     """Callbacks send it to chats."""
-    run(
-        RollbackOperator(
-            task_id="t",
-            deployment_id=deployment_id,
-            description="why",
-            poll_interval=0.1,
-            **calls.callbacks(),
-        )
-    )
+    run(operator(deployment_id, **calls.callbacks()))
     assert TOKENS["editor"].value not in json.dumps(calls.calls)
 
 

@@ -32,11 +32,6 @@ def rollbacks(sandbox: SandboxProcess) -> int:
     return sum(row["rollbackFromId"] is not None for row in sandbox.deployment(KEY)["deploys"])
 
 
-def test_rails_that_hold(operator: Any, deployment_id: str) -> None:
-    """The rollback is made as without them."""
-    assert run(operator(deployment_id, guards=GuardRails()))["status"] == "done"
-
-
 def test_rails_refuse_with_every_reason(
     operator: Any, rollback_sandbox: SandboxProcess, deployment_id: str
 ) -> None:
@@ -139,13 +134,3 @@ def test_others_that_failed(
         run(task, ti)
     assert rollbacks(rollback_sandbox) == 0
     assert ti.xcom[FAILURE]["error"] == "FleetStopped"
-
-
-def test_a_fleet_whose_list_comes_in_another_order(
-    operator: Any, rollback_sandbox: SandboxProcess, deployment_id: str
-) -> None:
-    """A run that was cleared finds each Deployment's rollback, whichever place it has in the list now."""
-    first = run(operator(deployment_id), TaskInstance(map_index=0))
-    again = run(operator(deployment_id), TaskInstance(map_index=1))
-    assert (again["resumed"], again["rollback_id"]) == (True, first["rollback_id"])
-    assert rollbacks(rollback_sandbox) == 1

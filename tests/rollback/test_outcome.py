@@ -118,7 +118,7 @@ def test_a_time_out_says_where_to_look() -> None:
     """And that the rollback may go on."""
     outcome = timed_out("r", 3600.4, "https://houston/deploys")
     assert (outcome.status, outcome.deploy_id) == (RollbackStatus.TIMED_OUT, "r")
-    assert "after 3,600 s" in outcome.message
+    assert "after 3,600 s. It cannot be recalled and may still be going on" in outcome.message
     assert "https://houston/deploys" in outcome.message
 
 

@@ -12,7 +12,6 @@ from airflow_rollback_provider.domain.deploys import DeployStatus
 from airflow_rollback_provider.domain.errors import (
     DeployInProgress,
     PermissionMissing,
-    PlanRefused,
     PlatformUnreachable,
     RequestLost,
     RollbackError,
@@ -107,16 +106,6 @@ def test_the_same_key_finds_the_first_rollback(connect_hook: Connect, rollback_s
     assert connect_hook.sent() == 1
 
 
-def test_a_stale_plan_is_not_submitted(connect_hook: Connect, rollback_sandbox: Sandbox) -> None:
-    """A deploy that landed after the plan was made stops it."""
-    hook, deployment_id = connect_hook(), identify(rollback_sandbox)
-    plan = hook.plan(deployment_id)
-    rollback_sandbox.land_deploy("image-af3", tag="hotfix")
-    with pytest.raises(StalePlan, match="moved on since the plan was made"):
-        hook.submit(plan, "too slow", KEY)
-    assert connect_hook.sent() == 0
-
-
 def test_a_deploy_in_progress_stops_a_rollback(connect_hook: Connect, rollback_sandbox: Sandbox) -> None:
     """One at a time: nothing is submitted while another deploy goes on."""
     rollback_sandbox.land_deploy("image-af3", tag="slow", seconds=None)
@@ -126,16 +115,6 @@ def test_a_deploy_in_progress_stops_a_rollback(connect_hook: Connect, rollback_s
     with pytest.raises(DeployInProgress, match="has not ended"):
         hook.submit(plan, "too slow", KEY)
     assert connect_hook.sent() == 0
-
-
-def test_a_plan_that_is_refused_is_not_submitted(connect_hook: Connect, rollback_sandbox: Sandbox) -> None:
-    """The error lists all failed checks, and no request is sent."""
-    hook = connect_hook(retention_days=0.01)
-    plan = hook.plan(identify(rollback_sandbox), scope="dags")
-    before = len(rollback_sandbox.requests())
-    with pytest.raises(PlanRefused, match=r"(?s)TARGET-EXPIRED.*SCOPE-DOES-NOT-FIT"):
-        hook.submit(plan, "too slow", KEY)
-    assert len(rollback_sandbox.requests()) == before
 
 
 def test_the_platform_refuses_what_the_plan_cannot_check(

@@ -19,7 +19,6 @@ from airflow_rollback_provider.domain.deploys import (
     Scope,
 )
 from airflow_rollback_provider.domain.errors import (
-    DeployNotFound,
     PermissionMissing,
     PlatformFailed,
     RollbackError,
@@ -210,22 +209,6 @@ def test_an_outage_is_logged_and_waited_out() -> None:
     script, heard = ScriptedPlatform([problem, problem, DONE]), Heard()
     assert run(script, heard)[0].status is RollbackStatus.DONE
     assert heard.warnings == ["Could not poll the rollback r1: HTTP 503"] * 2
-
-
-def test_a_token_that_stays_refused_is_not_waited_out() -> None:
-    """The rollback goes on: its status is unknown, not failed."""
-    script = ScriptedPlatform([PermissionMissing("forbidden")] * 3)
-    outcome, _ = run(script)
-    assert outcome.status is RollbackStatus.UNKNOWN
-
-
-def test_a_row_that_vanished_is_out_of_sight() -> None:
-    """The history no longer holds the rollback: its end is not known, as in the triggerer."""
-    script = ScriptedPlatform([DeployNotFound("Deployment c1 has no deploy r1.")])
-    outcome, _ = run(script)
-    assert outcome.status is RollbackStatus.UNKNOWN
-    assert "has no deploy r1" in outcome.message
-    assert "the page" in outcome.message
 
 
 @pytest.mark.parametrize("outcome", [Outcome(RollbackStatus.DONE, "r1", "The rollback r1 is done."), None])

@@ -191,17 +191,6 @@ def test_bad_input_fails_at_once(sensor: Any, kwargs: dict[str, Any], kind: type
     assert isinstance(failure.value, AirflowFailException)
 
 
-@pytest.mark.parametrize(
-    "kwargs",
-    [{"statuses": ["landed"]}, {"statuses": None}, {"types": 5}, {"rollbacks": "perhaps"}],
-    ids=str,
-)
-def test_a_filter_that_cannot_be_used_fails_when_the_dag_is_parsed(kwargs: dict[str, Any]) -> None:
-    """It is not templated."""
-    with pytest.raises(errors.BadInput):
-        DeploySensor(task_id="wait", deployment_id="d", **kwargs)
-
-
 def test_soft_fail_skips_what_fails_at_once(any_mode: Any) -> None:
     """An unknown Deployment skips the task in each mode, as Airflow's documentation says of soft_fail."""
     with pytest.raises(AirflowSkipException):
