@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 import runpy
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -111,14 +110,6 @@ def test_a_chain(sensor: Any, sandbox: SandboxProcess) -> None:
     assert [first, second, third] == ["quick", "slow", "d"]
     with pytest.raises(AirflowSensorTimeout):
         link(sensor, left, timeout=0.5)
-
-
-def test_a_chain_whose_deploy_has_vanished(sensor: Any, sandbox: SandboxProcess) -> None:
-    """The platform's retention does not break it; the cursor may come as text or as values."""
-    _, left = link(sensor, row(sandbox, "b")["id"])
-    sandbox.remove_deploy(KEY, row(sandbox, "c")["id"])
-    sandbox.land_deploy(KEY, tag="d")
-    assert link(sensor, left)[0] == link(sensor, json.loads(left))[0] == "d"
 
 
 def test_what_is_left_when_the_time_is_up(sandbox: SandboxProcess) -> None:

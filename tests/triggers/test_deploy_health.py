@@ -39,14 +39,3 @@ async def test_a_missing_connection_ends_in_an_event() -> None:
     found = await evaluation(DeployHealthTrigger("no_such_connection", HEALTH_CHECK))
     assert (found["verdict"], codes(found)) == ("inconclusive", ["BROKEN-OFF"])
     assert "no_such_connection" in found["summary"]
-
-
-async def test_an_outage_until_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The deadline is the trigger's own."""
-    monkeypatch.setattr("airflow_rollback_provider.http.retry_policy.Policy.tries", 1)
-    health_check = {**HEALTH_CHECK, "deadline": time.time() + 0.3}
-    with serving(FakeAirflow()) as airflow:
-        monkeypatch.setenv("AIRFLOW_CONN_OBSERVED", airflow.connection())
-        airflow.faults += [503] * 1000
-        found = await evaluation(DeployHealthTrigger("observed", health_check))
-    assert codes(found) == ["API-ERROR"]
