@@ -164,14 +164,6 @@ def test_a_missing_page_is_requested_once(airflow: FakeAirflow) -> None:
         assert len(airflow.requests) - before == 3  # version twice, or version and login
 
 
-def test_a_temporary_outage(airflow: FakeAirflow) -> None:
-    """Reads are retried."""
-    talker = Talker(of_fake(airflow))
-    airflow.faults += [503, 502]
-    assert talker.run(talker.api.components())
-    assert len(talker.pauses) == 2
-
-
 def test_an_unreachable_airflow() -> None:
     """The error names the Airflow, not the platform."""
     talker = Talker(connection(host="http://127.0.0.1:9"))

@@ -101,6 +101,7 @@ def test_a_missing_connection_is_unavailable(cli: Cli) -> None:
     result = cli("doctor", "no_such")
     assert (result.code, result.out) == (3, "")
     assert "no connection 'no_such'" in result.err
+    assert "AIRFLOW_CONN_NO_SUCH" in result.err
 
 
 def test_it_needs_no_extra(process: Cli, platform: SandboxProcess, tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ the environment the tests write the blocks again.
 
 from __future__ import annotations
 
-import inspect
 import json
 import os
 import re
@@ -115,23 +114,6 @@ def test_json_in_the_docs_is_accepted() -> None:
     (example,) = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
     assumptions = read_assumptions(json.loads(example)["assumptions"], "docs/connection.md")
     assert assumptions.deploy_fields["image_tag"] == "tag"
-
-
-def test_the_documented_connection_is_the_forms() -> None:
-    """Every field of the connection form is on its page."""
-    from airflow_rollback_provider.platforms.connection_types import PRIVATE_CLOUD
-
-    page = (ROOT / "docs" / "connection.md").read_text(encoding="utf-8")
-    assert [field.name for field in PRIVATE_CLOUD.fields if f"`{field.name}`" not in page] == []
-
-
-def test_the_documented_parameters_are_the_operators() -> None:
-    """Every parameter of the operator is on its page."""
-    from airflow_rollback_provider.operators.rollback import RollbackOperator
-
-    page = (ROOT / "docs" / "operator.md").read_text(encoding="utf-8")
-    names = set(inspect.signature(RollbackOperator.__init__).parameters) - {"self", "kwargs"}
-    assert {name for name in names if f"| `{name}` |" not in page} == set()
 
 
 def test_documented_errors_exist_and_are_retried_as_documented() -> None:

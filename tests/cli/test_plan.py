@@ -54,13 +54,6 @@ def test_a_target_without_a_value_is_bad_input(cli: Cli, platform: SandboxProces
     assert "InvalidTarget" in result.err
 
 
-def test_no_matching_deploy_is_bad_input(cli: Cli, platform: SandboxProcess) -> None:
-    """A history of one deploy has nothing to go back to."""
-    result = cli("plan", platform.deployment("one-deploy")["id"])
-    assert (result.code, result.out) == (2, "")
-    assert "DeployNotFound" in result.err
-
-
 @pytest.mark.parametrize(
     ("token", "error"), [("expired", "TokenExpired"), ("no-history", "PermissionMissing")]
 )
@@ -83,15 +76,6 @@ def test_an_unreachable_platform_is_unavailable(cli: Cli, monkeypatch: pytest.Mo
     result = cli("plan", "cdeployment00000000000000", "--conn-id", "shut")
     assert (result.code, result.out) == (3, "")
     assert "PlatformUnreachable" in result.err
-
-
-def test_a_missing_connection_is_named(cli: Cli) -> None:
-    """The error says where Airflow searched and how to add the connection."""
-    result = cli("plan", "x", "--conn-id", "no_such")
-    assert (result.code, result.out) == (3, "")
-    assert "no connection 'no_such'" in result.err
-    assert "AIRFLOW_CONN_NO_SUCH" in result.err
-    assert "Traceback" not in result.err
 
 
 @pytest.mark.parametrize("text", ["{", "{broken", "https://someone:s3cret/tok@host:port", '["a list"]', "{}"])

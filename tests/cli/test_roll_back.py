@@ -94,17 +94,6 @@ def test_a_key_that_is_not_found_is_used_for_a_new_rollback(
     assert _rows(platform)[0]["description"].endswith(f"[idempotency-key:{idempotency_key}]")
 
 
-def test_a_request_without_a_trace_was_not_carried_out(
-    cli: Cli, platform: SandboxProcess, deployment: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The connection is cut and the history shows nothing until the grace period is over: 3."""
-    monkeypatch.setattr("airflow_rollback_provider.cli.commands.roll_back.GRACE_PERIOD", 0.0)
-    platform.fault("drop_before", "rollbackDeployment")
-    result = cli(*ROLL_BACK, deployment)
-    assert result.code == 3
-    assert "RequestLost" in result.err
-
-
 def test_a_request_without_a_known_outcome_is_unknown_not_failed(
     cli: Cli, platform: SandboxProcess, deployment: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

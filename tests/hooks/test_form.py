@@ -7,7 +7,6 @@ import importlib
 import json
 import subprocess
 import sys
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -38,13 +37,6 @@ of_each_type = pytest.mark.parametrize(
 )
 Hook = type[DeployHistoryHook]
 HAS_FLASK = importlib.util.find_spec("flask_appbuilder") is not None
-
-
-def test_the_metadata_fits_airflows_schema() -> None:
-    """The metadata fits Airflow's own schema."""
-    jsonschema = pytest.importorskip("jsonschema", reason="comes with Airflow")
-    schema = json.loads(files("airflow").joinpath("provider_info.schema.json").read_text(encoding="utf-8"))
-    jsonschema.validate(INFO, schema)
 
 
 def test_everything_that_the_metadata_names_exists() -> None:
