@@ -204,7 +204,6 @@ def _start_of(site: Site, billing: dict[str, str]) -> dict[str, Any]:
 def _audit(dag_id: str) -> list[tuple[str, str | None]]:
     """Users and actions on a Dag, oldest first, from Airflow's audit log."""
     from airflow.models.log import Log
-    from airflow.utils.session import create_session
 
     with create_session() as session:
         rows = session.query(Log).filter(Log.dag_id == dag_id).order_by(Log.id).all()
@@ -296,7 +295,6 @@ def test_a_dag_that_is_paused_or_unknown_is_not_started(
 
 def _pause(dag_id: str, *, paused: bool) -> None:
     from airflow.models.dag import DagModel
-    from airflow.utils.session import create_session
 
     with create_session() as session:
         session.query(DagModel).filter(DagModel.dag_id == dag_id).update({"is_paused": paused})

@@ -11,18 +11,10 @@ import pytest
 
 from airflow_rollback_provider.domain.errors import PlatformUnreachable, TokenExpired
 from airflow_rollback_provider.ui.cache import SECONDS_A_FAILURE_IS_CACHED, Cache
+from tests.ui.conftest import Clock
 
 _SECONDS = 120.0
-
-
-class Clock:
-    """A clock that a test moves."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
+Slow = tuple[Callable[[], int], threading.Event, threading.Event, list[int]]
 
 
 class Source:
@@ -116,7 +108,7 @@ def test_discard(cache: Cache) -> None:
 
 
 @pytest.fixture
-def slow() -> tuple[Callable[[], int], threading.Event, threading.Event, list[int]]:
+def slow() -> Slow:
     """A load with an event for its start and an event that ends it."""
     began, go, loads = threading.Event(), threading.Event(), []
 
@@ -129,9 +121,7 @@ def slow() -> tuple[Callable[[], int], threading.Event, threading.Event, list[in
     return load, began, go, loads
 
 
-def test_ten_requests_are_one_load(
-    slow: tuple[Callable[[], int], threading.Event, threading.Event, list[int]],
-) -> None:
+def test_ten_requests_are_one_load(slow: Slow) -> None:
     """Requests during a load wait for that load."""
     load, began, go, loads = slow
     cache = Cache()
@@ -143,9 +133,7 @@ def test_ten_requests_are_one_load(
     assert len(loads) == 1
 
 
-def test_the_wait_has_a_timeout(
-    slow: tuple[Callable[[], int], threading.Event, threading.Event, list[int]],
-) -> None:
+def test_the_wait_has_a_timeout(slow: Slow) -> None:
     """A thread does not wait for ever for the load of another thread."""
     load, began, go, _ = slow
     cache = Cache(wait_timeout=0.05)
@@ -158,9 +146,7 @@ def test_the_wait_has_a_timeout(
         assert first.result(_SECONDS) == 7
 
 
-def test_a_failure_is_raised_in_all_waiting_threads(
-    slow: tuple[Callable[[], int], threading.Event, threading.Event, list[int]],
-) -> None:
+def test_a_failure_is_raised_in_all_waiting_threads(slow: Slow) -> None:
     """All requests that wait for a load get its failure."""
     _, began, go, _ = slow
     cache = Cache()

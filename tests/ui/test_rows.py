@@ -143,14 +143,6 @@ def test_rollbacks_of_rollbacks() -> None:
     assert _left(D1, D2, first, rollback("r2", D2, 0.5)) == {"r1": "r2", "d2": "r1"}
 
 
-def test_the_tracker_continues_on_another_page() -> None:
-    """The rollback at the end of a page superseded the first deploy of the next one."""
-    ahead = SupersededTracker()
-    ahead.superseded_by(rollback("r", D1))
-    assert ahead.rollback == "r"
-    assert SupersededTracker(ahead.rollback).superseded_by(D3) == "r"
-
-
 def test_a_row_that_brings_back_what_was_rolled_back_from() -> None:
     """It has the time and the reason of the rollback, without the tag and the origin."""
     origin = Origin("roll_back", "manual__1", "ana")
