@@ -9,7 +9,7 @@ import pytest
 
 from airflow_rollback_provider.cli.commands.roll_back import NotConfirmed, require_confirmation
 from airflow_rollback_provider.cli.console import Console
-from airflow_rollback_provider.domain.errors import AcknowledgementMissing, PlanRefused
+from airflow_rollback_provider.domain.errors import AcknowledgementMissing
 from airflow_rollback_provider.domain.plan import RollbackPlan
 from airflow_rollback_provider.hooks.deploy_history import DeployHistoryHook
 from airflow_rollback_provider.sandbox.process import SandboxProcess
@@ -66,10 +66,3 @@ def test_the_loss_has_to_be_acknowledged_even_with_yes(crossing: RollbackPlan) -
     with pytest.raises(AcknowledgementMissing, match=r"(?s)erased.*--acknowledge-airflow-3-to-2"):
         require_confirmation(crossing, _console(None), acknowledged=False, yes=True)
     require_confirmation(crossing, _console(None), acknowledged=True, yes=True)
-
-
-def test_a_refused_plan_needs_no_confirmation(platform: SandboxProcess) -> None:
-    """No answer allows a refused plan."""
-    refused = DeployHistoryHook().plan(platform.deployment("rollback-disabled")["id"])
-    with pytest.raises(PlanRefused):
-        require_confirmation(refused, _console("yes\n"), acknowledged=True, yes=True)

@@ -160,19 +160,12 @@ def test_polls_until_it_has_ended() -> None:
 
 
 def test_shows_the_platforms_log_on_the_way() -> None:
-    """Each line once, the last ones too, from the rollback's beginning on."""
-    first, last = LogLine("1", NOW, "[helm] upgrading"), LogLine("2", NOW, "[helm] deployed")
+    """Each line once, the last ones too, from the rollback's beginning on. A line is no format."""
+    first, last = LogLine("1", NOW, "[helm] upgrading"), LogLine("2", NOW, "[helm] 50% of %s")
     script, heard = ScriptedPlatform([GOES_ON, DONE], [(first,), (first, last)]), Heard()
     run(script, heard)
-    assert heard.infos == ["platform: [helm] upgrading", "platform: [helm] deployed"]
+    assert heard.infos == ["platform: [helm] upgrading", "platform: [helm] 50% of %s"]
     assert script.read_since[0] == NOW
-
-
-def test_percent_signs_in_the_platforms_log() -> None:
-    """A line of the platform is no format."""
-    script, heard = ScriptedPlatform([DONE], [(LogLine("1", NOW, "50% of %s"),)]), Heard()
-    run(script, heard)
-    assert heard.infos == ["platform: 50% of %s"]
 
 
 def test_logs_that_are_not_available_do_not_matter() -> None:

@@ -200,12 +200,6 @@ def test_never_fail_skips_what_may_be_retried(
         run(any_mode(**usual, never_fail=True), Rescheduled())
 
 
-def test_soft_fail_skips_what_ends_later(sensor: Any, sandbox: SandboxProcess) -> None:
-    """The time-out, whether it comes here or in the triggerer."""
-    with pytest.raises(AirflowSkipException):
-        run(sensor(after=row(sandbox, "c")["id"], timeout=0.5, soft_fail=True))
-
-
 def test_a_time_may_be_native(sandbox: SandboxProcess, sensor: Any) -> None:
     """With render_template_as_native_obj a template renders a datetime; the time of the run is not taken."""
     last = datetime.fromisoformat(row(sandbox, "b")["createdAt"].replace("Z", "+00:00"))
@@ -219,10 +213,11 @@ def test_an_outage_is_waited_out(sensor: Any, sandbox: SandboxProcess) -> None:
     assert run(sensor(after=after))["image_tag"] == "c"
 
 
-def test_the_time_is_up(sensor: Any, sandbox: SandboxProcess) -> None:
-    """The error is Airflow's own, which soft_fail handles."""
-    with pytest.raises(AirflowSensorTimeout):
-        run(sensor(after=row(sandbox, "c")["id"], timeout=0.5))
+@pytest.mark.parametrize(("soft_fail", "kind"), [(False, AirflowSensorTimeout), (True, AirflowSkipException)])
+def test_the_time_is_up(sensor: Any, sandbox: SandboxProcess, soft_fail: bool, kind: type[Exception]) -> None:
+    """The error is Airflow's own, whether it comes here or in the triggerer; soft_fail skips the task."""
+    with pytest.raises(kind):
+        run(sensor(after=row(sandbox, "c")["id"], timeout=0.5, soft_fail=soft_fail))
 
 
 def test_a_token_that_stays_refused(
