@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from datetime import timedelta
 from typing import Any
 
@@ -13,15 +12,12 @@ import pytest
 
 from airflow_rollback_provider.compat import AirflowFailException, TaskDeferred
 from airflow_rollback_provider.domain import errors
-from airflow_rollback_provider.domain.errors import RollbackFailed, RollbackSuperseded
+from airflow_rollback_provider.domain.errors import RollbackSuperseded
 from airflow_rollback_provider.domain.plan import RollbackPlan
 from airflow_rollback_provider.operators.rollback import RollbackOperator
 from airflow_rollback_provider.platforms.connection_types import PRIVATE_CLOUD
-from airflow_rollback_provider.rollback.outcome import Outcome, RollbackStatus
-from airflow_rollback_provider.rollback.poller import Tracking
 from airflow_rollback_provider.sandbox.process import SandboxProcess
 from airflow_rollback_provider.sandbox.tokens import TOKENS
-from tests.support.builders import deploy
 from tests.support.task_run import TaskInstance, after_requests, first_event, restored, run
 
 
@@ -273,11 +269,21 @@ def test_at_most_five_requests_and_the_polls(
 
 
 def test_killed_while_waiting(
-    connect: Any, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str], deployment_id: str
+    operator: Any,
+    rollback_sandbox: SandboxProcess,
+    deployment_id: str,
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """The error of a killed task has the state of the rollback, its address, and the work of the next try."""
-    killed = task(deployment_id, wait_for_completion=False)
-    result = run(killed)
+    """The log has the rollback and the work of the next try, also of a task that resumes after a deferral."""
+    rollback_sandbox.settings(rollback_seconds=1)
+    killed, context = operator(deployment_id), {"ti": TaskInstance()}
+    try:
+        result = killed.execute(context)
+    except TaskDeferred as deferred:
+        event = asyncio.run(first_event(restored(deferred.trigger)))
+        killed = operator(deployment_id)  # in another process
+        result = killed.resume(context, event)
     with caplog.at_level("WARNING"):
         killed.on_kill()
     said = caplog.text + capsys.readouterr().out  # Airflow 3 logs past the standard library's handlers
@@ -287,62 +293,22 @@ def test_killed_while_waiting(
 
 @pytest.mark.parametrize(("age", "polled"), [(0.0, False), (60.0, True)], ids=["fresh", "old"])
 def test_an_old_success_is_polled_once_more(
-    operator: Any,
-    rollback_sandbox: SandboxProcess,
-    deployment_id: str,
-    key: str,
-    deferrable: bool,
-    age: float,
-    polled: bool,
+    connect: Any, rollback_sandbox: SandboxProcess, deployment_id: str, key: str, age: float, polled: bool
 ) -> None:
     """An event that waited for a worker may be out of date: another deploy has landed since."""
-    if not deferrable:
-        pytest.skip("nothing waits for an event")
     rollback_sandbox.settings(rollback_seconds=1)
-    task, context = operator(deployment_id), {"ti": TaskInstance()}
+    waits = task(deployment_id, deferrable=True, poll_interval=0.2)
+    context: Any = {"ti": TaskInstance()}
     with pytest.raises(TaskDeferred) as deferred:
-        task.execute(context)
+        waits.execute(context)
     event = asyncio.run(first_event(restored(deferred.value.trigger)))
     rollback_sandbox.land_deploy(key, tag="newer")
     event["at"] -= age
     if polled:
         with pytest.raises(RollbackSuperseded):
-            task.resume(context, event)
+            waits.resume(context, event)
     else:
-        assert task.resume(context, event)["status"] == "done"
-
-
-def test_killed_after_a_deferral(
-    operator: Any,
-    deployment_id: str,
-    deferrable: bool,
-    caplog: pytest.LogCaptureFixture,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    """The task that resumes after the triggerer names the rollback."""
-    if not deferrable:
-        pytest.skip("there is no deferral")
-    task, context = operator(deployment_id), {"ti": TaskInstance()}
-    rollback = run(task, context["ti"])["rollback_id"]
-    another = operator(deployment_id)
-    tracking = Tracking.from_dict({
-        "deployment_id": deployment_id,
-        "rollback_id": rollback,
-        "target": deploy("d").to_dict(),
-        "scope": "image",
-        "started_at": 0.0,
-        "deadline": time.time() + 60,
-        "poll_interval": 1.0,
-        "where": "there",
-        "facts": {"deployment": "orders", "to": "an earlier image"},
-    })
-    outcome = Outcome(RollbackStatus.FAILED, rollback, "It failed.")
-    with pytest.raises(RollbackFailed):
-        another.resume(
-            context, {"tracking": tracking.to_dict(), "outcome": outcome.to_dict(), "at": time.time()}
-        )
-    another.on_kill()
-    assert f"The rollback {rollback}" in caplog.text + capsys.readouterr().out
+        assert waits.resume(context, event)["status"] == "done"
 
 
 def test_killed_before_a_deferral_is_resumed(

@@ -144,10 +144,6 @@ def bench(connect: Any, rollback_sandbox: SandboxProcess, store: DictStore) -> B
     return Bench(rollback_sandbox, store)
 
 
-class Interrupted(BaseException):
-    """A process that ends at this point."""
-
-
 # What is kept, and when
 
 
@@ -181,22 +177,6 @@ def test_a_refused_request_keeps_the_choice_without_a_time(bench: Bench) -> None
     )
 
 
-def test_a_process_that_ends_in_the_request_keeps_the_time(bench: Bench) -> None:
-    """Only an answer that rules the rollback out takes the time back."""
-    hook = bench.hook()
-    run = hook.transport.run
-
-    def dying(flow: Any) -> Any:
-        if flow.__name__ == "roll_back":
-            raise Interrupted
-        return run(flow)
-
-    hook.transport.run = dying  # type: ignore[method-assign]
-    with pytest.raises(Interrupted):
-        submit_rollback(bench.request(), hook, bench.store, LOG)
-    assert bench.kept[0].sent_at is not None
-
-
 @pytest.mark.parametrize("verb", ["get", "set"])
 def test_a_store_that_fails_stops_the_rollback(bench: Bench, verb: str) -> None:
     """Nothing is sent before the choice is stored, and a failed read does not mean that nothing was sent."""
@@ -220,14 +200,27 @@ def test_a_store_that_cannot_delete_fails_nothing(bench: Bench) -> None:
 # What an earlier try left behind
 
 
-def test_a_retry_after_an_unknown_outcome_resumes_a_rollback_that_went_through(bench: Bench) -> None:
-    """The answer was lost and the history was away: the next try finds the row and sends nothing."""
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        ({"kind": "drop_after"}, "could not be read"),
+        (
+            {"kind": "api_error", "name": "Odd", "message": "odd", "after_commit": True},
+            "(?s)odd.*could not be read",
+        ),
+    ],
+    ids=["the answer is lost", "an unknown error"],
+)
+def test_a_retry_after_an_unknown_outcome_resumes_a_rollback_that_went_through(
+    bench: Bench, clock: Clock, fault: dict[str, Any], words: str
+) -> None:
+    """The answer rules nothing out and the history was away: the next try finds the row and sends nothing."""
     before = bench.ids
-    bench.sandbox.fault("drop_after", "RollBack")
+    bench.sandbox.fault(operation="RollBack", **fault)
     bench.sandbox.fault("api_error", "Deploys", count=None, skip=1)
-    with pytest.raises(errors.OutcomeUnknown, match="could not be read") as caught:
+    with pytest.raises(errors.OutcomeUnknown, match=words) as caught:
         bench.attempt()
-    assert caught.value.retryable
+    assert (caught.value.retryable, bench.kept[0].sent_at) == (True, clock.now)
     bench.sandbox.clear_faults()
     done = bench.submit()
     assert (done.resumed, done.target.id) == (True, before[2])
@@ -596,18 +589,6 @@ def test_a_damaged_state_is_not_taken_for_none(bench: Bench) -> None:
     with pytest.raises(errors.BadInput, match="damaged"):
         bench.attempt()
     assert bench.sent == 0
-
-
-def test_a_refusal_that_cannot_be_checked_is_no_certainty(bench: Bench, clock: Clock) -> None:
-    """The platform answered with an unknown error after it had written the row, and its history is away."""
-    bench.sandbox.fault("api_error", "RollBack", name="Odd", message="odd", after_commit=True)
-    bench.sandbox.fault("api_error", "Deploys", count=None, skip=1)
-    with pytest.raises(errors.OutcomeUnknown, match=r"(?s)odd.*could not be read"):
-        bench.attempt()
-    assert bench.kept[0].sent_at == clock.now
-    bench.sandbox.clear_faults()
-    assert bench.submit().resumed
-    assert len(bench.rollbacks) == bench.sent == 1
 
 
 # One Deployment by two names, and mapped tasks
