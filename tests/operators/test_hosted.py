@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
 
 from airflow_rollback_provider.domain import errors
-from airflow_rollback_provider.operators.rollback import RollbackOperator
 from airflow_rollback_provider.sandbox.process import SandboxProcess
 from tests.support.leaks import Evidence, listening
 from tests.support.task_run import TaskInstance, run
@@ -17,24 +17,10 @@ LINK = "_link_DeployHistoryLink"
 
 
 @pytest.fixture
-def operator(
-    connect: Any, rollback_sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch, deferrable: bool
-) -> Any:
+def operator(operator: Any, rollback_sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Make an operator for a Deployment of hosted Astro."""
     monkeypatch.setenv("AIRFLOW_CONN_HOSTED", rollback_sandbox.connection_json(platform="astro"))
-
-    def operator(deployment_id: str, **kwargs: Any) -> RollbackOperator:
-        return RollbackOperator(
-            task_id="roll_back",
-            deployment_id=deployment_id,
-            description="errors since the deploy",
-            astro_conn_id="hosted",
-            poll_interval=0.2,
-            deferrable=deferrable,
-            **kwargs,
-        )
-
-    return operator
+    return partial(operator, astro_conn_id="hosted")
 
 
 @pytest.mark.parametrize("name", ["id", "releaseName", "label"])

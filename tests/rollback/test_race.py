@@ -55,9 +55,10 @@ class Race:
         self.store = DictStore(delay=lambda: self.time.sleep(self.rng.uniform(0, store_latency / 2)))
         self.latency = lambda: self.rng.uniform(0, platform_latency)
         self.deaths = 0.0
+        self.killed = False
 
     def attempt(self) -> Any:
-        """Make one try, which may be killed at any of its steps."""
+        """Make one try, which may die at any of its steps."""
         hook = RaceHook(self.platform, self.latency)
         run = hook.run
 
@@ -69,11 +70,13 @@ class Race:
             return run(flow)
 
         hook.run = mortal  # type: ignore[method-assign]
-        return submit_rollback(REQUEST, hook, self.store, LOG)
+        return submit_rollback(REQUEST, hook, self.store, LOG, killed=lambda: self.killed)
 
     def run(self, *offsets: float) -> list[Any]:
-        """Make tries that begin at these times, and return how each ended."""
-        return self.time.run([(offset, self.attempt) for offset in offsets])
+        """Make tries that begin at these times by the race's clock, and return how each ended."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(attempt, "time", self.time)
+            return self.time.run([(offset, self.attempt) for offset in offsets])
 
     def in_doubt(self, sent_ago: float) -> None:
         """Let an earlier try have been killed in its request, which never arrived."""
@@ -121,11 +124,6 @@ def finish(race: Race) -> None:
     assert race.store.texts == {}
 
 
-def virtual(race: Race, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the tries go by the race's clock."""
-    monkeypatch.setattr(attempt, "time", race.time)
-
-
 SECONDS = st.floats(0, 3)
 
 
@@ -134,12 +132,10 @@ SECONDS = st.floats(0, 3)
 def test_two_tries_at_once(seed: int, offset: float, latency: float, store: float) -> None:
     """Two tries, one begun up to a second after the other: one submits, the other tracks its rollback."""
     race = Race(seed, store, latency)
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        virtual(race, monkeypatch)
-        results = race.run(0.0, offset)
-        check(race, results)
-        assert all(isinstance(result, Submitted) for result in results)
-        finish(race)
+    results = race.run(0.0, offset)
+    check(race, results)
+    assert all(isinstance(result, Submitted) for result in results)
+    finish(race)
 
 
 @settings(max_examples=200, deadline=None)
@@ -155,9 +151,7 @@ def test_a_store_that_is_slower_than_the_grace_period(
     """Writes of tries that Airflow has given up land minutes later, and take nothing from a newer try."""
     race = Race(seed, 500.0, 0.5, commit)
     race.deaths = deaths
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        virtual(race, monkeypatch)
-        check(race, race.run(0.0, *offsets))
+    check(race, race.run(0.0, *offsets))
 
 
 @settings(max_examples=200, deadline=None)
@@ -173,10 +167,8 @@ def test_tries_that_die_and_requests_that_take_long(
     """Up to three tries, killed at any step, with rows that show almost a whole grace period later."""
     race = Race(seed, 0.5, 0.5, commit)
     race.deaths = deaths
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        virtual(race, monkeypatch)
-        check(race, race.run(0.0, *offsets))
-        finish(race)
+    check(race, race.run(0.0, *offsets))
+    finish(race)
 
 
 @settings(max_examples=200, deadline=None)
@@ -192,21 +184,18 @@ def test_two_tries_with_a_request_in_doubt(
 ) -> None:
     """Both wait for an earlier request that never arrived, and wake at the same moment: one submits."""
     race = Race(seed, store, latency)
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        virtual(race, monkeypatch)
-        race.in_doubt(sent_ago)
-        results = race.run(0.0, offset)
-        check(race, results)
-        assert all(isinstance(result, Submitted) for result in results)
-        finish(race)
+    race.in_doubt(sent_ago)
+    results = race.run(0.0, offset)
+    check(race, results)
+    assert all(isinstance(result, Submitted) for result in results)
+    finish(race)
 
 
 @pytest.mark.parametrize("verb", ["get", "set"])
 @pytest.mark.parametrize("access", range(8))
-def test_a_store_that_fails_at_any_access(verb: str, access: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_store_that_fails_at_any_access(verb: str, access: int) -> None:
     """Two tries, with a store that is away from one access on: one rollback at most, and one in the end."""
     race = Race(access)
-    virtual(race, monkeypatch)
     count, delay = 0, race.store.delay
 
     def failing() -> None:
@@ -223,10 +212,9 @@ def test_a_store_that_fails_at_any_access(verb: str, access: int, monkeypatch: p
     finish(race)
 
 
-def test_a_deploy_that_lands_while_a_request_is_in_doubt(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_deploy_that_lands_while_a_request_is_in_doubt() -> None:
     """It may be the repair: neither try rolls it back."""
     race = Race(1)
-    virtual(race, monkeypatch)
     race.in_doubt(0.0)
     race.platform.land("repair")
     results = race.run(0.0, 0.01)
@@ -234,14 +222,11 @@ def test_a_deploy_that_lands_while_a_request_is_in_doubt(monkeypatch: pytest.Mon
     assert all(isinstance(result, (StalePlan, TrySuperseded)) for result in results)
 
 
-def test_a_try_that_was_killed_sends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_try_that_was_killed_sends_nothing() -> None:
     """Airflow's signal comes, and the process runs on for some seconds."""
     race = Race(1)
-    virtual(race, monkeypatch)
-    hook: Any = RaceHook(race.platform, lambda: 0.0)
-    (result,) = race.time.run([
-        (0.0, lambda: submit_rollback(REQUEST, hook, race.store, LOG, killed=lambda: True))
-    ])
+    race.killed = True
+    (result,) = race.run(0.0)
     assert isinstance(result, TrySuperseded)
     assert race.platform.rollbacks == []
 
@@ -259,7 +244,6 @@ def test_the_race_is_lost_without_the_rules(rule: str, monkeypatch: pytest.Monke
     doubles = 0
     for seed in range(30):
         race = Race(seed, commit=60.0)
-        virtual(race, monkeypatch)
         race.run(0.0, seed / 10)
         doubles += len(race.platform.rollbacks) > 1
     assert doubles

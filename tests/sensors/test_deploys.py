@@ -67,14 +67,7 @@ def sensor(request: pytest.FixtureRequest, sandbox: SandboxProcess) -> Any:
     """Make a sensor with what every case needs; both ways of waiting must reach the same end."""
 
     def sensor(**kwargs: Any) -> DeploySensor:
-        kwargs = {
-            "deployment_id": sandbox.deployment(KEY)["id"],
-            "poke_interval": 0.1,
-            "timeout": 120,
-            "deferrable": request.param,
-            **kwargs,
-        }
-        return DeploySensor(task_id="wait", **kwargs)
+        return make_sensor(sandbox, **{"timeout": 120, "deferrable": request.param, **kwargs})
 
     return sensor
 
@@ -82,6 +75,12 @@ def sensor(request: pytest.FixtureRequest, sandbox: SandboxProcess) -> Any:
 def row(sandbox: SandboxProcess, tag: str) -> dict[str, Any]:
     """The deploy with an image tag."""
     return next(one for one in sandbox.deployment(KEY)["deploys"] if one["imageTag"] == tag)
+
+
+def make_sensor(sandbox: SandboxProcess, **kwargs: Any) -> DeploySensor:
+    """Make a sensor for what only one way of waiting has."""
+    kwargs = {"deployment_id": sandbox.deployment(KEY)["id"], "poke_interval": 0.1, **kwargs}
+    return DeploySensor(task_id="wait", **kwargs)
 
 
 def test_the_oldest_that_is_new(sensor: Any, sandbox: SandboxProcess) -> None:
@@ -116,15 +115,11 @@ def test_what_is_left_when_the_time_is_up(sandbox: SandboxProcess) -> None:
     """In the triggerer, where it is known: the next sensor goes on there."""
     slow = sandbox.land_deploy(KEY, tag="slow", seconds=None)
     ti = TaskInstance()
-    kwargs: dict[str, Any] = {
-        "deployment_id": sandbox.deployment(KEY)["id"],
-        "poke_interval": 0.1,
-        "deferrable": True,
-    }
     with pytest.raises(AirflowSensorTimeout):
-        run(DeploySensor(task_id="wait", after=row(sandbox, "c")["id"], timeout=0.5, **kwargs), ti)
+        run(make_sensor(sandbox, after=row(sandbox, "c")["id"], timeout=0.5, deferrable=True), ti)
     sandbox.change_deploy(KEY, slow["id"], outcome="DEPLOYED", seconds=0)
-    assert run(DeploySensor(task_id="wait", after=ti.xcom["cursor"], **kwargs))["image_tag"] == "slow"
+    found = run(make_sensor(sandbox, after=ti.xcom["cursor"], deferrable=True))
+    assert found["image_tag"] == "slow"
 
 
 def test_it_waits(sensor: Any, sandbox: SandboxProcess) -> None:
@@ -236,8 +231,7 @@ def test_the_beginning_is_that_of_the_run(sandbox: SandboxProcess) -> None:
     """All tries and pokes agree on it."""
     began = datetime.now(timezone.utc) - timedelta(seconds=1500)
     run_ = SimpleNamespace(queued_at=began, start_date=began + timedelta(seconds=700))
-    sensor = DeploySensor(task_id="wait", deployment_id=sandbox.deployment(KEY)["id"])
-    found: Any = sensor.poke({"ti": TaskInstance(), "dag_run": run_})
+    found: Any = make_sensor(sandbox).poke({"ti": TaskInstance(), "dag_run": run_})
     assert isinstance(found, PokeReturnValue)
     assert (found.xcom_value or {})["image_tag"] == "c"
 
@@ -247,10 +241,7 @@ def test_rescheduled_pokes_know_nothing_of_each_other(sandbox: SandboxProcess) -
     after = row(sandbox, "c")["id"]
 
     def poke() -> Any:
-        sensor = DeploySensor(
-            task_id="wait", deployment_id=sandbox.deployment(KEY)["id"], after=after, mode="reschedule"
-        )
-        return sensor.poke({"ti": TaskInstance()})
+        return make_sensor(sandbox, after=after, mode="reschedule").poke({"ti": TaskInstance()})
 
     assert not poke()
     sandbox.land_deploy(KEY, tag="d")
@@ -262,17 +253,15 @@ def test_rescheduled_pokes_do_not_count_refusals(
 ) -> None:
     """A poke starts no count of three: the first refusal fails the task."""
     monkeypatch.setenv("AIRFLOW_CONN_ASTRO_PRIVATE_CLOUD_DEFAULT", sandbox.connection_json("expired"))
-    sensor = DeploySensor(task_id="wait", deployment_id=sandbox.deployment(KEY)["id"], mode="reschedule")
     with pytest.raises(errors.TokenExpired):
-        sensor.poke({"ti": TaskInstance()})
+        make_sensor(sandbox, mode="reschedule").poke({"ti": TaskInstance()})
 
 
 def test_a_token_that_expires_between_two_polls(
     sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The poll after the refused one reads the connection anew; if that does not help, the retries apply."""
-    after = row(sandbox, "c")["id"]
-    sensor = DeploySensor(task_id="wait", deployment_id=sandbox.deployment(KEY)["id"], after=after)
+    sensor = make_sensor(sandbox, after=row(sandbox, "c")["id"])
     context: Any = {"ti": TaskInstance()}
     assert not sensor.poke(context)
     sandbox.settings(expired_tokens=["viewer"])
@@ -301,10 +290,7 @@ def test_a_token_that_is_renewed_during_a_deferral(
         sandbox.settings(expired_tokens=["viewer"])
         sandbox.land_deploy(KEY, tag="d")
 
-    last, deployment_id = row(sandbox, "c")["id"], sandbox.deployment(KEY)["id"]
-    sensor = DeploySensor(
-        task_id="wait", deployment_id=deployment_id, after=last, deferrable=True, poke_interval=0.1
-    )
+    sensor = make_sensor(sandbox, after=row(sandbox, "c")["id"], deferrable=True)
     sandbox.clear_requests()
     with after_requests(sandbox, 10, renew):
         assert run(sensor)["image_tag"] == "d"
@@ -312,11 +298,10 @@ def test_a_token_that_is_renewed_during_a_deferral(
 
 def test_what_has_come_is_not_deferred(sandbox: SandboxProcess) -> None:
     """A deploy that is there already needs no deferral; a deferral has a time-out."""
-    kwargs: dict[str, Any] = {"deployment_id": sandbox.deployment(KEY)["id"], "deferrable": True}
     context: Any = {"ti": TaskInstance()}
-    there = DeploySensor(task_id="wait", after=row(sandbox, "b")["id"], **kwargs)
+    there = make_sensor(sandbox, after=row(sandbox, "b")["id"], deferrable=True)
     assert there.execute(context)["image_tag"] == "c"
-    waits = DeploySensor(task_id="wait", after=row(sandbox, "c")["id"], timeout=60, **kwargs)
+    waits = make_sensor(sandbox, after=row(sandbox, "c")["id"], deferrable=True, timeout=60)
     with pytest.raises(TaskDeferred) as deferral:
         waits.execute(context)
     assert deferral.value.timeout > timedelta(minutes=5)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
-from typing import Any
+from unittest.mock import MagicMock
 
 import pytest
 
@@ -51,18 +51,7 @@ async def test_no_way_to_a_cluster(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
 )
 async def test_what_ended_the_wait(monkeypatch: pytest.MonkeyPatch, error: Exception, kind: type) -> None:
     """A refusal is reported as one; an unexpected error may be cured by a retry."""
-
-    class Broken:
-        """A cluster that cannot be entered."""
-
-        def __init__(self, *_: Any) -> None:
-            """Take what a cluster takes."""
-
-        async def __aenter__(self) -> None:
-            raise error
-
-        async def __aexit__(self, *_: object) -> None:
-            """Never come to this."""
-
-    monkeypatch.setattr(pods, "AsyncCluster", Broken)
+    cluster = MagicMock()
+    cluster.return_value.__aenter__.side_effect = error
+    monkeypatch.setattr(pods, "AsyncCluster", cluster)
     assert type((await outcome()).refused()) is kind
