@@ -35,6 +35,7 @@ TYPES = list(
 of_each_type = pytest.mark.parametrize(
     ("kind", "metadata", "hook"), TYPES, ids=[kind.name for kind, _, _ in TYPES]
 )
+of_each_kind = pytest.mark.parametrize("kind", [PRIVATE_CLOUD, ASTRO], ids=lambda kind: kind.name)
 Hook = type[DeployHistoryHook]
 HAS_FLASK = importlib.util.find_spec("flask_appbuilder") is not None
 
@@ -81,10 +82,8 @@ def test_the_widgets_of_airflow_2_are_the_fields_of_the_metadata(
         assert widgets[name].kwargs["default"] == field["schema"].get("default")
 
 
-@of_each_type
-def test_the_form_as_it_opens_is_a_connection_that_works(
-    kind: ConnectionType, metadata: dict[str, Any], hook: Hook
-) -> None:
+@of_each_kind
+def test_the_form_as_it_opens_is_a_connection_that_works(kind: ConnectionType) -> None:
     """The hook accepts the defaults of the form, and the form names the fields to fill in."""
     extra = {field.name: field.default for field in kind.fields if field.default is not None}
     empty = {field.name: "" for field in kind.fields if field.default is None}
@@ -96,8 +95,8 @@ def test_the_form_as_it_opens_is_a_connection_that_works(
     assert policy(extra) == policy({**extra, **empty}) == policy({})
 
 
-@of_each_type
-def test_each_field_of_the_form_is_read(kind: ConnectionType, metadata: dict[str, Any], hook: Hook) -> None:
+@of_each_kind
+def test_each_field_of_the_form_is_read(kind: ConnectionType) -> None:
     """A value that makes no sense is complained of under the field's own name."""
     for field in kind.fields:
         extra = {"organization_id": "o1", field.name: ["nonsense"]}
@@ -105,10 +104,8 @@ def test_each_field_of_the_form_is_read(kind: ConnectionType, metadata: dict[str
             connect(connection(conn_type=kind.name, extra=extra))
 
 
-@of_each_type
-def test_the_token_is_a_password_and_extra_is_not_shown_twice(
-    kind: ConnectionType, metadata: dict[str, Any], hook: Hook
-) -> None:
+@of_each_kind
+def test_the_token_is_a_password_and_extra_is_not_shown_twice(kind: ConnectionType) -> None:
     """The token goes into the one field that Airflow encrypts and masks."""
     behaviour = form.ui_field_behaviour(kind)
     assert behaviour["relabeling"]["password"] == "API token"
@@ -116,10 +113,8 @@ def test_the_token_is_a_password_and_extra_is_not_shown_twice(
     assert not any("token" in field.name for field in kind.fields)
 
 
-@of_each_type
-def test_the_documentation_names_each_field(
-    kind: ConnectionType, metadata: dict[str, Any], hook: Hook
-) -> None:
+@of_each_kind
+def test_the_documentation_names_each_field(kind: ConnectionType) -> None:
     """On the page about the type, by the key in ``extra``, and the default id of a connection."""
     page = "connection.md" if kind is PRIVATE_CLOUD else "connection-astro.md"
     text = (Path(__file__).parents[2] / "docs" / page).read_text(encoding="utf-8")

@@ -49,13 +49,3 @@ def test_a_scope_is_refused_by_the_plan(operator: Any, rollback_sandbox: Sandbox
         run(operator(deployment["id"], scope="image"), ti)
     assert "DeployRollback" not in {request["operation"] for request in rollback_sandbox.requests()}
     assert ti.xcom[LINK].endswith(f"/deployments/{deployment['id']}/overview")
-
-
-def test_a_second_try_finds_the_first_ones_rollback(operator: Any, rollback_sandbox: SandboxProcess) -> None:
-    """The tag in the description is read back through the same API."""
-    deployment, ti = rollback_sandbox.deployment("image-af3"), TaskInstance()
-    first, second = run(operator(deployment["id"]), ti), run(operator(deployment["id"]), ti)
-    assert second["rollback_id"] == first["rollback_id"]
-    assert second["resumed"] is True
-    sent = [request for request in rollback_sandbox.requests() if request["operation"] == "DeployRollback"]
-    assert len(sent) == 1

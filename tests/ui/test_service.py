@@ -76,20 +76,16 @@ def test_options_send_no_request(page: Page) -> None:
 
 
 def test_nothing_offered(page: Page) -> None:
-    """Without a setting the page names the missing one."""
+    """The page names the missing setting, to copy with the connections that the user may list."""
     answer = page.service.options(2, None, page.start_problem)
     assert answer["options"] == []
     assert answer["notice"]["code"] == "NOTHING-OFFERED"
     assert "[airflow_rollback] page_connections" in answer["notice"]["remedy"]
     assert answer["notice"]["snippets"] == snippets([])
-
-
-def test_nothing_offered_to_a_user_who_may_list_connections(page: Page) -> None:
-    """The setting to copy names the connections that there are. A page with options does not list them."""
     conn_ids = ["apc", "hosted"]
     notice = page.service.options(2, None, page.start_problem, lambda: conn_ids)["notice"]
     assert notice["snippets"] == snippets(conn_ids)
-    page.offer("image-af3")
+    page.offer("image-af3")  # a page with options does not list connections
     assert page.service.options(2, None, page.start_problem, pytest.fail)["notice"] is None
 
 
