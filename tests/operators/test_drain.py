@@ -183,10 +183,8 @@ def test_only_waiting_in_vain(airflow: FakeAirflow, prepare: Any, paused: DictPa
 def test_dags_that_are_to_run_on(airflow: FakeAirflow, prepare: Any) -> None:
     """Those that are named, in whatever form, and the Dag of the task itself, which would never end."""
     airflow.add_dag("remediation")
-    airflow.add_task("remediation", "running", task_id="prepare", dag_run_id="manual__1")
-    ti = TaskInstance(task_id="prepare")
-    operator = DrainDeploymentOperator(task_id="prepare", exclude_dags="['a']", timeout=5, poll_interval=0.02)
-    assert run(operator, ti)["paused"] == ["b"]
+    airflow.add_task("remediation", "running", task_id="roll_back", dag_run_id="manual__1")  # this task
+    assert prepare(exclude_dags="['a']")["paused"] == ["b"]
     assert airflow.paused() == {"b", "resting"}
 
 

@@ -94,8 +94,8 @@ KEY = REQUEST.idempotency_key(
 
 
 @pytest.fixture(autouse=True)
-def _virtual_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A try goes by the clock of the race that it is in."""
+def _same_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The random numbers of the tries are the same in each run."""
     monkeypatch.setattr(random, "random", random.Random(0).random)
 
 

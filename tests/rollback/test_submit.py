@@ -281,23 +281,21 @@ def test_a_request_that_may_be_under_way_is_given_its_time(bench: Bench, clock: 
     assert max(clock.slept) <= 15
 
 
-def test_nothing_is_sent_while_the_history_cannot_be_read(bench: Bench, clock: Clock) -> None:
-    """The outcome is unknown then: a retry may find out, and the error says so."""
+@pytest.mark.parametrize(
+    ("fault", "retryable"),
+    [({"kind": "status"}, True), ({"kind": "api_error", "name": "PermissionError"}, False)],
+    ids=["an outage", "a token that may not read it"],
+)
+def test_nothing_is_sent_while_the_history_cannot_be_read(
+    bench: Bench, clock: Clock, fault: dict[str, Any], retryable: bool
+) -> None:
+    """The outcome is unknown then. A retry may find out, if the token may read the history."""
     bench.keep(bench.ids[2], sent_at=clock.now)
-    bench.sandbox.fault("status", "Deploys", count=None)
+    bench.sandbox.fault(operation="Deploys", count=None, **fault)
     with pytest.raises(errors.OutcomeUnknown, match="clear this task") as caught:
         bench.attempt()
     assert f"[idempotency-key:{bench.idempotency_key}]" in str(caught.value)
-    assert (bench.sent, bench.kept[0].sent_at, caught.value.retryable) == (0, clock.now, True)
-
-
-def test_an_unknown_outcome_is_final_when_no_retry_helps(bench: Bench, clock: Clock) -> None:
-    """A token that may not read the history stays such a token."""
-    bench.keep(bench.ids[2], sent_at=clock.now)
-    bench.sandbox.fault("api_error", "Deploys", name="PermissionError", count=None)
-    with pytest.raises(errors.OutcomeUnknown) as caught:
-        bench.attempt()
-    assert not caught.value.retryable
+    assert (bench.sent, bench.kept[0].sent_at, caught.value.retryable) == (0, clock.now, retryable)
 
 
 @pytest.mark.parametrize("waits_for", ["an earlier request", "another deploy", "its own request"])

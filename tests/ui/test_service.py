@@ -35,9 +35,6 @@ from airflow_rollback_provider.ui.snapshot import SECONDS_SHARED, SECONDS_SHARED
 from tests.support.leaks import Evidence
 from tests.ui.conftest import ADDRESSES, Page
 
-_SECONDS = 120.0
-
-
 # -- the options --------------------------------------------------------------------------------
 
 
