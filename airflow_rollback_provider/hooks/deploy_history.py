@@ -8,7 +8,7 @@ import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from airflow_rollback_provider.deploy_events.poll import poll_deploys, wait_for_deploy
+from airflow_rollback_provider.deploy_events.poll import poll_deploys
 from airflow_rollback_provider.domain.errors import InvalidConnection
 from airflow_rollback_provider.hooks import form
 from airflow_rollback_provider.hooks.client import TOLERATED_SKEW, DeployHistoryClient, Reading
@@ -18,7 +18,7 @@ from airflow_rollback_provider.platforms.registry import IMPORTED_LATE, Connecte
 
 if TYPE_CHECKING:
     from airflow_rollback_provider.deploy_events.poll import Subscription
-    from airflow_rollback_provider.deploy_events.subscription import Cursor, PollResult, WaitResult
+    from airflow_rollback_provider.deploy_events.subscription import Cursor, PollResult
     from airflow_rollback_provider.domain.findings import Report
     from airflow_rollback_provider.http.connection_fields import ConnectionLike
     from airflow_rollback_provider.platforms.base import Platform
@@ -109,13 +109,6 @@ class DeployHistoryHook(HttpHook[Connected], DeployHistoryClient):
         """
         connected = await self._aconnect()
         return await self.async_run(poll_deploys(connected.platform, subscription, cursor))
-
-    async def async_wait_for_deploy(
-        self, subscription: Subscription, cursor: Cursor | None = None
-    ) -> tuple[WaitResult | None, Cursor]:
-        """Do what :meth:`wait_for_deploy` does, inside an event loop."""
-        connected = await self._aconnect()
-        return await self.async_run(wait_for_deploy(connected.platform, subscription, cursor))
 
     async def _aconnect(self) -> Connected:
         if self._connected is None:

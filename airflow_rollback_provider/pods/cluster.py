@@ -27,6 +27,7 @@ T = TypeVar("T")
 
 _MOST_PODS_WITH_EVIDENCE = 5
 _MOST_EVENTS = 5
+_MOST_PROBLEMS = 20
 _LOG_LINES = 20
 _LONGEST_LINE = 10_000
 _OLD = ("OLD-IMAGE", "OLD-POD")
@@ -218,8 +219,8 @@ def _line(text: object, longest: int = 300) -> str:
     return line if len(line) <= longest else f"{line[: longest - 1]}…"
 
 
-def problems(report: PodsReport, most: int = 20) -> Sequence[str]:
+def problems(report: PodsReport) -> Sequence[str]:
     """Return one text for each finding, for a log or an error message."""
-    more = len(report.findings) - most
-    texts = [str(finding) for finding in report.findings[:most]]
+    more = len(report.findings) - _MOST_PROBLEMS
+    texts = [str(finding) for finding in report.findings[:_MOST_PROBLEMS]]
     return [*texts, f"… and {more} more"] if more > 0 else texts

@@ -22,10 +22,10 @@ from airflow_rollback_provider.platforms.astro.api import Api
 from airflow_rollback_provider.platforms.astro.errors import HISTORY, ROLL_BACK
 from airflow_rollback_provider.platforms.astro.mapping import (
     MECHANISMS,
-    read_count,
     read_deploy,
     read_deployment,
     read_rows,
+    read_total,
 )
 from airflow_rollback_provider.platforms.astro.paging import FIRST_PAGE, Window, read_page
 from airflow_rollback_provider.platforms.base import LogLine, Page, Survey, require_own
@@ -194,7 +194,7 @@ class Astro:
             "name the Deployment by its id.",
         )
         row, _ = yield from self._api.read(context, "deployments", limit=1)
-        count = read_count(row, "totalCount")
+        count = read_total(row)
         return (
             f"{NAME} accepts the token, which can list {count:,} Deployment(s) of the Organization "
             f"{organization}. Its owner and its permissions cannot be read."
@@ -217,7 +217,7 @@ class Astro:
         context = RequestContext("deploys", subject=f"Deployment {deployment_id}")
         row, response = yield from self._api.read(context, *_history(deployment_id), offset=start, limit=size)
         rows = tuple(read_deploy(one) for one in read_rows(row, "deploys", context.operation))
-        window = Window(start, rows, read_count(row, "totalCount"))
+        window = Window(start, rows, read_total(row))
         if rows and rows[0].created_at < rows[-1].created_at:
             raise MalformedAnswer(
                 "The platform lists the deploy history with the oldest deploy first, and this version of the "
@@ -295,7 +295,7 @@ def _by_name(name: str) -> RequestContext:
 def _list_deployments(api: Api, context: RequestContext, **query: Any) -> Flow[tuple[list[Deployment], int]]:
     row, _ = yield from api.read(context, "deployments", limit=_DEPLOYMENTS_PER_PAGE, **query)
     rows = read_rows(row, "deployments", context.operation)
-    return [read_deployment(one) for one in rows], read_count(row, "totalCount")
+    return [read_deployment(one) for one in rows], read_total(row)
 
 
 def _ambiguous(name: str, found: list[Deployment]) -> str:

@@ -98,11 +98,11 @@ def read_rows(row: Row, name: str, operation: str) -> list[Row]:
     return [Row(operation, value) for value in values]
 
 
-def read_count(row: Row, name: str) -> int:
-    """Read a count."""
-    value = row.find(name)
+def read_total(row: Row) -> int:
+    """Read how many rows a list has on all of its pages."""
+    value = row.find("totalCount")
     if not isinstance(value, int) or isinstance(value, bool):
-        raise row.malformed(f"has no count in the field {name!r}")
+        raise row.malformed("has no count in the field 'totalCount'")
     return value
 
 

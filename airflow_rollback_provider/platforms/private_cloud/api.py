@@ -191,12 +191,12 @@ class Api:
             return False
         return self.optional(answer, "result") is not None
 
-    def result(self, answer: Answer, name: str = "result") -> Any:
-        """Return a value of an operation; null is None.
+    def result(self, answer: Answer) -> Any:
+        """Return the main result of an operation; null is None.
 
         :raises MalformedAnswer: when the answer does not have its field.
         """
-        return answer.find(self._path(answer, name))
+        return answer.find(self._path(answer, "result"))
 
     def optional(self, answer: Answer, name: str) -> Any:
         """Return a value that may be missing, because not every document requests it."""
