@@ -9,6 +9,7 @@ imported that Airflow itself loads when it parses a Dag.
 
 from __future__ import annotations
 
+import os
 import time
 from datetime import timedelta
 from importlib import import_module
@@ -102,6 +103,21 @@ async def amask_secret(secret: str) -> None:
     from asgiref.sync import sync_to_async
 
     await sync_to_async(mask_secret)(secret)
+
+
+def connection_variable(conn_id: str) -> str:
+    """Return the name of the environment variable that may hold an Airflow connection."""
+    return f"AIRFLOW_CONN_{conn_id.upper()}"
+
+
+def is_missing(conn_id: str, error: Exception) -> bool:
+    """Return whether there is no connection with an id; otherwise Airflow cannot read it.
+
+    Some lines of Airflow skip a variable that they cannot read.
+
+    :param error: the error of reading it.
+    """
+    return isinstance(error, AirflowNotFoundException) and not os.environ.get(connection_variable(conn_id))
 
 
 async def get_async_connection(conn_id: str) -> Any:
@@ -231,9 +247,11 @@ __all__ = [
     "XCom",
     "amask_secret",
     "conf",
+    "connection_variable",
     "flush_stats",
     "get_async_connection",
     "has_left",
+    "is_missing",
     "list_variables",
     "mask_secret",
     "read_variable_row",

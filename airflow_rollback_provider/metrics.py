@@ -28,6 +28,7 @@ from airflow_rollback_provider.domain.errors import FleetStopped, OutcomeUnknown
 if TYPE_CHECKING:
     from airflow_rollback_provider.compat import Context
     from airflow_rollback_provider.domain.log import Log
+    from airflow_rollback_provider.domain.poller import Poller
 
 PREFIX = "airflow_rollback."
 
@@ -106,6 +107,17 @@ class Metrics:
         """
         # A number is milliseconds everywhere. OpenTelemetry on Airflow 2.10 sends a timedelta in seconds.
         self._send(_BY_NAME[name], max(0.0, seconds) * 1000.0, value)
+
+    @contextmanager
+    def polls_failed(self, name: str, poller: Poller[Any, Any]) -> Iterator[None]:
+        """Count the polls of a wait that failed, whether the wait succeeds or not.
+
+        :param name: a name of :data:`METRICS`.
+        """
+        try:
+            yield
+        finally:
+            self.count(name, poller.failed_polls)
 
     def refused(self, error: str, checks: Sequence[str]) -> None:
         """Count a refusal, and each check that it names.

@@ -54,7 +54,7 @@ def _hook(conn_id: str, validate: bool) -> DeployHistoryHook:
     # Its own command `airflow connections` does the same.
     os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
     try:
-        from airflow_rollback_provider.compat import AirflowNotFoundException
+        from airflow_rollback_provider.compat import connection_variable, is_missing
         from airflow_rollback_provider.hooks.deploy_history import DeployHistoryHook
     except (Exception, SystemExit) as error:
         raise CommandUnavailable(f"Airflow does not start here: {quote_error(error)}") from error
@@ -64,29 +64,16 @@ def _hook(conn_id: str, validate: bool) -> DeployHistoryHook:
     except RollbackError:
         if validate:
             raise
-    except AirflowNotFoundException as error:
-        if os.environ.get(_variable(conn_id)):  # some lines of Airflow skip a variable that they cannot read
-            raise InvalidConnection(_unreadable(conn_id, error)) from None
-        raise InvalidConnection(_not_found(conn_id)) from None
     except Exception as error:  # noqa: BLE001 - its message may contain a piece of the connection, or the token
-        raise InvalidConnection(_unreadable(conn_id, error)) from None
+        variable = connection_variable(conn_id)
+        if is_missing(conn_id, error):
+            raise InvalidConnection(
+                f"Airflow finds no connection {conn_id!r}, neither in the environment nor in a secrets "
+                f"backend or its database. Name another one with --conn-id, set {variable}, or add it with: "
+                "airflow connections add"
+            ) from None
+        raise InvalidConnection(
+            f"Airflow cannot read the connection {conn_id!r} ({type(error).__name__}). If it comes from "
+            f"{variable}, check that its value is a connection as a URI or as JSON."
+        ) from None
     return hook
-
-
-def _variable(conn_id: str) -> str:
-    return f"AIRFLOW_CONN_{conn_id.upper()}"
-
-
-def _not_found(conn_id: str) -> str:
-    return (
-        f"Airflow finds no connection {conn_id!r}, neither in the environment nor in a secrets backend or "
-        f"its database. Name another one with --conn-id, set {_variable(conn_id)}, or add it with: "
-        "airflow connections add"
-    )
-
-
-def _unreadable(conn_id: str, error: Exception) -> str:
-    return (
-        f"Airflow cannot read the connection {conn_id!r} ({type(error).__name__}). If it comes from "
-        f"{_variable(conn_id)}, check that its value is a connection as a URI or as JSON."
-    )

@@ -37,8 +37,8 @@ class JsonDataclass:
 def encode(value: Any) -> Any:
     """Return JSON-ready values for a dataclass.
 
-    :param value: its fields are texts, numbers, times, durations, enums, tuples and other such dataclasses. A
-        duration is written in seconds.
+    :param value: its fields are texts, numbers, times, durations, enums, tuples, dicts of JSON-ready values
+        and other such dataclasses. A duration is written in seconds.
     """
     if is_dataclass(value) and not isinstance(value, type):
         return {field.name: encode(getattr(value, field.name)) for field in fields(value)}
@@ -87,6 +87,8 @@ def _read(kind: Any, value: Any, name: str) -> Any:
         return tuple(_read(alternatives[0], item, name) for item in _expect(list, value, name))
     if NoneType in alternatives:
         return None if value is None else _read(alternatives[0], value, name)
+    if get_origin(kind) is dict:
+        return _expect(dict, value, name)
     if is_dataclass(kind):
         return decode(cast("type[Any]", kind), value)
     return _SCALARS.get(kind, _enum_reader(kind))(value, name)

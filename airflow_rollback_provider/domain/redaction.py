@@ -11,6 +11,7 @@ from urllib.parse import unquote
 
 _HIDDEN = "***"
 _LONGEST_QUOTE = 500
+_LONGEST_LINE = 300
 _CREDENTIALS = (
     # The user of a URL. A password may contain any character, so the match extends to the last @ of the word.
     (re.compile(r"://(?:[^\s/?#@:]*:\S*|[^\s/?#@]+)@"), f"://{_HIDDEN}@"),
@@ -42,6 +43,12 @@ def printable(text: str) -> str:
 def one_line(text: str) -> str:
     """Return a text on one line, without control characters."""
     return " ".join(printable(text).split())
+
+
+def short_line(text: str) -> str:
+    """Return a text on one line of at most 300 characters, without credentials."""
+    line = redact(" ".join(text.split()))
+    return line if len(line) <= _LONGEST_LINE else f"{line[: _LONGEST_LINE - 1]}…"
 
 
 def quote(text: object, *secrets: str) -> str:

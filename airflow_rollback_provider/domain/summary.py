@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _LONGEST = 1200
 _MOST_NAMED = 10
+_MOST_NAMES = 5
 
 
 def of_plan(plan: RollbackPlan) -> str:
@@ -88,6 +89,12 @@ def paragraph(text: str) -> str:
     """Put a text in one line and shorten it for a chat message."""
     line = " ".join(text.split())
     return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1].rstrip()}…"
+
+
+def some_of(names: Sequence[str]) -> str:
+    """Return the first five of some names, with the number of the others."""
+    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    return ", ".join(names[:_MOST_NAMES]) + more
 
 
 def _what(result: Mapping[str, Any]) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_rollback_provider.domain.compatibility import PlanWarning
 from airflow_rollback_provider.domain.deploys import Mechanism
+from airflow_rollback_provider.domain.summary import some_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -20,7 +21,6 @@ _RUNNING = ("running", "queued", "restarting")
 _WAITING = ("deferred", "awaiting_input")
 # From Airflow 3.2 on, older schedulers cannot read the stored form of a waiting task (apache/airflow#68317).
 _NEW_FORM_SINCE = (3, 2)
-_MOST_NAMES = 5
 _MOST_ROWS = 20
 
 
@@ -127,7 +127,7 @@ def _of_files(work: ActiveWork, plan: RollbackPlan) -> Iterator[PlanWarning]:
     # Dags that are part of the image are rolled back with it.
     kept = "dags" not in plan.scope.parts and plan.deployment.mechanism is not Mechanism.IMAGE
     if work.files_of_airflow_3:
-        names = _names([f"{file} ({module})" for file, module in work.files_of_airflow_3])
+        names = some_of([f"{file} ({module})" for file, module in work.files_of_airflow_3])
         remedy = "They stay: the Dags are not rolled back." if kept else "The Dags are rolled back too."
         yield PlanWarning(
             "DAG-FILES-OF-AIRFLOW-3",
@@ -151,9 +151,4 @@ def _named(task: TaskRow) -> dict[str, Any]:
 
 def _dags(tasks: Sequence[TaskRow]) -> str:
     counts = Counter(task.dag_id for task in tasks)
-    return _names([f"{dag_id} ({count})" if count > 1 else dag_id for dag_id, count in counts.most_common()])
-
-
-def _names(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
-    return ", ".join(names[:_MOST_NAMES]) + more
+    return some_of([f"{dag_id} ({count})" if count > 1 else dag_id for dag_id, count in counts.most_common()])

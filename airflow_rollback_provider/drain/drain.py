@@ -12,8 +12,10 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from airflow_rollback_provider.domain.jsonable import JsonDataclass
+
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable
 
     from airflow_rollback_provider.domain.runs import DagRow
     from airflow_rollback_provider.drain.active_work import ActiveWork
@@ -28,7 +30,7 @@ def paused_key(airflow_conn_id: str) -> str:
 
 
 @dataclass(frozen=True)
-class PausedDags:
+class PausedDags(JsonDataclass):
     """The stored list of the Dags of an Airflow that a drain has paused, or is about to pause.
 
     Only Dags in the list are paused, so that the list names every Dag to resume after a task was killed.
@@ -45,16 +47,6 @@ class PausedDags:
     def __str__(self) -> str:
         dag_id, run_id = self.run
         return f"run {run_id!r} of the Dag {dag_id!r}"
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return JSON-ready values; :meth:`from_dict` reads them back."""
-        return {"run": list(self.run), "dags": list(self.dags), "resuming": self.resuming}
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> PausedDags:
-        """Read what :meth:`to_dict` wrote."""
-        dag_id, run_id = values["run"]
-        return cls((dag_id, run_id), tuple(values["dags"]), values["resuming"])
 
 
 @dataclass(frozen=True)
@@ -85,7 +77,7 @@ def next_steps(dags: Iterable[DagRow], work: ActiveWork, ours: Collection[str]) 
 
 
 @dataclass(frozen=True)
-class DrainRequest:
+class DrainRequest(JsonDataclass):
     """The drain of a Deployment, in JSON-ready values; without a secret.
 
     :param ours: Dags that may be paused.
@@ -108,19 +100,9 @@ class DrainRequest:
             paused_dags is not None and paused_dags.run == self.own[:2] and not paused_dags.resuming
         )
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return JSON-ready values; :meth:`from_dict` reads them back."""
-        return {**vars(self), "ours": list(self.ours), "own": list(self.own)}
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> DrainRequest:
-        """Read what :meth:`to_dict` wrote."""
-        first, second, third = values["own"]
-        return cls(**{**values, "ours": tuple(values["ours"]), "own": (first, second, third)})
-
 
 @dataclass(frozen=True)
-class DrainResult:
+class DrainResult(JsonDataclass):
     """How the wait ended.
 
     :param drained: whether nothing goes on any more.

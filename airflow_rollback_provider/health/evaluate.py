@@ -11,6 +11,7 @@ from datetime import datetime
 from math import exp, log
 from typing import TYPE_CHECKING
 
+from airflow_rollback_provider.domain.summary import some_of
 from airflow_rollback_provider.health.evidence import UNRELIABLE
 from airflow_rollback_provider.health.verdict import (
     MOST_DAGS,
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from airflow_rollback_provider.health.evidence import Evidence
 
 _OK = "healthy"
-_MOST_NAMES = 5
 # A tenth of the evidence that a regression needs prevents the verdict healthy.
 _DOUBT = 0.1
 
@@ -145,7 +145,7 @@ def _failing_runs(evidence: Evidence) -> Iterator[Reason]:
         yield Reason(
             "RUNS-FAIL",
             f"{len(broken)} Dag(s) that worked before failed every run since the deploy, for more than "
-            f"{minutes:.0f} minutes: {_names(broken)}. {_figures(evidence)}",
+            f"{minutes:.0f} minutes: {some_of(broken)}. {_figures(evidence)}",
         )
 
 
@@ -165,7 +165,7 @@ def _new_import_errors(files: Sequence[FileEvidence]) -> Iterator[Reason]:
     if new:
         yield Reason(
             "NEW-IMPORT-ERRORS",
-            f"{len(new)} Dag file(s) cannot be imported since the deploy: {_names(new)}.",
+            f"{len(new)} Dag file(s) cannot be imported since the deploy: {some_of(new)}.",
         )
 
 
@@ -198,7 +198,7 @@ def _import_errors_of_unknown_age(case: HealthCase, files: Sequence[FileEvidence
         yield Reason(
             "IMPORT-ERRORS-OF-UNKNOWN-AGE",
             f"{len(files)} Dag file(s) cannot be imported, and it is not known whether they could be before "
-            f"the deploy: {_names([file.file for file in files])}.",
+            f"the deploy: {some_of([file.file for file in files])}.",
         )
 
 
@@ -214,11 +214,11 @@ def _no_results(evidence: Evidence) -> Iterator[Reason]:
         yield Reason(
             "NO-RESULTS",
             f"{len(missing)} Dag(s) that ran before have finished no run since, although one was due or has "
-            f"begun: {_names(missing)}.",
+            f"begun: {some_of(missing)}.",
         )
     critical = evidence.critical_without_result()
     if critical:
-        yield Reason("NO-RESULTS", f"No run of critical Dag(s) has finished since: {_names(critical)}.")
+        yield Reason("NO-RESULTS", f"No run of critical Dag(s) has finished since: {some_of(critical)}.")
 
 
 def _not_evaluated(evidence: Evidence, now: datetime) -> Iterator[Reason]:
@@ -226,7 +226,7 @@ def _not_evaluated(evidence: Evidence, now: datetime) -> Iterator[Reason]:
     if stopped:
         yield Reason(
             "UPSTREAM-STOPPED",
-            f"{_names(stopped)} ran before and has begun no run since the deploy, and other Dags fail "
+            f"{some_of(stopped)} ran before and has begun no run since the deploy, and other Dags fail "
             "because they wait.",
         )
     waited = evidence.only_waited()
@@ -234,14 +234,14 @@ def _not_evaluated(evidence: Evidence, now: datetime) -> Iterator[Reason]:
         yield Reason(
             "ONLY-WAITED",
             f"{len(waited)} Dag(s) cannot be evaluated, since all their runs failed only because of other "
-            f"Dags: {_names(waited)}.",
+            f"Dags: {some_of(waited)}.",
         )
     uncounted = evidence.only_uncounted()
     if uncounted:
         yield Reason(
             "ONLY-UNCOUNTED",
             f"{len(uncounted)} Dags worked before and failed every run since, but none of these runs counts, "
-            f"since other Dags started them: {_names(uncounted)}. Add their type to run_types of the rule.",
+            f"since other Dags started them: {some_of(uncounted)}. Add their type to run_types of the rule.",
         )
 
 
@@ -250,7 +250,7 @@ def _worse_but_not_enough(evidence: Evidence) -> Iterator[Reason]:
     if failing:
         yield Reason(
             "WORSE-BUT-NOT-ENOUGH",
-            f"{_names(failing)} worked before and failed every run since, but that is not enough for a "
+            f"{some_of(failing)} worked before and failed every run since, but that is not enough for a "
             f"regression. {_figures(evidence)}",
         )
     elif max(evidence.log_value(), evidence.log_value(UNRELIABLE)) >= log(
@@ -265,7 +265,7 @@ def _worse_but_not_enough(evidence: Evidence) -> Iterator[Reason]:
         yield Reason(
             "WORSE-BUT-NOT-ENOUGH",
             "Critical Dag(s) failed each run since the deploy, with too few runs before or after for a "
-            f"verdict: {_names(critical)}.",
+            f"verdict: {some_of(critical)}.",
         )
 
 
@@ -281,8 +281,3 @@ def _figures(evidence: Evidence) -> str:
     needed = 1 / evidence.case.rule.false_alarms
     value = exp(evidence.log_value())
     return f"The evidence against the deploy is {value:.2g}; a regression needs {needed:,.0f}."
-
-
-def _names(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
-    return ", ".join(names[:_MOST_NAMES]) + more

@@ -26,7 +26,7 @@ from airflow_rollback_provider.domain.errors import (
     RollbackError,
     TokenRefused,
 )
-from airflow_rollback_provider.domain.redaction import redact
+from airflow_rollback_provider.domain.redaction import short_line
 from airflow_rollback_provider.http.flow import arun_flow, run_flow
 
 if TYPE_CHECKING:
@@ -283,8 +283,9 @@ def _failure(error: Exception, request: ClusterRequest, conn_id: str) -> Rollbac
                 f"The answer of the {cluster} to {reading} is malformed ({type(error).__name__})."
             )
         return PlatformUnreachable(
-            f"No answer from the {cluster} while {reading} ({type(error).__name__}: {_short(str(error))}). "
-            "Check the network route from Airflow to the cluster, and the connection."
+            f"No answer from the {cluster} while {reading} ({type(error).__name__}: "
+            f"{short_line(str(error))}). Check the network route from Airflow to the cluster, and "
+            "the connection."
         )
     refusal = f"The {cluster} refused {reading} (HTTP {status}: {_reason(error)})."
     temporary = status >= 500 or status == _LIST_TOO_OLD
@@ -309,9 +310,9 @@ def _reason(error: Exception) -> str:
     """Return the reason from the cluster's answer."""
     body = getattr(error, "body", None)
     try:
-        return _short(str(json.loads(body)["message"]))  # type: ignore[arg-type]  # any other type fails
+        return short_line(str(json.loads(body)["message"]))  # type: ignore[arg-type]  # any other type fails
     except (TypeError, ValueError, KeyError):
-        return _short(str(getattr(error, "reason", None) or "no reason given"))
+        return short_line(str(getattr(error, "reason", None) or "no reason given"))
 
 
 def _expected(*names: str) -> tuple[type[Exception], ...]:
@@ -328,13 +329,8 @@ def _expected(*names: str) -> tuple[type[Exception], ...]:
 def _no_access(error: Exception, conn_id: str) -> NoClusterAccess:
     # A parser's message would show a part of the configuration, which contains tokens.
     is_safe = isinstance(error, (AirflowException, OSError)) or type(error).__name__ == "ConfigException"
-    reason = f"{type(error).__name__}: {_short(str(error))}" if is_safe else type(error).__name__
+    reason = f"{type(error).__name__}: {short_line(str(error))}" if is_safe else type(error).__name__
     return NoClusterAccess(
         f"There is no access to a Kubernetes cluster: connection {conn_id!r} ({reason}). Create a connection "
         "of the type Kubernetes, or run Airflow in the cluster."
     )
-
-
-def _short(text: str, longest: int = 300) -> str:
-    line = redact(" ".join(text.split()))
-    return line if len(line) <= longest else f"{line[: longest - 1]}…"

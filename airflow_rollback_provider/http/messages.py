@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -65,6 +65,11 @@ class Response:
     def platform_time(self) -> datetime | None:
         """The platform's time from the ``Date`` header, or None."""
         return self.date("date")
+
+    @property
+    def clock_skew(self) -> timedelta | None:
+        """How far the local clock is ahead of the platform's; None if that is unknown."""
+        return self.received_at - self.platform_time if self.platform_time is not None else None
 
     def date(self, name: str) -> datetime | None:
         """Return the time in a header in UTC; None if there is no such header, or no time of this era in it.

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from airflow_rollback_provider.domain.errors import RollbackError
+from airflow_rollback_provider.domain.poller import Pause
 from airflow_rollback_provider.domain.redaction import quote
 from airflow_rollback_provider.http.client_pool import LOCATION, POOL, ClientPool, Lease
 from airflow_rollback_provider.http.decoder import Decoder
@@ -77,19 +78,7 @@ class RequestsTransport:
 
         :raises RollbackError: an error of the network.
         """
-        retry_state = RetryState(self._policy, request, self._rng)
-        while True:
-            try:
-                response = self._send_once(request)
-            except RollbackError as error:
-                pause = retry_state.after_error(error)
-                if pause is None:
-                    raise
-            else:
-                pause = retry_state.after_answer(response)
-                if pause is None:
-                    return response
-            self.sleep(pause)
+        return run_flow(_with_retries(self._policy, request, self._rng), self._send_once, self.sleep)
 
     def _send_once(self, request: Request) -> Response:
         if request.repeatable:
@@ -158,19 +147,8 @@ class HttpxTransport:
             flow.close()
 
     async def _send(self, lease: Lease, request: Request) -> Response:
-        retry_state = RetryState(self._policy, request, self._rng)
-        while True:
-            try:
-                response = await self._send_once(lease, request)
-            except RollbackError as error:
-                pause = retry_state.after_error(error)
-                if pause is None:
-                    raise
-            else:
-                pause = retry_state.after_answer(response)
-                if pause is None:
-                    return response
-            await self.sleep(pause)
+        flow = _with_retries(self._policy, request, self._rng)
+        return await arun_flow(flow, partial(self._send_once, lease), self.sleep)
 
     async def _send_once(self, lease: Lease, request: Request) -> Response:
         if request.repeatable:
@@ -194,6 +172,23 @@ class HttpxTransport:
             proxied = self._policy.proxy_for(request.url) is not None
             cause, detail = cause_of_httpx(error, proxied=proxied)
             raise failure(cause, request, self._policy, detail) from None
+
+
+def _with_retries(policy: Policy, request: Request, rng: Callable[[], float]) -> Flow[Response]:
+    """Send one request, again as often as the policy allows, and return the answer."""
+    retry_state = RetryState(policy, request, rng)
+    while True:
+        try:
+            response: Response = yield request
+        except RollbackError as error:
+            pause = retry_state.after_error(error)
+            if pause is None:
+                raise
+        else:
+            pause = retry_state.after_answer(response)
+            if pause is None:
+                return response
+        yield Pause(pause)
 
 
 class _BodyReader:

@@ -164,10 +164,8 @@ class DeployHealthOperator(BaseOperator):
                 waits = self.wait_for_completion and not superseded
                 wait = check_health(hook, health_check, self.log, waits=waits)
                 # A verdict that is there already must not be deferred (apache/airflow#46424).
-                try:
+                with metrics.polls_failed("health.polls_failed", wait.poller):
                     evaluation = hook.run(wait.once() if self.deferrable else wait.until_done())
-                finally:
-                    metrics.count("health.polls_failed", wait.poller.failed_polls)
             if evaluation is None:
                 return self._defer(health_check)
             self.log.info("%s", explain(evaluation))

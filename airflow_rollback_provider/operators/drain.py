@@ -127,7 +127,7 @@ class DrainDeploymentOperator(_PausesDags):
         """Take over from the triggerer."""
         with task_failures(after_success=True), closing(AirflowApiHook(self._conn_id)) as hook:
             return self._finish(
-                hook, DrainRequest.from_dict(event["request"]), DrainResult(**event["drained"])
+                hook, DrainRequest.from_dict(event["request"]), DrainResult.from_dict(event["drained"])
             )
 
     def on_kill(self) -> None:

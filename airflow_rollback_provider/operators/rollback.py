@@ -400,10 +400,8 @@ class RollbackOperator(BaseOperator):
     def _poll(
         self, hook: DeployHistoryHook, wait: Wait[Outcome | None, Outcome], *, once: bool
     ) -> Outcome | None:
-        try:
+        with self._metrics.polls_failed("polls_failed", wait.poller):
             return hook.run(wait.once() if once else wait.until_done())
-        finally:
-            self._metrics.count("polls_failed", wait.poller.failed_polls)
 
     def _defer(self, tracking: Tracking) -> dict[str, Any]:
         from airflow_rollback_provider.triggers.rollback import RollbackTrigger

@@ -6,6 +6,7 @@ A method returns a *flow*, see :mod:`airflow_rollback_provider.http.messages`.
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
     from airflow_rollback_provider.domain.deploys import Access, Capabilities, Deploy, Deployment, Scope
     from airflow_rollback_provider.domain.findings import Finding
     from airflow_rollback_provider.http.messages import Flow
+
+# The platforms' ids: 25 characters from a to z and 0 to 9, or a UUID. Release names have words with hyphens,
+# and names have capitals, spaces or hyphens.
+LOOKS_LIKE_ID = re.compile(r"[a-z0-9]{20,40}|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+CAN_BE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 _RECENT_IDS = 500
 

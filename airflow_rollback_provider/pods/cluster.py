@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from airflow_rollback_provider.domain.errors import PermissionMissing, RollbackError
 from airflow_rollback_provider.domain.jsonable import JsonDataclass
 from airflow_rollback_provider.domain.poller import Wait
-from airflow_rollback_provider.domain.redaction import redact
+from airflow_rollback_provider.domain.redaction import short_line
 from airflow_rollback_provider.pods.pods import COMPONENTS, MIGRATIONS, check_migrations, check_release
 from airflow_rollback_provider.pods.report import Finding, PodsOutcome, PodsReport
 
@@ -214,9 +214,8 @@ def _event_time(event: dict[str, Any]) -> str:
     )
 
 
-def _line(text: object, longest: int = 300) -> str:
-    line = redact(" ".join(str(text or "")[:_LONGEST_LINE].split()))
-    return line if len(line) <= longest else f"{line[: longest - 1]}…"
+def _line(text: object) -> str:
+    return short_line(str(text or "")[:_LONGEST_LINE])
 
 
 def problems(report: PodsReport) -> Sequence[str]:

@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from airflow_rollback_provider.domain.deploys import Deploy, Scope
+from airflow_rollback_provider.domain.deploys import Deploy, Scope  # noqa: TC001 - decode() reads them
 from airflow_rollback_provider.domain.errors import AccessDenied, RollbackError
+from airflow_rollback_provider.domain.jsonable import JsonDataclass
 from airflow_rollback_provider.domain.poller import Poller
 from airflow_rollback_provider.domain.redaction import quote_error
 from airflow_rollback_provider.rollback.outcome import Outcome, RollbackStatus, timed_out
@@ -19,7 +20,7 @@ _SECONDS_OF_MISMATCH = 60.0
 
 
 @dataclass(frozen=True)
-class Tracking:
+class Tracking(JsonDataclass):
     """One rollback to track, in JSON-ready values; without a token.
 
     :param deployment_id: the Deployment.
@@ -45,19 +46,6 @@ class Tracking:
     where: str
     facts: dict[str, Any]
     submitted_at: float = 0.0
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return JSON-ready values; :meth:`from_dict` reads them back."""
-        return {**asdict(self), "target": self.target.to_dict(), "scope": self.scope.value}
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Tracking:
-        """Read what :meth:`to_dict` wrote."""
-        return cls(**{
-            **values,
-            "target": Deploy.from_dict(values["target"]),
-            "scope": Scope(values["scope"]),
-        })
 
 
 class RollbackPoller(Poller["Outcome | None", Outcome]):

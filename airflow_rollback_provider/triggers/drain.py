@@ -44,7 +44,7 @@ class DrainTrigger(BaseTrigger):
         except Exception as error:
             self.log.exception("Draining the Deployment broke off.")
             drained = DrainResult(False, f"Draining broke off ({quote_error(error)}).")
-        event = {"drained": dict(vars(drained)), "request": self.request}
+        event = {"drained": drained.to_dict(), "request": self.request}
         yield TriggerEvent(event)  # type: ignore[no-untyped-call]  # Airflow's
 
     async def _wait(self, request: DrainRequest) -> DrainResult:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from contextlib import contextmanager
 from dataclasses import replace
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from cryptography.fernet import InvalidToken
 
-from airflow_rollback_provider.compat import AirflowNotFoundException
+from airflow_rollback_provider.compat import is_missing
 from airflow_rollback_provider.domain.errors import InvalidConnection, PlatformUnreachable
 from airflow_rollback_provider.hooks.client import DeployHistoryClient
 from airflow_rollback_provider.http.flow import run_flow
@@ -152,9 +151,7 @@ def read_connection(conn_id: str) -> ConnectionLike:
     try:
         found: ConnectionLike = Connection.get_connection_from_secrets(conn_id)
     except Exception as error:  # noqa: BLE001 - its message may contain a piece of the connection
-        # Some lines of Airflow skip a variable that they cannot read.
-        unread = os.environ.get(f"AIRFLOW_CONN_{conn_id.upper()}")
-        does = "has no" if isinstance(error, AirflowNotFoundException) and not unread else "cannot read the"
+        does = "has no" if is_missing(conn_id, error) else "cannot read the"
         raise InvalidConnection(
             f"Airflow {does} connection {conn_id!r}, which the setting of the Deploy History page names. "
             "Write it as a URI or as JSON, or correct the setting."

@@ -28,7 +28,14 @@ from airflow_rollback_provider.platforms.astro.mapping import (
     read_total,
 )
 from airflow_rollback_provider.platforms.astro.paging import FIRST_PAGE, Window, read_page
-from airflow_rollback_provider.platforms.base import LogLine, Page, Survey, require_own
+from airflow_rollback_provider.platforms.base import (
+    CAN_BE_ID,
+    LOOKS_LIKE_ID,
+    LogLine,
+    Page,
+    Survey,
+    require_own,
+)
 from airflow_rollback_provider.platforms.history_page import fill
 from airflow_rollback_provider.platforms.request_context import RequestContext
 
@@ -42,9 +49,6 @@ if TYPE_CHECKING:
 NAME = "Astro"
 DESCRIPTION_LIMIT = 500
 
-# The platform's ids: 25 characters from a to z and 0 to 9, or a UUID. Names have capitals, spaces or hyphens.
-_LOOKS_LIKE_ID = re.compile(r"[a-z0-9]{20,40}|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-_CAN_BE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _LONGEST_NAME = 200
 # A Kubernetes label.
 _CAN_BE_NAMESPACE = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
@@ -103,9 +107,8 @@ class Astro:
         """
         found = yield from self.deployment(deployment)
         window, response = yield from self._read_window(found.id, 0, FIRST_PAGE)
-        now = response.platform_time
-        skew = response.received_at - now if now else None
-        return Survey(found, Access(), window.page(0, FIRST_PAGE), now or response.received_at, skew)
+        now = response.platform_time or response.received_at
+        return Survey(found, Access(), window.page(0, FIRST_PAGE), now, response.clock_skew)
 
     def deployment(self, deployment: str) -> Flow[Deployment]:
         """Read a Deployment by id, name or namespace.
@@ -114,7 +117,7 @@ class Astro:
         :raises AmbiguousTarget: when several have this name.
         """
         name = deployment.strip() if isinstance(deployment, str) else ""
-        if not _LOOKS_LIKE_ID.fullmatch(name):
+        if not LOOKS_LIKE_ID.fullmatch(name):
             return (yield from _find_deployment(self._api, name))
         row, _ = yield from self._api.read(
             RequestContext("deployment", subject=f"Deployment {name}"), "deployments", name
@@ -229,14 +232,14 @@ class Astro:
 
 def _history(deployment_id: str) -> tuple[str, ...]:
     """Return the path of a Deployment's history. An id of dots would lead to another path, even quoted."""
-    if not _CAN_BE_ID.fullmatch(deployment_id):
+    if not CAN_BE_ID.fullmatch(deployment_id):
         raise DeploymentNotFound(f"{deployment_id[:80]!r} is not an id of a Deployment.")
     return "deployments", deployment_id, "deploys"
 
 
 def _entry(deployment_id: str, deploy_id: str) -> tuple[str, ...]:
     """Return the path of a deploy."""
-    if not _CAN_BE_ID.fullmatch(deploy_id):
+    if not CAN_BE_ID.fullmatch(deploy_id):
         raise DeployNotFound(
             f"{deploy_id[:80]!r} is not an id of a deploy. List the history and choose from it."
         )

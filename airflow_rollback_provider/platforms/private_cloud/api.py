@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Generator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_rollback_provider.domain.errors import MalformedAnswer, RollbackError, UnknownField
+from airflow_rollback_provider.platforms.base import LOOKS_LIKE_ID
 from airflow_rollback_provider.platforms.private_cloud.errors import (
     error_of_answer,
     error_of_status,
@@ -29,8 +29,6 @@ ApiFlow = Generator["Request", "Response", tuple[Answer, "Response"]]
 
 
 NAME = "Astro Private Cloud"
-# The platform's ids: 25 characters from a to z and 0 to 9, or a UUID. Release names have words with hyphens.
-LOOKS_LIKE_ID = re.compile(r"[a-z0-9]{20,40}|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 HOW_TO_USE_RELEASE_NAMES = (
     " To name a Deployment by its release name, put the id of its workspace in the connection's field "
     "Workspace ID."
@@ -47,30 +45,15 @@ class Api:
     """
 
     def __init__(self, endpoint: str, token: Secret, assumptions: Assumptions, scheme: str = "") -> None:
-        self._endpoint = endpoint
-        self._token = token
-        self._scheme = scheme
+        self.endpoint = endpoint
+        self.token = token
+        self.scheme = scheme
         self._assumptions = assumptions
         self.installation = installation_at(endpoint, assumptions)
 
-    @property
-    def endpoint(self) -> str:
-        """The address of the GraphQL endpoint."""
-        return self._endpoint
-
-    @property
-    def token(self) -> Secret:
-        """The token."""
-        return self._token
-
-    @property
-    def scheme(self) -> str:
-        """The prefix of the token in the header."""
-        return self._scheme
-
     def with_scheme(self, scheme: str) -> Api:
         """Return the API with another prefix of the token."""
-        return Api(self._endpoint, self._token, self._assumptions, scheme)
+        return Api(self.endpoint, self.token, self._assumptions, scheme)
 
     def send(self, context: RequestContext, variables: Mapping[str, Any], first: int = 0) -> ApiFlow:
         """Send the document of an operation that fits the installation's schema.
@@ -149,7 +132,7 @@ class Api:
         if (problem := error_of_status(response, context)) is not None:
             raise problem
         try:
-            answer = read_answer(context.operation, response, self._token)
+            answer = read_answer(context.operation, response, self.token)
         except MalformedAnswer:
             if response.status < 300:
                 raise
@@ -172,8 +155,8 @@ class Api:
 
         query = get_introspection_query(descriptions=False)
         response = yield self.request("introspection", query, {})
-        answer = read_answer("introspection", response, self._token)
-        if self._token.reveal() in str(answer.data):
+        answer = read_answer("introspection", response, self.token)
+        if self.token.reveal() in str(answer.data):
             raise malformed("introspection", "contains the token")
         return answer
 
@@ -182,8 +165,8 @@ class Api:
 
         :param run: name of the operation to run, where the document has several.
         """
-        header = f"{self._scheme}{self._token.reveal()}"
-        return post(self._endpoint, operation, document, variables, header, run)
+        header = f"{self.scheme}{self.token.reveal()}"
+        return post(self.endpoint, operation, document, variables, header, run)
 
     def _usable(self, answer: Answer) -> bool:
         """Whether an answer with errors has the main result: a started rollback or a history."""

@@ -21,9 +21,16 @@ from airflow_rollback_provider.domain.errors import (
     Unsupported,
 )
 from airflow_rollback_provider.http.flow import attempt
-from airflow_rollback_provider.platforms.base import LogLine, Page, Survey, require_own
+from airflow_rollback_provider.platforms.base import (
+    CAN_BE_ID,
+    LOOKS_LIKE_ID,
+    LogLine,
+    Page,
+    Survey,
+    require_own,
+)
 from airflow_rollback_provider.platforms.history_page import fill
-from airflow_rollback_provider.platforms.private_cloud.api import LOOKS_LIKE_ID, NAME, Api, context_of
+from airflow_rollback_provider.platforms.private_cloud.api import NAME, Api, context_of
 from airflow_rollback_provider.platforms.private_cloud.errors import HISTORY
 from airflow_rollback_provider.platforms.private_cloud.graphql import Answer, malformed
 from airflow_rollback_provider.platforms.private_cloud.mapping import (
@@ -54,7 +61,6 @@ _MERGES_FLAGS = 2
 """First major version whose ``appConfig`` merges the flags (public astro-cli, houston/app.go)."""
 _LOG_WINDOW = timedelta(days=2)
 """Longest time between startTime and endTime (public astro-cli, houston/deployment.go)."""
-_CAN_BE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 class PrivateCloud:
@@ -102,10 +108,8 @@ class PrivateCloud:
         flag, enabled = read_flag(self._api.optional(answer, "flags"), self._assumptions.flags)
         access, health, page, response = yield from self._survey_history(found, version, enabled)
         access = replace(access, installation_flag=installation_setting(version, flag))
-        now = response.platform_time
-        skew = response.received_at - now if now else None
-        found = replace(found, status=health)
-        return Survey(found, access, page, now or response.received_at, skew)
+        now = response.platform_time or response.received_at
+        return Survey(replace(found, status=health), access, page, now, response.clock_skew)
 
     def deployment(self, deployment: str) -> Flow[Deployment]:
         """Read a Deployment by id or release name.
@@ -150,7 +154,7 @@ class PrivateCloud:
 
         :raises DeployNotFound: when the Deployment has none with this id.
         """
-        if not _CAN_BE_ID.fullmatch(deploy_id):
+        if not CAN_BE_ID.fullmatch(deploy_id):
             raise DeployNotFound(
                 f"{deploy_id[:80]!r} is not an id of a deploy. List the history and choose from it."
             )
@@ -264,7 +268,7 @@ class PrivateCloud:
     def identify(self, deployment: str) -> Flow[str]:
         """Return the id of a Deployment, given its id or release name."""
         name = deployment.strip() if isinstance(deployment, str) else ""
-        if not _CAN_BE_ID.fullmatch(name):
+        if not CAN_BE_ID.fullmatch(name):
             raise DeploymentNotFound(f"{name[:80]!r} is neither the id nor the release name of a Deployment.")
         workspace = self._settings.workspace_id
         if LOOKS_LIKE_ID.fullmatch(name) or not workspace:
