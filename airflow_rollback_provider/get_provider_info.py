@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from airflow_rollback_provider import __version__
-from airflow_rollback_provider.hooks import airflow_api_form, form
+from airflow_rollback_provider.hooks import form
 from airflow_rollback_provider.platforms.connection_types import ASTRO, PRIVATE_CLOUD
 
 _NAME = "Astro deploy rollbacks"
@@ -60,7 +60,7 @@ def get_provider_info() -> dict[str, Any]:
                 "connection-type": "airflow_api",
                 "hook-class-name": f"{_PACKAGE}.hooks.airflow_api.AirflowApiHook",
                 "hook-name": "Airflow REST API",
-                "ui-field-behaviour": airflow_api_form.provider_ui_field_behaviour(),
+                "ui-field-behaviour": form.with_dashes(form.airflow_api_behaviour()),
             },
         ],
         "config": {"airflow_rollback": _config()},

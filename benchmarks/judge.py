@@ -30,7 +30,7 @@ from airflow_rollback_provider.health.evidence import (
     DagPast,
     Evidence,
 )
-from airflow_rollback_provider.health.observe import Observer
+from airflow_rollback_provider.health.poller import Observer
 from airflow_rollback_provider.health.rule import HealthRule
 from airflow_rollback_provider.hooks.airflow_api import AirflowApiHook
 from tests.support.fake_airflow import FakeAirflow, serving

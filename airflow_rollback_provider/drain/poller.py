@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from airflow_rollback_provider.airflow_api.client import AirflowApi
     from airflow_rollback_provider.domain.log import Log
     from airflow_rollback_provider.drain.active_work import ActiveWork
-    from airflow_rollback_provider.drain.paused_dags import PausedDagsStore
+    from airflow_rollback_provider.drain.drain import PausedDagsStore
     from airflow_rollback_provider.http.messages import Flow
 
 

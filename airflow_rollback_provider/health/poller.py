@@ -1,20 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Waiting for a verdict: what is checked, when to read again, what an outage means, when to stop."""
+"""Waiting for a verdict: what is read, when to read again, what an outage means, when to stop."""
 
 from __future__ import annotations
 
 import random
 import time
-from dataclasses import dataclass
-from datetime import datetime, timezone
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
 from airflow_rollback_provider.domain.errors import AccessDenied, BadInput, PlatformError, RollbackError
 from airflow_rollback_provider.domain.jsonable import JsonDataclass
 from airflow_rollback_provider.domain.poller import Connector, Poller, Wait
+from airflow_rollback_provider.domain.runs import last_starts
 from airflow_rollback_provider.health.case import HealthCase  # noqa: TC001 - decode() reads it
-from airflow_rollback_provider.health.evaluate import without_evidence
-from airflow_rollback_provider.health.observe import Observer
+from airflow_rollback_provider.health.evaluate import Observation, evaluate, without_evidence
+from airflow_rollback_provider.health.evidence import Evidence, count_before
 from airflow_rollback_provider.health.verdict import Evaluation, Health
 
 if TYPE_CHECKING:
@@ -22,6 +24,106 @@ if TYPE_CHECKING:
 
     from airflow_rollback_provider.airflow_api.client import AirflowApi
     from airflow_rollback_provider.domain.log import Log
+    from airflow_rollback_provider.domain.runs import DagRun, ImportProblem, TaskRow
+    from airflow_rollback_provider.health.rule import HealthRule
+    from airflow_rollback_provider.http.messages import Flow
+
+# Airflow commits an update some time after the moment that it notes for it.
+_LATEST_COMMIT = timedelta(minutes=2)
+
+
+class Observer:
+    """Polls and evaluates one deploy. Each poll reads only runs that began, ended or changed since the last.
+
+    :param case: the deploy to evaluate.
+    """
+
+    _api: AirflowApi
+
+    def __init__(self, case: HealthCase) -> None:
+        self._case = case
+        self._evidence: Evidence | None = None
+        self._updated_since: datetime | None = None
+        self._last_runs: dict[str, datetime] = {}  # of each Dag before the deploy
+        # Failed run with the time of its end → the tasks that failed in it.
+        self._causes: dict[tuple[str, str, datetime | None], tuple[TaskRow, ...]] = {}
+
+    def poll(self, api: AirflowApi, now: datetime) -> Flow[Evaluation]:
+        """Read the data once and evaluate it.
+
+        :param api: client of the Deployment's Airflow.
+        :param now: the time.
+        """
+        self._api = api
+        if self._evidence is None:
+            self._evidence = yield from self._read_baseline()
+        yield from self._read_runs(self._evidence)
+        observation = yield from self._observe(now)
+        return evaluate(self._evidence, observation)
+
+    def _read_baseline(self) -> Flow[Evidence]:
+        period = self._case.before
+        runs, since = yield from self._api.latest_runs(period.begin, period.end)
+        runs = yield from self._with_causes(runs)
+        self._last_runs = last_starts(run for run in runs if period.has(run.started_at))
+        return Evidence(self._case, count_before(self._case, runs, since))
+
+    def _read_runs(self, evidence: Evidence) -> Flow[None]:
+        since = self._case.since
+        runs = yield from self._api.runs(since.begin, since.end, updated_since=self._updated_since)
+        evidence.add((yield from self._with_causes(runs)))
+        times = [moment for run in runs for moment in (run.started_at, run.ended_at) if moment is not None]
+        if times:  # by the clock of that Airflow
+            self._updated_since = max(times) - _LATEST_COMMIT
+
+    def _observe(self, now: datetime) -> Flow[Observation]:
+        if self._case.superseded_at is not None:  # another deploy causes the present state
+            return Observation(now)
+        problems = yield from self._import_errors()
+        components = yield from self._api.components()
+        return Observation(now, problems, components)
+
+    def _with_causes(self, runs: tuple[DagRun, ...]) -> Flow[tuple[DagRun, ...]]:
+        """Return the runs, with what the failed tasks show about their failure."""
+        rule = self._case.rule
+        unclear = [
+            run
+            for run in runs
+            if run.failed and run.run_type in rule.run_types and _key(run) not in self._causes
+        ]
+        tasks = yield from self._api.failed_tasks(unclear)
+        by_run: defaultdict[tuple[str, str], list[TaskRow]] = defaultdict(list)
+        for task in tasks:
+            by_run[task.dag_id, task.run_id].append(task)
+        for run in unclear:
+            self._causes[_key(run)] = tuple(by_run[run.dag_id, run.run_id])
+        return tuple(_with_cause(run, self._causes.get(_key(run), ()), rule) for run in runs)
+
+    def _import_errors(self) -> Flow[tuple[ImportProblem, ...]]:
+        problems = yield from self._api.import_errors()
+        if not problems or self._case.known_import_errors is not None:
+            return problems
+        files: dict[str, datetime] = {}
+        for dag in (yield from self._api.dags()):
+            last_run = self._last_runs.get(dag.dag_id)
+            if last_run is not None:
+                files[dag.file] = max(last_run, files.get(dag.file, last_run))
+        return tuple(replace(problem, last_run=files.get(problem.file)) for problem in problems)
+
+
+def _key(run: DagRun) -> tuple[str, str, datetime | None]:
+    return run.dag_id, run.run_id, run.ended_at
+
+
+def _with_cause(run: DagRun, failed: tuple[TaskRow, ...], rule: HealthRule) -> DagRun:
+    if not failed or not all(_only_waited(task, rule) for task in failed):
+        return run
+    waited_for = {task.waits_for for task in failed if task.operator in rule.waiting_operators}
+    return replace(run, upstream=True, waited_for=tuple(sorted(waited_for - {""})))
+
+
+def _only_waited(task: TaskRow, rule: HealthRule) -> bool:
+    return task.state == "upstream_failed" or task.operator in rule.waiting_operators
 
 
 @dataclass(frozen=True)

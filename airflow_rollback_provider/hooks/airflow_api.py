@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_rollback_provider.airflow_api.settings import CONN_TYPE, ApiConnection, read_connection
 from airflow_rollback_provider.domain.errors import RollbackError
-from airflow_rollback_provider.hooks import airflow_api_form as form
+from airflow_rollback_provider.hooks import form
 from airflow_rollback_provider.hooks.http_hook import HttpHook
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class AirflowApiHook(HttpHook[ApiConnection]):
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:
         """Return the hidden and renamed fields of the form."""
-        return form.ui_field_behaviour()
+        return form.airflow_api_behaviour()
 
     @property
     def api(self) -> AirflowApi:

@@ -28,14 +28,18 @@ def provider_connection_type(kind: ConnectionType, hook_class: str) -> dict[str,
 
     :param hook_class: full name of its hook.
     """
-    behaviour = ui_field_behaviour(kind)
     return {
         "connection-type": kind.name,
         "hook-class-name": hook_class,
         "hook-name": kind.label,
-        "ui-field-behaviour": {name.replace("_", "-"): value for name, value in behaviour.items()},
+        "ui-field-behaviour": with_dashes(ui_field_behaviour(kind)),
         "conn-fields": {field.name: _described(field) for field in kind.fields},
     }
+
+
+def with_dashes(behaviour: dict[str, Any]) -> dict[str, Any]:
+    """Return what ``get_ui_field_behaviour`` returns as the provider's metadata spells it."""
+    return {name.replace("_", "-"): value for name, value in behaviour.items()}
 
 
 def form_widgets(kind: ConnectionType) -> dict[str, Any]:
@@ -76,3 +80,21 @@ def _described(field: FormField) -> dict[str, Any]:
     if field.kind == "json":
         schema["format"] = "multiline"
     return {"label": field.label, "description": field.help, "schema": schema}
+
+
+def airflow_api_behaviour() -> dict[str, Any]:
+    """Return the same for an Airflow's REST API. Rare settings are JSON in the field Extra."""
+    return {
+        "hidden_fields": [],
+        "relabeling": {
+            "host": "Address of Airflow",
+            "login": "Login (empty: the password is a token)",
+            "password": "Password or token",
+            "schema": "Scheme",
+        },
+        "placeholders": {
+            "host": "https://deployments.example.com/stellar-orbit-4821/airflow",
+            "schema": "https (or http for an Airflow on this machine)",
+            "extra": '{"api_version": "v2", "auth_scheme": "bearer", "read_timeout": 30, "verify": true}',
+        },
+    }

@@ -21,8 +21,15 @@ from airflow_rollback_provider.domain.errors import (
 )
 from airflow_rollback_provider.domain.poller import Poller, Wait
 from airflow_rollback_provider.domain.summary import paragraph
-from airflow_rollback_provider.drain.drain import DrainRequest, DrainResult, PausedDags, paused_key
-from airflow_rollback_provider.drain.paused_dags import PausedDagsStore, is_of_others, run_of
+from airflow_rollback_provider.drain.drain import (
+    DrainRequest,
+    DrainResult,
+    PausedDags,
+    PausedDagsStore,
+    is_of_others,
+    paused_key,
+    run_of,
+)
 from airflow_rollback_provider.drain.poller import drain
 from airflow_rollback_provider.drain.survey import (
     pausable,

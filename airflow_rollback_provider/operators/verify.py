@@ -22,9 +22,8 @@ from airflow_rollback_provider.domain.errors import (
 from airflow_rollback_provider.domain.summary import paragraph
 from airflow_rollback_provider.hooks.cluster import DEFAULT_CONN_ID, Cluster, Surroundings
 from airflow_rollback_provider.hooks.failures import task_failures
-from airflow_rollback_provider.pods.cluster import Release, problems, wait_until_ready
+from airflow_rollback_provider.pods.cluster import Release, StabilityWindow, problems, wait_until_ready
 from airflow_rollback_provider.pods.report import PodsOutcome, broken_off
-from airflow_rollback_provider.pods.stability import StabilityWindow
 
 if TYPE_CHECKING:
     from airflow_rollback_provider.compat import Context

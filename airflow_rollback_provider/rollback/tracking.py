@@ -6,6 +6,7 @@ from __future__ import annotations
 import random
 import time
 from dataclasses import replace
+from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 from airflow_rollback_provider.domain import summary
@@ -15,8 +16,8 @@ from airflow_rollback_provider.domain.deploys import Deployment
 from airflow_rollback_provider.domain.errors import RollbackError
 from airflow_rollback_provider.domain.idempotency import without_tag
 from airflow_rollback_provider.domain.poller import Connector, Wait
+from airflow_rollback_provider.domain.redaction import printable, redact
 from airflow_rollback_provider.domain.rejections import what_undoes
-from airflow_rollback_provider.rollback.log_feed import feed_for
 from airflow_rollback_provider.rollback.outcome import (
     Outcome,
     RollbackStatus,
@@ -26,13 +27,12 @@ from airflow_rollback_provider.rollback.outcome import (
 from airflow_rollback_provider.rollback.poller import RollbackPoller, Tracking
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
 
     from airflow_rollback_provider.domain.deploys import Deploy, Scope
     from airflow_rollback_provider.domain.log import Log
     from airflow_rollback_provider.http.messages import Flow
-    from airflow_rollback_provider.platforms.base import Platform
-    from airflow_rollback_provider.rollback.log_feed import LogFeed
+    from airflow_rollback_provider.platforms.base import LogLine, Platform
     from airflow_rollback_provider.rollback.submit import Submitted
 
 _TIMEOUT = 30 * 60.0
@@ -113,7 +113,8 @@ def observe(platform: Platform, tracking: Tracking) -> Flow[Outcome | None]:
 
 
 def _reader(hook: Connector[Platform], tracking: Tracking, log: Log) -> Callable[[], Flow[Outcome | None]]:
-    feed = feed_for(tracking)
+    since = datetime.fromtimestamp(tracking.submitted_at or tracking.started_at, timezone.utc)
+    feed = LogFeed(since)
 
     def read() -> Flow[Outcome | None]:
         platform = hook.get_conn()
@@ -190,3 +191,50 @@ def _image_of(submitted: Submitted) -> str | None:
     if "image" not in _scope_of(submitted).parts or not target.image_tag:
         return None
     return f"{target.image_repository}:{target.image_tag}" if target.image_repository else target.image_tag
+
+
+_MOST_LINES = 500
+_LONGEST_LINE = 1000
+# Lines of several components reach the platform's index out of order; reading the last ones once more finds
+# late lines.
+_LATE = timedelta(seconds=30)
+
+
+class LogFeed:
+    """Yields the new lines of what a platform logged so far.
+
+    :param since: when the rollback was submitted; older lines do not belong to it. The attribute moves on
+        with the lines, and is the time from which to read the next time.
+    """
+
+    def __init__(self, since: datetime) -> None:
+        self.since = since
+        self._seen: set[str] = set()
+        self._complained = False
+
+    @property
+    def full(self) -> bool:
+        """Whether the limit of lines for a task log is reached."""
+        return len(self._seen) >= _MOST_LINES
+
+    def new(self, lines: Iterable[LogLine]) -> Iterator[str]:
+        """Yield the lines that were not yielded before, shortened and limited in number."""
+        for line in lines:
+            if line.id in self._seen or self.full:
+                continue
+            self._seen.add(line.id)
+            self.since = max(self.since, line.at - _LATE)
+            yield _shown(line)
+            if self.full:
+                yield f"({_MOST_LINES} lines of the platform shown; the rest is in the platform's own log.)"
+
+    def complain_once(self) -> bool:
+        """Return True the first time, when unavailable logs are to be mentioned, and False afterwards."""
+        first, self._complained = not self._complained, True
+        return first
+
+
+def _shown(line: LogLine) -> str:
+    text = printable(redact(line.message.rstrip()))
+    cut = text if len(text) <= _LONGEST_LINE else f"{text[:_LONGEST_LINE]}…"
+    return f"[{line.component}] {cut}" if line.component else cut

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_rollback_provider.compat import BaseTrigger, TriggerEvent
 from airflow_rollback_provider.domain.redaction import quote_error
-from airflow_rollback_provider.drain.drain import DrainRequest, DrainResult
-from airflow_rollback_provider.drain.paused_dags import PausedDagsStore
+from airflow_rollback_provider.drain.drain import DrainRequest, DrainResult, PausedDagsStore
 from airflow_rollback_provider.drain.poller import drain
 from airflow_rollback_provider.hooks.airflow_api import AirflowApiHook
 

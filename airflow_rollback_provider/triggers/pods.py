@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_rollback_provider.compat import BaseTrigger, TriggerEvent
 from airflow_rollback_provider.hooks.cluster import AsyncCluster, Surroundings
-from airflow_rollback_provider.pods.cluster import Release, wait_until_ready
+from airflow_rollback_provider.pods.cluster import Release, StabilityWindow, wait_until_ready
 from airflow_rollback_provider.pods.report import PodsOutcome, broken_off
-from airflow_rollback_provider.pods.stability import StabilityWindow
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -37,8 +37,8 @@ from airflow_rollback_provider.ui.problems import (
     not_logged_in,
     nothing_here,
     problem_of,
+    require_same_origin,
 )
-from airflow_rollback_provider.ui.same_origin import require_same_origin
 from airflow_rollback_provider.ui.service import Addresses, get_service
 
 View = Callable[..., Any]

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_rollback_provider.domain.errors import (
     AccessDenied,
@@ -20,6 +20,9 @@ from airflow_rollback_provider.domain.errors import (
     UnknownField,
 )
 from airflow_rollback_provider.ui.config import OPTION, SECTION, InvalidOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 # Many proxies replace the body of a 502 to 504 response. They pass this status through.
 _FAILED_DEPENDENCY = 424
@@ -188,3 +191,14 @@ def cross_site() -> Problem:
 def failed() -> Problem:
     """Return the problem of a defect in this package. Only the log has the details."""
     return Problem(500, "FAILED", "The page's server code failed.", "Airflow's log says more.")
+
+
+def require_same_origin(headers: Mapping[str, str]) -> None:
+    """Accept a request from Airflow's own pages, or from a program that is not a browser.
+
+    Every current browser sends the origin of a request in this header, and no page can change it.
+
+    :raises Problem: for a request from another site or from the address bar.
+    """
+    if headers.get("Sec-Fetch-Site", "same-origin") != "same-origin":
+        raise cross_site()

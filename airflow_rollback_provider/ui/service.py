@@ -22,9 +22,8 @@ from airflow_rollback_provider.ui.config import ALL, read_options, snippets
 from airflow_rollback_provider.ui.history_query import Cursor, HistoryQuery
 from airflow_rollback_provider.ui.page_client import Platforms
 from airflow_rollback_provider.ui.problems import not_offered, nothing_offered, problem_of
-from airflow_rollback_provider.ui.rows import Row, RowChecks, SupersededTracker
+from airflow_rollback_provider.ui.rows import Row, RowChecks, SupersededTracker, in_progress, summary_of
 from airflow_rollback_provider.ui.snapshot import SECONDS_SHARED_WHEN_TRACKING, Reader
-from airflow_rollback_provider.ui.summary import in_progress, summary_of
 
 if TYPE_CHECKING:
     from airflow_rollback_provider.domain.deploys import Deployment

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from airflow_rollback_provider.airflow_api.mapping import last_line
+from airflow_rollback_provider.airflow_api.client import last_line
 from tests.airflow_api.talking import Talker, of_fake
 from tests.support.fake_airflow import UNSCHEDULED, FakeAirflow
 

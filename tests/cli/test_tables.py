@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_rollback_provider.cli.tables import cut, history_lines, pad, width_of
+from airflow_rollback_provider.cli.commands.history import cut, history_lines, pad, width_of
 from airflow_rollback_provider.domain.deploys import Deploy, DeployStatus, NamedBundle
 
 _LATEST = datetime(2026, 11, 23, 9, 30, tzinfo=timezone.utc)

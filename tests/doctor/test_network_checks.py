@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from airflow_rollback_provider.doctor import network_checks
-from airflow_rollback_provider.doctor.network_checks import check_network
+from airflow_rollback_provider.doctor import diagnosis
+from airflow_rollback_provider.doctor.diagnosis import check_network
 from airflow_rollback_provider.domain.findings import Finding, Status
 from airflow_rollback_provider.http.retry_policy import Policy
 from tests.support.authority import Authority
@@ -122,7 +122,7 @@ def test_clear_text_on_this_machine_has_no_certificate() -> None:
 
 def test_clear_text_to_another_machine_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
     """Others could read the token; allow_http permits it."""
-    monkeypatch.setattr(network_checks, "is_loopback", lambda _: False)
+    monkeypatch.setattr(diagnosis, "is_loopback", lambda _: False)
     with serving(reply(200)) as (url, _):
         found = check(url)
     assert found["TLS"].status is Status.WARNING

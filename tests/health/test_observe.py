@@ -10,7 +10,7 @@ from urllib.parse import parse_qs
 import pytest
 
 from airflow_rollback_provider.health.case import HealthCase
-from airflow_rollback_provider.health.observe import Observer
+from airflow_rollback_provider.health.poller import Observer
 from airflow_rollback_provider.health.verdict import Evaluation, Health
 from tests.airflow_api.talking import Talker, of_fake
 from tests.support.fake_airflow import FakeAirflow

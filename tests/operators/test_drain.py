@@ -26,8 +26,7 @@ from airflow_rollback_provider.domain.errors import (
     PlatformError,
     RunNotSuccessful,
 )
-from airflow_rollback_provider.drain.drain import DrainRequest, PausedDags
-from airflow_rollback_provider.drain.paused_dags import is_of_others
+from airflow_rollback_provider.drain.drain import DrainRequest, PausedDags, is_of_others
 from airflow_rollback_provider.operators import drain as module
 from airflow_rollback_provider.operators.drain import DrainDeploymentOperator, ResumeDeploymentOperator
 from tests.support.fake_airflow import PASSWORD, UNSCHEDULED, FakeAirflow, serving
@@ -341,7 +340,7 @@ def ended(monkeypatch: pytest.MonkeyPatch) -> set[tuple[str, str]]:
     """The runs that have ended; all others go on."""
     ended: set[tuple[str, str]] = set()
     monkeypatch.setattr(
-        "airflow_rollback_provider.drain.paused_dags.run_goes_on",
+        "airflow_rollback_provider.drain.drain.run_goes_on",
         lambda _context, *run: run not in ended,
     )
     return ended

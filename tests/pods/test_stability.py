@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_rollback_provider.domain.errors import BadInput, PlatformUnreachable
+from airflow_rollback_provider.pods.cluster import StabilityWindow
 from airflow_rollback_provider.pods.report import Finding, PodsReport, Restarts
-from airflow_rollback_provider.pods.stability import StabilityWindow
 
 READY = PodsReport((("scheduler", "1/1"),), ())
 STUCK = PodsReport((("scheduler", "0/1"),), (Finding("STARTING", "scheduler", "so"),))

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from airflow_rollback_provider.platforms.base import LogLine
-from airflow_rollback_provider.rollback.log_feed import LogFeed
+from airflow_rollback_provider.rollback.tracking import LogFeed
 
 BEGAN = datetime(2026, 11, 1, 12, 0, tzinfo=timezone.utc)
 

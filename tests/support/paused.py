@@ -5,9 +5,8 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_rollback_provider.drain import paused_dags
-from airflow_rollback_provider.drain.drain import PausedDags
-from airflow_rollback_provider.drain.paused_dags import PausedDagsStore
+from airflow_rollback_provider.drain import drain
+from airflow_rollback_provider.drain.drain import PausedDags, PausedDagsStore
 from tests.support.store import DictStore
 
 
@@ -34,5 +33,5 @@ class DictPaused:
 def remembering(monkeypatch: pytest.MonkeyPatch) -> DictPaused:
     """Let both operators and the trigger store paused Dags in this process."""
     paused = DictPaused()
-    monkeypatch.setattr(paused_dags, "VariableStore", lambda _description: paused.store)
+    monkeypatch.setattr(drain, "VariableStore", lambda _description: paused.store)
     return paused
