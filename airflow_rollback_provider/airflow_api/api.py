@@ -75,11 +75,15 @@ class Api:
 
         :param path: the path after ``/api/v…``.
         """
-        return (yield from self._call(operation, "GET", path, params, None))
+        return (yield from self.send(operation, "GET", path, None, params))
 
     def send(self, operation: str, method: str, path: str, body: Any, params: Params = ()) -> ApiFlow:
         """Send a request with a body, which may be sent twice."""
-        return (yield from self._call(operation, method, path, params, body))
+        version = yield from self.version()
+        url = f"{self._settings.base}/api/{version.api}{path}"
+        query = urlencode([(name, value) for name, value in params if value is not None])
+        response = yield from self._authorised(operation, method, f"{url}?{query}" if query else url, body)
+        return self._json(operation, response)
 
     def rows(
         self, operation: str, path: str, key: str, params: Params = (), *, cut: bool = False
@@ -123,13 +127,6 @@ class Api:
         if not isinstance(rows, list) or not all(isinstance(row, Mapping) for row in rows):
             raise malformed(operation, self._settings, f"has no list {key!r}")
         return rows, total if isinstance(total, int) else len(rows)
-
-    def _call(self, operation: str, method: str, path: str, params: Params, body: Any) -> ApiFlow:
-        version = yield from self.version()
-        url = f"{self._settings.base}/api/{version.api}{path}"
-        query = urlencode([(name, value) for name, value in params if value is not None])
-        response = yield from self._authorised(operation, method, f"{url}?{query}" if query else url, body)
-        return self._json(operation, response)
 
     def _authorised(
         self, operation: str, method: str, url: str, body: Any

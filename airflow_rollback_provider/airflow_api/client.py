@@ -132,13 +132,13 @@ class AirflowApi:
 
     def source(self, dag_id: str) -> Flow[str]:
         """Read the source file of a Dag (Airflow 3 only)."""
-        answer = yield from self._api.get("source", f"/dagSources/{_quoted(dag_id)}")
+        answer = yield from self._api.get("source", f"/dagSources/{quote(dag_id, safe='')}")
         return str(answer.get("content") or "") if isinstance(answer, dict) else ""
 
     def set_paused(self, dag_id: str, paused: bool) -> Flow[None]:
         """Pause or unpause a Dag; the request may be repeated."""
         operation = "pause" if paused else "unpause"
-        path = f"/dags/{_quoted(dag_id)}"
+        path = f"/dags/{quote(dag_id, safe='')}"
         yield from self._api.send(
             operation, "PATCH", path, {"is_paused": paused}, [("update_mask", "is_paused")]
         )
@@ -146,10 +146,6 @@ class AirflowApi:
 
 def _started(since: datetime, until: datetime) -> list[tuple[str, str]]:
     return [("start_date_gte", since.isoformat()), ("start_date_lte", until.isoformat())]
-
-
-def _quoted(dag_id: str) -> str:
-    return quote(dag_id, safe="")
 
 
 def _in_groups(items: Sequence[T], size: int) -> Iterator[list[T]]:

@@ -16,7 +16,6 @@ from airflow_rollback_provider.domain.errors import RollbackError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import ModuleType
 
 PROGRAM = "airflow-rollback"
 
@@ -90,21 +89,15 @@ def make_parser(command: str = "") -> argparse.ArgumentParser:
         # Nobody agrees to something by an abbreviation.
         sub = commands.add_parser(name, help=summary, description=described, allow_abbrev=False)
         if name == command:
-            _add_options(sub, _module_of(name))
+            # The imports of the other commands would only slow the start.
+            module = importlib.import_module(f"{__package__}.commands.{name.replace('-', '_')}")
+            sub.formatter_class = argparse.RawDescriptionHelpFormatter
+            sub.epilog = getattr(module, "EPILOG", None)
+            module.add_arguments(sub)
+            help_text = "show tracebacks and Airflow's log on stderr"
+            sub.add_argument("--debug", action="store_true", help=help_text)
+            sub.set_defaults(run=module.run)
     return parser
-
-
-def _module_of(command: str) -> ModuleType:
-    """Import the module of one command: the imports of the others would only slow the start."""
-    return importlib.import_module(f"airflow_rollback_provider.cli.commands.{command.replace('-', '_')}")
-
-
-def _add_options(parser: argparse.ArgumentParser, module: ModuleType) -> None:
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.epilog = getattr(module, "EPILOG", None)
-    module.add_arguments(parser)
-    parser.add_argument("--debug", action="store_true", help="show tracebacks and Airflow's log on stderr")
-    parser.set_defaults(run=module.run)
 
 
 def fail(error: RollbackError, console: Console, *, debug: bool = False) -> Exit:

@@ -202,7 +202,7 @@ def make_plan(
     context, source, goal = found.context, found.source, found.goal
     found_warnings = (
         *found.verdict.warnings,
-        *_restricted(scope, goal, restricted),
+        *(restricted_runtime(goal, restricted) if "image" in scope.parts else ()),
         *_warnings(context, source, goal),
         *_rejected(target_deploy, history.rejection(target_deploy, scope)),
         *notes,
@@ -257,12 +257,6 @@ def _with_setting(check: FailedCheck, left_out: str) -> FailedCheck:
     if check.code != "VERSION-NOT-KNOWN":
         return check
     return replace(check, remedy=f"{check.remedy} {left_out}".rstrip())
-
-
-def _restricted(
-    scope: Scope, goal: Versions, restricted: Collection[RuntimeVersion]
-) -> tuple[PlanWarning, ...]:
-    return restricted_runtime(goal, restricted) if "image" in scope.parts else ()
 
 
 def _rejected(target: Deploy, rejection: Rejection | None) -> Iterator[PlanWarning]:

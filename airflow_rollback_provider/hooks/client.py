@@ -100,7 +100,7 @@ class DeployHistoryClient:
 
         :param deployment_id: the Deployment's id.
         """
-        return walk(self._page(deployment_id), lambda cursor: self._page(deployment_id, cursor))
+        return walk(self.page(deployment_id), lambda cursor: self.page(deployment_id, cursor))
 
     def get_deploy(self, deployment_id: str, deploy_id: str) -> Deploy:
         """Read one deploy.
@@ -130,7 +130,7 @@ class DeployHistoryClient:
         """
         survey = self.run(self.platform.survey(deployment_id))
         found = self._remember(deployment_id, survey.deployment)
-        return Reading(survey, History(walk(survey.page, lambda cursor: self._page(found.id, cursor))))
+        return Reading(survey, History(walk(survey.page, lambda cursor: self.page(found.id, cursor))))
 
     def plan(
         self,
@@ -181,7 +181,7 @@ class DeployHistoryClient:
             request on a reading.
         """
         if since is None:
-            page = self._page(where) if isinstance(where, str) else where.survey.page
+            page = self.page(where) if isinstance(where, str) else where.survey.page
             return find_by_key(page.deploys, idempotency_key)
         deploys = self.deploys(where) if isinstance(where, str) else where.history
         return find_by_key(takewhile(lambda deploy: deploy.created_at >= since, deploys), idempotency_key)
@@ -261,7 +261,8 @@ class DeployHistoryClient:
             self.reread_connection()
             return read()
 
-    def _page(self, deployment_id: str, cursor: str | None = None) -> Page:
+    def page(self, deployment_id: str, cursor: str | None = None) -> Page:
+        """Read one page of a deploy history, from the latest deploy or from a cursor on."""
         return self.run(self.platform.deploys(deployment_id, cursor))
 
     def _last_check(self, plan: RollbackPlan, idempotency_key: str) -> Deploy | None:
@@ -270,7 +271,7 @@ class DeployHistoryClient:
         :raises StalePlan: when the history has moved on since the plan was made.
         :raises DeployInProgress: when another deploy has not ended.
         """
-        page = self._page(plan.deployment.id)
+        page = self.page(plan.deployment.id)
         resumed = find_by_key(page.deploys, idempotency_key)
         if resumed is not None:
             return resumed

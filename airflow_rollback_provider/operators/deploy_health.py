@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import closing
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
@@ -10,28 +11,32 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_rollback_provider.compat import BaseOperator, conf, deferral_timeout
 from airflow_rollback_provider.domain.arguments import flag, interval, moment, names, optional, seconds, text
-from airflow_rollback_provider.domain.errors import BadInput, DeploymentNotHealthy
+from airflow_rollback_provider.domain.deploys import DeployStatus
+from airflow_rollback_provider.domain.errors import (
+    BadInput,
+    DeployInProgress,
+    DeploymentNotHealthy,
+    DeployNotFound,
+)
+from airflow_rollback_provider.domain.summary import describe_deploy
+from airflow_rollback_provider.health.case import HealthCase, case_of
 from airflow_rollback_provider.health.evaluate import rejected_release
-from airflow_rollback_provider.health.poller import check_health
+from airflow_rollback_provider.health.poller import HealthCheck, check_health
 from airflow_rollback_provider.health.rule import HealthRule
 from airflow_rollback_provider.health.verdict import Health, Reason, explain, overruled
 from airflow_rollback_provider.hooks.airflow_api import AirflowApiHook
 from airflow_rollback_provider.hooks.deploy_history import DeployHistoryHook
 from airflow_rollback_provider.hooks.failures import task_failures
 from airflow_rollback_provider.metrics import Metrics
-from airflow_rollback_provider.operators.health_check import (
-    HealthCheckRequest,
-    new_health_check,
-)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from airflow_rollback_provider.compat import Context
-    from airflow_rollback_provider.health.case import HealthCase
-    from airflow_rollback_provider.health.poller import HealthCheck
+    from airflow_rollback_provider.domain.deploys import Deploy
+    from airflow_rollback_provider.hooks.deploy_history import Reading
 
-
+_TIMEOUT = 30 * 60.0
 _REJECTED_RELEASES = ("regressed", "report", "ignore")
 
 
@@ -147,7 +152,7 @@ class DeployHealthOperator(BaseOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Wait for a verdict and return the evaluation."""
         with task_failures(), Metrics(context, self.log) as metrics:
-            case = self._case(self._request())
+            case = self._case()
             superseded = case.superseded_at is not None  # no further evidence will come
             if case.rejection is not None and self.rejected_releases == "regressed" and not superseded:
                 rejected = rejected_release(case, case.rejection, datetime.now(timezone.utc))
@@ -159,7 +164,9 @@ class DeployHealthOperator(BaseOperator):
                 case.since,
                 case.before,
             )
-            health_check = new_health_check(case, poll_interval=self.poll_interval, timeout=self.timeout)
+            start = max(case.since.end.timestamp(), time.time())
+            deadline = start + (_TIMEOUT if self.timeout is None else self.timeout)
+            health_check = HealthCheck(case, deadline, self.poll_interval)
             with closing(AirflowApiHook(text(self.airflow_conn_id, "airflow_conn_id"))) as hook:
                 waits = self.wait_for_completion and not superseded
                 wait = check_health(hook, health_check, self.log, waits=waits)
@@ -179,25 +186,44 @@ class DeployHealthOperator(BaseOperator):
             metrics.count("health.polls_failed", event.get("polls_failed", 0))
             return self._finish(metrics, self._unless_superseded(event["evaluation"]))
 
-    def _request(self) -> HealthCheckRequest:
-        return HealthCheckRequest(
-            rule=self.rule,
-            deployment=optional(self.deployment_id, "deployment_id"),
-            deploy_id=optional(self.deploy_id, "deploy_id"),
-            since=moment(self.since, "since"),
-            baseline_until=moment(self.baseline_until, "baseline_until"),
-            critical=names(self.critical_dags, "critical_dags") or (),
-            ignored=names(self.ignored_dags, "ignored_dags") or (),
-            known_import_errors=names(self.known_import_errors, "known_import_errors"),
-            finds_rejections=self.rejected_releases != "ignore",
-            rejected_for=None if self.rejected_for is None else timedelta(seconds=self.rejected_for),
-            accepted=names(self.accepted_releases, "accepted_releases") or (),
-        )
+    def _case(self, evaluated_id: str | None = None) -> HealthCase:
+        """Read the rendered arguments, and the deploy that they mean from the history.
 
-    def _case(self, request: HealthCheckRequest) -> HealthCase:
-        if request.deployment is None:
-            return request.case(None)
-        return request.case(DeployHistoryHook(text(self.astro_conn_id, "astro_conn_id")))
+        :param evaluated_id: the deploy that was evaluated just now. It was found out already whether it is
+            rejected.
+        :raises BadInput: when an argument cannot be used.
+        :raises DeployNotFound: when the Deployment has no such deploy, or none that runs.
+        :raises DeployInProgress: when the deploy has not ended.
+        """
+        deployment_id, since = optional(self.deployment_id, "deployment_id"), moment(self.since, "since")
+        deploy_id = evaluated_id or optional(self.deploy_id, "deploy_id")
+        baseline_until = moment(self.baseline_until, "baseline_until")
+        named: dict[str, Any] = {
+            "critical": names(self.critical_dags, "critical_dags") or (),
+            "ignored": names(self.ignored_dags, "ignored_dags") or (),
+            "known_import_errors": names(self.known_import_errors, "known_import_errors"),
+        }
+        accepted = names(self.accepted_releases, "accepted_releases") or ()
+        if (deployment_id is None) == (since is None):
+            raise BadInput(
+                "Name the deploy to evaluate in one of two ways: by deployment_id, which reads the deploy "
+                "history, or by since, the time of the deploy."
+            )
+        if since is not None:
+            case = HealthCase(since, since, self.rule)
+        else:
+            hook = DeployHistoryHook(text(self.astro_conn_id, "astro_conn_id"))
+            reading = hook.read(text(deployment_id, "deployment_id"))
+            deploy = _deploy_in(reading, deploy_id)
+            case = case_of(deploy, reading.history, self.rule)
+            if self.rejected_releases != "ignore" and evaluated_id is None:
+                days = timedelta(days=hook.capabilities.retention_days)
+                lasts = days if self.rejected_for is None else timedelta(seconds=self.rejected_for)
+                rejection = reading.history.rejection_on_landing(deploy, lasts, accepted)
+                case = replace(case, rejection=rejection)
+        if baseline_until is not None:
+            case = replace(case, before_until=baseline_until, trusted_from=None)
+        return replace(case, **named)
 
     def _defer(self, health_check: HealthCheck) -> dict[str, Any]:
         from airflow_rollback_provider.triggers.deploy_health import DeployHealthTrigger
@@ -222,8 +248,7 @@ class DeployHealthOperator(BaseOperator):
         """Another deploy may have landed in the meantime: it caused part of the evidence."""
         if result["deploy_id"] is None or result["verdict"] == Health.INCONCLUSIVE.value:
             return result
-        request = replace(self._request(), deploy_id=result["deploy_id"], finds_rejections=False)
-        superseded_at = self._case(request).superseded_at
+        superseded_at = self._case(result["deploy_id"]).superseded_at
         if superseded_at is None or superseded_at > datetime.fromisoformat(result["evaluated_at"]):
             return result
         reason = Reason(
@@ -232,3 +257,21 @@ class DeployHealthOperator(BaseOperator):
         )
         self.log.warning("%s", reason)
         return overruled(result, Health.INCONCLUSIVE, reason)
+
+
+def _deploy_in(reading: Reading, deploy_id: str | None) -> Deploy:
+    """Return a deploy that has landed; without an id the one that runs."""
+    deploy = reading.history.find(deploy_id) if deploy_id else reading.history.running
+    if deploy is None:
+        which = f"no deploy {deploy_id!r}" if deploy_id else "no deploy that succeeded"
+        raise DeployNotFound(f"The deploy history of {reading.deployment} has {which}. Nothing is evaluated.")
+    if deploy.status is DeployStatus.FAILED:
+        raise BadInput(
+            f"{describe_deploy(deploy)} failed, as the platform reports. An earlier deploy runs now: leave "
+            "deploy_id out to evaluate that one."
+        )
+    if not deploy.succeeded:
+        raise DeployInProgress(
+            f"{describe_deploy(deploy)} has not ended, so it cannot be evaluated. Wait for it."
+        )
+    return deploy

@@ -168,7 +168,7 @@ class DrainDeploymentOperator(_PausesDags):
 
     def _claim(self, context: Context) -> PausedDags:
         """Claim this Airflow for this run, with the Dags that earlier tries and runs left paused."""
-        earlier = self._paused_dags()
+        earlier = self._paused().get()
         if earlier is not None and is_of_others(earlier, context):
             raise DeployInProgress(_in_use(self._conn_id, earlier))
         paused_dags = PausedDags(run_of(context), earlier.dags if earlier is not None else ())
@@ -180,11 +180,8 @@ class DrainDeploymentOperator(_PausesDags):
         return paused_dags
 
     def _require_claim(self, paused_dags: PausedDags) -> None:
-        if (now := self._paused_dags()) != paused_dags:
+        if (now := self._paused().get()) != paused_dags:
             raise DeployInProgress(_in_use(self._conn_id, now))
-
-    def _paused_dags(self) -> PausedDags | None:
-        return self._paused().get()
 
     @task_failures(after_success=True)
     def _drain(self, hook: AirflowApiHook, request: DrainRequest) -> dict[str, Any]:
@@ -218,7 +215,7 @@ class DrainDeploymentOperator(_PausesDags):
         return _result(request.ours, drained)
 
     def _give_up(self, hook: AirflowApiHook, request: DrainRequest) -> None:
-        paused_dags = self._paused_dags()
+        paused_dags = self._paused().get()
         hook.run(still_ours(hook.api, request, paused_dags))
         if self.pause and paused_dags is not None and paused_dags.run == request.own[:2]:
             _resume_all(
@@ -226,8 +223,8 @@ class DrainDeploymentOperator(_PausesDags):
             )
 
     def _pause_all(self, hook: AirflowApiHook, request: DrainRequest) -> None:
-        hook.run(pause_all(hook.api, request, self._paused_dags()))
-        hook.run(still_ours(hook.api, request, self._paused_dags()))  # fails if they were resumed meanwhile
+        hook.run(pause_all(hook.api, request, self._paused().get()))
+        hook.run(still_ours(hook.api, request, self._paused().get()))  # fails if they were resumed meanwhile
 
 
 class ResumeDeploymentOperator(_PausesDags):

@@ -21,11 +21,10 @@ from airflow_rollback_provider.platforms.registry import CONNECTION_TYPES, Conne
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from airflow_rollback_provider.domain.deploys import Deployment
     from airflow_rollback_provider.http.connection_fields import ConnectionLike
     from airflow_rollback_provider.http.messages import Flow, Request, Response
     from airflow_rollback_provider.http.retry_policy import Policy
-    from airflow_rollback_provider.platforms.base import Page, Platform, Survey
+    from airflow_rollback_provider.platforms.base import Platform, Survey
 
 T = TypeVar("T")
 
@@ -62,14 +61,6 @@ class PageClient(DeployHistoryClient):
     def survey(self, deployment: str) -> Survey:
         """Read a Deployment, the token's permissions on it, and its latest deploys."""
         return self.run(self._platform.survey(deployment))
-
-    def list_deployments(self) -> tuple[Deployment, ...]:
-        """Read the ids and names of all Deployments that the token may read."""
-        return self.run(self._platform.list_deployments())
-
-    def page(self, deployment_id: str, cursor: str) -> Page:
-        """Read the deploys after a cursor."""
-        return self._page(deployment_id, cursor)
 
     def close(self) -> None:
         """Close the connections."""

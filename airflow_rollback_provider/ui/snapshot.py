@@ -78,7 +78,7 @@ class Reader:
 
         def load() -> tuple[Deployment, ...]:
             with self._platforms.open_client(connection) as client:
-                found = client.list_deployments()
+                found = client.run(client.platform.list_deployments())
             return tuple(sorted(found, key=lambda one: (one.name.casefold(), one.id)))
 
         return self._cache.get(("all", connection), load, SECONDS_SHARED_FOR_THE_LIST)

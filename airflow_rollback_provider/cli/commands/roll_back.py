@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from airflow_rollback_provider.cli.console import Console
-    from airflow_rollback_provider.domain.deploys import Deploy, Deployment
+    from airflow_rollback_provider.domain.deploys import Deploy
     from airflow_rollback_provider.hooks.deploy_history import DeployHistoryHook, Reading
     from airflow_rollback_provider.rollback.outcome import Outcome
     from airflow_rollback_provider.rollback.poller import Tracking
@@ -320,7 +320,10 @@ def rebuild_plan(hook: DeployHistoryHook, reading: Reading, stored: RollbackPlan
     :raises BadInput: if the plan is for another Deployment.
     :raises StalePlan: if another deploy has landed since.
     """
-    _require_same_deployment(reading.deployment, stored)
+    if reading.deployment.id != stored.deployment.id:
+        raise BadInput(
+            f"The plan is for {stored.deployment}, not for {reading.deployment}. Nothing was submitted."
+        )
     plan = hook.plan(reading.deployment.id, f"id:{stored.target.id}", stored.scope.value, reading=reading)
     if (plan.latest_id, plan.current.id) != (stored.latest_id, stored.current.id):
         raise StalePlan(
@@ -329,11 +332,6 @@ def rebuild_plan(hook: DeployHistoryHook, reading: Reading, stored: RollbackPlan
             "Nothing was submitted. Read the history and make a new plan."
         )
     return plan
-
-
-def _require_same_deployment(deployment: Deployment, stored: RollbackPlan) -> None:
-    if deployment.id != stored.deployment.id:
-        raise BadInput(f"The plan is for {stored.deployment}, not for {deployment}. Nothing was submitted.")
 
 
 class NotConfirmed(RollbackRefused):
