@@ -83,11 +83,9 @@ class Metrics:
         self._log = log
 
     def __enter__(self) -> Metrics:
-        """Return it."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Send what the backend still holds."""
         self._safely(flush_stats)
 
     def count(self, name: str, number: int = 1, value: str | None = None) -> None:

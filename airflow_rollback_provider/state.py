@@ -200,11 +200,9 @@ class AssetStateStore(StateStore):
         self._stores = [accessors[AssetNameRef(name)] for name in sorted(accessors._by_name)]
 
     async def aget(self, key: str) -> Any:
-        """Return the value, or None when there is none."""
         return await self._aattempt("read", key, self._aget)
 
     async def aset(self, key: str, value: Any) -> None:
-        """Store a value in the place of an earlier one."""
 
         async def write(key: str) -> None:
             for store in self._stores:
@@ -213,7 +211,6 @@ class AssetStateStore(StateStore):
         await self._aattempt("write", key, write)
 
     async def adelete(self, key: str) -> None:
-        """Delete a value."""
 
         async def delete(key: str) -> None:
             for store in self._stores:

@@ -232,7 +232,6 @@ _KINDS: dict[int, tuple[type[RollbackError], str]] = {
 
 
 def error_of(response: Response, operation: str, settings: ApiSettings) -> RollbackError:
-    """Return the error for an answer whose status is not a success."""
     kind, what = _KINDS.get(response.status, (None, ""))
     if kind is None and response.status >= 500:
         kind, what = PlatformFailed, "it failed. It may be restarting."

@@ -39,11 +39,9 @@ class AirflowApi:
 
     @property
     def address(self) -> str:
-        """Its address."""
         return self._settings.base
 
     def version(self) -> Flow[ApiVersion]:
-        """Return the version of the API and of Airflow."""
         return (yield from self._api.version())
 
     def check(self) -> Flow[str]:
@@ -171,7 +169,6 @@ class Reader:
         self._settings = settings
 
     def run(self, row: Mapping[str, Any]) -> DagRun:
-        """Read a Dag run."""
         return DagRun(
             self.text(row, "dag_id"),
             self.text(row, "dag_run_id"),
@@ -182,7 +179,6 @@ class Reader:
         )
 
     def dag(self, row: Mapping[str, Any]) -> DagRow:
-        """Read a Dag."""
         stale = row.get("is_stale")
         return DagRow(
             self.text(row, "dag_id"),
@@ -193,7 +189,6 @@ class Reader:
         )
 
     def task(self, row: Mapping[str, Any]) -> TaskRow:
-        """Read a task instance."""
         map_index, rendered = row.get("map_index"), row.get("rendered_fields")
         return TaskRow(
             self.text(row, "dag_id"),
@@ -207,14 +202,12 @@ class Reader:
         )
 
     def text(self, row: Mapping[str, Any], name: str) -> str:
-        """Return a required text."""
         value = row.get(name)
         if not isinstance(value, str) or not value:
             raise malformed(self._operation, self._settings, f"has a row without {name!r}")
         return value
 
     def time(self, row: Mapping[str, Any], name: str) -> datetime | None:
-        """Return a time, or None."""
         value = row.get(name)
         if not value:
             return None

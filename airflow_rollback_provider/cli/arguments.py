@@ -27,12 +27,10 @@ the deploy to go back to (--to):
 
 
 def add_deployment(parser: argparse.ArgumentParser) -> None:
-    """Add the Deployment."""
     parser.add_argument("deployment", metavar="DEPLOYMENT", help="id or release name of the Deployment")
 
 
 def add_connection(parser: argparse.ArgumentParser) -> None:
-    """Add the Airflow connection."""
     parser.add_argument(
         "--conn-id",
         default=DEFAULT_CONN_ID,

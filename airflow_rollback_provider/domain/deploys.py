@@ -165,7 +165,6 @@ class Deploy(JsonDataclass):
 
     @property
     def is_rollback(self) -> bool:
-        """Whether this deploy is a rollback."""
         return self.rolled_back_to is not None
 
     @property

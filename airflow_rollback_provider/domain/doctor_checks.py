@@ -26,7 +26,6 @@ def of_error(code: str, error: RollbackError) -> Finding:
 
 
 def of_refused_token(error: RollbackError) -> Finding:
-    """Return the finding on a token that the platform does not accept."""
     if isinstance(error, TokenExpired):
         remedy = "Put a new token in the connection's password, or a service account's key, which lasts."
         return Finding("TOKEN", Status.ERROR, "The token has expired.", remedy)
@@ -115,14 +114,12 @@ def _of_part(
 
 
 def of_deployment(deployment: Deployment) -> Finding:
-    """Return the finding on a Deployment that was found."""
     release = f" with the release name {deployment.release_name}" if deployment.release_name else ""
     what = f"{deployment} exists{release}. It runs {deployment.versions}."
     return Finding("DEPLOYMENT", Status.OK, what)
 
 
 def of_mechanism(deployment: Deployment) -> Finding:
-    """Return the finding on how Dags reach a Deployment."""
     mechanism = deployment.mechanism
     if mechanism is Mechanism.VOLUME:
         return Finding(

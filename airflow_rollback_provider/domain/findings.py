@@ -140,7 +140,6 @@ class Report:
         return finding.code in _HEADLINES and reported
 
     def to_dict(self) -> dict[str, Any]:
-        """Return JSON-ready values."""
         return {**encode(self), "worst": self.worst.value, "setting": self.setting, "format": FORMAT}
 
 

@@ -193,7 +193,6 @@ class Decision:
         return not self.reasons
 
     def to_dict(self) -> dict[str, Any]:
-        """Return JSON-ready values."""
         return {
             "allowed": self.allowed,
             "reasons": encode(self.reasons),

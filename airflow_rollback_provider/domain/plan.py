@@ -260,7 +260,6 @@ def _with_setting(check: FailedCheck, left_out: str) -> FailedCheck:
 
 
 def _rejected(target: Deploy, rejection: Rejection | None) -> Iterator[PlanWarning]:
-    """Warn of a target with rejected content, with the reason of the rollback that rejected it."""
     if rejection is None:
         return
     yield PlanWarning("TARGET-ROLLED-BACK-FROM", rejection.sentence(target.id), severe=True)
@@ -278,7 +277,6 @@ def _changes(context: CheckContext, source: Versions, goal: Versions) -> Iterato
 
 
 def _rolled_back(context: CheckContext) -> Iterator[str]:
-    """Yield the parts that are restored."""
     if "image" in context.scope.parts:
         yield "the image with the Astro Runtime version and the project's code"
     if _brings_dags(context):
@@ -288,7 +286,6 @@ def _rolled_back(context: CheckContext) -> Iterator[str]:
 
 
 def _not_rolled_back(context: CheckContext) -> Iterator[str]:
-    """Yield the parts that stay unchanged."""
     if not _brings_dags(context):
         yield "the Dags"
     if "image" not in context.scope.parts:
@@ -299,7 +296,6 @@ def _not_rolled_back(context: CheckContext) -> Iterator[str]:
 
 
 def _platform_limits(capabilities: Capabilities) -> Iterator[str]:
-    """Yield the features that the platform lacks."""
     if not capabilities.scopes:
         yield "A rollback cannot be limited to the image or the Dags."
     if not capabilities.reports_access:

@@ -125,7 +125,6 @@ class Counts:
 
     @property
     def runs(self) -> int:
-        """Number of all runs."""
         return self.failed + self.succeeded
 
     def __str__(self) -> str:

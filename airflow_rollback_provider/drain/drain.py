@@ -147,7 +147,6 @@ class PausedDagsStore:
         return _read(self._store.get(self._key))
 
     async def aget(self) -> PausedDags | None:
-        """Return the stored Dags, or None, inside an event loop."""
         return _read(await self._store.aget(self._key))
 
     def set(self, paused_dags: PausedDags) -> None:
@@ -170,7 +169,6 @@ def _read(stored: object) -> PausedDags | None:
 
 
 def run_of(context: Context) -> tuple[str, str]:
-    """Return Dag and run of the calling task."""
     ti = context["ti"]
     return ti.dag_id, ti.run_id
 

@@ -31,7 +31,6 @@ class DrainPoller(Poller["tuple[ActiveWork, Steps]", DrainResult]):
     """Decides after each poll whether to go on waiting until a Deployment is drained.
 
     :param request: what is waited for.
-    :param rng: returns random numbers from 0 to 1.
     """
 
     least_delay = 0.1
@@ -53,7 +52,6 @@ class DrainPoller(Poller["tuple[ActiveWork, Steps]", DrainResult]):
         return None
 
     def time_out(self, now: float) -> DrainResult:
-        """Return what keeps the Deployment from being drained at the deadline."""
         why = str(self._last) if self.last_error is None else f"The last poll failed: {self.last_error}"
         return self._not_drained(f"The time is up. {why}")
 

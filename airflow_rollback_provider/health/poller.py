@@ -144,7 +144,6 @@ class HealthPoller(Poller[Evaluation, Evaluation]):
     """Decides after each poll whether there is a verdict.
 
     :param health_check: what is evaluated, and until when.
-    :param rng: returns random numbers from 0 to 1.
     :param waits: whether to wait for a verdict; otherwise the first poll decides.
     """
 
@@ -158,7 +157,6 @@ class HealthPoller(Poller[Evaluation, Evaluation]):
         self._suspected = False
 
     def evaluate(self, result: Evaluation, now: float) -> Evaluation | None:
-        """Return the verdict, or None while it is too early for one."""
         if not self._waits or now >= self.deadline:
             return result
         if result.verdict is Health.REGRESSED:
@@ -187,7 +185,6 @@ class HealthPoller(Poller[Evaluation, Evaluation]):
         return self._without_evidence(self.last_error, now)
 
     def give_up(self, error: RollbackError, now: float) -> Evaluation:
-        """Return an evaluation without evidence."""
         if isinstance(error, BadInput) or not isinstance(error, (PlatformError, AccessDenied)):
             raise error
         return self._without_evidence(error, now)

@@ -127,7 +127,6 @@ class Evaluation:
         return _summary(self.deployment_id, self.deploy_id, self.since, self.verdict, self.reasons)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return JSON-ready values."""
         return {
             "verdict": self.verdict.value,
             "deployment_id": self.deployment_id,

@@ -43,10 +43,6 @@ class AirflowApiHook(HttpHook[ApiConnection]):
         self.airflow_conn_id = airflow_conn_id
 
     def read_connection(self, connection: ConnectionLike) -> ApiConnection:
-        """Read the fields of a connection. No request is sent.
-
-        :raises InvalidConnection: for a field that is missing or cannot be used.
-        """
         return read_connection(connection)
 
     @classmethod
@@ -60,7 +56,6 @@ class AirflowApiHook(HttpHook[ApiConnection]):
         return self._connect().api
 
     def get_conn(self) -> AirflowApi:
-        """Return the client of that Airflow."""
         return self.api
 
     def test_connection(self) -> tuple[bool, str]:

@@ -273,7 +273,6 @@ class _Refused(Exception):
 
 
 def _failure(error: Exception, request: ClusterRequest, conn_id: str) -> RollbackError:
-    """Return the named error for a client's exception."""
     reading = f"reading {request.what.replace('_', ' ')} in namespace {request.namespace}"
     cluster = f"Kubernetes cluster of connection {conn_id!r}"
     status = getattr(error, "status", None)
@@ -307,7 +306,6 @@ def _refusals(refusal: str) -> dict[int, RollbackError]:
 
 
 def _reason(error: Exception) -> str:
-    """Return the reason from the cluster's answer."""
     body = getattr(error, "body", None)
     try:
         return short_line(str(json.loads(body)["message"]))  # type: ignore[arg-type]  # any other type fails

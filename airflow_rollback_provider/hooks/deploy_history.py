@@ -57,10 +57,6 @@ class DeployHistoryHook(HttpHook[Connected], DeployHistoryClient):
         self._seen = {}
 
     def read_connection(self, connection: ConnectionLike) -> Connected:
-        """Read the fields of a connection: its type selects the platform. No request is sent.
-
-        :raises InvalidConnection: for a field that is missing or cannot be used.
-        """
         return connect(connection)
 
     @classmethod
@@ -79,7 +75,6 @@ class DeployHistoryHook(HttpHook[Connected], DeployHistoryClient):
         return self._connect().platform
 
     def get_conn(self) -> Platform:
-        """Return the platform that the connection leads to."""
         return self.platform
 
     def diagnose(self, deployment: str | None = None) -> Report:
@@ -131,12 +126,10 @@ class AstroDeployHistoryHook(DeployHistoryHook):
 
     @classmethod
     def get_connection_form_widgets(cls) -> dict[str, Any]:
-        """Return the form's own fields, for Airflow 2."""
         return form.form_widgets(ASTRO)
 
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:
-        """Return what the form hides and renames."""
         return form.ui_field_behaviour(ASTRO)
 
 

@@ -59,7 +59,6 @@ class Lease:
         return _build(self._policy, self._context, proxy)
 
     async def close(self) -> None:
-        """Close the shared clients."""
         for client in self._clients.values():
             await client.aclose()
 

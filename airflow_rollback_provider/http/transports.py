@@ -68,7 +68,6 @@ class RequestsTransport:
         return run_flow(flow, self.send, self.sleep)
 
     def close(self) -> None:
-        """Close the connections."""
         if self._session is not None:
             self._session.close()
             self._session = None

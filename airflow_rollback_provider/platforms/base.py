@@ -150,6 +150,7 @@ class Platform(Protocol):
         """Start a rollback and return the new deploy. The request is not repeatable.
 
         :raises RollbackRefused: when the platform refuses it or does not have the scope.
+        :raises OutcomeUnknown: when the answer does not show whether it was carried out.
         """
 
     def logs(self, deployment: Deployment, since: datetime) -> Flow[tuple[LogLine, ...]]:

@@ -56,7 +56,6 @@ class Row:
         return value or None
 
     def needed(self, path: str | None) -> str:
-        """Return a required text."""
         value = self.text(path)
         if value is None:
             raise self.malformed(f"lacks the field {path!r}")
@@ -72,7 +71,6 @@ class Row:
         return moment and moment.replace(tzinfo=moment.tzinfo or timezone.utc)
 
     def needed_time(self, path: str | None) -> datetime:
-        """Return a required time."""
         self.needed(path)
         moment = self.time(path)
         assert moment is not None  # noqa: S101 - needed() found a text

@@ -231,7 +231,6 @@ class StabilityWindow(Poller[PodsReport, bool]):
     :param deadline: when to give up, in seconds since the epoch.
     :param min_ready_seconds: how long the release must have been ready, without a restart, in seconds.
     :param poll_interval: longest time between two polls, in seconds.
-    :param rng: returns random numbers from 0 to 1.
     """
 
     def __init__(
@@ -244,7 +243,6 @@ class StabilityWindow(Poller[PodsReport, bool]):
         self._at_first: dict[tuple[str, str], int] | None = None
 
     def evaluate(self, result: PodsReport, now: float) -> bool | None:
-        """Return True when the release is ready and stays so."""
         if self._at_first is None:
             self._at_first = {(one.pod, one.container): one.count for one in result.restarted}
         if not result.ready:
@@ -263,7 +261,6 @@ class StabilityWindow(Poller[PodsReport, bool]):
         return super().on_error(error, now)
 
     def time_out(self, now: float) -> bool:
-        """Return False."""
         return False
 
     def next_delay(self, now: float) -> float:

@@ -90,12 +90,10 @@ class PodsReport:
         return sum(one.count for one in self.restarted)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return JSON-ready values; :meth:`from_dict` reads them back."""
         return {"components": dict(self.components), "findings": encode(self.findings)}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> PodsReport:
-        """Read the output of :meth:`to_dict`."""
         findings = tuple(decode(Finding, one) for one in values["findings"])
         return cls(tuple(values["components"].items()), findings)
 
@@ -121,13 +119,11 @@ class PodsOutcome:
         return kind(self.problem) if kind is not None else None
 
     def to_dict(self) -> dict[str, Any]:
-        """Return JSON-ready values; :meth:`from_dict` reads them back."""
         report = self.report.to_dict() if self.report is not None else None
         return {"ready": self.ready, "report": report, "problem": self.problem, "refusal": self.refusal}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> PodsOutcome:
-        """Read the output of :meth:`to_dict`."""
         report = PodsReport.from_dict(values["report"]) if values["report"] is not None else None
         return cls(values["ready"], report, values["problem"], values.get("refusal"))
 

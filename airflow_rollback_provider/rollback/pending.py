@@ -133,5 +133,4 @@ class PendingStore:
             self._store.delete(key)
 
     def _is_owner(self) -> bool:
-        """Return whether no other try has begun since this one did."""
         return bool(self._store.get(self._keys["owner"]) == self._owner)

@@ -52,7 +52,6 @@ class RollbackPoller(Poller["Outcome | None", Outcome]):
     """Decides after each poll whether a rollback has ended.
 
     :param tracking: the rollback.
-    :param rng: returns random numbers from 0 to 1.
     """
 
     def __init__(self, tracking: Tracking, rng: Callable[[], float]) -> None:
@@ -72,7 +71,6 @@ class RollbackPoller(Poller["Outcome | None", Outcome]):
         return result if now - self._mismatch_since >= _SECONDS_OF_MISMATCH else None
 
     def time_out(self, now: float) -> Outcome:
-        """Return the outcome of a wait that reached its deadline."""
         tracking = self._tracking
         outcome = timed_out(tracking.rollback_id, now - tracking.started_at, tracking.where)
         if self.last_error is None:
@@ -80,7 +78,6 @@ class RollbackPoller(Poller["Outcome | None", Outcome]):
         return replace(outcome, message=f"{outcome.message} The last poll failed: {self.last_error}")
 
     def give_up(self, error: RollbackError, now: float) -> Outcome:
-        """Return the outcome of a rollback that can no longer be tracked."""
         if not isinstance(error, AccessDenied):
             return broken_off(self._tracking, error)
         return Outcome(

@@ -275,7 +275,6 @@ class DeployPoller(Poller["tuple[WaitResult | None, Cursor]", WaitResult]):
     :param subscription: what is waited for.
     :param deadline: when to stop waiting, in seconds since the epoch.
     :param interval: longest time between two polls, in seconds.
-    :param rng: returns random numbers from 0 to 1.
     """
 
     def __init__(
@@ -286,11 +285,9 @@ class DeployPoller(Poller["tuple[WaitResult | None, Cursor]", WaitResult]):
         self._subscription = subscription
 
     def read(self, platform: Platform) -> Flow[tuple[WaitResult | None, Cursor]]:
-        """Read the deploys that follow the cursor."""
         return wait_for_deploy(platform, self._subscription, self.cursor)
 
     def evaluate(self, result: tuple[WaitResult | None, Cursor], now: float) -> WaitResult | None:
-        """Return the deploy, or None to go on behind it."""
         wait_result, self.cursor = result
         return wait_result
 
@@ -301,7 +298,6 @@ class DeployPoller(Poller["tuple[WaitResult | None, Cursor]", WaitResult]):
         raise error
 
     def time_out(self, now: float) -> WaitResult:
-        """Return that no deploy had come."""
         return replace(timed_out(self._subscription), cursor=self.cursor)
 
 

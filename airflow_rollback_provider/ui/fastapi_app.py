@@ -73,7 +73,6 @@ router = APIRouter(dependencies=[Depends(same_origin), Depends(may_read_the_page
 
 @router.get("/api/options")
 async def options(request: Request, user: GetUserDep) -> Response:
-    """Return the Deployments of the page."""
     start_problem = _start_problem(request, user)
 
     def connections() -> list[str]:
@@ -89,7 +88,6 @@ async def options(request: Request, user: GetUserDep) -> Response:
 async def deployments(
     request: Request, user: GetUserDep, connection: str, search: str = "", start: int = Query(0, ge=0)
 ) -> Response:
-    """Return a page of the Deployments of a connection."""
     start_problem = _start_problem(request, user)
     return await _answer(lambda: get_service().deployments(connection, search, start, start_problem))
 
@@ -98,7 +96,6 @@ async def deployments(
 async def history(
     connection: str, deployment: str, cursor: str = "", searching: str = "", fresh: str = ""
 ) -> Response:
-    """Return a Deployment's summary and a part of its history."""
     query = HistoryQuery.read(cursor, searching, fresh)
     return await _answer(lambda: get_service().history(connection, deployment, query, _run_page))
 
@@ -113,7 +110,6 @@ async def plan(
     scope: str = "",
     expected_current_deploy_id: str = "",
 ) -> Response:
-    """Return the plan of a rollback."""
     start_problem = _start_problem(request, user)
     return await _answer(
         lambda: get_service().plan(
@@ -130,7 +126,6 @@ async def plan(
 
 @router.get("/static/{name}")
 def static(name: str, request: Request) -> Response:
-    """Return a file of the front-end."""
     file = read_file(name)
     if file is None:
         raise HTTPException(404)

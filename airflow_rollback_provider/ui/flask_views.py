@@ -98,14 +98,12 @@ class DeployHistoryView(BaseView):
     @expose("/api/options")
     @guarded
     def options(self) -> Any:
-        """Return the Deployments of the page."""
         user = get_auth_manager().get_user_display_name() if get_auth_manager().is_logged_in() else None
         return _json_response(get_service().options(2, user, _start_problem, _connections))
 
     @expose("/api/deployments")
     @guarded
     def deployments(self) -> Any:
-        """Return a page of the Deployments of a connection."""
         start = _parameter("start", "0")
         if not start.isdecimal():
             raise bad_request("The request lacks or misuses: start.")
@@ -118,7 +116,6 @@ class DeployHistoryView(BaseView):
     @expose("/api/history")
     @guarded
     def history(self) -> Any:
-        """Return a Deployment's summary and a part of its history."""
         query = HistoryQuery.read(
             _parameter("cursor", ""), _parameter("searching", ""), _parameter("fresh", "")
         )
@@ -129,7 +126,6 @@ class DeployHistoryView(BaseView):
     @expose("/api/plan")
     @guarded
     def plan(self) -> Any:
-        """Return the plan of a rollback."""
         return _json_response(
             get_service().plan(
                 _parameter("connection"),
@@ -159,7 +155,6 @@ class DeployHistoryView(BaseView):
     @expose("/api/runs/<dag_id>/<run_id>")
     @guarded
     def run(self, dag_id: str, run_id: str) -> Any:
-        """Return the state of a run."""
         if not _may_access_runs(dag_id, "GET"):
             raise no_access()
         found = DagRun.find(dag_id=dag_id, run_id=run_id)
@@ -170,7 +165,6 @@ class DeployHistoryView(BaseView):
     @expose("/static/<name>")
     @guarded
     def static(self, name: str) -> Any:
-        """Return a file of the front-end."""
         file = read_file(name)
         if file is None:
             raise nothing_here()
@@ -194,10 +188,6 @@ def _trigger(dag_id: str, run_id: str | None, conf: dict[str, Any]) -> DagRun:
 
 
 def _require_access() -> None:
-    """Check that the user may see the page.
-
-    :raises Problem: if not.
-    """
     manager = get_auth_manager()
     if manager.is_authorized_custom_view(method="GET", resource_name=RESOURCE):
         return
@@ -248,7 +238,6 @@ def _read_run_request() -> tuple[dict[str, Any], str | None]:
 
 
 def _base() -> str:
-    """Return the path of this Airflow's base URL, with a slash at its end."""
     return f"{request.script_root}/"
 
 

@@ -50,24 +50,19 @@ class PageClient(DeployHistoryClient):
 
     @property
     def platform(self) -> Platform:
-        """The platform of the connection."""
         return self._platform
 
     @property
     def transport(self) -> RequestsTransport:
-        """The HTTP transport."""
         return self._transport
 
     def survey(self, deployment: str) -> Survey:
-        """Read a Deployment, the token's permissions on it, and its latest deploys."""
         return self.run(self._platform.survey(deployment))
 
     def close(self) -> None:
-        """Close the connections."""
         self._transport.close()
 
     def run(self, flow: Flow[T]) -> T:
-        """Run a flow; return its value."""
         return run_flow(flow, self._send)
 
     def _send(self, request: Request) -> Response:

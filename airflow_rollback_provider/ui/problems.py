@@ -46,7 +46,6 @@ class Problem(Exception):
         self.remedy = remedy
 
     def to_dict(self) -> dict[str, Any]:
-        """Return JSON-ready values."""
         return {"error": self.body}
 
     @property
@@ -127,7 +126,6 @@ def not_offered() -> Problem:
 
 
 def nothing_offered() -> Problem:
-    """Return the problem of a page without a configured Deployment."""
     return Problem(
         404,
         "NOTHING-OFFERED",
@@ -139,17 +137,14 @@ def nothing_offered() -> Problem:
 
 
 def nothing_here() -> Problem:
-    """Return the problem of an unknown address."""
     return Problem(404, "BAD-REQUEST", "There is nothing at this address.", "Reload the page.")
 
 
 def not_logged_in() -> Problem:
-    """Return the problem of a request without a login."""
     return Problem(401, "NOT-LOGGED-IN", "You are not logged in to Airflow.", "Log in to Airflow.")
 
 
 def no_access() -> Problem:
-    """Return the problem of a user who may not see the page."""
     return Problem(
         403,
         "NO-ACCESS",
@@ -159,7 +154,6 @@ def no_access() -> Problem:
 
 
 def may_not_trigger(dag_id: str) -> Problem:
-    """Return the problem of a user who may not trigger the rollback Dag."""
     return Problem(
         403,
         "NO-RIGHT",
@@ -179,7 +173,6 @@ def already_started(dag_id: str, run_id: str) -> Problem:
 
 
 def cross_site() -> Problem:
-    """Return the problem of a request from another web site."""
     return Problem(
         403,
         "CROSS-SITE",

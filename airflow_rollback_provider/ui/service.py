@@ -61,7 +61,6 @@ class Addresses:
     page: str
 
     def page_of(self, dag_id: str, run_id: str) -> str:
-        """Return the page of a run."""
         page = self.page.replace("{dag_id}", quote(dag_id, safe=""))
         return page.replace("{run_id}", quote(run_id, safe=""))
 
@@ -243,7 +242,6 @@ class Service:
         raise not_offered()
 
     def _offered(self, connection: str) -> dict[str, DeploymentOption]:
-        """Return the options of a connection by their Deployment."""
         offered: dict[str, DeploymentOption] = {}
         for option in self._load_options():
             if option.connection == connection:
@@ -326,7 +324,6 @@ def _own_deployment_warnings(plan: RollbackPlan) -> Iterator[PlanWarning]:
 
 
 def _without_tags(plan: Answer) -> Answer:
-    """Return the plan with the descriptions without their tags."""
     shown = {
         name: {**plan[name], "description": without_tag(plan[name]["description"])}
         for name in ("current", "target")

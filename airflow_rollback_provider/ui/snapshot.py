@@ -53,6 +53,8 @@ class Snapshot:
 class Reader:
     """Reads Deployments for all users of the page. Thread-safe.
 
+    A method raises the error of a request to the platform that fails.
+
     :param platforms: opens the clients.
     :param cache: the shared cache.
     """
@@ -66,15 +68,11 @@ class Reader:
         """Read a Deployment, the token's permissions on it, and its latest deploys.
 
         :param max_age: the greatest age of a cached snapshot, in seconds.
-        :raises RollbackError: if the request to the platform fails.
         """
         return self._cache.get(("deployment", option), lambda: self._read(option), max_age)
 
     def list_deployments(self, connection: str) -> tuple[Deployment, ...]:
-        """Return all Deployments that the token of a connection may read, by name.
-
-        :raises RollbackError: if the request to the platform fails.
-        """
+        """Return all Deployments that the token of a connection may read, by name."""
 
         def load() -> tuple[Deployment, ...]:
             with self._platforms.open_client(connection) as client:
@@ -84,10 +82,7 @@ class Reader:
         return self._cache.get(("all", connection), load, SECONDS_SHARED_FOR_THE_LIST)
 
     def read_older(self, option: DeploymentOption, deployment_id: str, cursor: str) -> Page:
-        """Read the deploys after a cursor of the platform.
-
-        :raises RollbackError: if the request to the platform fails.
-        """
+        """Read the deploys after a cursor of the platform."""
         return self._cache.get(
             ("older", option, cursor),
             lambda: self.call(option, lambda client: client.page(deployment_id, cursor)),
@@ -95,17 +90,11 @@ class Reader:
         )
 
     def id_of(self, option: DeploymentOption) -> str:
-        """Return the id of a Deployment. Only the first call sends a request.
-
-        :raises RollbackError: if the request to the platform fails.
-        """
+        """Return the id of a Deployment. Only the first call sends a request."""
         return self._ids.get(option) or self.read(option).survey.deployment.id
 
     def call(self, option: DeploymentOption, request: Callable[[PageClient], T]) -> T:
-        """Send a request whose response is not cached.
-
-        :raises RollbackError: if the request to the platform fails.
-        """
+        """Send a request whose response is not cached."""
         with self._platforms.open_client(option.connection) as client:
             return request(client)
 

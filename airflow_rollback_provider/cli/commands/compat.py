@@ -29,7 +29,6 @@ _AIRFLOW = "airflow:"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the command's arguments to a parser."""
     parser.add_argument("source", metavar="SOURCE", help="the version that the Deployment runs now")
     parser.add_argument("target", metavar="TARGET", help="the version that it would run afterwards")
     parser.add_argument("--json", action="store_true", help="print the verdict as JSON")

@@ -34,7 +34,6 @@ _LEAST_WIDTH = 40
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the command's arguments to a parser."""
     parser.add_argument(
         "conn_id",
         metavar="CONN_ID",

@@ -34,7 +34,6 @@ EPILOG = """\
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the command's arguments to a parser."""
     add_deployment(parser)
     add_connection(parser)
     parser.add_argument(
@@ -147,7 +146,6 @@ class HistoryTable:
         self._running_found = False
 
     def heading(self) -> str:
-        """Return the line of headings."""
         return self._line("", [column.title for column in self._columns])
 
     def row(self, deploy: Deploy) -> str:

@@ -22,7 +22,6 @@ The output of --json can be carried out later: airflow-rollback roll-back DEPLOY
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the command's arguments to a parser."""
     add_deployment(parser)
     add_target(parser)
     add_connection(parser)

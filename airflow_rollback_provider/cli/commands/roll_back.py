@@ -63,7 +63,6 @@ _SECONDS_BETWEEN_LINES = 10.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the command's arguments to a parser."""
     add_deployment(parser)
     parser.add_argument(
         "--description", required=True, metavar="TEXT", help="the reason; it is written to the deploy history"
@@ -381,7 +380,6 @@ class ConsoleLog:
         self._console = console
 
     def info(self, msg: str, /, *args: Any) -> None:
-        """Print the message."""
         self._console.print(f"  {msg % args}")
 
     warning = info

@@ -74,7 +74,6 @@ class Astro:
 
     @property
     def capabilities(self) -> Capabilities:
-        """The features of the platform."""
         return Capabilities(
             name=NAME,
             scopes=False,
@@ -95,15 +94,12 @@ class Astro:
 
     @property
     def address(self) -> str:
-        """The base URL of the API."""
         return self._settings.endpoint
 
     def survey(self, deployment: str) -> Flow[Survey]:
         """Read a Deployment and its latest deploys; no request returns the token's permissions.
 
         It takes two requests, more for a namespace.
-
-        :raises DeploymentNotFound: when there is none.
         """
         found = yield from self.deployment(deployment)
         window, response = yield from self._read_window(found.id, 0, FIRST_PAGE)
@@ -133,10 +129,6 @@ class Astro:
         return (yield from read_page(partial(self._window, deployment_id), cursor, limit))
 
     def deploy(self, deployment_id: str, deploy_id: str) -> Flow[Deploy]:
-        """Read one deploy.
-
-        :raises DeployNotFound: when the Deployment has none with this id.
-        """
         context = RequestContext("deploy", subject=f"deploy {deploy_id} of Deployment {deployment_id}")
         row, _ = yield from self._api.read(context, *_entry(deployment_id, deploy_id))
         return require_own(read_deploy(row), deployment_id)
@@ -144,12 +136,6 @@ class Astro:
     def roll_back(
         self, deployment: Deployment, target: Deploy, scope: Scope, description: str
     ) -> Flow[Deploy]:
-        """Start a rollback and return the new deploy. The request is not repeatable.
-
-        :raises Unsupported: for a scope other than the one of the Deployment's mechanism.
-        :raises RollbackRefused: when the platform refuses it.
-        :raises OutcomeUnknown: when the answer does not show whether it was carried out.
-        """
         whole = default_scope(deployment.mechanism)
         if scope is not whole:
             raise Unsupported(
@@ -165,10 +151,6 @@ class Astro:
             raise OutcomeUnknown(f"The answer to the rollback request cannot be read. {error}") from None
 
     def logs(self, deployment: Deployment, since: datetime) -> Flow[tuple[LogLine, ...]]:
-        """Raise an error: the API has no logs.
-
-        :raises Unsupported: always.
-        """
         raise Unsupported(
             f"{NAME} serves no log lines of rollbacks. Read those of {deployment} since {since} in its UI."
         )
@@ -204,10 +186,6 @@ class Astro:
         )
 
     def diagnose(self, deployment: str | None) -> Flow[tuple[Finding, ...]]:
-        """Check the connection beyond the network and return the findings. It changes nothing.
-
-        :param deployment: id, name or namespace of a Deployment to check as well; None for none.
-        """
         from airflow_rollback_provider.platforms.astro.doctor import AstroDoctor
 
         return (yield from AstroDoctor(self).run(deployment))
@@ -238,7 +216,6 @@ def _history(deployment_id: str) -> tuple[str, ...]:
 
 
 def _entry(deployment_id: str, deploy_id: str) -> tuple[str, ...]:
-    """Return the path of a deploy."""
     if not CAN_BE_ID.fullmatch(deploy_id):
         raise DeployNotFound(
             f"{deploy_id[:80]!r} is not an id of a deploy. List the history and choose from it."

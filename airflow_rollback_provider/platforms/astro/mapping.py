@@ -71,7 +71,6 @@ def _bundles(row: Row) -> tuple[NamedBundle, ...]:
 
 
 def read_deployment(row: Row) -> Deployment:
-    """Read a Deployment."""
     return Deployment(
         id=row.needed("id"),
         name=row.text("name") or row.needed("id"),

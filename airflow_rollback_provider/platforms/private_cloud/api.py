@@ -186,7 +186,6 @@ class Api:
         return Row(answer.operation, answer.data).find(self._path(answer, name))
 
     def rows(self, answer: Answer) -> list[Any]:
-        """Return the main result of an operation as a list."""
         rows = self.result(answer)
         if not isinstance(rows, list):
             raise malformed(answer.operation, f"has {type(rows).__name__} instead of a list")

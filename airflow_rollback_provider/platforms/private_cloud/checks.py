@@ -30,7 +30,6 @@ _UNKNOWN_NAME = "The request for it uses a name or type that this installation's
 
 
 def of_error(code: str, error: RollbackError) -> Finding:
-    """Return the finding on a failed read."""
     if isinstance(error, UnknownField):
         return Finding(code, Status.ERROR, _UNKNOWN_NAME, str(error))
     return doctor_checks.of_error(code, error)
@@ -61,7 +60,6 @@ def _refusals(basics: PartialResult) -> list[RollbackError]:
 
 
 def is_refused(basics: PartialResult) -> bool:
-    """Whether the token is expired or not accepted."""
     return bool(_refusals(basics))
 
 
@@ -105,7 +103,6 @@ def of_other_scheme(found: Finding, scheme: str, *, accepted: bool) -> Finding:
 
 
 def of_version(basics: PartialResult) -> Finding:
-    """Return the finding on the installation's version."""
     error = basics.error("version")
     if error is not None:
         return of_error("VERSION", error)

@@ -77,7 +77,6 @@ class PrivateCloud:
 
     @property
     def capabilities(self) -> Capabilities:
-        """The features of the platform."""
         return Capabilities(
             name=NAME,
             permissions=dict(PERMISSIONS),
@@ -88,16 +87,10 @@ class PrivateCloud:
 
     @property
     def address(self) -> str:
-        """The address of the GraphQL endpoint."""
         return self._settings.endpoint
 
     def survey(self, deployment: str) -> Flow[Survey]:
-        """Read a Deployment, the token's permissions and the switches, and its latest deploys.
-
-        It takes two requests, three for a release name.
-
-        :raises DeploymentNotFound: when there is none.
-        """
+        """Take two requests, three for a release name."""
         deployment_id = yield from self.identify(deployment)
         context = context_of("survey_context", deployment_id)
         answer, _ = yield from self._api.send(context, {"id": deployment_id})
@@ -112,10 +105,6 @@ class PrivateCloud:
         return Survey(replace(found, status=health), access, page, now, response.clock_skew)
 
     def deployment(self, deployment: str) -> Flow[Deployment]:
-        """Read a Deployment by id or release name.
-
-        :raises DeploymentNotFound: when there is none.
-        """
         deployment_id = yield from self.identify(deployment)
         context = context_of("deployment", deployment_id)
         answer, _ = yield from self._api.send(context, {"id": deployment_id})
@@ -150,10 +139,6 @@ class PrivateCloud:
         return page
 
     def deploy(self, deployment_id: str, deploy_id: str) -> Flow[Deploy]:
-        """Read one deploy.
-
-        :raises DeployNotFound: when the Deployment has none with this id.
-        """
         if not CAN_BE_ID.fullmatch(deploy_id):
             raise DeployNotFound(
                 f"{deploy_id[:80]!r} is not an id of a deploy. List the history and choose from it."
@@ -171,11 +156,6 @@ class PrivateCloud:
     def roll_back(
         self, deployment: Deployment, target: Deploy, scope: Scope, description: str
     ) -> Flow[Deploy]:
-        """Start a rollback and return the new deploy. The request is not repeatable.
-
-        :raises RollbackRefused: when the platform refuses it.
-        :raises OutcomeUnknown: when the answer does not show whether it was carried out.
-        """
         permissions = tuple(PERMISSIONS[part] for part in ("image", "dags") if part in scope.parts)
         context = RequestContext("roll_back", permissions, f"{deployment} to deploy {target.id}")
         variables = {
@@ -257,10 +237,6 @@ class PrivateCloud:
         return _describe_check(version, who, enabled, bool(permissions))
 
     def diagnose(self, deployment: str | None) -> Flow[tuple[Finding, ...]]:
-        """Check the connection beyond the network and return the findings. It changes nothing.
-
-        :param deployment: id or release name of a Deployment to check as well; None for none.
-        """
         from airflow_rollback_provider.platforms.private_cloud.doctor import PrivateCloudDoctor
 
         return (yield from PrivateCloudDoctor(self, self._api, self._settings).run(deployment))

@@ -83,7 +83,6 @@ def read_deploy(values: object, operation: str, deployment_id: str, assumptions:
 
 
 def read_deployment(values: object, operation: str) -> Deployment:
-    """Read a Deployment."""
     row = Row(operation, values)
     release = row.text("releaseName") or ""
     return Deployment(
@@ -126,7 +125,6 @@ def read_roles(bindings: object, is_admin: object, deployment: Deployment) -> fr
 
 
 def read_log_line(values: object, operation: str) -> LogLine:
-    """Read a log line."""
     row = Row(operation, values)
     return LogLine(row.text("id") or "", row.needed_time("timestamp"), row.text("message") or "")
 
