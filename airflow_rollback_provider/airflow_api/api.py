@@ -19,6 +19,7 @@ from airflow_rollback_provider.domain.errors import (
     TokenRefused,
     TooMuchToRead,
 )
+from airflow_rollback_provider.domain.versions import series_of
 from airflow_rollback_provider.http.messages import Request, Response
 from airflow_rollback_provider.http.secret import Secret
 
@@ -49,8 +50,7 @@ class ApiVersion:
     @property
     def airflow_series(self) -> tuple[int, ...]:
         """Major and minor version."""
-        parts = self.airflow.split(".")[:2]
-        return tuple(int(part) for part in parts if part.isdigit())
+        return series_of(self.airflow)
 
 
 class Api:

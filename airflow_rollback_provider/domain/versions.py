@@ -130,6 +130,11 @@ class AirflowVersion:
         return f"{self.major}.{self.minor}" + ("" if self.patch is None else f".{self.patch}")
 
 
+def series_of(version: str) -> tuple[int, ...]:
+    """Return major and minor of a version as an Airflow reports its own, as far as they are numbers."""
+    return tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
+
+
 @dataclass(frozen=True)
 class Versions:
     """The known versions of the software that a deploy or a Deployment runs.

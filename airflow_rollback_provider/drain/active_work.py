@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_rollback_provider.domain.compatibility import PlanWarning
 from airflow_rollback_provider.domain.deploys import Mechanism
 from airflow_rollback_provider.domain.summary import some_of
+from airflow_rollback_provider.domain.versions import series_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -69,11 +70,8 @@ class ActiveWork:
     def __str__(self) -> str:
         if self.drained:
             return "No task runs or waits."
-        texts = [f"{len(tasks)} {what} ({_dags(tasks)})" for what, tasks in self._parts() if tasks]
-        return f"{' and '.join(texts)}."
-
-    def _parts(self) -> tuple[tuple[str, tuple[TaskRow, ...]], ...]:
-        return ("task(s) run", self.running), ("task(s) wait", self.waiting)
+        parts = ("task(s) run", self.running), ("task(s) wait", self.waiting)
+        return f"{' and '.join(f'{len(tasks)} {what} ({_dags(tasks)})' for what, tasks in parts if tasks)}."
 
 
 def sort_tasks(tasks: Sequence[TaskRow]) -> tuple[tuple[TaskRow, ...], tuple[TaskRow, ...]]:
@@ -111,7 +109,7 @@ def not_read(error: Exception) -> PlanWarning:
 def _of_waiting(work: ActiveWork, plan: RollbackPlan) -> PlanWarning:
     what = f"{len(work.waiting)} task(s) are deferred or wait for a user: {_dags(work.waiting)}."
     target = plan.target.versions.airflow_series
-    if _series(work.airflow) >= _NEW_FORM_SINCE and (target is None or target < _NEW_FORM_SINCE):
+    if series_of(work.airflow) >= _NEW_FORM_SINCE and (target is None or target < _NEW_FORM_SINCE):
         return PlanWarning(
             "DEFERRED-TASKS-STOP-THE-SCHEDULER",
             f"{what} An older scheduler stops at its start when it reads what Airflow {work.airflow} "
@@ -139,10 +137,6 @@ def _of_files(work: ActiveWork, plan: RollbackPlan) -> Iterator[PlanWarning]:
             "DAG-FILES-NOT-READ",
             f"{work.files_not_read} Dag file(s) were not checked for Airflow 3's imports.",
         )
-
-
-def _series(airflow: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in airflow.split(".")[:2] if part.isdigit())
 
 
 def _named(task: TaskRow) -> dict[str, Any]:

@@ -28,6 +28,7 @@ from airflow_rollback_provider.domain.errors import (
 )
 from airflow_rollback_provider.domain.redaction import short_line
 from airflow_rollback_provider.http.flow import arun_flow, run_flow
+from airflow_rollback_provider.pods.cluster import LOG_LINES
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -252,7 +253,7 @@ def _log_call(request: ClusterRequest) -> _Call:
         "namespace": request.namespace,
         "container": request.container,
         "previous": request.previous,
-        "tail_lines": request.lines,
+        "tail_lines": LOG_LINES,
     }
     return _Call("CoreV1Api", "read_namespaced_pod_log", arguments)
 

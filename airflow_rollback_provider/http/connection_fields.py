@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import math
 import re
@@ -13,7 +12,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from airflow_rollback_provider.domain.errors import InvalidConnection, InvalidVersion
 from airflow_rollback_provider.domain.versions import RuntimeVersion
-from airflow_rollback_provider.http.retry_policy import Policy, is_proxy_url
+from airflow_rollback_provider.http.retry_policy import Policy, is_host, is_ipv6, is_proxy_url
 from airflow_rollback_provider.http.secret import Secret
 
 _SCHEMES = {"bearer": "Bearer ", "none": ""}
@@ -190,7 +189,7 @@ def base_url(fields: Fields, default: str = "") -> SplitResult:
     host = fields.base("host") or default
     if not host:
         raise fields.invalid("host", "is empty: put the platform's base URL or base domain there")
-    if _is_ipv6(host):
+    if is_ipv6(host):
         host = f"[{host}]"
     if schema not in ("", "http", "https"):
         raise fields.invalid("schema", "must be http, https or empty")
@@ -222,28 +221,9 @@ def _split(fields: Fields, text: str) -> SplitResult:
     no_port = url.netloc.endswith(":")
     # `https//host`, without the colon, would be the host `https`.
     no_colon = url.path.startswith("//")
-    if not _is_host(url) or port == 0 or no_port or no_colon or not text.isprintable() or " " in text:
+    if not is_host(url) or port == 0 or no_port or no_colon or not text.isprintable() or " " in text:
         raise fields.invalid("host", "or port is not an address")
     return url
-
-
-def _is_host(url: SplitResult) -> bool:
-    """Return whether a URL has a possible host; one that was copied may have invisible characters in it."""
-    name = url.hostname or ""
-    if "[" in url.netloc:
-        return _is_ipv6(name.partition("%")[0])
-    try:
-        name = name if name.isascii() else name.encode("idna").decode()
-    except UnicodeError:
-        return False
-    return re.fullmatch(r"\w[\w.-]*", name, re.ASCII) is not None
-
-
-def _is_ipv6(text: str) -> bool:
-    try:
-        return ipaddress.ip_address(text).version == 6
-    except ValueError:
-        return False
 
 
 def is_loopback(url: SplitResult) -> bool:

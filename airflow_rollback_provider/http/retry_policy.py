@@ -7,9 +7,9 @@ import os
 import re
 from dataclasses import dataclass, field
 from importlib.util import find_spec
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, ip_address
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from airflow_rollback_provider import __version__
 from airflow_rollback_provider.domain.errors import ProxyUnusable, RollbackError, TlsFailed
@@ -153,16 +153,36 @@ def is_proxy_url(text: str) -> bool:
             IPv4Address(url.hostname)
     except ValueError:
         return False
-    host = re.fullmatch(r"[\w.-]+|[0-9a-f:.]+", url.hostname or "", re.ASCII)
     alike = unquote(text).isascii() and "\\" not in text and bool(url.username) == bool(url.password)
     return (
         alike
-        and bool(host)
+        and is_host(url)
+        and "%" not in (url.hostname or "")
         and port != 0
         and url.path in ("", "/")
         and text.isprintable()
         and " " not in text
     )
+
+
+def is_host(url: SplitResult) -> bool:
+    """Whether a URL has a possible host; one that was copied may have invisible characters in it."""
+    name = url.hostname or ""
+    if "[" in url.netloc.rpartition("@")[2]:
+        return is_ipv6(name.partition("%")[0])
+    try:
+        name = name if name.isascii() else name.encode("idna").decode()
+    except UnicodeError:
+        return False
+    return re.fullmatch(r"\w[\w.-]*", name, re.ASCII) is not None
+
+
+def is_ipv6(text: str) -> bool:
+    """Whether a text is an IPv6 address."""
+    try:
+        return ip_address(text).version == 6
+    except ValueError:
+        return False
 
 
 class RetryState:

@@ -93,7 +93,6 @@ class LogLine:
     id: str
     at: datetime
     message: str
-    component: str = ""
 
 
 class Platform(Protocol):

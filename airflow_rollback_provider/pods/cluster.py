@@ -28,7 +28,8 @@ T = TypeVar("T")
 _MOST_PODS_WITH_EVIDENCE = 5
 _MOST_EVENTS = 5
 _MOST_PROBLEMS = 20
-_LOG_LINES = 20
+LOG_LINES = 20
+"""Number of lines of a log that are read, the last ones."""
 _LONGEST_LINE = 10_000
 _OLD = ("OLD-IMAGE", "OLD-POD")
 _BEFORE_THE_RESTART = ("CRASH-LOOP", "NOT-STABLE")
@@ -45,7 +46,6 @@ class ClusterRequest:
     :param pod: the pod, for a log.
     :param container: the container, for a log.
     :param previous: for a log, whether to read the log from before the container's last restart.
-    :param lines: maximum number of lines, for a log.
     """
 
     what: str
@@ -54,7 +54,6 @@ class ClusterRequest:
     pod: str = ""
     container: str | None = None
     previous: bool = False
-    lines: int = _LOG_LINES
 
 
 ClusterFlow = Generator["ClusterRequest | Pause", Any, T]
@@ -205,7 +204,7 @@ def _log(release: Release, finding: Finding) -> ClusterFlow[tuple[str, ...]]:
         text = yield request
     except RollbackError as error:
         return (f"cannot be read: {error}",)
-    return tuple(_line(line) for line in str(text).splitlines()[-_LOG_LINES:])
+    return tuple(_line(line) for line in str(text).splitlines()[-LOG_LINES:])
 
 
 def _event_time(event: dict[str, Any]) -> str:

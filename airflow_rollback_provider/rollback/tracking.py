@@ -236,5 +236,4 @@ class LogFeed:
 
 def _shown(line: LogLine) -> str:
     text = printable(redact(line.message.rstrip()))
-    cut = text if len(text) <= _LONGEST_LINE else f"{text[:_LONGEST_LINE]}…"
-    return f"[{line.component}] {cut}" if line.component else cut
+    return text if len(text) <= _LONGEST_LINE else f"{text[:_LONGEST_LINE]}…"

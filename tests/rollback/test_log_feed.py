@@ -51,12 +51,6 @@ def test_a_long_line_is_cut(length: int) -> None:
     assert shown.endswith("…") is (length > 1000)
 
 
-def test_the_component_is_named() -> None:
-    """Where the platform reports it apart from the message."""
-    (shown,) = LogFeed(BEGAN).new([LogLine("1", BEGAN, "erasing data\n", "airflow-downgrade")])
-    assert shown == "[airflow-downgrade] erasing data"
-
-
 def test_many_lines_over_many_looks() -> None:
     """The limit is for the whole rollback, and reaching it is mentioned once."""
     feed = LogFeed(BEGAN)

@@ -20,6 +20,7 @@ from airflow_rollback_provider.domain.errors import (
     TokenRefused,
     UnknownField,
 )
+from airflow_rollback_provider.platforms.private_cloud.graphql import NO_ARGUMENT, NO_FIELD, NO_TYPE
 from airflow_rollback_provider.platforms.request_context import RequestContext, rate_limited
 
 if TYPE_CHECKING:
@@ -52,12 +53,12 @@ _REFUSAL = re.compile(
     r"|(Resource|Deployment|Deploy)?NotFoundError",
     re.IGNORECASE,
 )
-# Texts of graphql-js, which validates a document before it executes it.
+# Further texts of graphql-js.
 _UNKNOWN = (
-    re.compile(r"Cannot query field [\"'](?P<name>\w+)[\"']"),
+    NO_FIELD,
     re.compile(r"Value [\"'](?P<name>\w+)[\"'] does not exist in [\"']\w+[\"'] enum"),
-    re.compile(r"Unknown argument [\"'](?P<name>\w+)[\"']"),
-    re.compile(r"Unknown type [\"'](?P<name>\w+)[\"']"),
+    NO_ARGUMENT,
+    NO_TYPE,
     re.compile(r"Argument [\"'][\w.]+\((?P<name>\w+):\)[\"'] .*is required"),
     re.compile(r"(?:argument|Field) [\"'](?P<name>\w+)[\"'] .*(?:is required|must (?:not )?have a )"),
     re.compile(r"Variable [\"']\$(?P<name>\w+)[\"'] .*(?:used in position|got invalid value)"),

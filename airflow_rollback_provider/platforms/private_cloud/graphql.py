@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,13 @@ from airflow_rollback_provider.http.messages import Request, Response
 
 if TYPE_CHECKING:
     from airflow_rollback_provider.http.secret import Secret
+
+# Texts of graphql-js and graphql-core, which validate a document before it is executed.
+NO_FIELD = re.compile(r"""Cannot query field ["'](?P<name>\w+)["'](?: on type ["'](?P<type>\w+)["'])?""")
+NO_ARGUMENT = re.compile(
+    r"""Unknown argument ["'](?P<name>\w+)["'](?: on field ["'](?:\w+\.)?(?P<field>\w+)["'])?"""
+)
+NO_TYPE = re.compile(r"""Unknown type ["'](?P<name>\w+)["']""")
 
 
 @dataclass(frozen=True)

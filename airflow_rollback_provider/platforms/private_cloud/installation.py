@@ -19,6 +19,7 @@ from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 from airflow_rollback_provider.platforms.private_cloud.assumptions import NEEDED_FIELDS, Assumptions
+from airflow_rollback_provider.platforms.private_cloud.graphql import NO_ARGUMENT, NO_FIELD, NO_TYPE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -44,16 +45,12 @@ _NEEDED_IN_RESULT = {
 # Without another argument the field has another meaning, so the field is left out.
 _OPTIONAL_ARGUMENTS = ("take", "component", "search")
 
-# Texts of graphql-js.
-_FIELD = re.compile(
-    r"""Cannot query field ["'](\w+)["'] on|Field ["'](\w+)["'] (?:of type .*)?must (?:not )?have a sel"""
-)
+# Further texts of graphql-js.
+_SELECTION = re.compile(r"""Field ["'](\w+)["'] (?:of type .*)?must (?:not )?have a sel""")
 _REQUIRED = re.compile(
     r"""Field ["'](\w+)["'] argument ["']\w+["'] of type .* is required"""
     r"""|Argument ["']\w+\.(\w+)\(\w+:\)["'] of type .* is required"""
 )
-_ARGUMENT = re.compile(r"""Unknown argument ["'](\w+)["'] on field ["'](?:\w+\.)?(\w+)["']""")
-_TYPE = re.compile(r"""Unknown type ["'](\w+)["']""")
 _VARIABLE = re.compile(r"""Variable ["']\$(\w+)["'] of type .* used in position""")
 
 _UNKNOWN_WITHOUT = {
@@ -136,7 +133,7 @@ class Installation:
     def wants_schema(self, operation: str, texts: Iterable[str]) -> bool:
         """Whether the schema is to be read: it was not, and errors name a field of a deploy."""
         is_first = not self.schema_was_read and not any(self.extra.values())
-        names = (_name(_FIELD, text) for text in texts)
+        names = map(_field_in, texts)
         return is_first and any(self._deploy_fields(operation, name) for name in names if name)
 
     def settle(self, names: dict[str, str | None]) -> None:
@@ -175,7 +172,7 @@ class Installation:
         if arguments:
             optional = {part for part in arguments if not self._is_needed(operation, part.partition("(")[0])}
             return optional or arguments
-        name = _name(_FIELD, text)
+        name = _field_in(text)
         required = _name(_REQUIRED, text)
         found = {path for path in _paths(document) if path.rpartition(".")[2] == (name or required)}
         optional = {path for path in found if not self._is_needed(operation, path)}
@@ -318,11 +315,15 @@ def _name(pattern: re.Pattern[str], text: str) -> str | None:
     return next(filter(None, match.groups())) if match else None
 
 
+def _field_in(text: str) -> str | None:
+    return _name(NO_FIELD, text) or _name(_SELECTION, text)
+
+
 def _refused_arguments(document: str, text: str) -> Iterator[str]:
     """Yield the arguments that a server's error refuses, as ``path(argument)``."""
-    match = _ARGUMENT.search(text)
-    refused = (match[2], match[1]) if match else None
-    variable, kind = _name(_VARIABLE, text), _name(_TYPE, text)
+    match = NO_ARGUMENT.search(text)
+    refused = (match["field"], match["name"]) if match else None
+    variable, kind = _name(_VARIABLE, text), _name(NO_TYPE, text)
     for part, (uses, types) in _arguments(document).items():
         path, _, argument = part[:-1].partition("(")
         if refused == (path.rpartition(".")[2], argument) or variable in uses or kind in types:

@@ -46,6 +46,7 @@ from airflow_rollback_provider.platforms.private_cloud.assumptions import (
     Assumptions,
 )
 from airflow_rollback_provider.platforms.private_cloud.errors import DESTROYS
+from airflow_rollback_provider.platforms.private_cloud.graphql import NO_FIELD
 from airflow_rollback_provider.platforms.private_cloud.installation import Installation
 from airflow_rollback_provider.platforms.request_context import RequestContext
 
@@ -59,7 +60,6 @@ _PROBE = "deployTypeProbe"
 _SHOWN = 20
 _LONGEST_REASON = 200
 _MAX_ERRORS = 20
-_NO_FIELD = re.compile(r"Cannot query field '(\w+)' on type '(\w+)'")
 # Errors of the library for a damaged answer.
 _DAMAGED = (GraphQLError, TypeError, ValueError, KeyError, IndexError, AttributeError, RecursionError)
 
@@ -302,13 +302,13 @@ class _Comparison:
         return _validate(self._schema, text.replace(FIELDS_PLACEHOLDER, selection or "__typename"))
 
     def _differing_operation(self, name: str, source: str, error: GraphQLError) -> Finding:
-        use, missing = USES[name], _NO_FIELD.match(error.message)
+        use, missing = USES[name], NO_FIELD.match(error.message)
         message, _, suggestion = error.message.partition(" Did you mean")
         if suggestion and not DESTROYS.search(suggestion):
             message = error.message
         line = f", line {error.locations[0].line}" if error.locations else ""
         what = f"{name}, to {RequestContext(name).description}: {message} ({source}{line})"
-        similar, path = self._similar_fields(name, missing[1], missing[2]) if missing else ("", {})
+        similar, path = self._similar_fields(name, missing["name"], missing["type"]) if missing else ("", {})
         setting = _json_of({name: {"document": "<GraphQL>", **path}})
         status, without = use.status, use.without
         if self._is_left_out(name, error):
