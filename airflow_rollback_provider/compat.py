@@ -167,7 +167,6 @@ def has_left(dag: Any) -> bool:
 def states_of(context: Context, task_id: str) -> dict[int, str | None]:
     """Return the states of a task's instances in the run that a task belongs to, by map index.
 
-    :param context: the context of the calling task.
     :param task_id: the task whose states are read. A task that is not mapped has the index -1.
     """
     ti: Any = context["ti"]
@@ -183,10 +182,7 @@ def states_of(context: Context, task_id: str) -> dict[int, str | None]:
 
 
 def run_goes_on(context: Context, dag_id: str, run_id: str) -> bool:
-    """Return whether a run of a Dag in this Airflow exists and has not ended.
-
-    :param context: the context of the calling task.
-    """
+    """Return whether a run of a Dag in this Airflow exists and has not ended."""
     going_on = ["queued", "running"]
     if AIRFLOW_3:
         ti: Any = context["ti"]

@@ -73,9 +73,6 @@ class Metrics:
     """Sends the metrics of one task. As a context manager it sends at the end what the backend still holds.
 
     A failure to send is logged, and changes nothing else.
-
-    :param context: the task's context.
-    :param log: the task's log.
     """
 
     def __init__(self, context: Context, log: Log) -> None:

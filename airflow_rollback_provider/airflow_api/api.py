@@ -54,10 +54,7 @@ class ApiVersion:
 
 
 class Api:
-    """The REST API of one Airflow.
-
-    :param settings: its address and credentials.
-    """
+    """The REST API of one Airflow."""
 
     def __init__(self, settings: ApiSettings) -> None:
         self._settings = settings

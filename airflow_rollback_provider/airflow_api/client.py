@@ -29,8 +29,6 @@ class AirflowApi:
     """An Airflow.
 
     Every flow may raise :class:`AccessDenied` and :class:`PlatformError`.
-
-    :param settings: its address and credentials.
     """
 
     def __init__(self, settings: ApiSettings) -> None:

@@ -52,8 +52,6 @@ class ApiSettings:
 class ApiConnection:
     """The values of a connection.
 
-    :param settings: address and credentials of the Airflow.
-    :param policy: the network policy.
     :param secrets: texts that must not appear in a log.
     """
 

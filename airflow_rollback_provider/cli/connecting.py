@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 def open_hook(conn_id: str, *, debug: bool, validate: bool = True) -> Iterator[DeployHistoryHook]:
     """Open a hook for an Airflow connection and suppress the output of Airflow.
 
-    :param conn_id: the connection's id.
     :param debug: send the output of Airflow to stderr.
     :param validate: whether to raise for invalid fields of the connection; the doctor reports them itself.
     :raises CommandUnavailable: if Airflow itself does not start here.

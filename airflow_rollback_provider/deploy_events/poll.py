@@ -42,7 +42,6 @@ class Subscription(JsonDataclass):
     """The deploys to wait for.
 
     :param deployment: id or release name of the Deployment.
-    :param deploy_filter: the deploys that count.
     :param after: id of a deploy, or a time with its zone: later deploys are new. None starts with the first
         poll.
     :param deploy_id: the one deploy to wait for, whatever its type; None waits for the next that counts.

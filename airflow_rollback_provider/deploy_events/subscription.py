@@ -79,7 +79,6 @@ class DeployFilter:
 class Cursor(JsonDataclass):
     """The position up to which a history was read: all that is stored between two polls.
 
-    :param deployment_id: the Deployment.
     :param latest: the latest deploy that was read; None if only a time is known, or nothing.
     :param since: when that deploy was created. If it has vanished, older deploys are not read.
     :param open: deploys that were read and do not count yet, oldest first: they may count later.
@@ -119,7 +118,6 @@ class PollResult:
     """The result of one poll.
 
     :param news: the deploys that count now and did not count at an earlier poll, oldest first.
-    :param cursor: the cursor for the next poll.
     :param rejections: by id, the rejections of those deploys that bring rejected content back.
     """
 

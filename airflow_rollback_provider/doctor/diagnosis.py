@@ -112,7 +112,6 @@ _CERTIFICATE_REMEDIES = {
 def check_network(address: str, policy: Policy) -> tuple[Finding, ...]:
     """Check the network path to an address. The checks after a failure are skipped.
 
-    :param address: the platform's URL.
     :param policy: the network policy: time-outs, proxies, authorities.
     """
     try:

@@ -35,7 +35,6 @@ class FailedCheck:
     """A reason why a plan must not be carried out.
 
     :param code: stable name, part of the public interface.
-    :param reason: the condition that does not hold.
     :param remedy: what the user can do about it.
     """
 
@@ -345,7 +344,6 @@ CHECKS: tuple[Check, ...] = (
 class Assessment:
     """The results of the compatibility rules and the checks for a rollback to one deploy.
 
-    :param context: the data of the checks.
     :param source: the versions that run now.
     :param goal: the versions that would run.
     :param verdict: verdict of the compatibility rules.
@@ -381,12 +379,9 @@ def assess(
 ) -> Assessment:
     """Check a rollback to one deploy. It sends no request if the running deploy was read already.
 
-    :param deployment: the Deployment.
-    :param history: its deploy history, newest first.
     :param target: the deploy to go back to.
     :param scope: the part to restore.
     :param access: the token's permissions and the rollback switches.
-    :param capabilities: the platform's capabilities.
     :param now: the time, by the platform's clock if it is known.
     :raises DeployNotFound: when nothing runs.
     """

@@ -70,7 +70,6 @@ class Finding:
     """The result of one check.
 
     :param code: stable name, part of the public interface, one of :data:`CHECKS`.
-    :param status: its status.
     :param what: the result in one or two sentences; for ``skipped`` the reason.
     :param remedy: what the user can do; empty if there is nothing to do.
     :param setting: value of the connection's extra that would fix it, complete for each key; None if no
@@ -91,7 +90,6 @@ class Finding:
 class Report:
     """All findings about one connection.
 
-    :param connection: the connection's id.
     :param platform: name of the platform; empty if the connection does not define it.
     :param address: address of the platform; empty if the connection does not define it.
     :param deployment: the Deployment as the user named it; None if none was given.

@@ -71,7 +71,6 @@ class Weekly:
 
     :param begin: weekday (Monday is 0) and time of its start.
     :param end: weekday and time of its end. If it equals the start, the period is the whole week.
-    :param zone: the zone.
     """
 
     begin: tuple[int, time]

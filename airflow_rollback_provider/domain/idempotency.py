@@ -45,8 +45,6 @@ _SHORTEST_NOTE, _LONGEST_NOTE = 20, 200
 class Origin:
     """Who asked for a rollback, and the run that made it.
 
-    :param dag_id: the Dag.
-    :param run_id: its run.
     :param asked_by: the name of the user; None if no user started the run. Of an e-mail address, the part
         before the @ is kept.
     """

@@ -56,7 +56,6 @@ def encode(value: Any) -> Any:
 def decode(kind: type[T], values: Any) -> T:
     """Read the output of :func:`encode`.
 
-    :param kind: the dataclass to build.
     :param values: the values from JSON. A field may be missing if it has a default.
     :raises ValueError: when a field is missing, unknown or of another type; the message names it.
     """

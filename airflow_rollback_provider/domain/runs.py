@@ -53,7 +53,6 @@ class DagRun:
 class DagRow:
     """A Dag in Airflow's database.
 
-    :param paused: whether it is paused.
     :param stale: whether its file no longer contains it.
     :param scheduled: whether Airflow schedules its runs.
     :param file: its file, named as in import errors.

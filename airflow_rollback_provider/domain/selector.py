@@ -96,8 +96,6 @@ def choose(target: DeploySelector, history: History, scope: Scope) -> Deploy:
     rejected: see :mod:`airflow_rollback_provider.domain.rejections`. ``previous`` must also be older than the
     content that runs now. Only rollbacks that were read already reject content.
 
-    :param target: the selector.
-    :param history: the Deployment's history, newest first.
     :param scope: the part of the content that counts.
     :raises DeployNotFound: when no deploy matches; the message gives the reasons.
     :raises AmbiguousTarget: when the beginning of a git commit matches more than one commit.

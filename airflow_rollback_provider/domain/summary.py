@@ -34,18 +34,12 @@ def of_plan(plan: RollbackPlan) -> str:
 
 
 def of_submitted(result: Mapping[str, Any]) -> str:
-    """Return the summary of a submitted rollback.
-
-    :param result: the task's result.
-    """
+    """Return the summary of a submitted rollback."""
     return paragraph(f"Rolling back {_what(result)}. {_reason(result)} Follow it: {result['history']}")
 
 
 def of_done(result: Mapping[str, Any]) -> str:
-    """Return the summary of a completed rollback.
-
-    :param result: the task's result.
-    """
+    """Return the summary of a completed rollback."""
     undone_by = result.get("undone_by") or ""
     return paragraph(
         f"Rolled back {_what(result)}. {_reason(result)} {undone_by} History: {result['history']}"

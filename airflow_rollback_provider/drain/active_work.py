@@ -87,11 +87,7 @@ def sort_tasks(tasks: Sequence[TaskRow]) -> tuple[tuple[TaskRow, ...], tuple[Tas
 
 
 def work_warnings(work: ActiveWork, plan: RollbackPlan) -> Iterator[PlanWarning]:
-    """Yield the effects of a rollback on the active work.
-
-    :param work: the active work.
-    :param plan: the rollback.
-    """
+    """Yield the effects of a rollback on the active work."""
     downgrade = plan.downgrade is not False
     if work.running and downgrade:
         message = f"{len(work.running)} task(s) run now and would fail: {_dags(work.running)}."

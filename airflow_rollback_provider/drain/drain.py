@@ -59,11 +59,7 @@ class PausedDags(JsonDataclass):
 
 @dataclass(frozen=True)
 class Steps:
-    """What to do after a poll.
-
-    :param pause: Dags to pause.
-    :param unpause: paused Dags to resume.
-    """
+    """What to do after a poll."""
 
     pause: tuple[str, ...] = ()
     unpause: tuple[str, ...] = ()

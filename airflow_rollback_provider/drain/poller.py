@@ -77,7 +77,6 @@ def drain(
     :param hook: the hook for the REST API of the Deployment's Airflow.
     :param request: what is waited for.
     :param store: the Dags that are paused.
-    :param log: the task's log.
     """
 
     def read() -> Flow[tuple[ActiveWork, Steps]]:

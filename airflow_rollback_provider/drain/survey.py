@@ -148,7 +148,6 @@ def still_ours(
 def resume_dags(api: AirflowApi, ours: Iterable[str]) -> Flow[tuple[list[str], list[str]]]:
     """Resume paused Dags.
 
-    :param ours: the Dags.
     :return: the Dags that were resumed, and those that no longer exist.
     """
     paused = {dag.dag_id: dag.paused for dag in (yield from api.dags())}
@@ -167,8 +166,6 @@ def needs_airflow_3(source: str) -> str | None:
 
     Imports inside ``try``, behind a condition and inside a function do not count, because Airflow 2 may still
     import the file. A file that cannot be parsed returns None too.
-
-    :param source: the file's text.
     """
     try:
         tree = ast.parse(source)

@@ -27,7 +27,6 @@ class HealthCase(JsonDataclass):
 
     :param landed_at: when the content of the deploy was running.
     :param before_until: end of the time to compare with; usually the start of the deploy.
-    :param rule: the parameters.
     :param trusted_from: when the content before this deploy had landed: a Dag that ran after that could be
         imported. None takes the start of the time to compare with.
     :param superseded_at: when the next deploy began; None while this one runs.
@@ -73,7 +72,6 @@ def case_of(deploy: Deploy, history: History, rule: HealthRule) -> HealthCase:
     A rollback is compared with the time when its target ran, not with the bad deploy before the rollback.
 
     :param deploy: a deploy that succeeded.
-    :param history: the Deployment's deploy history.
     """
     newer, older = _around(deploy, history)
     case = HealthCase(

@@ -207,7 +207,6 @@ class DagSince:
 class Evidence:
     """The evidence for and against a deploy. Each run is added once, in any order.
 
-    :param case: the deploy to evaluate.
     :param baseline: the Dags before it, as :func:`count_before` counts them.
     """
 

@@ -33,10 +33,7 @@ _LATEST_COMMIT = timedelta(minutes=2)
 
 
 class Observer:
-    """Polls and evaluates one deploy. Each poll reads only runs that began, ended or changed since the last.
-
-    :param case: the deploy to evaluate.
-    """
+    """Polls and evaluates one deploy. A poll reads only runs that began, ended or changed since the last."""
 
     _api: AirflowApi
 
@@ -52,7 +49,6 @@ class Observer:
         """Read the data once and evaluate it.
 
         :param api: client of the Deployment's Airflow.
-        :param now: the time.
         """
         self._api = api
         if self._evidence is None:
@@ -130,7 +126,6 @@ def _only_waited(task: TaskRow, rule: HealthRule) -> bool:
 class HealthCheck(JsonDataclass):
     """The health check of a deploy, in JSON-ready values; without a token.
 
-    :param case: the deploy to evaluate.
     :param deadline: when to stop at the latest, in seconds since the epoch.
     :param poll_interval: time between two polls, in seconds.
     """
@@ -209,7 +204,6 @@ def check_health(
 
     :param hook: the hook for the REST API of that Airflow.
     :param health_check: what is evaluated, and until when.
-    :param log: the task's log.
     :param waits: whether to wait for a verdict; otherwise the first poll decides.
     """
     observer = Observer(health_check.case)

@@ -89,7 +89,6 @@ class FileEvidence:
 class Evaluation:
     """A verdict and its evidence.
 
-    :param verdict: the verdict.
     :param reasons: its reasons, gravest first.
     :param since: when the deploy had landed.
     :param evaluated_at: when it was evaluated.

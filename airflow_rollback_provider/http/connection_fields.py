@@ -34,7 +34,6 @@ class ConnectionLike(Protocol):
 class Fields:
     """The fields of one connection.
 
-    :param connection: an Airflow connection.
     :raises InvalidConnection: when ``extra`` is not a JSON object.
     """
 

@@ -29,8 +29,6 @@ class Request:
     """One HTTP request.
 
     :param operation: name of the operation, for logs and errors.
-    :param method: HTTP method.
-    :param url: absolute URL.
     :param body: JSON-ready body, or None. The body of a login contains the password: never log it.
     :param headers: headers besides the transport's own. They contain the token: never log them.
     :param repeatable: whether the request may be sent twice. Default True.
@@ -50,7 +48,6 @@ class Request:
 class Response:
     """The answer to a request, whatever its status.
 
-    :param status: HTTP status.
     :param headers: the headers, with names in lower case and values that may be repeated in an error.
     :param body: the body's bytes, decoded.
     :param received_at: local time of the answer, to measure the clock skew.

@@ -188,9 +188,7 @@ def is_ipv6(text: str) -> bool:
 class RetryState:
     """Retry state of one request: whether it is sent again, and after what pause.
 
-    :param policy: the network policy.
     :param request: the request. It is never sent again unless it is repeatable.
-    :param rng: returns random numbers from 0 to 1.
     """
 
     def __init__(self, policy: Policy, request: Request, rng: Callable[[], float]) -> None:

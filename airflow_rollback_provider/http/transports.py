@@ -43,9 +43,7 @@ T = TypeVar("T")
 class RequestsTransport:
     """Runs flows with ``requests``. For one thread at a time.
 
-    :param policy: the network policy.
     :param sleep: sleeps for a number of seconds.
-    :param rng: returns random numbers from 0 to 1.
     """
 
     def __init__(
@@ -115,10 +113,7 @@ class RequestsTransport:
 class HttpxTransport:
     """Runs flows with ``httpx`` inside an event loop. Transports with one policy share a client.
 
-    :param policy: the network policy.
-    :param pool: the pool of clients.
     :param sleep: sleeps for a number of seconds.
-    :param rng: returns random numbers from 0 to 1.
     """
 
     def __init__(

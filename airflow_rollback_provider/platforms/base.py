@@ -47,7 +47,6 @@ def walk(page: Page, fetch: Callable[[str], Page]) -> Iterator[Deploy]:
     The memory use does not grow with the history, because a deploy repeats only near its first place. A cycle
     of cursors ends the walk; it is found by comparison with one kept cursor (Brent's method).
 
-    :param page: the first page.
     :param fetch: returns the page at a cursor.
     """
     recent: deque[str] = deque(maxlen=_RECENT_IDS)
@@ -72,7 +71,6 @@ def walk(page: Page, fetch: Callable[[str], Page]) -> Iterator[Deploy]:
 class Survey:
     """The input of a plan, read with as few requests as the platform allows.
 
-    :param deployment: the Deployment.
     :param access: the token's permissions and the switches.
     :param page: the latest deploys.
     :param now: the platform's time; local time if the platform does not send it.

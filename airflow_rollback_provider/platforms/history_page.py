@@ -54,7 +54,6 @@ def fill(template: str, values: Mapping[str, str | None]) -> str | None:
 def ui_address(url: SplitResult, *, api: str, ui: str) -> str | None:
     """Derive the address of the UI, which is beside the API on the same domain; None where it is not known.
 
-    :param url: the address of the API.
     :param api: the first part of the API's host: ``houston`` (documentation) or ``api`` (astro-cli).
     :param ui: the first part of the UI's host: ``app`` (documentation) or ``cloud`` (astro-cli).
     """

@@ -31,8 +31,6 @@ IMPORTED_LATE = (
 class Connected:
     """A platform of one connection.
 
-    :param platform: the platform.
-    :param policy: the network policy.
     :param secrets: texts that must not appear in a log.
     """
 

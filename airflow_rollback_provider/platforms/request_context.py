@@ -33,7 +33,6 @@ _DESCRIPTIONS = {
 class RequestContext:
     """Context of a request, for error messages.
 
-    :param operation: name of the operation.
     :param permissions: permissions that this request needs, if they differ from request to request.
     :param subject: the object of the request, for example ``Deployment c1…``.
     :param hint: addition to the error for a Deployment that does not exist.

@@ -12,11 +12,7 @@ from airflow_rollback_provider.domain.errors import MalformedAnswer
 
 
 class Row:
-    """One object of an answer. Every error names the operation and the field.
-
-    :param operation: name of the operation.
-    :param values: the object.
-    """
+    """One object of an answer. Every error names the operation and the field."""
 
     def __init__(self, operation: str, values: object) -> None:
         self._operation = operation

@@ -41,7 +41,6 @@ class ClusterRequest:
     """One request to a cluster.
 
     :param what: ``pods``, ``deployments``, ``stateful_sets``, ``events`` or ``log``.
-    :param namespace: the namespace.
     :param selector: selects the objects: by labels, or by fields for events.
     :param pod: the pod, for a log.
     :param container: the container, for a log.
@@ -63,7 +62,6 @@ ClusterFlow = Generator["ClusterRequest | Pause", Any, T]
 class Release(JsonDataclass):
     """The release to read.
 
-    :param namespace: the namespace.
     :param name: name of the Helm release.
     :param image: the image that every Airflow component must run; None requires readiness only.
     :param required: components that must exist; by default a scheduler.
@@ -276,8 +274,6 @@ class StabilityWindow(Poller[PodsReport, bool]):
         """Add why a release that was ready when the time was up was not so for long enough.
 
         These are the containers that were restarted during the wait; if there is none, all that ever were.
-
-        :param report: the report of the last poll.
         """
         if not report.ready or self._since is None:
             return report

@@ -108,7 +108,6 @@ def check_release(
     """Check whether a release runs an image and is ready.
 
     :param image: the image that every component must run; a tag is enough. None requires readiness only.
-    :param pods: the release's pods.
     :param workloads: its Deployments and StatefulSets, which define how many pods there must be. None if the
         token may not read them; then the pods that exist are enough.
     :param required: components that must exist, with one pod at least; by default a scheduler.

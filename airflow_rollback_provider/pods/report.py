@@ -24,7 +24,6 @@ class Finding:
     :param code: ``OLD-IMAGE``, ``OLD-POD``, ``ROLLING-OUT``, ``IMAGE-PULL``, ``CRASH-LOOP``, ``CRASHED``,
         ``CANNOT-START``, ``INIT-RUNNING``, ``STARTING``, ``NOT-READY``, ``PENDING``, ``TOO-FEW-PODS``,
         ``NO-COMPONENT``, ``NOT-STABLE``.
-    :param component: the Airflow component.
     :param message: what is wrong, with Kubernetes' own message.
     :param pod: the pod, if the finding is about one.
     :param container: the container, if the finding is about one.
@@ -51,9 +50,6 @@ class Finding:
 class Restarts:
     """A container that was restarted.
 
-    :param component: the Airflow component.
-    :param pod: the pod.
-    :param container: the container.
     :param count: number of restarts since the pod was created.
     :param ended: how it ended before the last restart, if known.
     """

@@ -37,8 +37,6 @@ FAILURE = "rollback_failure"
 class RollbackReport:
     """Keeps ``context["rollback"]`` up to date and calls the callbacks that Airflow does not have.
 
-    :param context: the task's context.
-    :param log: the task's log.
     :param deployment_id: the Deployment as the task names it; None for a fleet.
     """
 

@@ -38,10 +38,7 @@ def member(
 ) -> Member:
     """Return how the rollback of one Deployment ended, from the XComs of its task.
 
-    :param index: the task's map index.
-    :param state: the task's state.
     :param result: what it returned, if it did.
-    :param failure: its failure report, if there is one.
     :raises BadInput: when the result is that of another kind of task.
     """
     left = result if isinstance(result, Mapping) else failure

@@ -34,7 +34,6 @@ DESCRIPTION = "A rollback that is being submitted; deleted when it is in the dep
 class PendingSubmission:
     """The choice of a try.
 
-    :param deployment_id: the Deployment.
     :param target_id: the deploy to go back to.
     :param latest_id: the latest deploy of the history when it was chosen.
     :param idempotency_key: the key, made with the target as the task names it.
@@ -63,7 +62,6 @@ class PendingStore:
     """The state that the tries of one idempotency key share, from the side of one try.
 
     :param store: keeps what outlives a try.
-    :param idempotency_key: the key.
     :param clock: returns the time in seconds since the epoch.
     """
 

@@ -23,7 +23,6 @@ _SECONDS_OF_MISMATCH = 60.0
 class Tracking(JsonDataclass):
     """One rollback to track, in JSON-ready values; without a token.
 
-    :param deployment_id: the Deployment.
     :param rollback_id: the rollback's own entry in the history.
     :param target: the deploy that it goes back to.
     :param scope: the part that it brings back.
@@ -49,10 +48,7 @@ class Tracking(JsonDataclass):
 
 
 class RollbackPoller(Poller["Outcome | None", Outcome]):
-    """Decides after each poll whether a rollback has ended.
-
-    :param tracking: the rollback.
-    """
+    """Decides after each poll whether a rollback has ended."""
 
     def __init__(self, tracking: Tracking, rng: Callable[[], float]) -> None:
         super().__init__(tracking.deadline, tracking.poll_interval, rng)
@@ -90,11 +86,7 @@ class RollbackPoller(Poller["Outcome | None", Outcome]):
 
 
 def broken_off(tracking: Tracking, error: Exception) -> Outcome:
-    """Describe a rollback that was submitted and cannot be tracked to its end.
-
-    :param tracking: the rollback.
-    :param error: why it cannot.
-    """
+    """Describe a rollback that was submitted and cannot be tracked to its end."""
     return Outcome(
         RollbackStatus.UNKNOWN,
         tracking.rollback_id,

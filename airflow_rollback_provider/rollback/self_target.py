@@ -35,7 +35,6 @@ class RollsBackItself(RollbackRefused):
 def refuse_downgrade_of_itself(plan: RollbackPlan, *, wait_for_completion: bool) -> None:
     """Do nothing unless the task would wait inside a Deployment that the rollback downgrades.
 
-    :param plan: the plan.
     :param wait_for_completion: whether the task waits for the end of the rollback.
     :raises RollsBackItself: a downgrade fails all running tasks, this one too, and rows of deferred tasks
         that a newer Airflow wrote can stop an older scheduler (apache/airflow#68317).

@@ -71,12 +71,7 @@ def new_tracking(
 
 
 def track(hook: Connector[Platform], tracking: Tracking, log: Log) -> Wait[Outcome | None, Outcome]:
-    """Return the wait for the end of a rollback. It logs the platform's log lines on the way.
-
-    :param hook: the hook for the platform.
-    :param tracking: the rollback.
-    :param log: the task's log.
-    """
+    """Return the wait for the end of a rollback. It logs the platform's log lines on the way."""
     return Wait(
         RollbackPoller(tracking, random.random),  # noqa: S311 - spreads load
         _reader(hook, tracking, log),

@@ -20,7 +20,6 @@ _TYPES = {
 class File:
     """One file of the front-end.
 
-    :param content: its bytes.
     :param kind: its media type.
     :param etag: changes with the content.
     """

@@ -32,9 +32,7 @@ _FOR_AN_ADMINISTRATOR = "Another try does not help: ask an Airflow administrator
 class Problem(Exception):
     """An error response.
 
-    :param status: HTTP status.
     :param code: a stable name; the page reads it.
-    :param message: what happened.
     :param remedy: what to do next.
     """
 

@@ -29,7 +29,6 @@ class RowChecks:
     """Builds rows of one Deployment's deploys. It sends no request.
 
     :param survey: the platform's data about the Deployment.
-    :param capabilities: the capabilities of the platform.
     :param latest: its latest deploys, newest first, back to the running one.
     :param older: deploys further back to build rows of. The running deploy is not searched among them,
         because other requests would not find it there.

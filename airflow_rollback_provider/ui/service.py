@@ -68,7 +68,6 @@ class Addresses:
 class Service:
     """Builds the page's responses. Thread-safe.
 
-    :param reader: reads Deployments.
     :param load_options: returns the Deployments of the page.
     :param clock: a monotonic clock, in seconds.
     """
@@ -93,7 +92,6 @@ class Service:
         """Return the Deployments of the page. Sends no request to a platform.
 
         :param airflow: major version of this Airflow.
-        :param user: name of the user.
         :param start_problem: returns why the user cannot start a Dag.
         :param list_connections: returns the ids of the connections to a platform. Called when the page
             offers nothing.
@@ -174,7 +172,6 @@ class Service:
         :param expected_current_deploy_id: id of the deploy that the page showed as the running one; empty:
             not checked.
         :param start_problem: returns why the user cannot start a Dag.
-        :param addresses: the addresses of Dag runs.
         :raises Problem: if the page does not offer the Deployment.
         :raises RollbackError: if the request to the platform fails, or another deploy runs now.
         """
@@ -203,8 +200,6 @@ class Service:
     def require_option(self, dag_id: str, conf: Answer) -> None:
         """Check that the page offers a run.
 
-        :param dag_id: the Dag to start.
-        :param conf: the ``conf`` of its run.
         :raises Problem: for another connection, Deployment or Dag.
         :raises RollbackError: if the request for the Deployment's id fails.
         """

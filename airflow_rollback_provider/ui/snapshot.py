@@ -39,7 +39,6 @@ class Snapshot:
     """A Deployment at one moment.
 
     :param survey: the platform's data about it.
-    :param capabilities: the capabilities of the platform.
     :param url: address of the deploy history on the platform, None if it is unknown.
     :param deploys: the latest deploys, back to the running one.
     """
@@ -54,9 +53,6 @@ class Reader:
     """Reads Deployments for all users of the page. Thread-safe.
 
     A method raises the error of a request to the platform that fails.
-
-    :param platforms: opens the clients.
-    :param cache: the shared cache.
     """
 
     def __init__(self, platforms: Platforms, cache: Cache) -> None:

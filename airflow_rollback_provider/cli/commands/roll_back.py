@@ -121,9 +121,6 @@ def run(args: argparse.Namespace, console: Console) -> Exit:
 class RollBack:
     """One rollback, from the plan to its end.
 
-    :param args: the arguments of the command.
-    :param console: for output and the confirmation.
-    :param hook: the hook for the platform.
     :param stored: the plan from the file of ``--plan``, if there is one.
     """
 
@@ -386,12 +383,7 @@ class ConsoleLog:
 
 
 def track_in_terminal(hook: DeployHistoryHook, tracking: Tracking, console: Console) -> Outcome:
-    """Track a rollback in this process and print a line of progress now and then.
-
-    :param hook: the hook for the platform.
-    :param tracking: the rollback to track.
-    :param console: for the output.
-    """
+    """Track a rollback in this process and print a line of progress now and then."""
     began = next_line = time.monotonic()
 
     def progress() -> None:

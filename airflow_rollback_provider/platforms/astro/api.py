@@ -22,7 +22,6 @@ class Api:
     """Hosted Astro's API for one Organization.
 
     :param endpoint: base URL of the API, its version included.
-    :param organization_id: the Organization.
     :param token: an API token or a user's token.
     """
 

@@ -63,10 +63,7 @@ _ALL = RequestContext("all_deployments", hint=_USE_THE_ID)
 
 
 class Astro:
-    """Hosted Astro, with one token.
-
-    :param settings: its address, Organization and token.
-    """
+    """Hosted Astro, with one token."""
 
     def __init__(self, settings: AstroSettings) -> None:
         self._settings = settings

@@ -49,8 +49,6 @@ _REFUSALS = (400, 404, 409, 422)
 class Refusal:
     """The API's description of an error.
 
-    :param status: HTTP status.
-    :param message: the message.
     :param fields: each field that the API does not accept, with the reason.
     :param request_id: id by which Astronomer's support finds the request.
     """

@@ -39,8 +39,6 @@ class Api:
     """Astro Private Cloud's API at one address.
 
     :param endpoint: address of the GraphQL endpoint.
-    :param token: the raw token.
-    :param assumptions: the assumptions about the API.
     :param scheme: prefix of the token in the header. Default: none.
     """
 

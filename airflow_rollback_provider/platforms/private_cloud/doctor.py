@@ -67,12 +67,7 @@ _ROWS = 20
 
 
 class PrivateCloudDoctor:
-    """All checks of one connection.
-
-    :param platform: the platform, for its own methods.
-    :param api: its API.
-    :param settings: the connection's settings.
-    """
+    """All checks of one connection."""
 
     def __init__(self, platform: PrivateCloud, api: Api, settings: PrivateCloudSettings) -> None:
         self._platform = platform

@@ -145,8 +145,6 @@ class Installation:
     def learn(self, operation: str, document: str, texts: Iterable[str], *, quiet: bool = False) -> bool:
         """Leave out what a server's errors name, and return whether anything changed.
 
-        :param document: the document that was refused.
-        :param texts: the server's errors.
         :param quiet: whether to log nothing. Default False: each part has one warning.
         """
         with self._lock:

@@ -47,7 +47,6 @@ _NO_ANSWER = (PlatformUnreachable, TlsFailed)
 class PartialResult:
     """The result of an operation that was read as a whole or field by field.
 
-    :param operation: the operation.
     :param data: the data of all answers.
     :param errors: errors of root fields, by the field's name in the answer.
     :param whole: error of the operation as a whole; None if it succeeded.

@@ -39,7 +39,6 @@ class PrivateCloudSettings:
     :param history_url: template of the address of a Deployment's deploy history.
     :param retention_days: greatest age in days of the target of a rollback. Default 90.
     :param restricted: Runtime versions that a plan warns of; no public query returns them.
-    :param assumptions: the assumptions about the API.
     """
 
     endpoint: str
