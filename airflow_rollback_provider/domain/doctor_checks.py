@@ -173,14 +173,18 @@ def of_clock(skew: timedelta | None, tolerated: timedelta) -> Finding:
         return Finding(
             "CLOCK", Status.OK, f"This machine's clock agrees with the platform's ({_seconds(skew)} s)."
         )
-    side = "ahead of" if skew > timedelta(0) else "behind"
-    what = f"This machine's clock is {_seconds(abs(skew))} s {side} the platform's."
     return Finding(
         "CLOCK",
         Status.WARNING,
-        what,
+        off_by(skew),
         "Synchronise it (NTP): tokens and certificates are checked by it. Plans use the platform's clock.",
     )
+
+
+def off_by(skew: timedelta) -> str:
+    """Return how far this machine's clock is off, as a sentence."""
+    side = "ahead of" if skew > timedelta(0) else "behind"
+    return f"This machine's clock is {_seconds(abs(skew))} s {side} the platform's."
 
 
 def _seconds(skew: timedelta) -> str:

@@ -13,6 +13,7 @@ from airflow_rollback_provider.deploy_events.poll import wait_for_deploy
 from airflow_rollback_provider.domain.arguments import seconds
 from airflow_rollback_provider.domain.compatibility import PlanWarning
 from airflow_rollback_provider.domain.deploys import Access, Capabilities, Deploy, Deployment, Scope
+from airflow_rollback_provider.domain.doctor_checks import off_by
 from airflow_rollback_provider.domain.errors import (
     AccessDenied,
     DeployInProgress,
@@ -403,11 +404,4 @@ def _unknown(plan: RollbackPlan, idempotency_key: str, lost: RollbackError, prob
 def _clock_notes(skew: timedelta | None) -> tuple[PlanWarning, ...]:
     if skew is None or abs(skew) <= TOLERATED_SKEW:
         return ()
-    side = "ahead of" if skew > timedelta(0) else "behind"
-    return (
-        PlanWarning(
-            "CLOCK-OFF",
-            f"This machine's clock is {abs(skew).total_seconds():,.0f} s {side} the platform's. The plan "
-            "uses the platform's clock.",
-        ),
-    )
+    return (PlanWarning("CLOCK-OFF", f"{off_by(skew)} The plan uses the platform's clock."),)

@@ -42,6 +42,7 @@ from airflow_rollback_provider.platforms.private_cloud.mapping import (
     read_deployment,
     read_flag,
     read_log_line,
+    read_permissions,
     read_roles,
     survey_variables,
 )
@@ -325,15 +326,14 @@ class PrivateCloud:
 
     def _read_access(self, answer: Answer, enabled: bool | None, deployment: Deployment) -> Access:
         """Read permissions and switches. The flags that are merged for a Deployment have its toggle too."""
-        permissions, toggle = self._api.optional(answer, "permissions"), self._api.optional(answer, "toggle")
+        toggle = self._api.optional(answer, "toggle")
         _, merged = read_flag(self._api.optional(answer, "flags"), self._assumptions.flags)
         if not isinstance(toggle, bool):
             is_its_own = enabled is not False and deployment.workspace_id is not None
             toggle = merged if is_its_own else None
-        known = isinstance(permissions, list) and all(isinstance(name, str) for name in permissions)
         return replace(
             self._access(merged or (merged if enabled is None else enabled)),
-            permissions=frozenset(permissions) if known else None,
+            permissions=read_permissions(self._api.optional(answer, "permissions")),
             roles=read_roles(
                 self._api.optional(answer, "roles"), self._api.optional(answer, "is_admin"), deployment
             ),

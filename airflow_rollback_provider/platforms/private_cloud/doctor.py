@@ -41,6 +41,7 @@ from airflow_rollback_provider.platforms.private_cloud.mapping import (
     installation_setting,
     read_deploy,
     read_flag,
+    read_permissions,
     read_roles,
     survey_variables,
 )
@@ -228,13 +229,12 @@ class PrivateCloudDoctor:
         )
 
     def _of_permissions(self, result: PartialResult, deployment: Deployment | None) -> Iterator[Finding]:
-        granted = result.value("permissions")
-        known = isinstance(granted, list) and all(isinstance(name, str) for name in granted)
+        granted = read_permissions(result.value("permissions"))
         capabilities = self._platform.capabilities
         roles = None
         if deployment is not None:
             roles = read_roles(result.value("roles"), result.value("is_admin"), deployment)
-        return doctor_checks.of_permissions(granted if known else None, capabilities, deployment, roles)
+        return doctor_checks.of_permissions(granted, capabilities, deployment, roles)
 
     # The schema
 

@@ -105,6 +105,13 @@ def _read_mechanism(row: Row) -> Mechanism:
     return Mechanism.read(row.text("dagDeployment.type") or Mechanism.IMAGE.value)
 
 
+def read_permissions(names: object) -> frozenset[str] | None:
+    """Return the names of a token's permissions; None if they are not known."""
+    if isinstance(names, list) and all(isinstance(name, str) for name in names):
+        return frozenset(names)
+    return None
+
+
 def read_roles(bindings: object, is_admin: object, deployment: Deployment) -> frozenset[str] | None:
     """Return the roles of the token's owner that apply to a Deployment; None if they are not known.
 
