@@ -9,9 +9,9 @@ import math
 from airflow_rollback_provider.domain.arguments import seconds
 from airflow_rollback_provider.domain.deploys import Scope
 from airflow_rollback_provider.domain.errors import BadInput
+from airflow_rollback_provider.platforms.connection_types import PRIVATE_CLOUD
 
-# Repeated here because the hook that defines the name imports Airflow. A test compares the two.
-DEFAULT_CONN_ID = "astro_private_cloud_default"
+DEFAULT_CONN_ID = PRIVATE_CLOUD.default_conn_id
 
 _MOST = 1_000_000
 

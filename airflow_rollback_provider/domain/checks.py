@@ -397,8 +397,11 @@ def assess(
     context = CheckContext(
         deployment, current, target, latest, scope, access, capabilities, now, same_origin=same_origin
     )
-    reasons = (*_verdict_check(verdict), *failed_checks(context))
-    return Assessment(context, source, goal, verdict, reasons)
+    failed = failed_checks(context)
+    if not verdict.allowed:
+        remedy = f"Choose a deploy of a supported version. Rule from: {verdict.source}."
+        failed = (FailedCheck(verdict.code, verdict.reason, remedy), *failed)
+    return Assessment(context, source, goal, verdict, failed)
 
 
 def _versions(
@@ -408,9 +411,3 @@ def _versions(
     known = deployment.versions if deployment.versions.known else current.versions
     source = known.completed_by(current.versions)
     return source, (target.versions if "image" in scope.parts else source)
-
-
-def _verdict_check(verdict: Verdict) -> Iterator[FailedCheck]:
-    if not verdict.allowed:
-        remedy = f"Choose a deploy of a supported version. Rule from: {verdict.source}."
-        yield FailedCheck(verdict.code, verdict.reason, remedy)

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import MISSING, Field, fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 from functools import lru_cache
@@ -73,11 +73,10 @@ def decode(kind: type[T], values: Any) -> T:
 @lru_cache(maxsize=64)
 def _fields(kind: Any) -> dict[str, tuple[bool, Any]]:
     hints = get_type_hints(kind)
-    return {field.name: (_required(field), hints[field.name]) for field in fields(kind)}
-
-
-def _required(field: Field[Any]) -> bool:
-    return field.default is MISSING and field.default_factory is MISSING
+    return {
+        field.name: (field.default is MISSING and field.default_factory is MISSING, hints[field.name])
+        for field in fields(kind)
+    }
 
 
 def _read(kind: Any, value: Any, name: str) -> Any:
@@ -90,7 +89,9 @@ def _read(kind: Any, value: Any, name: str) -> Any:
         return _expect(dict, value, name)
     if is_dataclass(kind):
         return decode(cast("type[Any]", kind), value)
-    return _SCALARS.get(kind, _enum_reader(kind))(value, name)
+    if kind in _SCALARS:
+        return _SCALARS[kind](value, name)
+    return kind(_expect(str, value, name))  # an enum
 
 
 def _expect(kind: type[T], value: Any, name: str) -> T:
@@ -109,10 +110,6 @@ def _time(value: Any, name: str) -> datetime:
 
 def _number(value: Any, name: str) -> float:
     return value if type(value) is int else _expect(float, value, name)
-
-
-def _enum_reader(kind: Any) -> Callable[[Any, str], Any]:
-    return lambda value, name: kind(_expect(str, value, name))
 
 
 _SCALARS: dict[Any, Callable[[Any, str], Any]] = {

@@ -11,9 +11,8 @@ from airflow_rollback_provider.domain.idempotency import without_tag
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from airflow_rollback_provider.domain.compatibility import PlanWarning
     from airflow_rollback_provider.domain.deploys import Deploy
-    from airflow_rollback_provider.domain.plan import Change, RollbackPlan
+    from airflow_rollback_provider.domain.plan import RollbackPlan
 
 _LONGEST = 1200
 _MOST_NAMED = 10
@@ -133,8 +132,10 @@ def _lines(plan: RollbackPlan) -> Iterator[str]:
     if plan.verdict.allowed:
         yield f"          versions: {plan.verdict.code}: {plan.verdict.reason}"
     yield from _block("Failed checks", map(str, plan.failed_checks))
-    yield from _block("Warnings", map(_warning, plan.warnings))
-    yield from _block("Changes", map(_change, plan.changes))
+    yield from _block(
+        "Warnings", (f"{'(!) ' if item.severe else ''}{item.message}" for item in plan.warnings)
+    )
+    yield from _block("Changes", (f"{item.what}: {item.before} → {item.after}" for item in plan.changes))
     yield from _block("Rolled back", plan.rolled_back)
     yield from _block("Not rolled back", plan.not_rolled_back)
     yield from _block("Permissions", plan.permissions)
@@ -142,14 +143,6 @@ def _lines(plan: RollbackPlan) -> Iterator[str]:
     if plan.allowed:
         yield f"To undo: {plan.undo}"
         yield f"To keep it: {plan.undone_by}"
-
-
-def _warning(warning: PlanWarning) -> str:
-    return f"(!) {warning.message}" if warning.severe else warning.message
-
-
-def _change(change: Change) -> str:
-    return f"{change.what}: {change.before} → {change.after}"
 
 
 def _block(title: str, items: Iterable[str]) -> Iterator[str]:

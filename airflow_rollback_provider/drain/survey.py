@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
     from airflow_rollback_provider.airflow_api.client import AirflowApi
-    from airflow_rollback_provider.domain.runs import DagRow
     from airflow_rollback_provider.http.messages import Flow
 
 _MOST_FILES = 200
@@ -106,7 +105,8 @@ def pausable(api: AirflowApi, spared: Collection[str]) -> Flow[tuple[str, ...]]:
     :param spared: Dags that must keep running.
     """
     dags = yield from api.dags()
-    return tuple(dag.dag_id for dag in dags if _starts_by_itself(dag) and dag.dag_id not in spared)
+    scheduled = [dag.dag_id for dag in dags if dag.scheduled and not dag.paused and not dag.stale]
+    return tuple(dag_id for dag_id in scheduled if dag_id not in spared)
 
 
 def pause_all(api: AirflowApi, request: DrainRequest, paused_dags: PausedDags | None) -> Flow[None]:
@@ -155,10 +155,6 @@ def resume_dags(api: AirflowApi, ours: Iterable[str]) -> Flow[tuple[list[str], l
     for dag_id in resumed:
         yield from api.set_paused(dag_id, False)
     return resumed, [dag_id for dag_id in ours if dag_id not in paused]
-
-
-def _starts_by_itself(dag: DagRow) -> bool:
-    return dag.scheduled and not dag.paused and not dag.stale
 
 
 def needs_airflow_3(source: str) -> str | None:

@@ -83,7 +83,10 @@ def case_of(deploy: Deploy, history: History, rule: HealthRule) -> HealthCase:
         deployment_id=deploy.deployment_id,
         deploy_id=deploy.id,
     )
-    return _compared_with_target(case, deploy, older)
+    if len(older) < 2 or older[-1].id != deploy.rolled_back_to:
+        return case
+    target, successor = older[-1], older[-2]
+    return replace(case, before_until=successor.created_at, trusted_from=_landed(target))
 
 
 def _around(deploy: Deploy, history: History) -> tuple[list[Deploy], list[Deploy]]:
@@ -102,13 +105,6 @@ def _around(deploy: Deploy, history: History) -> tuple[list[Deploy], list[Deploy
         if group is older and older and deploy.rolled_back_to in (None, older[-1].id):
             break
     return newer, older
-
-
-def _compared_with_target(case: HealthCase, deploy: Deploy, older: list[Deploy]) -> HealthCase:
-    if len(older) < 2 or older[-1].id != deploy.rolled_back_to:
-        return case
-    target, successor = older[-1], older[-2]
-    return replace(case, before_until=successor.created_at, trusted_from=_landed(target))
 
 
 def _landed(deploy: Deploy) -> datetime:

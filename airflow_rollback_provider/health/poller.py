@@ -112,14 +112,11 @@ def _key(run: DagRun) -> tuple[str, str, datetime | None]:
 
 
 def _with_cause(run: DagRun, failed: tuple[TaskRow, ...], rule: HealthRule) -> DagRun:
-    if not failed or not all(_only_waited(task, rule) for task in failed):
+    waiting = rule.waiting_operators
+    if not failed or not all(task.state == "upstream_failed" or task.operator in waiting for task in failed):
         return run
-    waited_for = {task.waits_for for task in failed if task.operator in rule.waiting_operators}
+    waited_for = {task.waits_for for task in failed if task.operator in waiting}
     return replace(run, upstream=True, waited_for=tuple(sorted(waited_for - {""})))
-
-
-def _only_waited(task: TaskRow, rule: HealthRule) -> bool:
-    return task.state == "upstream_failed" or task.operator in rule.waiting_operators
 
 
 @dataclass(frozen=True)

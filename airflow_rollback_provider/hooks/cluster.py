@@ -233,7 +233,14 @@ class _Call(NamedTuple):
 def _calls(request: ClusterRequest) -> Generator[_Call, tuple[int, bytes], Any]:
     """Return the flow of a request; a long list has several pages."""
     if request.what == "log":
-        body = _checked(*(yield _log_call(request)))
+        of_log = {
+            "name": request.pod,
+            "namespace": request.namespace,
+            "container": request.container,
+            "previous": request.previous,
+            "tail_lines": LOG_LINES,
+        }
+        body = _checked(*(yield _Call("CoreV1Api", "read_namespaced_pod_log", of_log)))
         return body.decode("utf-8", errors="replace")
     items: list[Any] = []
     api, method, selector = _METHODS[request.what]
@@ -245,17 +252,6 @@ def _calls(request: ClusterRequest) -> Generator[_Call, tuple[int, bytes], Any]:
         if not following:
             return items
         arguments = {**arguments, "_continue": following}
-
-
-def _log_call(request: ClusterRequest) -> _Call:
-    arguments = {
-        "name": request.pod,
-        "namespace": request.namespace,
-        "container": request.container,
-        "previous": request.previous,
-        "tail_lines": LOG_LINES,
-    }
-    return _Call("CoreV1Api", "read_namespaced_pod_log", arguments)
 
 
 def _checked(status: int, body: bytes) -> bytes:
@@ -289,13 +285,7 @@ def _failure(error: Exception, request: ClusterRequest, conn_id: str) -> Rollbac
         )
     refusal = f"The {cluster} refused {reading} (HTTP {status}: {_reason(error)})."
     temporary = status >= 500 or status == _LIST_TOO_OLD
-    return _refusals(refusal).get(status) or (
-        PlatformFailed(f"{refusal} The failure may be temporary.") if temporary else BadInput(refusal)
-    )
-
-
-def _refusals(refusal: str) -> dict[int, RollbackError]:
-    return {
+    errors: dict[int, RollbackError] = {
         401: TokenRefused(f"{refusal} Put valid credentials in the connection."),
         403: PermissionMissing(
             f"{refusal} Bind a Role that may get and list pods, pods/log, events, and deployments and "
@@ -304,6 +294,9 @@ def _refusals(refusal: str) -> dict[int, RollbackError]:
         404: NotFound(refusal),
         429: RateLimited(refusal),
     }
+    return errors.get(status) or (
+        PlatformFailed(f"{refusal} The failure may be temporary.") if temporary else BadInput(refusal)
+    )
 
 
 def _reason(error: Exception) -> str:

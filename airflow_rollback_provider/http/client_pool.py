@@ -87,7 +87,8 @@ class ClientPool:
         try:
             async with shared.lock:
                 if shared.lease is None:
-                    shared.lease = await _new_lease(policy)
+                    # httpx and a TLS context take long to load: this must not block the event loop.
+                    shared.lease = Lease(policy, await asyncio.to_thread(tls_context, policy.trust))
             yield shared.lease
         finally:
             shared.users -= 1
@@ -95,11 +96,6 @@ class ClientPool:
                 clients.pop(policy, None)
                 if shared.lease is not None:
                     await shared.lease.close()
-
-
-async def _new_lease(policy: Policy) -> Lease:
-    """Create a lease without blocking the event loop: httpx and a TLS context take long to load."""
-    return Lease(policy, await asyncio.to_thread(tls_context, policy.trust))
 
 
 def tls_context(trust: bool | str) -> Any:

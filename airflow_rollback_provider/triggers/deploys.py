@@ -34,8 +34,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
 
     from airflow_rollback_provider.deploy_events.subscription import PollResult
-    from airflow_rollback_provider.http.messages import Flow
-    from airflow_rollback_provider.platforms.base import Platform
 
 __all__ = ["DeployLandedTrigger", "DeployTrigger", "landed_deploys"]
 
@@ -262,11 +260,16 @@ class DeployTrigger(BaseTrigger):
         if self.cursor is not None:
             poller.cursor = Cursor.from_dict(self.cursor)
         async with DeployHistoryHook(self.astro_conn_id) as hook:
-            wait = Wait(poller, lambda: poller.read(hook.platform), time.time, self._report, hook.reconnect)
+            wait = Wait(
+                poller,
+                lambda: wait_for_deploy(hook.platform, subscription, poller.cursor),
+                clock=time.time,
+                report=lambda error: self.log.warning(
+                    "Could not poll for a deploy of %s: %s", subscription.deployment, error
+                ),
+                reconnect=hook.reconnect,
+            )
             return await hook.async_run(wait.until_done())
-
-    def _report(self, error: RollbackError) -> None:
-        self.log.warning("Could not poll for a deploy of %s: %s", self.subscription["deployment"], error)
 
 
 class DeployPoller(Poller["tuple[WaitResult | None, Cursor]", WaitResult]):
@@ -283,9 +286,6 @@ class DeployPoller(Poller["tuple[WaitResult | None, Cursor]", WaitResult]):
         super().__init__(deadline, interval, rng)
         self.cursor: Cursor | None = None
         self._subscription = subscription
-
-    def read(self, platform: Platform) -> Flow[tuple[WaitResult | None, Cursor]]:
-        return wait_for_deploy(platform, self._subscription, self.cursor)
 
     def evaluate(self, result: tuple[WaitResult | None, Cursor], now: float) -> WaitResult | None:
         wait_result, self.cursor = result

@@ -97,10 +97,6 @@ class Column:
     least: int | None = None
 
 
-def _when(deploy: Deploy) -> str:
-    return f"{deploy.created_at.astimezone(timezone.utc):%Y-%m-%d %H:%M}"
-
-
 def _description(deploy: Deploy) -> str:
     """The description, for a rollback with the deploy that it went back to in front."""
     reason = without_key(deploy.description)
@@ -117,7 +113,7 @@ def noted(deploy: Deploy, rejection: Rejection | None) -> Deploy:
 
 COLUMNS = (
     Column("deploy", lambda deploy: deploy.id),
-    Column("when (UTC)", _when),
+    Column("when (UTC)", lambda deploy: f"{deploy.created_at.astimezone(timezone.utc):%Y-%m-%d %H:%M}"),
     Column("status", lambda deploy: str(deploy.status)),
     Column("type", lambda deploy: deploy.type, least=6),
     Column("tag", lambda deploy: deploy.image_tag or "-", least=10),

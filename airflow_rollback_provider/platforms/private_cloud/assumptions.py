@@ -214,13 +214,9 @@ def read_assumptions(values: object, where: str) -> Assumptions:
     parts = {key: read(given[key], f"{where}.{key}") for key, read in _PARTS.items() if key in given}
     replaced = {key: _operation(key, given[key], f"{where}.{key}") for key in _OPERATIONS if key in given}
     if "deploys" in replaced and "survey_history" not in replaced:
-        replaced["survey_history"] = _like_deploys(replaced["deploys"])
+        # The built-in document for the survey's history does not fit either.
+        replaced["survey_history"] = replace(replaced["deploys"], name="survey_history")
     return Assumptions(replaced=replaced, given=given, **parts)
-
-
-def _like_deploys(deploys: Operation) -> Operation:
-    """Use the replaced document for the survey's history too, because the built-in one does not fit."""
-    return replace(_built_in("survey_history"), documents=deploys.documents, paths=deploys.paths)
 
 
 def _built_in(name: str) -> Operation:

@@ -190,7 +190,7 @@ def suggested_setting(text: str, context: RequestContext, assumptions: Assumptio
     document, path = "<GraphQL>", "<path of its result>"
     if name and likely:
         # A variable keeps its name: its value is sent under it.
-        plain = _without_comments(template.documents[0])
+        plain = " ".join(re.sub(r"(?m)^#.*$", "", template.documents[0]).split())
         document = re.sub(rf"(?<!\$)\b{name}\b(?=\s*[({{:!])", likely, plain)
         path = re.sub(rf"\b{name}\b", likely, template.paths["result"])
     return json.dumps({"assumptions": {context.operation: {"document": document, "path": path}}})
@@ -200,10 +200,6 @@ def statuses_setting(words: Iterable[str]) -> str:
     """Return the setting, as JSON, that gives words for a deploy's status a meaning."""
     meanings = dict.fromkeys(words, "<in progress, succeeded or failed>")
     return json.dumps({"assumptions": {"statuses": meanings}})
-
-
-def _without_comments(document: str) -> str:
-    return " ".join(re.sub(r"(?m)^#.*$", "", document).split())
 
 
 def _token_refused(context: RequestContext, text: str) -> TokenRefused:

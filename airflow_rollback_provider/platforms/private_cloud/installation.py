@@ -126,7 +126,7 @@ class Installation:
 
     def may_adapt(self, operation: str) -> bool:
         """Count one more request for a read, and return whether it may be sent."""
-        group = _group(operation)
+        group = "plan" if operation in _OF_A_PLAN else operation
         self.extra[group] += 1
         return self.extra[group] <= MOST_EXTRA
 
@@ -295,10 +295,6 @@ def installation_at(endpoint: str, assumptions: Assumptions) -> Installation:
 def forget() -> None:
     """Forget what this process knows. For tests that change a platform behind its address."""
     _installations.clear()
-
-
-def _group(operation: str) -> str:
-    return "plan" if operation in _OF_A_PLAN else operation
 
 
 def _lacking(part: str) -> str:
