@@ -183,6 +183,17 @@ class ProvesRequest(Protocol):
         """
 
 
+def require_deploy_id(deploy_id: str) -> None:
+    """Check the form of an id before it is sent.
+
+    :raises DeployNotFound: when no deploy has such an id.
+    """
+    if not CAN_BE_ID.fullmatch(deploy_id):
+        raise DeployNotFound(
+            f"{deploy_id[:80]!r} is not an id of a deploy. List the history and choose from it."
+        )
+
+
 def require_own(deploy: Deploy, deployment_id: str) -> Deploy:
     """Return a deploy that was read by its id.
 

@@ -6,7 +6,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from airflow_rollback_provider.domain.errors import RateLimited
+from airflow_rollback_provider.domain.errors import (
+    OutcomeUnknown,
+    PlatformFailed,
+    PlatformUnreachable,
+    RateLimited,
+    RollbackError,
+)
 
 if TYPE_CHECKING:
     from airflow_rollback_provider.http.messages import Response
@@ -48,6 +54,22 @@ class RequestContext:
         """The request in words, for example ``read the Deployment (Deployment c1…)``."""
         words = _DESCRIPTIONS.get(self.operation, self.operation)
         return f"{words} ({self.subject})" if self.subject else words
+
+
+def failed(context: RequestContext, detail: str) -> RollbackError:
+    """Return the error of a request that may have been carried out, or failed on the platform."""
+    message = f"The request to {context.description} failed on the platform ({detail})."
+    if context.operation == "roll_back":
+        return OutcomeUnknown(message)
+    return PlatformFailed(f"{message} The failure may be temporary; try again.")
+
+
+def no_api(context: RequestContext, detail: str) -> PlatformUnreachable:
+    """Return the error of an answer that is not the platform's."""
+    return PlatformUnreachable(
+        f"No platform API answers at this address: the answer to the request to {context.description} was "
+        f"{detail}. Check the base URL; it ends in /v1."
+    )
 
 
 def rate_limited(response: Response, context: RequestContext) -> RateLimited:

@@ -13,7 +13,6 @@ from airflow_rollback_provider.domain.deploys import Access, Capabilities, Deplo
 from airflow_rollback_provider.domain.errors import (
     AmbiguousTarget,
     DeploymentNotFound,
-    DeployNotFound,
     MalformedAnswer,
     OutcomeUnknown,
     Unsupported,
@@ -34,6 +33,7 @@ from airflow_rollback_provider.platforms.base import (
     LogLine,
     Page,
     Survey,
+    require_deploy_id,
     require_own,
 )
 from airflow_rollback_provider.platforms.history_page import fill
@@ -213,10 +213,7 @@ def _history(deployment_id: str) -> tuple[str, ...]:
 
 
 def _entry(deployment_id: str, deploy_id: str) -> tuple[str, ...]:
-    if not CAN_BE_ID.fullmatch(deploy_id):
-        raise DeployNotFound(
-            f"{deploy_id[:80]!r} is not an id of a deploy. List the history and choose from it."
-        )
+    require_deploy_id(deploy_id)
     return *_history(deployment_id), deploy_id
 
 

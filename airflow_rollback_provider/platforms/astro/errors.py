@@ -12,16 +12,13 @@ from airflow_rollback_provider.domain.errors import (
     DeployNotFound,
     MalformedAnswer,
     NotFound,
-    OutcomeUnknown,
     PermissionMissing,
     PlanRefused,
-    PlatformFailed,
-    PlatformUnreachable,
     RollbackError,
     TokenExpired,
     TokenRefused,
 )
-from airflow_rollback_provider.platforms.request_context import RequestContext, rate_limited
+from airflow_rollback_provider.platforms.request_context import RequestContext, failed, no_api, rate_limited
 
 if TYPE_CHECKING:
     from airflow_rollback_provider.http.messages import Response
@@ -104,10 +101,10 @@ def error_of(response: Response, context: RequestContext, token: Secret) -> Roll
     if response.status == 403:
         return _not_permitted(context, detail)
     if response.status >= 500 or response.status == 408:
-        return _failed(context, detail)
+        return failed(context, detail)
     if context.operation == "roll_back" and (refusal is None or refusal.status not in _REFUSALS):
-        return _failed(context, detail)
-    return _no_api(context, detail) if refusal is None else _refused(context, refusal)
+        return failed(context, detail)
+    return no_api(context, detail) if refusal is None else _refused(context, refusal)
 
 
 def _token_refused(context: RequestContext, detail: str) -> RollbackError:
@@ -128,20 +125,6 @@ def _not_permitted(context: RequestContext, detail: str) -> PermissionMissing:
         f"The token lacks the permission {PERMISSIONS[context.operation]} to {context.description}, or "
         f"belongs to another Organization than the connection's ({detail}).{context.hint} Use a token with "
         "this permission, and check the connection's organization_id."
-    )
-
-
-def _failed(context: RequestContext, detail: str) -> RollbackError:
-    message = f"The request to {context.description} failed on the platform ({detail})."
-    if context.operation == "roll_back":
-        return OutcomeUnknown(message)
-    return PlatformFailed(f"{message} The failure may be temporary; try again.")
-
-
-def _no_api(context: RequestContext, detail: str) -> PlatformUnreachable:
-    return PlatformUnreachable(
-        f"No platform API answers at this address: the answer to the request to {context.description} was "
-        f"{detail}. Check the base URL; it ends in /v1."
     )
 
 

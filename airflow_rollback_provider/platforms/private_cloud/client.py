@@ -27,6 +27,7 @@ from airflow_rollback_provider.platforms.base import (
     LogLine,
     Page,
     Survey,
+    require_deploy_id,
     require_own,
 )
 from airflow_rollback_provider.platforms.history_page import fill
@@ -140,10 +141,7 @@ class PrivateCloud:
         return page
 
     def deploy(self, deployment_id: str, deploy_id: str) -> Flow[Deploy]:
-        if not CAN_BE_ID.fullmatch(deploy_id):
-            raise DeployNotFound(
-                f"{deploy_id[:80]!r} is not an id of a deploy. List the history and choose from it."
-            )
+        require_deploy_id(deploy_id)
         context = RequestContext("deploy", subject=f"deploy {deploy_id} of Deployment {deployment_id}")
         answer, _ = yield from self._api.send(context, {"deploymentUuid": deployment_id, "id": deploy_id})
         values = self._api.result(answer)

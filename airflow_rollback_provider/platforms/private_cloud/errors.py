@@ -14,14 +14,13 @@ from airflow_rollback_provider.domain.errors import (
     PermissionMissing,
     PlanRefused,
     PlatformFailed,
-    PlatformUnreachable,
     RollbackError,
     TokenExpired,
     TokenRefused,
     UnknownField,
 )
 from airflow_rollback_provider.platforms.private_cloud.graphql import NO_ARGUMENT, NO_FIELD, NO_TYPE
-from airflow_rollback_provider.platforms.request_context import RequestContext, rate_limited
+from airflow_rollback_provider.platforms.request_context import RequestContext, failed, no_api, rate_limited
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -92,11 +91,8 @@ def error_without_body(response: Response, context: RequestContext) -> RollbackE
         return _not_permitted(context, "HTTP 403")
     # After a time-out of a gateway, the platform may have received the request.
     if status >= 500 or status == 408 or context.operation == "roll_back":
-        return _failed(context, f"HTTP {status}")
-    return PlatformUnreachable(
-        f"No platform API answers at this address: the answer to the request to {context.description} was "
-        f"HTTP {status}. Check the base URL; it ends in /v1."
-    )
+        return failed(context, f"HTTP {status}")
+    return no_api(context, f"HTTP {status}")
 
 
 def error_of_answer(answer: Answer, context: RequestContext, assumptions: Assumptions) -> RollbackError:
@@ -108,7 +104,7 @@ def error_of_answer(answer: Answer, context: RequestContext, assumptions: Assump
     if context.operation == "roll_back":
         unclear = next((error for error in answer.errors if not _is_refusal(error)), None)
         if unclear is not None:
-            return _failed(context, unclear.message)
+            return failed(context, unclear.message)
     found = [_error_of(error, context, assumptions) for error in answer.errors]
     return next(
         (error for error in found if not isinstance(error, (PlatformFailed, PlanRefused, OutcomeUnknown))),
@@ -136,7 +132,7 @@ def _error_of(error: GraphQLError, context: RequestContext, assumptions: Assumpt
             f"The platform does not have this deploy: {text}. List the history and choose from it."
         )
     if context.operation != "roll_back":
-        return _failed(context, text)
+        return failed(context, text)
     return PlanRefused(f"The platform refused to {context.description}: {text}. Nothing was changed.")
 
 
@@ -225,10 +221,3 @@ def _no_deployment(context: RequestContext, text: str) -> DeploymentNotFound:
         f"There is no such Deployment, or the token may not read it: {text}. The request was to "
         f"{context.description}.{context.hint}"
     )
-
-
-def _failed(context: RequestContext, text: str) -> RollbackError:
-    message = f"The request to {context.description} failed on the platform ({text})."
-    if context.operation == "roll_back":
-        return OutcomeUnknown(message)
-    return PlatformFailed(f"{message} The failure may be temporary; try again.")
