@@ -34,6 +34,22 @@ PAGE = 100
 MOST_ROWS = 20_000
 """Maximum number of rows of one list."""
 _NOT_FOUND = (404, 405)
+_KINDS: dict[int, tuple[type[RollbackError], str]] = {
+    401: (
+        TokenRefused,
+        "it does not accept the connection's login, password or token. Correct the connection.",
+    ),
+    403: (
+        PermissionMissing,
+        "the connection's user lacks a permission, or (Airflow 2) its password is wrong. It needs a role "
+        "that may read Dags, Dag runs, task instances and import errors, and edit Dags to pause them.",
+    ),
+    404: (
+        PlatformFailed,
+        "it has no such page. It may be restarting, or the connection's host is wrong.",
+    ),
+    429: (RateLimited, "it limits the rate of requests."),
+}
 
 
 @dataclass(frozen=True)
@@ -208,24 +224,6 @@ class Api:
     def request(self, operation: str, method: str, url: str, body: Any, header: str | None) -> Request:
         headers = {} if header is None else {"authorization": header}
         return Request(operation, method, url, body, headers, recipient="the Airflow")
-
-
-_KINDS: dict[int, tuple[type[RollbackError], str]] = {
-    401: (
-        TokenRefused,
-        "it does not accept the connection's login, password or token. Correct the connection.",
-    ),
-    403: (
-        PermissionMissing,
-        "the connection's user lacks a permission, or (Airflow 2) its password is wrong. It needs a role "
-        "that may read Dags, Dag runs, task instances and import errors, and edit Dags to pause them.",
-    ),
-    404: (
-        PlatformFailed,
-        "it has no such page. It may be restarting, or the connection's host is wrong.",
-    ),
-    429: (RateLimited, "it limits the rate of requests."),
-}
 
 
 def error_of(response: Response, operation: str, settings: ApiSettings) -> RollbackError:

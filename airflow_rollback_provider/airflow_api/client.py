@@ -23,6 +23,9 @@ T = TypeVar("T")
 
 _RUNS = "/dags/~/dagRuns"
 _RUNS_PER_REQUEST = 50
+# Timetable description of a Dag without a schedule, on Airflow 2 and 3.
+_UNSCHEDULED = "Never, external triggers only"
+_LONGEST_ERROR = 200
 
 
 class AirflowApi:
@@ -148,11 +151,6 @@ def _in_groups(items: Sequence[T], size: int) -> Iterator[list[T]]:
     source = iter(items)
     while group := list(islice(source, size)):
         yield group
-
-
-# Timetable description of a Dag without a schedule, on Airflow 2 and 3.
-_UNSCHEDULED = "Never, external triggers only"
-_LONGEST_ERROR = 200
 
 
 class Reader:

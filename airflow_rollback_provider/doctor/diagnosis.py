@@ -30,6 +30,35 @@ if TYPE_CHECKING:
 
 _TRIES = 2
 """Tries of each request: a user waits for the report."""
+_ENDS_SOON = timedelta(days=14)
+# By step: the failure and the remedy.
+_FAILURES = {
+    "DNS": (
+        "The host of {hop} does not resolve",
+        "Check {source}, and the name servers of this machine.",
+    ),
+    "TCP": (
+        "There is no connection to {hop}",
+        "Check {source}, that a server listens there, and the firewalls in between.",
+    ),
+    "PROXY": (
+        "There is no connection to {goal} through {hop}",
+        "Allow the connection in the proxy; check the proxy's user and password.",
+    ),
+    "TLS": (
+        "The TLS handshake with {goal} failed",
+        "Check {source}, and that its port serves TLS; a firewall or proxy may close the connection.",
+    ),
+}
+_PROXY_SOURCES = "the connection's proxies, HTTPS_PROXY and NO_PROXY"
+_RENEW = "Have the platform's certificate renewed."
+# By OpenSSL's codes: not yet valid, expired, another host name, another IP address.
+_CERTIFICATE_REMEDIES = {
+    9: "Check this machine's clock.",
+    10: _RENEW,
+    62: "Correct the base URL, or have the certificate renewed with this name.",
+    64: "Correct the base URL, or have the certificate renewed with this address.",
+}
 
 
 def diagnose(connected: Connected, conn_id: str, deployment: str | None, tolerated: timedelta) -> Report:
@@ -76,37 +105,6 @@ def _diagnose(connected: Connected, deployment: str | None, tolerated: timedelta
         transport.close()
     skipped = any(finding.code == "CLOCK" for finding in found)
     return found if skipped else (*found, of_clock(skews[0] if skews else None, tolerated))
-
-
-_ENDS_SOON = timedelta(days=14)
-# By step: the failure and the remedy.
-_FAILURES = {
-    "DNS": (
-        "The host of {hop} does not resolve",
-        "Check {source}, and the name servers of this machine.",
-    ),
-    "TCP": (
-        "There is no connection to {hop}",
-        "Check {source}, that a server listens there, and the firewalls in between.",
-    ),
-    "PROXY": (
-        "There is no connection to {goal} through {hop}",
-        "Allow the connection in the proxy; check the proxy's user and password.",
-    ),
-    "TLS": (
-        "The TLS handshake with {goal} failed",
-        "Check {source}, and that its port serves TLS; a firewall or proxy may close the connection.",
-    ),
-}
-_PROXY_SOURCES = "the connection's proxies, HTTPS_PROXY and NO_PROXY"
-_RENEW = "Have the platform's certificate renewed."
-# By OpenSSL's codes: not yet valid, expired, another host name, another IP address.
-_CERTIFICATE_REMEDIES = {
-    9: "Check this machine's clock.",
-    10: _RENEW,
-    62: "Correct the base URL, or have the certificate renewed with this name.",
-    64: "Correct the base URL, or have the certificate renewed with this address.",
-}
 
 
 def check_network(address: str, policy: Policy) -> tuple[Finding, ...]:

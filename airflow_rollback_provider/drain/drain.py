@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from airflow_rollback_provider.domain.runs import DagRow
     from airflow_rollback_provider.drain.active_work import ActiveWork
 
+_DESCRIPTION = "Dags that were paused before a rollback; deleted when they run again."
+
 
 def paused_key(airflow_conn_id: str) -> str:
     """Return the name of the Variable that holds :class:`PausedDags`.
@@ -117,9 +119,6 @@ class DrainResult(JsonDataclass):
     drained: bool
     message: str
     work: dict[str, Any] | None = None
-
-
-_DESCRIPTION = "Dags that were paused before a rollback; deleted when they run again."
 
 
 class PausedDagsStore:

@@ -39,6 +39,11 @@ _TIMEOUT = 30 * 60.0
 _TIMEOUT_ACROSS_MAJORS = 2 * 60 * 60.0
 # More deploys than this rarely land on a Deployment while a rollback goes on.
 _ROWS = 20
+_MOST_LINES = 500
+_LONGEST_LINE = 1000
+# Lines of several components reach the platform's index out of order; reading the last ones once more finds
+# late lines.
+_LATE = timedelta(seconds=30)
 
 
 def new_tracking(
@@ -186,13 +191,6 @@ def _image_of(submitted: Submitted) -> str | None:
     if "image" not in _scope_of(submitted).parts or not target.image_tag:
         return None
     return f"{target.image_repository}:{target.image_tag}" if target.image_repository else target.image_tag
-
-
-_MOST_LINES = 500
-_LONGEST_LINE = 1000
-# Lines of several components reach the platform's index out of order; reading the last ones once more finds
-# late lines.
-_LATE = timedelta(seconds=30)
 
 
 class LogFeed:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from airflow_rollback_provider.ui.snapshot import Snapshot
 
 Row = dict[str, Any]
+_ABOUT_SCOPES = frozenset({"SCOPE-NOT-OFFERED", "SCOPE-DOES-NOT-FIT"})
 
 
 class RowChecks:
@@ -147,9 +148,6 @@ class SupersededTracker:
             return None
         rollback, self.rollback = self.rollback, deploy.id if deploy.is_rollback else None
         return rollback
-
-
-_ABOUT_SCOPES = frozenset({"SCOPE-NOT-OFFERED", "SCOPE-DOES-NOT-FIT"})
 
 
 def summary_of(option: DeploymentOption, snapshot: Snapshot) -> dict[str, Any]:

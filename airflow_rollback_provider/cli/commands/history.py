@@ -31,6 +31,8 @@ EPILOG = """\
 "now" marks the deploy that runs. An arrow points from a rollback to the deploy that it went back to.
 "(!) brings back" marks a deploy of what was rolled back from within the 80 deploys before it.
 --json prints JSON Lines, one deploy a line, while the pages are read."""
+_GAP = "  "
+_SAMPLE = 100
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -77,10 +79,6 @@ def _json_rows(deploys: Iterable[tuple[Deploy, Rejection | None]]) -> Iterator[d
         runs_now = deploy.succeeded and not running_found
         yield {**deploy.to_dict(), "runs_now": runs_now, "rejected": encode(rejection)}
         running_found = running_found or deploy.succeeded
-
-
-_GAP = "  "
-_SAMPLE = 100
 
 
 @dataclass(frozen=True)
