@@ -70,7 +70,7 @@ def read_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     return make_parser(command).parse_args(arguments)
 
 
-def make_parser(command: str = "") -> argparse.ArgumentParser:
+def make_parser(command: str) -> argparse.ArgumentParser:
     """Build the parser, with the options of one command.
 
     :param command: its name; the parser lists the other commands with a line each.

@@ -165,7 +165,7 @@ def sort_out(
     deploy_filter: DeployFilter,
     *,
     waiting: tuple[str, ...] = (),
-    only_first: bool = False,
+    only_first: bool,
 ) -> PollResult:
     """Find the deploys that are new.
 

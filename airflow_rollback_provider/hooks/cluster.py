@@ -54,16 +54,13 @@ _METHODS = {
 class Surroundings(NamedTuple):
     """How a task reaches the cluster. The task passes it to the triggerer.
 
-    :param inside: whether the process runs in the cluster. Default False.
+    :param inside: whether the process runs in the cluster.
     :param by_chance: whether the connection is not filled in, so that only the permissions of the process's
-        own environment apply. Default False.
+        own environment apply.
     """
 
-    inside: bool = False
-    by_chance: bool = False
-
-
-_CONNECTION = Surroundings()
+    inside: bool
+    by_chance: bool
 
 
 class _Access:
@@ -159,15 +156,13 @@ class Cluster(_Access):
 
 
 class AsyncCluster(_Access):
-    """A cluster, for an event loop: ``async with AsyncCluster(conn_id) as cluster``.
+    """A cluster, for an event loop: ``async with AsyncCluster(…) as cluster``.
 
     :param kubernetes_conn_id: Airflow connection of the type ``kubernetes``.
-    :param surroundings: how the task reaches the cluster. Default: through the connection.
+    :param surroundings: how the task reaches the cluster.
     """
 
-    def __init__(
-        self, kubernetes_conn_id: str = DEFAULT_CONN_ID, surroundings: Surroundings = _CONNECTION
-    ) -> None:
+    def __init__(self, kubernetes_conn_id: str, surroundings: Surroundings) -> None:
         super().__init__(kubernetes_conn_id)
         self._inside, self._by_chance = surroundings
         self._exits = AsyncExitStack()

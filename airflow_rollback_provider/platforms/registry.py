@@ -50,7 +50,7 @@ def connect(connection: ConnectionLike) -> Connected:
     :raises InvalidConnection: for an unknown type or an invalid field.
     """
     fields = Fields(connection)
-    conn_type = fields.base("conn_type").replace("-", "_") or DEFAULT.name
+    conn_type = fields.base("conn_type").replace("-", "_") or PRIVATE_CLOUD.name
     make = _PLATFORMS.get(conn_type)
     if make is None:
         raise InvalidConnection(
@@ -74,9 +74,6 @@ def _astro(fields: Fields) -> Platform:
 
     return Astro(astro_settings(fields))
 
-
-DEFAULT = PRIVATE_CLOUD
-"""The platform of a connection without a type."""
 
 _PLATFORMS: dict[str, Callable[[Fields], Platform]] = {
     PRIVATE_CLOUD.name: _private_cloud,

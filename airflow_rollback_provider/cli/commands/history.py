@@ -132,7 +132,7 @@ class HistoryTable:
     :param width: columns of the terminal; None cuts nothing.
     """
 
-    def __init__(self, sample: Sequence[Deploy], width: int | None = None) -> None:
+    def __init__(self, sample: Sequence[Deploy], width: int | None) -> None:
         named = any(deploy.bundles for deploy in sample)
         self._offered = [column for column in COLUMNS if named or column.title != "bundles"]
         self._columns, self._widths = _fitted(self._offered, sample, width)
