@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -285,14 +285,7 @@ def _one_of(option: DeploymentOption, deployment: Deployment) -> DeploymentOptio
 
 
 def _option(option: DeploymentOption, reason: str | None) -> Answer:
-    return {
-        "connection": option.connection,
-        "deployment": option.deployment,
-        "label": option.label,
-        "dag_id": option.dag_id,
-        "may_roll_back": reason is None,
-        "reason": reason,
-    }
+    return {**asdict(option), "may_roll_back": reason is None, "reason": reason}
 
 
 def _make_rows(snapshot: Snapshot, page: Page, cursor: Cursor | None) -> tuple[list[Row], Cursor | None]:
