@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from airflow_rollback_provider.domain.idempotency import Origin
     from airflow_rollback_provider.http.messages import Flow
     from airflow_rollback_provider.http.transports import RequestsTransport
-    from airflow_rollback_provider.platforms.base import Page, Platform, Survey
+    from airflow_rollback_provider.platforms.base import LogLine, Page, Platform, Survey
 
 T = TypeVar("T")
 
@@ -232,14 +232,19 @@ class DeployHistoryClient:
         """
         return self.run(wait_for_deploy(self.platform, subscription, cursor))
 
+    def logs(self, deployment: Deployment | str, since: datetime) -> tuple[LogLine, ...]:
+        """Read what the platform logged about a Deployment's deploys since a time, oldest first.
+
+        :param deployment: the Deployment or its id.
+        """
+        return self.run(self.platform.logs(self._known(deployment), since))
+
     def history_url(self, deployment: Deployment | str) -> str | None:
         """Return the page of a Deployment's deploy history, None where it is not known. Sends no request.
 
         :param deployment: the Deployment, its id, or its release name if it was read before.
         """
-        if not isinstance(deployment, Deployment):
-            deployment = self._seen.get(deployment) or Deployment(deployment, deployment, deployment)
-        return self.platform.history_url(deployment)
+        return self.platform.history_url(self._known(deployment))
 
     def run(self, flow: Flow[T]) -> T:
         """Run a flow; return its value."""
@@ -362,6 +367,11 @@ class DeployHistoryClient:
     def _remember(self, name: str, deployment: Deployment) -> Deployment:
         self._seen[name] = self._seen[deployment.id] = deployment
         return deployment
+
+    def _known(self, deployment: Deployment | str) -> Deployment:
+        if isinstance(deployment, Deployment):
+            return deployment
+        return self._seen.get(deployment) or Deployment(deployment, deployment, deployment)
 
 
 def pauses(total: float) -> Iterator[float]:

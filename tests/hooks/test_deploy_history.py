@@ -183,7 +183,7 @@ def test_a_key_is_found_near_and_far(connect_hook: Connect, rollback_sandbox: Sa
 
 
 def test_single_things_are_read(connect_hook: Connect, rollback_sandbox: Sandbox) -> None:
-    """One Deployment, one deploy, its state, its page."""
+    """One Deployment, one deploy, its state, its logs, its page."""
     rollback_sandbox.settings(rollback_seconds=60)
     hook, deployment_id = connect_hook(), identify(rollback_sandbox)
     rollback = hook.submit(hook.plan(deployment_id), "too slow", KEY)
@@ -192,6 +192,8 @@ def test_single_things_are_read(connect_hook: Connect, rollback_sandbox: Sandbox
     assert hook.get_deploy(deployment_id, rollback.id).status is DeployStatus.IN_PROGRESS
     assert deployment_id in (hook.history_url(deployment_id) or "")
     assert hook.get_conn() is hook.platform
+    need(hook.capabilities.logs, "logs")
+    assert hook.logs(deployment_id, rollback.created_at - timedelta(seconds=1))
 
 
 def test_a_release_name_that_was_read_leads_to_the_page(
