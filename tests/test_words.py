@@ -59,6 +59,7 @@ NAMES = {
     "must_rest": "fail_on_timeout",
     "keep_running": "exclude_dags",
     "also_rollbacks": "allow_after_rollback",
+    "await_for_deploy": "wait_for_deploy",
     "last_words": "failure report",
     "OUT_OF_SIGHT": "UNKNOWN",
     "JudgeDeployOperator": "DeployHealthOperator",

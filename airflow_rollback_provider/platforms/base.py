@@ -159,9 +159,6 @@ class Platform(Protocol):
     def history_url(self, deployment: Deployment) -> str | None:
         """Return the address of the Deployment's deploy history in the UI, None if it is unknown."""
 
-    def check(self) -> Flow[str]:
-        """Check that the platform answers and accepts the token; return the result as a sentence."""
-
     def diagnose(self, deployment: str | None) -> Flow[tuple[Finding, ...]]:
         """Check the connection beyond the network and return the findings. It changes nothing.
 

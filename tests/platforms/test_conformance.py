@@ -61,6 +61,8 @@ MECHANISMS = {
     "volume-af3": Mechanism.VOLUME,
 }
 
+VERBS = ("survey", "deployment", "deploys", "deploy", "logs", "list_deployments", "roll_back")
+
 
 def capable(talking: Talker) -> Capabilities:
     """Return the platform's features: platforms may differ only in these."""
@@ -443,7 +445,7 @@ def test_the_longest_description_keeps_its_tag(talk: Talk, rollback_sandbox: San
         ("expired", "survey", TokenExpired),
         ("expired", "deploys", TokenExpired),
         ("expired", "roll_back", TokenExpired),
-        ("expired", "check", TokenExpired),
+        ("expired", "list_deployments", TokenExpired),
         ("expired", "logs", TokenExpired),
     ],
 )
@@ -459,7 +461,9 @@ def test_each_token_has_its_error(
     assert _unchanged(rollback_sandbox, "image-af3")
 
 
-@pytest.mark.parametrize("verb", ["survey", "deployment", "deploys", "deploy", "roll_back", "logs", "check"])
+@pytest.mark.parametrize(
+    "verb", ["survey", "deployment", "deploys", "deploy", "roll_back", "logs", "list_deployments"]
+)
 def test_an_unknown_token_is_refused(talk: Talk, rollback_sandbox: Sandbox, verb: str) -> None:
     """Every method raises TokenRefused, and the message does not contain the token."""
     deployment, target = _facts(talk(), rollback_sandbox)
@@ -506,7 +510,6 @@ FAULTS: list[tuple[str, dict[str, Any], Errors, Errors]] = [
         (PlanRefused, OutcomeUnknown),
     ),
 ]
-VERBS = ("survey", "deployment", "deploys", "deploy", "logs", "check", "roll_back")
 # One transport for each, in turns: each fault and each verb of a platform meets both.
 FAULT_CASES = {
     f"{platform}-{driver}-{verb}-{kind}-{'-'.join(str(value) for value in more.values())}": (
@@ -570,14 +573,6 @@ def test_the_history_page_is_known_without_a_request(talk: Talk, rollback_sandbo
     assert requests_since(rollback_sandbox, before) == 0
 
 
-def test_a_check_names_the_platform_and_the_owner(talk: Talk) -> None:
-    """The sentence has the platform and, if it can be read, the owner of the token."""
-    talking = talk()
-    sentence = talking.run(talking.platform.check())
-    assert talking.platform.capabilities.name in sentence
-    assert ("edda@example.com" in sentence) is capable(talking).reports_access
-
-
 def _id(sandbox: Sandbox, key: str) -> str:
     return str(sandbox.deployment(key)["id"])
 
@@ -604,5 +599,5 @@ def _call(talking: Talker, verb: str, deployment: Deployment, target: Deploy) ->
         "deploy": lambda: platform.deploy(deployment.id, target.id),
         "roll_back": lambda: platform.roll_back(deployment, target, Scope.IMAGE, "a reason"),
         "logs": lambda: platform.logs(deployment, datetime(2026, 1, 1, tzinfo=timezone.utc)),
-        "check": platform.check,
+        "list_deployments": platform.list_deployments,
     }[verb]()

@@ -71,8 +71,13 @@ VERBS: dict[str, tuple[str, str, Callable[[Talker], Flow[Any]]]] = {
         lambda talk: talk.platform.deploy(DEPLOYMENT_ID, DEPLOY_ID),
     ),
     "roll_back": ("POST", f"{DEPLOYMENT}/deploys/{DEPLOY_ID}/rollback", lambda talk: roll_back(talk, "why")),
-    "check": ("GET", "/v1/organizations/org1/deployments", lambda talk: talk.platform.check()),
+    "check": ("GET", "/v1/organizations/org1/deployments", lambda talk: hosted(talk).check()),
 }
+
+
+def hosted(talk: Talker) -> Any:
+    """Return the platform with the methods that hosted Astro alone has."""
+    return talk.platform
 
 
 def roll_back(talk: Talker, description: str) -> Flow[Deploy]:
@@ -111,7 +116,7 @@ def test_the_examples_of_the_document_are_read(talk: Talker) -> None:
     assert talk.run(VERBS["deploys"][2](talk)).deploys == (deploy,)
     assert talk.run(VERBS["deploy"][2](talk)) == deploy
     assert talk.run(VERBS["roll_back"][2](talk)) == deploy
-    assert "accepts the token" in talk.run(talk.platform.check())
+    assert "accepts the token" in talk.run(hosted(talk).check())
 
 
 def test_the_search_for_a_namespace_fits_the_document(talk: Talker) -> None:

@@ -15,10 +15,8 @@ from airflow_rollback_provider.domain.errors import (
     DeployNotFound,
     MalformedAnswer,
     OutcomeUnknown,
-    PermissionMissing,
     RollbackError,
     UnknownField,
-    Unsupported,
 )
 from airflow_rollback_provider.http.flow import attempt
 from airflow_rollback_provider.platforms.base import (
@@ -211,30 +209,6 @@ class PrivateCloud:
         }
         return fill(self._settings.history_url, values)
 
-    def check(self) -> Flow[str]:
-        """Check with one request that the platform accepts the token and that rollbacks are switched on.
-
-        :raises Unsupported: when rollbacks are switched off on the installation.
-        :raises PermissionMissing: when the token's permissions are known and a required one is missing.
-        """
-        answer, _ = yield from self._api.send(RequestContext("check"), {})
-        version = self._api.optional(answer, "version")
-        flag, enabled = read_flag(self._api.optional(answer, "flags"), self._assumptions.flags)
-        if enabled is False:
-            raise Unsupported(
-                "The platform answers, but rollbacks are switched off on this installation. Ask an "
-                f"administrator to set {installation_setting(version, flag)} to true."
-            )
-        permissions = self._api.optional(answer, "permissions")
-        missing = _missing_permissions(permissions) if permissions else []
-        if missing:
-            raise PermissionMissing(
-                f"The platform accepts the token, which lacks the permission {', and '.join(missing)}. Use a "
-                "token with the role DEPLOYMENT_EDITOR or above."
-            )
-        who = self._api.optional(answer, "who")
-        return _describe_check(version, who, enabled, bool(permissions))
-
     def diagnose(self, deployment: str | None) -> Flow[tuple[Finding, ...]]:
         from airflow_rollback_provider.platforms.private_cloud.doctor import PrivateCloudDoctor
 
@@ -383,22 +357,3 @@ def _major(version: object) -> float:
     """Return an installation's major version; one that is not known counts as the latest."""
     found = re.match(r"\d+", version) if isinstance(version, str) else None
     return int(found[0]) if found else math.inf
-
-
-def _missing_permissions(permissions: object) -> list[str]:
-    granted = (
-        {str(name).removeprefix("system.") for name in permissions}
-        if isinstance(permissions, list)
-        else set()
-    )
-    missing = [] if HISTORY in granted else [HISTORY]
-    if not granted & set(PERMISSIONS.values()):
-        missing.append(" or ".join(PERMISSIONS.values()))
-    return missing
-
-
-def _describe_check(version: object, who: object, enabled: bool | None, permissions_known: bool) -> str:
-    owner = f" as {who}" if isinstance(who, str) and who else ""
-    switch = "Rollbacks are switched on." if enabled else "Whether rollbacks are switched on is not known."
-    more = "" if permissions_known else " The token's permissions are not known."
-    return f"{NAME} {version or '(version not known)'} accepts the token{owner}. {switch}{more}"

@@ -23,7 +23,6 @@ from airflow_rollback_provider.domain.errors import (
     TokenExpired,
     TokenRefused,
     UnknownField,
-    Unsupported,
 )
 from airflow_rollback_provider.http.messages import Flow, Response
 from airflow_rollback_provider.platforms.registry import connect
@@ -143,14 +142,12 @@ def test_a_release_name_is_searched_in_the_workspace(sandbox: SandboxProcess) ->
 def test_a_flag_that_is_off_is_named_as_in_the_chart(
     sandbox: SandboxProcess, version: str, setting: str
 ) -> None:
-    """Both the survey and the check name the chart's setting."""
+    """The survey names the chart's setting."""
     sandbox.settings(installation_enabled=False, version=version)
     talking = talk(sandbox)
     survey = talking.run(talking.platform.survey(sandbox.deployment("image-af3")["id"]))
     assert survey.access.enabled_on_installation is False
     assert survey.access.installation_flag == setting
-    with pytest.raises(Unsupported, match=setting):
-        talking.run(talking.platform.check())
 
 
 def test_an_absent_flag_is_unknown(sandbox: SandboxProcess) -> None:
@@ -158,40 +155,6 @@ def test_an_absent_flag_is_unknown(sandbox: SandboxProcess) -> None:
     talking = talk(sandbox, assumptions={"flags": ["somewhere.else"]})
     survey = talking.run(talking.platform.survey(sandbox.deployment("image-af3")["id"]))
     assert survey.access.enabled_on_installation is None
-    assert "not known" in talking.run(talking.platform.check())
-
-
-@pytest.mark.parametrize(
-    ("token", "named"),
-    [
-        ("no-history", "deployment.deployRevisions.get"),
-        ("viewer", "deployment.images.push or deployment.dags.push"),
-    ],
-)
-def test_the_check_names_a_permission_that_is_missing(
-    sandbox: SandboxProcess, token: str, named: str
-) -> None:
-    """The button Test shows it."""
-    talking = talk(sandbox, token)
-    with pytest.raises(PermissionMissing, match=named):
-        talking.run(talking.platform.check())
-
-
-@pytest.mark.parametrize("token", ["editor", "service-account", "images-only", "dags-only"])
-def test_the_check_accepts_useful_tokens(sandbox: SandboxProcess, token: str) -> None:
-    """One push permission is enough, and system-wide permissions count."""
-    talking = talk(sandbox, token)
-    assert "accepts the token" in talking.run(talking.platform.check())
-
-
-def test_the_check_works_without_the_assumed_fields(sandbox: SandboxProcess) -> None:
-    """Without the query for the token's owner, the token is still checked."""
-    sandbox.settings(hidden_fields=["Query.self"])
-    talking = talk(sandbox)
-    assert "permissions are not known" in talking.run(talking.platform.check())
-    expired = talk(sandbox, "expired")
-    with pytest.raises(TokenExpired):
-        expired.run(expired.platform.check())
 
 
 def test_no_type_of_the_dag_deployment_means_image(sandbox: SandboxProcess) -> None:
