@@ -53,12 +53,14 @@ class DeployFilter:
 
         :raises BadInput: for a status that does not exist, or for none at all.
         """
-        names = sorted({str(name).strip().lower().replace("_", " ") for name in _listed(statuses)})
+        listed = _listed(statuses, "statuses")
+        names = sorted({str(name).strip().lower().replace("_", " ") for name in listed})
         known = {status.value: status for status in DeployStatus if status is not DeployStatus.UNKNOWN}
         wrong = [name for name in names if name not in known]
         if wrong or not names:
-            raise BadInput(f"{wrong or 'Nothing'} is not a deploy status. Use some of: {', '.join(known)}.")
-        kinds = sorted({str(kind).strip().upper() for kind in _listed(types)})
+            found = f"has {wrong}, which is not a deploy status" if wrong else "has no deploy status"
+            raise BadInput(f"statuses {found}. Use some of: {', '.join(known)}.")
+        kinds = sorted({str(kind).strip().upper() for kind in _listed(types, "types")})
         return cls(tuple(known[name] for name in names), tuple(kinds), rollbacks)
 
     def fits(self, deploy: Deploy) -> bool:
@@ -335,11 +337,11 @@ def _is_before(deploy: Deploy, cursor: Cursor) -> bool:
     return deploy.created_at < cursor.since or (cursor.latest is None and deploy.created_at == cursor.since)
 
 
-def _listed(names: object) -> Iterable[object]:
+def _listed(names: object, name: str) -> Iterable[object]:
     if names is None:
         return ()
     if isinstance(names, str):
         return (names,)
     if not isinstance(names, Iterable):
-        raise BadInput(f"{names!r} is no list of names.")
+        raise BadInput(f"{name} is {names!r}; it must be a list of names.")
     return names

@@ -57,8 +57,8 @@ FLAGS = [
         (RollbackOperator, {"stop_after_failures": "2"}, "stop_after_failures"),
         (RollbackOperator, {"stop_after_failures": -1}, "stop_after_failures"),
         (DeploySensor, {"statuses": ["landed"]}, "not a deploy status"),
-        (DeploySensor, {"statuses": None}, "not a deploy status"),
-        (DeploySensor, {"types": 5}, "5 is no list"),
+        (DeploySensor, {"statuses": None}, "statuses has no deploy status"),
+        (DeploySensor, {"types": 5}, "types is 5"),
     ],
     ids=str,
 )
