@@ -120,7 +120,10 @@ async def _follow_all(watches: list[dict[str, Any]], ends_at: float) -> dict[str
     before, start = process.memory_info().rss, time.time()
     stop = asyncio.Event()
     metronome = asyncio.create_task(_longest_gap(stop))
-    delays = [asyncio.create_task(_delay(tracking, ends_at)) for tracking in watches]
+    delays = []
+    for tracking in watches:
+        delays.append(asyncio.create_task(_delay(tracking, ends_at)))
+        await asyncio.sleep(0)  # as Airflow's triggerer does between two triggers
     await asyncio.sleep(LASTS * 0.8)
     memory = (process.memory_info().rss - before) / len(watches)
     late = await asyncio.gather(*delays)

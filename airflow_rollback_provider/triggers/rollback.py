@@ -71,8 +71,8 @@ class RollbackTrigger(BaseTrigger):
             )
 
     async def _track(self, tracking: Tracking) -> tuple[Outcome, int]:
+        await asyncio.sleep(_first_pause(tracking))
         async with DeployHistoryHook(self.astro_conn_id) as hook:
-            await asyncio.sleep(_first_pause(tracking))
             wait = track(hook, tracking, self.log)
             return await hook.async_run(wait.until_done()), wait.poller.failed_polls
 

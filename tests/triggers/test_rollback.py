@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import random
 import time
 from datetime import datetime, timezone
 from typing import Any
@@ -57,6 +59,18 @@ async def test_a_missing_connection_ends_in_an_event(rollback_sandbox: SandboxPr
     )
     assert outcome.status is RollbackStatus.UNKNOWN
     assert "no_such_connection" in outcome.message
+
+
+async def test_the_connection_is_read_for_the_first_poll(
+    monkeypatch: pytest.MonkeyPatch, rollback_sandbox: SandboxProcess
+) -> None:
+    """A thousand triggers that start together read their connections one by one, after their first pauses."""
+    monkeypatch.setattr(random, "random", lambda: 1.0)  # the longest pause
+    waited = {**tracking(rollback_sandbox.deployment("image-af3")), "poll_interval": 2.0}
+    running = asyncio.create_task(status(RollbackTrigger("trigger", waited)))
+    await asyncio.sleep(1.0)
+    monkeypatch.setenv("AIRFLOW_CONN_TRIGGER", rollback_sandbox.connection_json("editor"))
+    assert (await running).status is RollbackStatus.DONE
 
 
 async def test_reports_what_has_ended(connection: str, rollback_sandbox: SandboxProcess) -> None:
