@@ -10,6 +10,7 @@ from airflow_rollback_provider.domain.checks import by_default, default_scope
 from airflow_rollback_provider.domain.deploys import Mechanism
 from airflow_rollback_provider.domain.errors import RollbackError, TokenExpired, TokenRefused
 from airflow_rollback_provider.domain.findings import Finding, Status
+from airflow_rollback_provider.domain.plan import off_by
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -170,22 +171,11 @@ def of_clock(skew: timedelta | None, tolerated: timedelta) -> Finding:
     if skew is None:
         return Finding("CLOCK", Status.UNKNOWN, "The platform does not report its time.")
     if abs(skew) <= tolerated:
-        return Finding(
-            "CLOCK", Status.OK, f"This machine's clock agrees with the platform's ({_seconds(skew)} s)."
-        )
+        seconds = f"{skew.total_seconds():,.0f}"
+        return Finding("CLOCK", Status.OK, f"This machine's clock agrees with the platform's ({seconds} s).")
     return Finding(
         "CLOCK",
         Status.WARNING,
         off_by(skew),
         "Synchronise it (NTP): tokens and certificates are checked by it. Plans use the platform's clock.",
     )
-
-
-def off_by(skew: timedelta) -> str:
-    """Return how far this machine's clock is off, as a sentence."""
-    side = "ahead of" if skew > timedelta(0) else "behind"
-    return f"This machine's clock is {_seconds(abs(skew))} s {side} the platform's."
-
-
-def _seconds(skew: timedelta) -> str:
-    return f"{skew.total_seconds():,.0f}"

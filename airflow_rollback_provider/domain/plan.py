@@ -408,6 +408,12 @@ def _about_what_is_not_known(context: CheckContext) -> Iterator[PlanWarning]:
         )
 
 
+def off_by(skew: timedelta) -> str:
+    """Return how far this machine's clock is off the platform's, which plans use, as a sentence."""
+    side = "ahead of" if skew > timedelta(0) else "behind"
+    return f"This machine's clock is {abs(skew).total_seconds():,.0f} s {side} the platform's."
+
+
 def _whole(context: CheckContext) -> bool:
     """Return whether the scope is the mechanism's default, which restores the mechanism setting too."""
     return context.scope is default_scope(context.mechanism)

@@ -13,7 +13,6 @@ from airflow_rollback_provider.deploy_events.poll import wait_for_deploy
 from airflow_rollback_provider.domain.arguments import seconds
 from airflow_rollback_provider.domain.compatibility import PlanWarning
 from airflow_rollback_provider.domain.deploys import Access, Capabilities, Deploy, Deployment, Scope
-from airflow_rollback_provider.domain.doctor_checks import off_by
 from airflow_rollback_provider.domain.errors import (
     AccessDenied,
     DeployInProgress,
@@ -28,7 +27,7 @@ from airflow_rollback_provider.domain.errors import (
 )
 from airflow_rollback_provider.domain.history import History
 from airflow_rollback_provider.domain.idempotency import describe, find_by_key
-from airflow_rollback_provider.domain.plan import RollbackPlan, make_plan
+from airflow_rollback_provider.domain.plan import RollbackPlan, make_plan, off_by
 from airflow_rollback_provider.domain.selector import DeploySelector
 from airflow_rollback_provider.platforms.base import ProvesRequest, walk
 
